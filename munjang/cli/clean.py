@@ -1,0 +1,5 @@
+"""`munjang clean`."""
+
+
+def clean() -> None:
+    """(being written)"""

@@ -1,0 +1,5 @@
+"""`munjang corpora`."""
+
+
+def corpora() -> None:
+    """(being written)"""

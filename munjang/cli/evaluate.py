@@ -1,0 +1,5 @@
+"""`munjang evaluate`."""
+
+
+def evaluate() -> None:
+    """(being written)"""

@@ -1,0 +1,64 @@
+"""Options that several verbs share, and how they become a corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from munjang.config import ReadOptions
+from munjang.records import Corpus
+
+DataDir = Annotated[
+    str | None,
+    typer.Option("--data-dir", envvar="MUNJANG_DATA", help="Folder that holds corpora, DIR/<corpus>/…."),
+]
+TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the sentences; guessed if left out.")]
+LabelColumn = Annotated[str | None, typer.Option("--label", help="Column of the labels; guessed if left out.")]
+Labels = Annotated[str | None, typer.Option("--labels", help="The label set in order, such as 부정,긍정.")]
+MapValues = Annotated[str | None, typer.Option("--map", help="Values to labels, such as '1,2=부정;4,5=긍정'.")]
+MultiLabel = Annotated[str | None, typer.Option("--multi-label", help="Separator between several labels in a cell.")]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file; found out if left out.")]
+Sheet = Annotated[str | None, typer.Option("--sheet", help="Excel: name or number (from 1) of the sheet.")]
+HeaderRow = Annotated[int | None, typer.Option("--header-row", help="Row of the column names, from 1; 0: none.")]
+
+FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".xls", ".gz")
+
+
+def read_options(
+    text: str | None,
+    label: str | None,
+    labels: str | None,
+    map_values: str | None,
+    multi_label: str | None,
+    encoding: str | None,
+    sheet: str | None,
+    header_row: int | None,
+) -> ReadOptions:
+    """The shared reading flags as one value."""
+    names = tuple(name.strip() for name in labels.split(",") if name.strip()) if labels else None
+    return ReadOptions(text, label, names, map_values, multi_label, encoding, sheet, header_row)
+
+
+def is_file(source: str) -> bool:
+    """Whether a SOURCE argument means a file or folder rather than a corpus of the table."""
+    return Path(source).exists() or source.lower().endswith(FILE_ENDINGS) or "/" in source or "\\" in source
+
+
+def open_corpus(
+    source: str,
+    options: ReadOptions,
+    data_dir: str | None,
+    *,
+    validation: str | None = None,
+    test: str | None = None,
+) -> Corpus:
+    """The corpus that SOURCE names: a row of the table, or the user's own file or folder."""
+    if is_file(source):
+        from munjang.data.reading import read_corpus
+
+        return read_corpus(source, options=options, validation=validation, test=test)
+    from munjang.data.corpora import load_corpus
+
+    return load_corpus(source, data_dir=data_dir)

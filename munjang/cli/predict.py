@@ -1,0 +1,5 @@
+"""`munjang predict`."""
+
+
+def predict() -> None:
+    """(being written)"""

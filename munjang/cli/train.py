@@ -1,0 +1,5 @@
+"""`munjang train`."""
+
+
+def train() -> None:
+    """(being written)"""

@@ -1,0 +1,202 @@
+"""Settings as frozen dataclasses: how to read a file, clean it and train; read from TOML, unknown keys refused."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from munjang.errors import ConfigError
+
+TEXT_STEPS = ("nfc", "invisible", "html", "spaces")
+"""The text steps used unless told otherwise; munjang.cleaning.STEPS has them all."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a user's file. None means: find it out and say what was found."""
+
+    text: str | None = None  # column of the sentences
+    label: str | None = None  # column of the labels
+    labels: tuple[str, ...] | None = None  # the label set, in order; others are removed with an account
+    map: str | None = None  # "1,2=부정;4,5=긍정": values that become labels; other values are dropped and counted
+    multi_label: str | None = None  # separator between labels in one cell; None = one label a text
+    encoding: str | None = None  # utf-8, utf-8-sig, utf-16, cp949
+    sheet: str | None = None  # Excel: sheet name, or its number from 1
+    header_row: int | None = None  # Excel, CSV: 1-based row of the column names; 0 = none
+
+
+@dataclass(frozen=True)
+class CleanConfig:
+    """What cleaning does. Texts first go through `steps`, then rows are removed."""
+
+    steps: tuple[str, ...] = TEXT_STEPS
+    duplicates: bool = True  # of equal texts with equal labels the first stays
+    conflicts: str = "drop"  # equal texts with different labels: "drop" all, or "keep-majority"
+    leaks: bool = True  # texts of the test (and validation) split are removed from train
+    outliers: float | None = None  # k: drop texts with more than Q3 + k*(Q3-Q1) characters; off by default
+    clean_test: bool = False  # clean the test split like train; by default only empty texts leave it
+
+    def __post_init__(self) -> None:
+        one_of("clean.conflicts", self.conflicts, ("drop", "keep-majority"))
+        if self.outliers is not None and self.outliers <= 0:
+            raise ConfigError(f"clean.outliers must be above 0, found {self.outliers}.")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a training run; saved with the model."""
+
+    backbone: str = "scratch:small"  # a name of BACKBONES, a hub id, a folder, scratch:SIZE, or linear
+    loop: str = "native"  # native or trainer
+    epochs: float = 3.0
+    batch_size: int = 32  # sentences an optimizer step, over all processes
+    eval_batch_size: int = 64
+    learning_rate: float | None = None  # None: by the backbone
+    warmup: float = 0.1  # below 1 a share of all steps, from 1 a number of steps
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    dropout: float | None = None  # None: as the backbone has it
+    max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
+    class_weights: str | None = None  # None or "balanced"
+    log_every: int = 50  # steps
+    save_every: int | None = None  # steps; None: at the end of each epoch
+    eval_every: int | None = None  # steps; None: at the end of each epoch
+    keep_checkpoints: int = 2
+    patience: int | None = None  # dev evaluations without a better score before stopping; None: no early stopping
+    keep_best: bool = True  # the saved model is the one with the best dev score, not the last
+    validation_share: float = 0.1  # of train, where the corpus has no validation split
+    seed: int = 13
+    precision: str = "auto"  # auto, fp32, bf16
+    device: str = "auto"  # auto, cpu, cuda
+    clean: CleanConfig = field(default_factory=CleanConfig)
+
+    def __post_init__(self) -> None:
+        one_of("loop", self.loop, ("native", "trainer"))
+        one_of("class_weights", self.class_weights, (None, "balanced"))
+        one_of("precision", self.precision, ("auto", "fp32", "bf16"))
+        one_of("device", self.device, ("auto", "cpu", "cuda"))
+        for name in ("epochs", "batch_size", "eval_batch_size", "log_every", "keep_checkpoints"):
+            above_zero(name, getattr(self, name))
+        for name in ("learning_rate", "max_length", "save_every", "eval_every", "patience"):
+            if getattr(self, name) is not None:
+                above_zero(name, getattr(self, name))
+        for name in ("warmup", "weight_decay", "max_grad_norm"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative, found {getattr(self, name)}.")
+        if not 0 < self.validation_share < 0.5:
+            raise ConfigError(f"validation_share must lie between 0 and 0.5, found {self.validation_share}.")
+
+
+def one_of(name: str, value: Any, allowed: tuple) -> None:
+    """Refuse a value outside `allowed` with a ConfigError that lists it."""
+    if value not in allowed:
+        names = ", ".join(str(item) for item in allowed)
+        raise ConfigError(f"{name} is '{value}'; it must be one of {names}.")
+
+
+def above_zero(name: str, value: float) -> None:
+    """Refuse zero and negative numbers with a ConfigError."""
+    if value <= 0:
+        raise ConfigError(f"{name} must be above 0, found {value}.")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values."""
+    return asdict(config)
+
+
+def from_dict(cls: type, values: Mapping[str, Any], *, where: str = "settings") -> Any:
+    """Build `cls` from plain values (TOML, JSON); unknown keys and wrong types are ConfigErrors that name `where`."""
+    return update(cls(), values, where=where)
+
+
+def update(config: Any, values: Mapping[str, Any], *, where: str) -> Any:
+    """A copy of `config` with `values` laid over it; nested tables go to nested configs."""
+    hints = get_type_hints(type(config))
+    names = {item.name for item in fields(config)}
+    changed = {}
+    for key, value in values.items():
+        if key not in names:
+            near = get_close_matches(key, names, n=1)
+            hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(sorted(names))}."
+            raise ConfigError(f"Unknown setting '{key}' in {where}.{hint}")
+        current = getattr(config, key)
+        if isinstance(value, Mapping):
+            changed[key] = update(current, value, where=f"{where}, [{key}]")
+        else:
+            changed[key] = convert(value, hints[key], f"{where}: {key}")
+    return replace(config, **changed)
+
+
+def convert(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the type `hint`; text from the command line is parsed, other types must fit."""
+    options = get_args(hint) if get_origin(hint) not in (tuple, None) else (hint,)
+    if value is None or (isinstance(value, str) and value.lower() in ("none", "null")):
+        if type(None) in options:
+            return None
+        raise ConfigError(f"{where} cannot be empty.")
+    for option in options:
+        if option is type(None):
+            continue
+        if get_origin(option) is tuple:
+            items = value.split(",") if isinstance(value, str) else value
+            return tuple(str(item).strip() for item in items if str(item).strip())
+        if option is bool and isinstance(value, str) and value.lower() in ("true", "false", "yes", "no", "1", "0"):
+            return value.lower() in ("true", "yes", "1")
+        if option is bool and isinstance(value, bool):
+            return value
+        if option is str and isinstance(value, str):
+            return value
+        if option in (int, float) and not isinstance(value, bool):
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                continue
+            if option is float or number == int(number):
+                return option(number)
+    kinds = " or ".join(getattr(option, "__name__", str(option)) for option in options if option is not type(None))
+    raise ConfigError(f"{where} is {value!r}; expected {kinds}.")
+
+
+def parse_assignments(pairs: list[str]) -> dict[str, Any]:
+    """`["epochs=2", "clean.leaks=false"]` (from --set) as a nested dict of texts."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {pair}: expected KEY=VALUE, such as --set epochs=2.")
+        *parents, name = key.strip().split(".")
+        table = values
+        for parent in parents:
+            table = table.setdefault(parent, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"--set {pair}: '{parent}' is no table of settings.")
+        table[name] = value.strip()
+    return values
+
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+def read_recipe(name: str, loop: str | None = None) -> dict[str, Any]:
+    """The settings of a recipe: a path to a TOML file, or the name of one that comes with munjang.
+
+    A table `[native]` or `[trainer]` holds settings for that loop alone; they are laid over the others when `loop`
+    (or the recipe's own `loop`) names it.
+    """
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not path.exists() and name.startswith("recipes/"):
+        path = RECIPES / Path(name).name
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(item.stem for item in RECIPES.glob("*.toml")))
+        raise ConfigError(f"No recipe {name}. Recipes that come with munjang: {known}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no valid TOML: {error}.") from error
+    by_loop = {kind: values.pop(kind, {}) for kind in ("native", "trainer")}
+    return {**values, **by_loop[loop or values.get("loop", "native")]}

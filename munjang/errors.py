@@ -1,0 +1,68 @@
+"""Every error that munjang raises on purpose: one line for the user, one exit code, one HTTP status."""
+
+
+class MunjangError(Exception):
+    """Base of all errors that a user can mend. `str(error)` is one complete message."""
+
+    exit_code = 1
+    http_status = 500
+
+    def __str__(self) -> str:
+        return " ".join(str(part) for part in self.args)
+
+
+class DataError(MunjangError, ValueError):
+    """The data cannot be used as it is; the message names file, line and remedy."""
+
+    exit_code = 2
+    http_status = 422
+
+
+class ConfigError(MunjangError, ValueError):
+    """A setting is unknown, out of range, or at odds with another."""
+
+    exit_code = 3
+    http_status = 422
+
+
+class UnknownName(MunjangError, KeyError):
+    """A name stands in no table; the message lists the known names."""
+
+    exit_code = 4
+    http_status = 404
+
+
+class BundleError(MunjangError):
+    """A model folder is missing something, was cut short, or does not fit this version."""
+
+    exit_code = 5
+    http_status = 500
+
+
+class FetchError(MunjangError, OSError):
+    """Something could not be had from the local folders, the cache or the hub."""
+
+    exit_code = 6
+    http_status = 502
+
+
+class MissingExtra(MunjangError, ImportError):
+    """A part of munjang needs packages that are not installed; the message is the `pip install` to run."""
+
+    exit_code = 7
+    http_status = 501
+
+
+def missing_extra(what: str, extra: str) -> MissingExtra:
+    """The error for a missing optional dependency: `missing_extra("Training", "train")`."""
+    return MissingExtra(f"{what} needs more packages. Run: pip install 'munjang[{extra}]'")
+
+
+def unknown_name(what: str, name: str, known) -> UnknownName:
+    """The error for a name outside a table, with the known names and the nearest one."""
+    from difflib import get_close_matches
+
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return UnknownName(f"Unknown {what} '{name}'.{hint} Known: {', '.join(names)}.")

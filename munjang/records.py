@@ -1,0 +1,193 @@
+"""The values that flow through munjang: examples, labels, corpora, predictions, reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from munjang.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas
+
+SPLITS = ("train", "validation", "test")
+
+Label = str | tuple[str, ...]
+"""A class name, or for multi-label data a tuple of class names (the empty tuple is "none of them")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sentence. `label` is a name, a tuple of names, or None where there is none.
+
+    `file` and `line` say where it came from: `line` is the 1-based physical line in a text file on which the record
+    starts, or the row number (header = 1) in Excel and the 1-based row in Parquet.
+    """
+
+    text: str
+    label: Label | None = None
+    line: int | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """One row that did not stay, and why. `text` and `label` are as they stood in the file."""
+
+    file: str
+    line: int
+    text: str
+    label: str
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Class names in a fixed order; index i of a model's output is `names[i]`.
+
+    `aliases` maps other spellings (the hub's name, the class number as text) to a name, so that labels are always
+    matched by name and never by position.
+    """
+
+    names: tuple[str, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) != len(self.names):
+            twice = [name for name, n in Counter(self.names).items() if n > 1]
+            raise DataError(f"Label names must differ; given twice: {', '.join(twice)}.")
+        for alias, name in self.aliases.items():
+            if name not in self.names:
+                raise DataError(f"Alias '{alias}' stands for '{name}', which is no label here: {self.listing}.")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self):
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names or name in self.aliases
+
+    @property
+    def listing(self) -> str:
+        """The names as a message shows them: `부정, 긍정`."""
+        return ", ".join(self.names)
+
+    def resolve(self, name: str) -> str:
+        """The name that `name` (a name or an alias) stands for; an unknown one is a DataError that lists the known."""
+        if name in self.names:
+            return name
+        if name in self.aliases:
+            return self.aliases[name]
+        raise DataError(f"Unknown label '{name}'. The labels here are {self.listing}.")
+
+    def index(self, name: str) -> int:
+        """The position of a name or alias."""
+        return self.names.index(self.resolve(name))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"names": list(self.names), "aliases": dict(self.aliases)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LabelSet:
+        return cls(tuple(data["names"]), dict(data.get("aliases", {})))
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where a corpus came from. `notes` are one-line facts said to the user ("partial: 36,547 of 45,678 rows")."""
+
+    name: str
+    source: str
+    licence: str = "unknown"
+    citation: str = ""
+    language: str = "ko"
+    about: str = "classification"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Examples in up to three splits, with their labels and origin.
+
+    task: a key of munjang.tasks.TASKS ("classification" or "multi-label"). As read, examples may carry labels outside
+    `labels` (a 3 among 0 and 1) and be empty or repeated; `munjang.data.audit.clean_corpus` takes those out with an
+    account. `rejected` holds rows that the reader could not turn into an example at all.
+    """
+
+    name: str
+    task: str
+    labels: LabelSet
+    train: Sequence[Example] = ()
+    validation: Sequence[Example] = ()
+    test: Sequence[Example] = ()
+    card: Card = field(default_factory=lambda: Card("", ""))
+    rejected: tuple[Removed, ...] = ()
+
+    def split(self, name: str) -> Sequence[Example]:
+        """The examples of "train", "validation" or "test"; a DataError where the corpus has none."""
+        if name not in SPLITS:
+            raise DataError(f"Unknown split '{name}'. Splits are {', '.join(SPLITS)}.")
+        examples = getattr(self, name)
+        if not examples:
+            have = [split for split in SPLITS if getattr(self, split)]
+            raise DataError(f"{self.name} has no {name} split; it has {', '.join(have) or 'no examples at all'}.")
+        return examples
+
+    def with_splits(self, **splits: Sequence[Example]) -> Corpus:
+        """A copy with some splits replaced."""
+        return replace(self, **splits)
+
+    def to_pandas(self, split: str | None = None) -> pandas.DataFrame:
+        """A DataFrame with the columns text, label, split, line; one split, or all of them in order."""
+        import pandas
+
+        rows = [
+            (example.text, example.label, name, example.line)
+            for name in ([split] if split else SPLITS)
+            for example in (self.split(name) if split else getattr(self, name))
+        ]
+        return pandas.DataFrame(rows, columns=["text", "label", "split", "line"])
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one text.
+
+    label: the best name; for multi-label a tuple of the names at or above the threshold; None where nothing could be
+    said (`note` is then "empty", or "below the minimum score"). scores: a probability for every label, highest first.
+    note: "" or why the answer is not the plain one ("empty", "truncated to 128 tokens", ...).
+    """
+
+    text: str
+    label: Label | None
+    scores: Mapping[str, float]
+    note: str = ""
+
+    @property
+    def score(self) -> float:
+        """The highest probability; 0.0 where there is no answer."""
+        return next(iter(self.scores.values()), 0.0)
+
+
+def label_text(label: Label | None, separator: str = "|") -> str:
+    """A label as one cell of a table: the name, the names joined, or nothing."""
+    if label is None:
+        return ""
+    return label if isinstance(label, str) else separator.join(label)
+
+
+def names_of(label: Label | None) -> tuple[str, ...]:
+    """The class names in a label: none, one, or several."""
+    if label is None:
+        return ()
+    return (label,) if isinstance(label, str) else label
+
+
+def count_labels(examples: Iterable[Example]) -> Counter[str]:
+    """How often each class name occurs; a multi-label example counts once for each of its names."""
+    return Counter(name for example in examples for name in names_of(example.label))
