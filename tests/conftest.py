@@ -1,0 +1,15 @@
+"""Shared fixtures: the folder of real corpora, where there is one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder with real corpora (MUNJANG_DATA, else ../shared/data beside the checkout); skips where absent."""
+    folder = Path(os.environ.get("MUNJANG_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (folder / "nsmc").is_dir():
+        pytest.skip(f"no real corpora at {folder}; set MUNJANG_DATA to a folder that holds them")
+    return folder
