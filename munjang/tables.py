@@ -1,0 +1,86 @@
+"""Tables for a terminal, aligned where Hangul takes two columns."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+
+GAP = "  "
+
+
+def display_width(text: str) -> int:
+    """How many columns a terminal gives `text`: Hangul, hanja and emoji two each, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(char_width(char) for char in text)
+
+
+def char_width(char: str) -> int:
+    """Columns of one character (0, 1 or 2)."""
+    if "\u1160" <= char <= "\u11ff" or unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0  # vowels and finals of decomposed Hangul sit on their initial; marks and joiners take no room
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """`text` filled with spaces to `width` columns, on its left where `right` is set; never cut."""
+    spaces = " " * max(0, width - display_width(text))
+    return spaces + text if right else text + spaces
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` in at most `width` columns (at least 1), the cut shown as "…"."""
+    if display_width(text) <= width:
+        return text
+    used, kept = 1, []
+    for char in text:
+        used += char_width(char)
+        if used > width:
+            break
+        kept.append(char)
+    return "".join(kept).rstrip() + "…"
+
+
+def format_cell(value: object) -> str:
+    """A value as a cell: whole numbers with thousands separators, other numbers to three decimals, None as "-".
+
+    Text keeps to one line: line breaks, tabs and other control characters become spaces.
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
+    if isinstance(value, Real):
+        return f"{float(value):,.3f}"
+    return "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in str(value))
+
+
+def format_table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    max_width: int = 60,
+    indent: str = "",
+) -> str:
+    """An aligned table without a final line break; the header is underlined, columns of numbers stand to the right.
+
+    header: one name a column; empty names give a table without a header line. rows: cells as `format_cell` takes them,
+    one for each column. Cells wider than `max_width` columns are cut with "…".
+    """
+    cells = [[shorten(format_cell(value), max_width) for value in row] for row in rows]
+    names = [format_cell(name) for name in header]
+    columns = range(len(names))
+    widths = [max(display_width(row[i]) for row in [names, *cells]) for i in columns]
+    numeric = [all(is_number(row[i]) for row in cells) and bool(cells) for i in columns]
+    lines = [names, ["-" * width for width in widths], *cells] if any(names) else cells
+    return "\n".join(
+        (indent + GAP.join(pad(line[i], widths[i], right=numeric[i]) for i in columns)).rstrip() for line in lines
+    )
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell reads as a number, a share, an interval or nothing."""
+    return cell in ("", "-") or (any(c.isdigit() for c in cell) and all(c in "0123456789.,%+-–−±[] " for c in cell))
