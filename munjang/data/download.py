@@ -1,0 +1,55 @@
+"""Fetches original files from the addresses at which their makers publish them, guarded by checksums."""
+
+from __future__ import annotations
+
+import logging
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from munjang.data.checksums import check_sha256
+from munjang.data.rows import CorpusRow, Original
+from munjang.errors import FetchError
+
+log = logging.getLogger("munjang")
+
+TIMEOUT_S = 30
+
+
+def folder(row: CorpusRow) -> Path:
+    """Where the original files of a corpus are kept: MUNJANG_CACHE, else the user's cache folder."""
+    root = os.environ.get("MUNJANG_CACHE")
+    if root:
+        return Path(root) / row.folder
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "munjang" / row.folder
+
+
+def cached(row: CorpusRow) -> list[Path]:
+    """The original files that were fetched before."""
+    return [path for original in row.originals if (path := folder(row) / original.name).is_file()]
+
+
+def fetch(row: CorpusRow) -> list[Path]:
+    """All original files of a corpus, downloaded where they are not in the cache yet."""
+    return [fetch_file(original, folder(row)) for original in row.originals]
+
+
+def fetch_file(original: Original, target: Path) -> Path:
+    """One file, written beside and renamed, so that a cut download never looks like a whole one."""
+    path = target / original.name
+    if path.is_file():
+        return path
+    log.info("Downloading %s", original.url)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with urllib.request.urlopen(original.url, timeout=TIMEOUT_S) as answer:
+            content = answer.read()
+        target.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+    except (urllib.error.URLError, OSError) as error:
+        raise FetchError(f"{original.url} ({error})") from error
+    if original.sha256:
+        check_sha256(part, original.sha256)
+    part.replace(path)
+    return path

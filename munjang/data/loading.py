@@ -1,0 +1,96 @@
+"""From found files to a corpus: splits under their common names, labels by name, a card that says what was read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from munjang.data.forms import Record, read_records
+from munjang.data.rows import CorpusRow
+from munjang.data.sources import FoundFile, common_split, find
+from munjang.data.splits import hold_out
+from munjang.errors import DataError
+from munjang.records import SPLITS, Card, Corpus, Example, Label
+
+log = logging.getLogger("munjang")
+
+
+def load_row(row: CorpusRow, data_dir: str | Path | None = None, *, seed: int = 13) -> Corpus:
+    """The corpus of a row, from the first source that has it (see `munjang.data.corpora.load_corpus`)."""
+    found = find(row, data_dir)
+    splits: dict[str, list[Example]] = {name: [] for name in SPLITS}
+    for file in found.files:
+        for split, example in read_file(file, row):
+            splits[split].append(example)
+    if not any(splits.values()):
+        raise DataError(f"{found.source}: no rows of {row.name} in it. Fetch the files anew.")
+    notes = [*row.notes, *found.notes, *partial_notes(row, splits)]
+    if not splits["train"] and splits["validation"] and "train" in row.rows:
+        splits["train"], splits["validation"] = splits["validation"], []
+        notes.append("there is no train split here: the validation split is used as train")
+    if row.made_test and splits["train"] and not splits["test"]:
+        splits["train"], splits["test"] = hold_out(splits["train"], row.made_test, seed)
+        notes.append(f"the test split is {row.made_test:.0%} of the one published file, stratified, seed {seed}")
+    card = Card(row.name, found.source, row.licence, row.citation, row.language, row.about, tuple(notes))
+    log.info("%s: %s", row.name, found.source)
+    for note in notes:
+        log.info("%s: %s", row.name, note)
+    return Corpus(row.name, row.task, row.labels, **splits, card=card)
+
+
+def read_file(file: FoundFile, row: CorpusRow) -> list[tuple[str, Example]]:
+    """(split, example) for every record of a file; labels under the table's names."""
+    names = LabelReader(row, file.path)
+    return [
+        (
+            common_split(record.split, row) if record.split else file.split,
+            Example(record.text, names(record), record.line, str(file.path)),
+        )
+        for record in read_records(file.path, row, file.form)
+    ]
+
+
+class LabelReader:
+    """Turns the labels of one file into the table's names; a label outside the table is a DataError."""
+
+    def __init__(self, row: CorpusRow, path: Path) -> None:
+        self.row = row
+        self.path = path
+        self.known: dict[Any, str] = {}
+
+    def __call__(self, record: Record) -> Label:
+        raw = record.label
+        if self.row.task != "multi-label":
+            return self.name(raw, record.line)
+        if isinstance(raw, str):
+            raw = [part for part in raw.replace("|", ",").split(",") if part.strip()]
+        chosen = {self.name(item, record.line) for item in raw or ()}
+        return tuple(name for name in self.row.labels.names if name in chosen)
+
+    def name(self, raw: Any, line: int) -> str:
+        if raw not in self.known:
+            spelled = "" if raw is None else str(raw).strip()
+            if spelled not in self.row.labels:
+                raise DataError(
+                    f"{self.path}, line {line}: unknown label '{spelled}'. "
+                    f"{self.row.name} has {self.row.labels.listing}. Mend the row, or fetch the file anew."
+                )
+            self.known[raw] = self.row.labels.resolve(spelled)
+        return self.known[raw]
+
+
+def partial_notes(row: CorpusRow, splits: Mapping[str, Sequence[Example]]) -> list[str]:
+    """What differs from the full corpus: "partial: train 36,547 of 45,678 rows; ..."."""
+    fewer = [
+        f"{split} {len(splits[split]):,} of {rows:,} rows"
+        for split, rows in row.rows.items()
+        if len(splits[split]) < rows
+    ]
+    more = [
+        f"{split} has {len(splits[split]):,} rows, {rows:,} expected: it may be another version"
+        for split, rows in row.rows.items()
+        if len(splits[split]) > rows
+    ]
+    return [f"partial: {'; '.join(fewer)}", *more] if fewer else more

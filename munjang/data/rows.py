@@ -1,0 +1,106 @@
+"""What the corpus table says about a corpus: where it lives, how its files are laid out, what its labels are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from munjang.records import LabelSet
+
+PARQUET_REF = "refs/convert/parquet"
+"""The hub's own conversion of a dataset to parquet; it moves when the dataset changes."""
+
+
+@dataclass(frozen=True)
+class HubPlace:
+    """A dataset repository on the hub: a revision (a commit, or a named ref) and the files of it that are wanted.
+
+    files: patterns over paths in the repository; `*` also matches `/`. notes: what to know about this copy.
+    """
+
+    repo: str
+    revision: str = PARQUET_REF
+    files: tuple[str, ...] = ("default/*.parquet",)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TextForm:
+    """The layout of an original text file (utf-8, a byte-order mark allowed).
+
+    quoted: fields stand in double quotes where needed, with line breaks inside; otherwise every quote is a plain
+    character. columns: names for a file without a header line; empty where the first line has them.
+    """
+
+    delimiter: str = "\t"
+    quoted: bool = False
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Original:
+    """A file as its makers publish it. `sha256` is empty where it is not known. `.json` files are a list of objects."""
+
+    split: str
+    url: str
+    sha256: str = ""
+    form: TextForm = TextForm()
+
+    @property
+    def name(self) -> str:
+        """The file's own name, by which it is also recognised in a data folder."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class CorpusRow:
+    """One corpus of the table.
+
+    text, label: names of the columns in the order in which they are looked for (the hub's first).
+    rows: rows per split in the full corpus. about: sentiment, hate, sarcasm, intent, topic, language or emotion.
+    hub: places to ask, in order. made_test: share of the one published file that becomes the test split.
+    """
+
+    name: str
+    title: str
+    about: str
+    labels: LabelSet
+    rows: Mapping[str, int]
+    licence: str
+    citation: str = ""
+    homepage: str = ""
+    language: str = "ko"
+    task: str = "classification"
+    text: tuple[str, ...] = ("text",)
+    label: tuple[str, ...] = ("label",)
+    hub: tuple[HubPlace, ...] = ()
+    originals: tuple[Original, ...] = ()
+    made_test: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def folder(self) -> str:
+        """The corpus's folder in a data folder; configurations of one corpus share it."""
+        return self.name.partition(":")[0]
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the corpus comes with munjang itself."""
+        return self.folder == "sample"
+
+    @property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+
+def label_set(*names: tuple[str, ...]) -> LabelSet:
+    """Labels in the hub's order: `("부정", "negative")` is a name and its aliases; its number becomes an alias too."""
+    aliases = {}
+    for number, (name, *others) in enumerate(names):
+        aliases |= {alias: name for alias in (str(number), *others)}
+    return LabelSet(tuple(name for name, *_ in names), aliases)
+
+
+def plain_labels(names: str) -> LabelSet:
+    """Labels without other names, in the hub's order, between spaces."""
+    return label_set(*((name,) for name in names.split()))
