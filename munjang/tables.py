@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
@@ -84,3 +85,16 @@ def format_table(
 def is_number(cell: str) -> bool:
     """Whether a cell reads as a number, a share, an interval or nothing."""
     return cell in ("", "-") or (any(c.isdigit() for c in cell) and all(c in "0123456789.,%+-–−±[] " for c in cell))
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """The same cells as a Markdown table, without a final line break; signs that Markdown would take are escaped."""
+    names, *cells = ([escape_markdown(format_cell(value)) for value in row] for row in [header, *rows])
+    right = [bool(cells) and all(is_number(row[i].replace("\\", "")) for row in cells) for i in range(len(names))]
+    lines = [names, ["---:" if numeric else "---" for numeric in right], *cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it stands."""
+    return re.sub(r"[\\`*{}\[\]<>#|~]|\b_|_\b", r"\\\g<0>", text.replace("&", "&amp;"))

@@ -1,4 +1,4 @@
-from munjang.tables import display_width, format_table, pad, shorten
+from munjang.tables import display_width, format_table, markdown_table, pad, shorten
 
 
 def test_hangul_takes_two_columns_and_a_decomposed_syllable_as_many_as_a_composed_one():
@@ -42,3 +42,12 @@ def test_a_table_without_rows_shows_its_header():
 def test_padding_never_cuts():
     assert pad("문장", 3) == "문장"
     assert pad("문장", 6, right=True) == "  문장"
+
+
+def test_markdown_shows_the_signs_of_a_cell_as_they_stand():
+    table = markdown_table(["이름", "rows"], [["a|b <i> _x_ batch_size &lt;", 1200]])
+    assert table.splitlines() == [
+        "| 이름 | rows |",
+        "| --- | ---: |",
+        "| a\\|b \\<i\\> \\_x\\_ batch_size &amp;lt; | 1,200 |",
+    ]

@@ -1,0 +1,183 @@
+"""The model card: the README.md of a model folder, in Markdown with the front matter that the hub reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from munjang.data.explore import describe
+from munjang.tables import escape_markdown, markdown_table
+
+if TYPE_CHECKING:
+    from munjang.bundle import Manifest
+    from munjang.data.account import Account
+    from munjang.evaluation import Report
+    from munjang.records import Corpus
+
+HUB_LICENCES = {
+    "cc0": "cc0-1.0",
+    "cc0-1.0": "cc0-1.0",
+    "cc-by-4.0": "cc-by-4.0",
+    "cc-by-sa-4.0": "cc-by-sa-4.0",
+    "cc-by-sa-3.0": "cc-by-sa-3.0",
+    "mit": "mit",
+    "apache-2.0": "apache-2.0",
+}
+"""Licences of corpora as the hub spells them; any other is "other" there and stands in full in the text."""
+
+
+def model_card(
+    manifest: Manifest,
+    *,
+    corpus: Corpus | None = None,
+    account: Account | None = None,
+    report: Report | None = None,
+    baseline_report: Report | None = None,
+) -> str:
+    """The card of a model as Markdown.
+
+    manifest: what munjang.json holds. corpus: as it was trained on, after cleaning. account: of that cleaning.
+    report: of the test split; baseline_report: the linear model's on the same texts.
+    """
+    name = f"{manifest.corpus or 'Sentence'} classifier"
+    sections = [
+        front_matter(manifest, corpus, report),
+        f"# {escape_markdown(name)}\n\n{introduction(manifest)}",
+        "## Use\n\n" + usage(manifest),
+        "## Scores\n\n" + scores(manifest, report, baseline_report),
+    ]
+    if corpus is not None:
+        sections.append("## Data\n\n" + data(corpus))
+    if account is not None:
+        sections.append("## Cleaning\n\n" + fenced(str(account)))
+    sections += ["## Settings\n\n" + settings(manifest), "## Limits\n\n" + limits(manifest, corpus, report)]
+    return "\n\n".join(sections) + "\n"
+
+
+def front_matter(manifest: Manifest, corpus: Corpus | None, report: Report | None) -> str:
+    """The YAML block; every value is written as JSON, which YAML takes as it is."""
+    licence = corpus.card.licence if corpus is not None else "unknown"
+    values: dict[str, Any] = {
+        "language": corpus.card.language if corpus is not None else "ko",
+        "license": HUB_LICENCES.get(licence.lower().replace(" ", "-"), "other"),
+        "library_name": "munjang" if manifest.format == "linear" else "transformers",
+        "pipeline_tag": "text-classification",
+        "tags": ["munjang", "korean", "text-classification", manifest.task],
+        "metrics": ["accuracy", "f1"],
+    }
+    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    return "\n".join(["---", *lines, "---"])
+
+
+def introduction(manifest: Manifest) -> str:
+    """What the model is, in two sentences, and its labels."""
+    kind = "any number of" if manifest.task == "multi-label" else "one of"
+    labels = ", ".join(escape_markdown(name) for name in manifest.labels.names)
+    origin = "a linear model on character n-grams" if manifest.format == "linear" else f"`{manifest.origin}`"
+    return (
+        f"Gives a sentence {kind} {len(manifest.labels)} labels: {labels}.\n\n"
+        f"Trained with munjang {manifest.munjang} from {origin} on {escape_markdown(manifest.corpus) or 'a corpus'}."
+    )
+
+
+def usage(manifest: Manifest) -> str:
+    """Lines to copy: munjang's command and its Python, and plain transformers where it can open the folder."""
+    own = '```sh\nmunjang predict MODEL_FOLDER "배송이 정말 빨라요."\n```\n\n'
+    own += '```python\nimport munjang as mj\n\nmodel = mj.load("MODEL_FOLDER")\n'
+    own += 'model.predict("배송이 정말 빨라요.")\n```\n\n'
+    if manifest.format == "linear":
+        return own + (
+            "Plain transformers cannot open this folder: a linear model is no transformer. Predict with munjang, "
+            "which for this format needs neither torch nor transformers."
+        )
+    several = ', top_k=None, function_to_apply="sigmoid"' if manifest.task == "multi-label" else ""
+    threshold = f" A label counts from a score of {manifest.threshold:g}." if several else ""
+    return own + (
+        f"Plain transformers opens the same folder. Tell it to cut long texts, or one is an error.{threshold}\n\n"
+        '```python\nfrom transformers import pipeline\n\nclassify = pipeline("text-classification", '
+        f'model="MODEL_FOLDER"{several})\n'
+        f'classify("배송이 정말 빨라요.", truncation=True, max_length={manifest.max_length})\n```\n\n'
+        f"munjang cleans a text before it is read ({', '.join(manifest.steps) or 'no steps'}); the pipeline does not. "
+        "For text that is not clean, such as decomposed Hangul (NFD) from macOS, clean it first."
+    )
+
+
+def scores(manifest: Manifest, report: Report | None, baseline_report: Report | None) -> str:
+    """The test scores with their intervals beside the baseline's, or what is known without a test."""
+    parts = []
+    if report is not None:
+        parts.append(fenced(str(report)))
+    if baseline_report is not None:
+        parts.append("The linear baseline on the same texts:\n\n" + fenced(str(baseline_report)))
+    if manifest.validation:
+        chosen = ", ".join(
+            f"{name.replace('_', ' ').replace('f1', 'F1')} {value:.4g}" for name, value in manifest.validation.items()
+        )
+        parts.append(f"On the validation split, by which the weights were chosen: {chosen}.")
+    return "\n\n".join(parts) or "Not evaluated yet: `munjang evaluate MODEL_FOLDER CORPUS`."
+
+
+def data(corpus: Corpus) -> str:
+    """Origin, licence, sizes and labels of the corpus after cleaning."""
+    card, stats = corpus.card, describe(corpus)
+    source = Path(card.source).name if Path(card.source).is_absolute() else card.source  # no path of this machine
+    facts = [f"Source: {escape_markdown(source)}."] if source else []
+    facts.append(f"Licence of the data: {escape_markdown(card.licence)}.")
+    facts += [f"Note: {escape_markdown(note)}" for note in card.notes]
+    facts += [f"Citation: {escape_markdown(card.citation)}"] if card.citation else []
+    tables = [markdown_table(*stats.measures()), markdown_table(*stats.label_counts())]
+    shared = [f"Texts shared by {a} and {b}: {count:,}." for (a, b), count in stats.shared.items()]
+    return "\n\n".join(["\n".join(facts), "After cleaning:", *tables, "\n".join(shared)]).strip()
+
+
+def settings(manifest: Manifest) -> str:
+    """Every setting of the run as a table; nested ones as `clean.leaks`."""
+    rows = list(flatten(manifest.settings).items())
+    return markdown_table(["setting", "value"], [[key, plain(value)] for key, value in rows])
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings with dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def plain(value: Any) -> str:
+    """A setting as a reader writes it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def limits(manifest: Manifest, corpus: Corpus | None, report: Report | None) -> str:
+    """What the scores do not say."""
+    points = [
+        "The scores hold for texts like those of its corpus; for other sources measure again, on labels of your own."
+    ]
+    if manifest.max_length and manifest.format != "linear":
+        points.append(f"Texts of more than {manifest.max_length} tokens are cut; munjang says so, a pipeline does not.")
+    if manifest.task != "multi-label":
+        points.append("Every text gets one of its labels, also a text that fits none; look at the score.")
+    if report is None:
+        points.append("No test split had been read when this card was written.")
+    if corpus is not None and len(corpus.train) < 5_000:
+        points.append(f"It has learnt from {len(corpus.train):,} sentences only.")
+    points.append("The licence of the data, and that of the backbone, go with the weights.")
+    return "\n".join(f"- {point}" for point in points)
+
+
+def fenced(text: str) -> str:
+    """Text as a code block that nothing in it can end."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}text\n{text}\n{fence}"
