@@ -122,14 +122,18 @@ def scores(manifest: Manifest, report: Report | None, baseline_report: Report | 
 def data(corpus: Corpus) -> str:
     """Origin, licence, sizes and labels of the corpus after cleaning."""
     card, stats = corpus.card, describe(corpus)
-    source = Path(card.source).name if Path(card.source).is_absolute() else card.source  # no path of this machine
-    facts = [f"Source: {escape_markdown(source)}."] if source else []
+    facts = [f"Source: {escape_markdown(public_source(card.source))}."] if card.source else []
     facts.append(f"Licence of the data: {escape_markdown(card.licence)}.")
     facts += [f"Note: {escape_markdown(note)}" for note in card.notes]
     facts += [f"Citation: {escape_markdown(card.citation)}"] if card.citation else []
     tables = [markdown_table(*stats.measures()), markdown_table(*stats.label_counts())]
     shared = [f"Texts shared by {a} and {b}: {count:,}." for (a, b), count in stats.shared.items()]
     return "\n\n".join(["\n".join(facts), "After cleaning:", *tables, "\n".join(shared)]).strip()
+
+
+def public_source(source: str) -> str:
+    """A source as others may read it: of a path on this machine the last part alone."""
+    return Path(source).name if Path(source).is_absolute() else source
 
 
 def settings(manifest: Manifest) -> str:

@@ -3,6 +3,7 @@ import unicodedata
 
 import pytest
 
+from munjang.data.corpora import load_corpus
 from munjang.data.explore import CorpusStats, describe
 from munjang.records import Card, Corpus, Example, LabelSet, Removed
 
@@ -82,13 +83,21 @@ def test_a_corpus_without_rows_still_has_a_card():
 
 @pytest.mark.corpora
 def test_intents_have_the_known_repeats_conflicts_and_leaks(data_dir):
-    labels = LabelSet(tuple("0123456"))
-
-    def read(name):
-        lines = (data_dir / "kor_3i4k" / name).read_text(encoding="utf-8").split("\n")
-        return [Example(text, label) for label, text in (line.split("\t", 1) for line in lines if line)]
-
-    stats = describe(Corpus("kor_3i4k", "classification", labels, read("fci_train_val.txt"), (), read("fci_test.txt")))
+    stats = describe(load_corpus("kor_3i4k", data_dir))
     train = stats.splits["train"]
     assert (train.rows, train.duplicates, train.conflicts) == (55_134, 3_307, 186)
     assert stats.shared["train", "test"] == 576
+
+
+@pytest.mark.corpora
+def test_sarcasm_has_one_empty_text_and_four_leaks(data_dir):
+    stats = describe(load_corpus("kor_sarcasm", data_dir))
+    assert stats.splits["train"].empty + stats.splits["test"].empty == 1
+    assert stats.shared["train", "test"] == 4
+
+
+@pytest.mark.corpora
+def test_speech_acts_have_the_known_repeats_and_a_split_without_leaks(data_dir):
+    stats = describe(load_corpus("kor_sae", data_dir))
+    assert sum(split.duplicates for split in stats.splits.values()) == 1_909
+    assert stats.shared["train", "test"] == 0
