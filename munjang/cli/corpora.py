@@ -1,5 +1,274 @@
-"""`munjang corpora`."""
+"""`munjang corpora`: the table of corpora, a corpus's card, a benchmark suite, what the hub has."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from munjang.cli.options import DataDir
+from munjang.records import SPLITS, Corpus
+from munjang.tables import format_table
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from munjang.data.explore import CorpusStats
+    from munjang.data.rows import CorpusRow
 
 
-def corpora() -> None:
-    """(being written)"""
+def corpora(
+    name: Annotated[str | None, typer.Argument(help="A corpus of the table: print its card.")] = None,
+    data_dir: DataDir = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Only corpora in this language, such as ko.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="Only this task: sentiment, topic, …, classification, multi-label.")
+    ] = None,
+    suite: Annotated[str | None, typer.Option("--suite", help="Introduce a benchmark suite: klue.")] = None,
+    hub: Annotated[
+        str | None, typer.Option("--hub", metavar="LANGUAGE", help="List the hub's datasets in a language, such as ko.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="With --hub: how many, most downloaded first.")] = 100,
+    split: Annotated[
+        str | None, typer.Option("--split", help="On the card, only this split: train, validation, test.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw lengths and labels of the corpus.")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option("--tokenizer", help="Count tokens too: a hub id, a folder or a model folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """List known corpora, or print the card of one."""
+    if name:
+        print_card(name, data_dir, split=split, plot=plot, tokenizer=tokenizer, as_json=as_json)
+        return
+    lonely = [flag for flag, value in (("--split", split), ("--plot", plot), ("--tokenizer", tokenizer)) if value]
+    if lonely:
+        raise typer.BadParameter(f"{lonely[0]} needs a corpus, such as munjang corpora nsmc {lonely[0]} …")
+    if suite:
+        print_suite(suite, as_json)
+    elif hub:
+        print_hub(hub, limit, as_json)
+    else:
+        print_table(language, task, as_json)
+
+
+def print_table(language: str | None, task: str | None, as_json: bool) -> None:
+    """The table of known corpora."""
+    from munjang.data.corpora import CORPORA
+    from munjang.errors import unknown_name
+
+    rows = list(CORPORA.values())
+    tasks = {name for row in rows for name in (row.about, row.task)}
+    if task and task not in tasks:
+        raise unknown_name("task", task, tasks)
+    rows = [row for row in rows if speaks(row, language) and (not task or task in (row.about, row.task))]
+    if as_json:
+        typer.echo(to_json([summary(row) for row in rows]))
+        return
+    if not rows:
+        typer.echo(f"munjang's table has no corpus in '{language}'. Try: munjang corpora --hub {language}")
+        return
+    listed = [summary(row) for row in rows]
+    cells = [[item["name"], kind(item), item["rows"], label_cell(item), item["licence"]] for item in listed]
+    typer.echo(format_table(["corpus", "task", "rows", "labels", "licence"], cells))
+    typer.echo("\nmunjang corpora NAME prints a corpus's card; munjang train NAME trains on it.")
+
+
+def speaks(row: CorpusRow, language: str | None) -> bool:
+    """Whether a corpus is in a language; one in many languages has their codes as labels."""
+    return not language or row.language == language or (row.language == "mul" and language in row.labels.names)
+
+
+def summary(row: CorpusRow) -> dict[str, Any]:
+    """What the listing says about a corpus, as plain values."""
+    from munjang.data.loading import row_counts
+
+    splits = row_counts(row)
+    return {
+        "name": row.name,
+        "title": row.title,
+        "about": row.about,
+        "task": row.task,
+        "language": row.language,
+        "rows": sum(splits.values()),
+        "splits": splits,
+        "labels": list(row.labels.names),
+        "licence": row.licence,
+        "homepage": row.homepage,
+        "hub": [f"{place.repo}@{place.revision}" for place in row.hub],
+        "citation": row.citation,
+    }
+
+
+def kind(item: dict[str, Any]) -> str:
+    return item["about"] if item["task"] == "classification" else f"{item['about']}, {item['task']}"
+
+
+def label_cell(item: dict[str, Any]) -> str:
+    from munjang.tables import shorten
+
+    names = item["labels"]
+    return shorten(f"{len(names)}: {', '.join(names)}", 44)
+
+
+def print_suite(name: str, as_json: bool) -> None:
+    """A suite's tasks: what each asks, its size, its metric, and which munjang trains."""
+    from munjang.data.suites import SUITES
+    from munjang.errors import unknown_name
+
+    if name.lower() not in SUITES:
+        raise unknown_name("suite", name, SUITES)
+    suite = SUITES[name.lower()]
+    if as_json:
+        typer.echo(to_json(asdict(suite)))
+        return
+    cells = [[task.name, task.train, task.validation, task.metric, task.asks] for task in suite.tasks]
+    trained = [f"{task.name} (munjang train {task.corpus})" for task in suite.tasks if task.corpus]
+    others = [task.name for task in suite.tasks if not task.corpus]
+    typer.echo(f"{suite.title}. Licence {suite.licence}. {suite.homepage}\n{suite.citation}\n")
+    typer.echo(format_table(["task", "train", "validation", "metric", "what it asks"], cells, max_width=80))
+    typer.echo(f"\n{suite.note}\nmunjang trains: {', '.join(trained)}. Not: {', '.join(others)}.")
+
+
+def print_hub(language: str, limit: int, as_json: bool) -> None:
+    """The hub's datasets in a language, most downloaded first."""
+    from munjang.data.corpora import CORPORA
+    from munjang.data.hub import list_datasets
+
+    found = list_datasets(language, limit)
+    known = {place.repo: row.name for row in reversed(CORPORA.values()) for place in row.hub}
+    if as_json:
+        typer.echo(to_json([{**asdict(item), "munjang": known.get(item.name)} for item in found]))
+        return
+    cells = [
+        [
+            item.name,
+            item.downloads,
+            ", ".join(item.licences) or None,
+            ", ".join(item.tasks) or None,
+            known.get(item.name),
+        ]
+        for item in found
+    ]
+    typer.echo(format_table(["dataset", "downloads", "licence", "tasks", "in munjang as"], cells))
+    more = f" (more with --limit {10 * limit})" if len(found) == limit else ""
+    typer.echo(f"\n{len(found)} datasets in '{language}' on the hub{more}.")
+
+
+def print_card(
+    name: str, data_dir: str | None, *, split: str | None, plot: Path | None, tokenizer: str | None, as_json: bool
+) -> None:
+    """Where a corpus comes from and what is in it; its plots and its tokens if asked for."""
+    from munjang.data.corpora import corpus_row, load_corpus
+    from munjang.data.explore import describe
+
+    row = corpus_row(name)
+    counter = load_tokenizer(tokenizer) if tokenizer else None
+    corpus = only(load_corpus(name, data_dir), split) if split else load_corpus(name, data_dir)
+    stats = describe(corpus)
+    tokens = None
+    if counter is not None:
+        from munjang.data.tokens import token_stats
+
+        tokens = token_stats(corpus, counter)
+    if as_json:
+        parts = {"corpus": summary(row), "stats": stats.to_dict(), **({"tokens": tokens.to_dict()} if tokens else {})}
+        typer.echo(to_json(parts))
+    else:
+        typer.echo(provenance(row))
+        typer.echo(str(stats))
+        if tokens:
+            typer.echo(f"\nTokens of {tokenizer}, special tokens included\n{tokens}")
+    if plot:
+        draw(corpus, stats, plot)
+        typer.echo(f"Plots written to {plot}.", err=True)
+
+
+def provenance(row: CorpusRow) -> str:
+    """Title, citation, addresses and the names that the source gives its labels."""
+    lines = [row.title, row.citation]
+    lines += [f"homepage: {row.homepage}"] if row.homepage else []
+    lines += [f"hub: {place.repo} at {place.revision}" for place in row.hub]
+    others = {
+        name: [alias for alias, meant in row.labels.aliases.items() if meant == name] for name in row.labels.names
+    }
+    if len(row.labels) <= 9:
+        lines.append("labels: " + "; ".join(f"{name} ({', '.join(aliases)})" for name, aliases in others.items()))
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def only(corpus: Corpus, split: str) -> Corpus:
+    """The corpus with one split alone; a DataError where it does not have it."""
+    examples = corpus.split(split)
+    return replace(corpus, **{name: examples if name == split else () for name in SPLITS})
+
+
+def load_tokenizer(name: str) -> Tokenizer:
+    """The tokenizer of a folder, a tokenizer.json or a hub id, as it is: nothing in it is mended."""
+    from tokenizers import Tokenizer
+
+    from munjang.errors import DataError, FetchError, missing_extra
+
+    file = Path(name) / "tokenizer.json" if Path(name).is_dir() else Path(name)
+    if file.is_file() and file.suffix == ".json":
+        try:
+            return Tokenizer.from_file(str(file))
+        except Exception as error:  # the library raises plain Exception for any file that it cannot read
+            raise DataError(f"{file} is no tokenizer: {error}.") from error
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise missing_extra("A tokenizer without tokenizer.json", "train") from error
+    try:
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False).backend_tokenizer
+    except (OSError, ValueError, AttributeError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise FetchError(
+            f"No tokenizer '{name}' ({first}). Give a hub id, or a folder with tokenizer.json or vocab.txt."
+        ) from error
+
+
+def draw(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
+    """Length histogram and label bars, one above the other in one PNG."""
+    from io import BytesIO
+
+    from munjang import plots
+    from munjang.data.explore import text_lengths
+    from munjang.drawing import save_png
+    from munjang.errors import DataError
+
+    lengths = {name: text_lengths(getattr(corpus, name)) for name in stats.splits}
+    counts = {name: item.labels for name, item in stats.splits.items()}
+    rows = {name: item.rows for name, item in stats.splits.items()}
+    figures = (
+        plots.length_histogram(lengths, title=f"{corpus.name}: length of the texts"),
+        plots.label_bars(counts, rows, title=f"{corpus.name}: labels"),
+    )
+    from PIL import Image  # matplotlib needs it too
+
+    pictures = []
+    for figure in figures:
+        buffer = BytesIO()
+        save_png(figure, buffer)
+        pictures.append(Image.open(buffer).convert("RGB"))
+    sheet = Image.new("RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), "white")
+    top = 0
+    for picture in pictures:
+        sheet.paste(picture, (0, top))
+        top += picture.height
+    try:
+        sheet.save(path, format="PNG")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error}). Give --plot a file in a folder that exists.") from error
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)

@@ -247,7 +247,7 @@ ROWS = (
             ("zh", "Chinese"),
         ),
         rows={"train": 24_614, "test": 6_150},
-        licence="CC BY-SA 4.0 and others, by treebank",
+        licence="CC BY-SA, by treebank",
         citation="Nivre et al. (2020), Universal Dependencies v2, LREC, https://universaldependencies.org",
         homepage="https://universaldependencies.org",
     ),

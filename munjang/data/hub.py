@@ -18,6 +18,7 @@ from munjang.data.rows import HubPlace
 from munjang.errors import FetchError
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
+PROBE_S = 10
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,10 @@ def list_datasets(language: str, limit: int) -> list[HubDataset]:
     if is_offline():
         raise FetchError("The hub is not asked: HF_HUB_OFFLINE is set. Unset it to list the hub's datasets.")
     from huggingface_hub import HfApi
+    from huggingface_hub.utils import get_session
 
     try:
+        get_session().head(endpoint(), timeout=PROBE_S)  # the listing itself tries for 23 seconds where no one answers
         found = list(HfApi(endpoint=endpoint()).list_datasets(language=language, sort="downloads", limit=limit))
     except network_errors() as error:
         raise FetchError(
@@ -131,7 +134,7 @@ def list_datasets(language: str, limit: int) -> list[HubDataset]:
         HubDataset(
             item.id,
             item.downloads or 0,
-            *(", ".join(tagged(item.tags, "license")),),
+            tagged(item.tags, "license"),
             tagged(item.tags, "task_categories"),
         )
         for item in found

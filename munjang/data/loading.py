@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,13 @@ def load_row(row: CorpusRow, data_dir: str | Path | None = None, *, seed: int = 
     for note in notes:
         log.info("%s: %s", row.name, note)
     return Corpus(row.name, row.task, row.labels, **splits, card=card)
+
+
+def row_counts(row: CorpusRow) -> dict[str, int]:
+    """Rows per split of the full corpus; those of an embedded sample are counted."""
+    if not row.embedded:
+        return dict(row.rows)
+    return dict(Counter(split for file in find(row).files for split, _ in read_file(file, row)))
 
 
 def read_file(file: FoundFile, row: CorpusRow) -> list[tuple[str, Example]]:
