@@ -287,6 +287,15 @@ def test_multi_label_cells_may_be_names_between_bars_or_numbers_between_commas(a
     assert corpus.train[0].label == corpus.validation[0].label == ("출신차별", "정치성향차별")
 
 
+def test_a_validation_file_of_a_corpus_without_a_validation_split_is_its_test(alone):
+    columns = {"comments": ["가"], "contain_gender_bias": [True], "bias": ["none"], "hate": ["none"]}
+    write(alone / "kor_hate", "train.parquet", parquet(columns))
+    write(alone / "kor_hate", "validation.parquet", parquet(columns))
+    corpus = load_corpus("kor_hate:gender_bias", str(alone))
+    assert (len(corpus.train), len(corpus.validation), len(corpus.test)) == (1, 0, 1)
+    assert corpus.test[0].label == "있음"
+
+
 def test_a_split_column_fills_the_splits(alone):
     columns = {"text": ["안녕", "hello"], "label": ["ko", "en"], "split": ["train", "test"], "treebank": ["", ""]}
     write(alone / "langid", "langid.parquet", parquet(columns))

@@ -58,7 +58,7 @@ def draw(keys: Sequence[str], groups: dict[str, list[Example]], share: float, se
         target = 1
     chosen, rows = [], 0
     for key in sorted(filled, key=lambda key: blake2b(f"{seed}\0{key}".encode("utf-8", "surrogatepass")).digest()):
-        if rows + len(groups[key]) <= target and len(chosen) < len(filled) - 1:
+        if rows + len(groups[key]) <= target:
             chosen.append(key)
             rows += len(groups[key])
     return chosen
