@@ -69,6 +69,7 @@ class TrainConfig:
     patience: int | None = None  # dev evaluations without a better score before stopping; None: no early stopping
     keep_best: bool = True  # the saved model is the one with the best dev score, not the last
     validation_share: float = 0.1  # of train, where the corpus has no validation split
+    test_share: float = 0.1  # of train, where the corpus has no test split; 0: none
     seed: int = 13
     precision: str = "auto"  # auto, fp32, bf16
     device: str = "auto"  # auto, cpu, cuda
@@ -89,6 +90,8 @@ class TrainConfig:
                 raise ConfigError(f"{name} must not be negative, found {getattr(self, name)}.")
         if not 0 < self.validation_share < 0.5:
             raise ConfigError(f"validation_share must lie between 0 and 0.5, found {self.validation_share}.")
+        if not 0 <= self.test_share < 0.5:
+            raise ConfigError(f"test_share must lie between 0 and 0.5, found {self.test_share}.")
 
 
 def one_of(name: str, value: Any, allowed: tuple) -> None:

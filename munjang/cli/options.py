@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from munjang.config import ReadOptions
+from munjang.config import CleanConfig, ReadOptions
 from munjang.records import Corpus
 
 DataDir = Annotated[
@@ -22,6 +23,20 @@ MultiLabel = Annotated[str | None, typer.Option("--multi-label", help="Separator
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file; found out if left out.")]
 Sheet = Annotated[str | None, typer.Option("--sheet", help="Excel: name or number (from 1) of the sheet.")]
 HeaderRow = Annotated[int | None, typer.Option("--header-row", help="Row of the column names, from 1; 0: none.")]
+ValidationFile = Annotated[str | None, typer.Option("--validation", help="File with the validation split.")]
+TestFile = Annotated[str | None, typer.Option("--test", help="File with the test split.")]
+
+FoldRepeats = Annotated[bool, typer.Option("--fold-repeats", help="ㅋㅋㅋㅋ to ㅋㅋ, !!!!! to !!.")]
+MaskPersonal = Annotated[
+    bool, typer.Option("--mask-personal", help="Mask phone and resident numbers and e-mail addresses.")
+]
+Conflicts = Annotated[
+    str | None, typer.Option("--conflicts", help="Equal texts with different labels: drop (all), or keep-majority.")
+]
+Outliers = Annotated[
+    float | None, typer.Option("--outliers", metavar="K", help="Drop texts over Q3 + K*(Q3-Q1) characters; often 3.")
+]
+CleanTest = Annotated[bool, typer.Option("--clean-test", help="Clean the test split like train.")]
 
 FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".xls", ".gz")
 
@@ -39,6 +54,26 @@ def read_options(
     """The shared reading flags as one value."""
     names = tuple(name.strip() for name in labels.split(",") if name.strip()) if labels else None
     return ReadOptions(text, label, names, map_values, multi_label, encoding, sheet, header_row)
+
+
+def change_cleaning(
+    config: CleanConfig,
+    *,
+    fold_repeats: bool,
+    mask_personal: bool,
+    conflicts: str | None,
+    outliers: float | None,
+    clean_test: bool,
+) -> CleanConfig:
+    """The cleaning settings with the shared cleaning flags laid over them."""
+    extra = [name for name, on in (("fold_repeats", fold_repeats), ("mask_personal", mask_personal)) if on]
+    return replace(
+        config,
+        steps=(*config.steps, *(name for name in extra if name not in config.steps)),
+        conflicts=conflicts or config.conflicts,
+        outliers=outliers or config.outliers,
+        clean_test=clean_test or config.clean_test,
+    )
 
 
 def is_file(source: str) -> bool:

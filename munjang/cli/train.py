@@ -1,5 +1,174 @@
-"""`munjang train`."""
+"""`munjang train`: from a corpus or file to a model folder with its scores and report."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from munjang.cli import options
+from munjang.config import TrainConfig, parse_assignments, read_recipe, update
+from munjang.records import SPLITS
+
+if TYPE_CHECKING:
+    from munjang.evaluation import Comparison, Report
+    from munjang.prediction import Predictor
+    from munjang.training.run import Prepared
+
+Backbone = Annotated[
+    str | None,
+    typer.Option("--backbone", help="Short name, hub id, folder, scratch:tiny|small|medium|base, or linear."),
+]
 
 
-def train() -> None:
-    """(being written)"""
+def train(
+    source: Annotated[str, typer.Argument(metavar="CORPUS|FILE", help="A corpus of the table, or your own file.")],
+    out: Annotated[Path, typer.Option("--out", help="The model folder to make.")],
+    backbone: Backbone = None,
+    text: options.TextColumn = None,
+    label: options.LabelColumn = None,
+    labels: options.Labels = None,
+    map_values: options.MapValues = None,
+    multi_label: options.MultiLabel = None,
+    encoding: options.Encoding = None,
+    sheet: options.Sheet = None,
+    header_row: options.HeaderRow = None,
+    validation: options.ValidationFile = None,
+    test: options.TestFile = None,
+    data_dir: options.DataDir = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Settings to begin with: course, or a TOML file.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as clean.leaks=false.")
+    ] = None,
+    loop: Annotated[str | None, typer.Option("--loop", help="native or trainer.")] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Sentences an optimizer step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Else by the backbone.")] = None,
+    warmup: Annotated[float | None, typer.Option("--warmup", help="Share of the steps, or from 1 on steps.")] = None,
+    weight_decay: Annotated[float | None, typer.Option("--weight-decay")] = None,
+    max_length: Annotated[int | None, typer.Option("--max-length", help="Tokens; else the 99.9th percentile.")] = None,
+    class_weights: Annotated[str | None, typer.Option("--class-weights", help="balanced.")] = None,
+    log_every: Annotated[int | None, typer.Option("--log-every", help="Steps.")] = None,
+    save_every: Annotated[int | None, typer.Option("--save-every", help="Steps; else each epoch.")] = None,
+    keep_checkpoints: Annotated[int | None, typer.Option("--keep-checkpoints")] = None,
+    patience: Annotated[
+        int | None, typer.Option("--patience", help="Stop after so many scores without a better.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed")] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="auto, fp32 or bf16.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+    fold_repeats: options.FoldRepeats = False,
+    mask_personal: options.MaskPersonal = False,
+    conflicts: options.Conflicts = None,
+    outliers: options.Outliers = None,
+    clean_test: options.CleanTest = False,
+    baseline: Annotated[bool, typer.Option("--baseline", help="Train the linear baseline too and compare.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Leave out the HTML report.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished or broken-off run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
+) -> None:
+    """Fine-tune a classifier, score it on the test split, and write the model folder with its report."""
+    from munjang.training.run import is_first_process, open_folder, prepare, train_prepared
+
+    flags = {
+        "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
+        "warmup": warmup, "weight_decay": weight_decay, "max_length": max_length, "class_weights": class_weights,
+        "log_every": log_every, "save_every": save_every, "keep_checkpoints": keep_checkpoints, "patience": patience,
+        "seed": seed, "precision": precision, "device": device,
+    }  # fmt: skip
+    config = settings(recipe, assignments or [], flags)
+    config = replace(
+        config,
+        clean=options.change_cleaning(
+            config.clean,
+            fold_repeats=fold_repeats,
+            mask_personal=mask_personal,
+            conflicts=conflicts,
+            outliers=outliers,
+            clean_test=clean_test,
+        ),
+    )
+    read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
+    corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
+    open_folder(out, overwrite=overwrite, resume=resume)
+    prepared = prepare(corpus, config)
+    if is_first_process():
+        typer.echo(f"{prepared.account}\n")
+    rival = None
+    if baseline and config.backbone != "linear" and is_first_process():
+        rival = train_prepared(prepared, replace(config, backbone="linear"), out / "run" / "baseline", resume=resume)
+    model = train_prepared(prepared, config, out, resume=resume, progress=sys.stderr.isatty())
+    if is_first_process():
+        score(model, rival, prepared, report=not no_report)
+
+
+def settings(recipe: str | None, assignments: list[str], flags: dict[str, Any]) -> TrainConfig:
+    """The settings: a recipe's, over them those of --set, over them the flags that were given."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    named = parse_assignments(assignments)
+    config = TrainConfig()
+    if recipe:
+        config = update(config, read_recipe(recipe, given.get("loop") or named.get("loop")), where=recipe)
+    return update(update(config, named, where="--set"), given, where="the command line")
+
+
+def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, report: bool) -> None:
+    """Evaluate on the test split, compare with the baseline, write the card and the report."""
+    from munjang.card import model_card
+    from munjang.evaluation import compare, evaluate
+    from munjang.files import write_json
+
+    corpus = prepared.published
+    if not corpus.test:
+        typer.echo("There is no test split, so there is no score; see munjang evaluate.")
+        return
+    result = evaluate(model, corpus)
+    rival_result = evaluate(rival, corpus) if rival else None
+    comparison = compare(result, rival_result) if rival_result else None
+    typer.echo(str(result))
+    if comparison:
+        typer.echo(f"\nAgainst the linear baseline:\n{comparison}")
+    card = model_card(
+        model.manifest, corpus=prepared.corpus, account=prepared.account, report=result, baseline_report=rival_result
+    )
+    (model.folder / "README.md").write_text(card, encoding="utf-8")
+    write_json(model.folder / "run" / "test.json", result.to_dict())
+    typer.echo(f"\nModel:  {model.folder}")
+    if report:
+        draw_report(model, prepared, result, rival_result, comparison)
+    typer.echo(f'Try:    munjang predict {model.folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"')
+
+
+def draw_report(
+    model: Predictor, prepared: Prepared, result: Report, rival: Report | None, comparison: Comparison | None
+) -> None:
+    """Write run/report.html; where the packages for plots are missing, say so and go on."""
+    from munjang.data.explore import describe, text_lengths
+    from munjang.errors import MissingExtra
+    from munjang.report import write_report
+    from munjang.training.job import read_log
+
+    source = prepared.source
+    try:
+        path = write_report(
+            model.folder / "run" / "report.html",
+            title=f"{prepared.corpus.name}: {model.manifest.backbone}",
+            report=result,
+            baseline_report=rival,
+            comparison=comparison,
+            corpus_stats=describe(source),
+            lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
+            account=prepared.account,
+            log_rows=read_log(model.folder / "run" / "log.jsonl"),
+            settings=model.manifest.settings,
+            model_folder=str(model.folder),
+            is_linear=model.manifest.format == "linear",
+        )
+        typer.echo(f"Report: {path}")
+    except MissingExtra as error:
+        typer.echo(f"No report: {error}", err=True)

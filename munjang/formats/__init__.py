@@ -1,0 +1,41 @@
+"""Forms in which a model is stored and run. A new one is a module here and a line in FORMATS.
+
+Each module has `load(folder, manifest) -> Runner`; how a model gets there is its module's own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from munjang.errors import unknown_name
+
+if TYPE_CHECKING:
+    from munjang.bundle import Manifest
+    from munjang.tasks.base import Batch, Outputs
+
+FORMATS = {"native": "munjang.formats.native", "linear": "munjang.formats.linear"}
+
+
+class Runner(Protocol):
+    """A loaded model: texts to encodings, encodings to batches, batches to outputs."""
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """Encodings of cleaned texts: len(), `.lengths` (n,) for sorting, `.truncated` (n,) bool."""
+
+    def batch(self, encodings: Any, indices: np.ndarray) -> Batch:
+        """One batch of the sentences at `indices`."""
+
+    def run(self, batch: Batch) -> Outputs:
+        """The model's outputs as NumPy arrays: `logits (B, L)` float32."""
+
+
+def load_runner(folder: Path, manifest: Manifest) -> Runner:
+    """The runner of a model folder, by its format."""
+    if manifest.format not in FORMATS:
+        raise unknown_name("format", manifest.format, FORMATS)
+    return import_module(FORMATS[manifest.format]).load(folder, manifest)

@@ -1,0 +1,80 @@
+"""The native format: a transformers model folder, run by PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang.errors import BundleError, missing_extra
+from munjang.quiet import quiet_transformers
+from munjang.records import Example
+from munjang.tasks import make_task
+from munjang.tasks.base import Batch, Encodings, Outputs, Task
+
+if TYPE_CHECKING:
+    import tokenizers
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from munjang.bundle import Manifest
+
+
+def save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Write config.json, model.safetensors (fp32), tokenizer.json and its settings."""
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    with quiet_transformers():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+class NativeRunner:
+    """Runs a transformers model on the CPU, or on an accelerator where there is one; fp32."""
+
+    def __init__(self, model: Any, tokenizer: tokenizers.Tokenizer, task: Task, max_length: int) -> None:
+        import torch
+
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = model.to(self.device).eval()
+        self.tokenizer, self.task, self.max_length = tokenizer, task, max_length
+        self.pad_id = int(model.config.pad_token_id or 0)
+
+    def encode(self, texts: Sequence[str]) -> Encodings:
+        return self.task.encode([Example(text) for text in texts], self.tokenizer, self.max_length)
+
+    def batch(self, encodings: Encodings, indices: np.ndarray) -> Batch:
+        return self.task.collate(encodings, indices, self.pad_id)
+
+    def run(self, batch: Batch) -> Outputs:
+        import torch
+
+        tensors = {name: torch.from_numpy(array).to(self.device) for name, array in batch.items()}
+        with torch.inference_mode():
+            return {"logits": self.model(**tensors).logits.float().cpu().numpy()}
+
+
+def load(folder: Path, manifest: Manifest) -> NativeRunner:
+    """The runner of a transformers folder; weights from safetensors only, no code from the folder."""
+    try:
+        import torch
+        from transformers import AutoModelForSequenceClassification
+    except ImportError as error:
+        raise missing_extra("A model in the native format", "train") from error
+    from tokenizers import Tokenizer
+
+    try:
+        with quiet_transformers():
+            model = AutoModelForSequenceClassification.from_pretrained(
+                folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, local_files_only=True
+            )
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # transformers, safetensors and tokenizers each raise kinds of their own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BundleError(f"{folder} cannot be loaded: {reason}") from error
+    if model.config.num_labels != len(manifest.labels):
+        raise BundleError(
+            f"{folder}: the network gives {model.config.num_labels} labels, munjang.json names {len(manifest.labels)}."
+        )
+    return NativeRunner(model, tokenizer, make_task(manifest.task, manifest.labels), manifest.max_length)

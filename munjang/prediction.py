@@ -1,0 +1,139 @@
+"""A trained classifier in use: clean, encode, batch by length, run, decode."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from munjang.bundle import MANIFEST, Manifest, read_manifest
+from munjang.cleaning import clean_text
+from munjang.errors import BundleError
+from munjang.formats import Runner, load_runner
+from munjang.records import LabelSet, Prediction
+from munjang.tasks import make_task
+
+log = logging.getLogger("munjang")
+
+CHUNK = 16_384  # texts that are sorted by length together
+BATCH = 32  # sentences a forward pass
+
+
+class Predictor:
+    """A model folder, loaded. Everything it needs to know about its input stands in its manifest."""
+
+    def __init__(self, manifest: Manifest, runner: Runner, folder: Path | None = None) -> None:
+        self.manifest, self.runner, self.folder = manifest, runner, folder
+        self.keep: Any = None  # whatever must live as long as this object, such as a temporary folder
+        self.decoder = make_task(manifest.task, manifest.labels)
+        self.threshold = manifest.threshold
+
+    @property
+    def labels(self) -> LabelSet:
+        return self.manifest.labels
+
+    @property
+    def task(self) -> str:
+        return self.manifest.task
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return tuple(self.manifest.steps)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name if self.folder else self.manifest.backbone
+
+    def predict(self, text: str) -> Prediction:
+        """The answer for one text."""
+        return self.predict_many([text])[0]
+
+    def predict_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Prediction]:
+        """The answers for many texts, in their order.
+
+        An empty text (after cleaning) has label None and the note "empty"; a text that was cut to the model's length
+        has a note that says so.
+        """
+        answers: list[Prediction] = []
+        for chunk, probabilities, truncated, empty in self.run(texts, progress=progress):
+            for text, row, is_cut, is_empty in zip(chunk, probabilities, truncated, empty, strict=True):
+                answers.append(self.decode(text, row, is_cut, is_empty))
+        return answers
+
+    def probabilities(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
+        """(n, labels) float32: for one label a sentence each row sums to 1; for multi-label each value is its own.
+
+        An empty text has equal shares, or for multi-label zeros.
+        """
+        rows = [probabilities for _, probabilities, _, _ in self.run(texts, progress=progress)]
+        return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
+
+    def run(self, texts: Sequence[str], *, progress: bool = False) -> Iterator[tuple]:
+        """For each chunk of texts: the texts, probabilities (n, L), which were cut, which were empty."""
+        from tqdm import tqdm
+
+        bar = tqdm(total=len(texts), unit="sentence", disable=not progress, ncols=100)
+        for start in range(0, len(texts), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            cleaned = [clean_text(text, self.steps) for text in chunk]
+            empty = np.array([not text.strip() for text in cleaned])
+            result = np.zeros((len(chunk), len(self.labels)), np.float32)
+            if self.task != "multi-label":
+                result[:] = 1.0 / len(self.labels)
+            truncated = np.zeros(len(chunk), dtype=bool)
+            full = np.flatnonzero(~empty)
+            if len(full):
+                encodings = self.runner.encode([cleaned[i] for i in full])
+                truncated[full] = encodings.truncated
+                order = np.argsort(-np.asarray(encodings.lengths), kind="stable")
+                for first in range(0, len(order), BATCH):
+                    indices = order[first : first + BATCH]
+                    outputs = self.runner.run(self.runner.batch(encodings, indices))
+                    result[full[indices]] = self.decoder.probabilities(outputs)
+                    bar.update(len(indices))
+            yield chunk, result, truncated, empty
+        bar.close()
+
+    def decode(self, text: str, probabilities: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction:
+        """One row of probabilities as a Prediction."""
+        if is_empty:
+            return Prediction(text, None, {}, "empty")
+        names = self.labels.names
+        order = np.argsort(-probabilities, kind="stable")
+        scores = {names[i]: float(probabilities[i]) for i in order}
+        note = f"truncated to {self.manifest.max_length} tokens" if is_cut else ""
+        if self.task == "multi-label":
+            chosen = tuple(names[i] for i in range(len(names)) if probabilities[i] >= self.threshold)
+            return Prediction(text, chosen, scores, note)
+        return Prediction(text, names[order[0]], scores, note)
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the model folder; one that holds something else is refused."""
+        target = Path(folder)
+        if self.folder is None:
+            raise BundleError("This model was not loaded from a folder, so there is nothing to copy.")
+        if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
+            raise BundleError(f"{target} is not empty and holds no model; choose another folder.")
+        target.mkdir(parents=True, exist_ok=True)
+        (target / MANIFEST).unlink(missing_ok=True)
+        for name in [*self.manifest.files, "README.md"]:
+            if (self.folder / name).exists():
+                shutil.copy2(self.folder / name, target / name)
+        if (self.folder / "run").is_dir():
+            shutil.copytree(self.folder / "run", target / "run", dirs_exist_ok=True)
+        shutil.copy2(self.folder / MANIFEST, target / MANIFEST)
+        return target
+
+
+def load(folder: str | Path) -> Predictor:
+    """A Predictor from a model folder of munjang, or of plain transformers.
+
+    BundleError where the folder is no model, is cut short or was changed; nothing in it is ever unpickled or executed.
+    """
+    path = Path(folder)
+    manifest = read_manifest(path)
+    return Predictor(manifest, load_runner(path, manifest), path)

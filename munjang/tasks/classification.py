@@ -1,0 +1,142 @@
+"""Sentence classification: one label of several (binary, multi-class), or any number of them (multi-label)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang.metrics import one_hot, scores
+from munjang.records import Example, LabelSet, names_of
+from munjang.tasks.base import Batch, Encodings, Outputs, encode_texts, pad
+
+if TYPE_CHECKING:
+    import tokenizers
+    import torch
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One label a sentence. Label column: (n,) int64, the position in `labels`."""
+
+    labels: LabelSet
+    name: str = "classification"
+    monitor: str = "macro_f1"
+    problem_type = "single_label_classification"
+
+    def build(self, source: str | None = None, **options: Any) -> PreTrainedModel:
+        """A sequence classifier with this task's label names, from a folder, a hub id, or `config=`."""
+        return build_classifier(self, source, **options)
+
+    def label_column(self, examples: Sequence[Example]) -> np.ndarray:
+        return np.array([self.labels.index(example.label) for example in examples], dtype=np.int64)
+
+    def encode(self, examples: Sequence[Example], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
+        encodings = encode_texts([example.text for example in examples], tokenizer, max_length)
+        if examples and all(example.label is not None for example in examples):
+            return replace(encodings, columns={"labels": self.label_column(examples)})
+        return encodings
+
+    def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
+        batch = pad(encodings, indices, pad_id)
+        return batch | {name: column[indices] for name, column in encodings.columns.items()}
+
+    def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
+        """Cross-entropy, summed over the batch; weights (L,) multiply each sentence by its label's weight."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(logits.float(), batch["labels"], weight=weights, reduction="sum")
+
+    def probabilities(self, outputs: Outputs) -> np.ndarray:
+        """Softmax over the labels, (B, L) float32."""
+        logits = outputs["logits"].astype(np.float32)
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+    def score(self, gold: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+        found = scores(*(one_hot(x, len(self.labels)) for x in (gold, probabilities.argmax(axis=1))), "multi-class")
+        return {name: found[name] for name in ("accuracy", "macro_f1")}
+
+
+@dataclass(frozen=True)
+class MultiLabel(Classification):
+    """Any number of labels a sentence. Label column: (n, L) float32 of 0 and 1."""
+
+    name: str = "multi-label"
+    problem_type = "multi_label_classification"
+    threshold: float = 0.5
+
+    def label_column(self, examples: Sequence[Example]) -> np.ndarray:
+        column = np.zeros((len(examples), len(self.labels)), dtype=np.float32)
+        for row, example in enumerate(examples):
+            for name in names_of(example.label):
+                column[row, self.labels.index(name)] = 1.0
+        return column
+
+    def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
+        """Binary cross-entropy, mean over labels, summed over the batch; weights (L,) multiply the positives."""
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        total = binary_cross_entropy_with_logits(logits.float(), batch["labels"], pos_weight=weights, reduction="sum")
+        return total / len(self.labels)
+
+    def probabilities(self, outputs: Outputs) -> np.ndarray:
+        """The logistic function of each logit, (B, L) float32; rows need not sum to 1."""
+        return 1.0 / (1.0 + np.exp(-np.clip(outputs["logits"].astype(np.float32), -60, 60)))
+
+    def score(self, gold: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+        found = scores(gold > 0, probabilities >= self.threshold, "multi-label")
+        return {name: found[name] for name in ("micro_f1", "macro_f1")}
+
+
+def build_classifier(task: Classification, source: str | None, *, config: Any = None, **options: Any):
+    """AutoModelForSequenceClassification with the task's names and problem type; refuses pickled weights."""
+    from transformers import AutoModelForSequenceClassification
+
+    names = dict(enumerate(task.labels.names))
+    head = {
+        "num_labels": len(names),
+        "id2label": names,
+        "label2id": {name: i for i, name in names.items()},
+        "problem_type": task.problem_type,
+    }
+    if config is not None:
+        config.update(head)
+        return AutoModelForSequenceClassification.from_config(config)
+    return AutoModelForSequenceClassification.from_pretrained(
+        source, **head, use_safetensors=True, trust_remote_code=False, ignore_mismatched_sizes=True, **options
+    )
+
+
+def class_weights(encodings: Encodings, labels: LabelSet) -> np.ndarray:
+    """(L,) float32 balanced weights of the train labels.
+
+    One label a sentence: n / (L * count), whose mean over the sentences is 1. Several: negatives over
+    positives of each label, at most 20, as binary cross-entropy's weight of the positives.
+    """
+    column = encodings.columns["labels"]
+    if column.ndim == 2:
+        positives = np.maximum(column.sum(axis=0), 1.0)
+        return np.minimum((len(column) - positives) / positives, 20.0).astype(np.float32)
+    counts = np.maximum(np.bincount(column, minlength=len(labels)), 1)
+    return (len(column) / (len(labels) * counts)).astype(np.float32)
+
+
+def encode(examples: Sequence[Example], tokenizer: Any, *, labels: LabelSet | None = None, max_length: int = 128):
+    """Examples as a torch Dataset of dicts, for a Trainer or a DataLoader of your own.
+
+    tokenizer: one of transformers or of tokenizers. Each item holds `input_ids`, `attention_mask`, `token_type_ids`
+    and, for labelled examples, `labels` (a class number, or a float vector for several labels), as lists: pad them with
+    transformers' DataCollatorWithPadding. `labels` is the corpus's LabelSet; left out, the names are sorted.
+    """
+    from munjang.training.dataset import EncodedDataset
+
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    several = any(isinstance(example.label, tuple) for example in examples)
+    if labels is None:
+        labels = LabelSet(tuple(sorted({name for example in examples for name in names_of(example.label)})))
+    task = (MultiLabel if several else Classification)(labels)
+    return EncodedDataset(task.encode(examples, backend, max_length))

@@ -1,0 +1,262 @@
+"""What both training loops are given, and what they share: the schedule, the dev score, the choice of the best."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from munjang.config import TrainConfig
+from munjang.errors import BundleError, MunjangError
+from munjang.tasks.base import Batch, Encodings, Task
+from munjang.training.batching import sorted_batches, steps_per_epoch
+from munjang.training.checkpoints import write_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+log = logging.getLogger("munjang")
+
+
+class Interrupted(MunjangError):
+    """Training was stopped by Ctrl-C after its state was saved."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training run made ready: network, encoded sentences, settings with every None filled in.
+
+    folder: the run's folder; checkpoints go to folder/checkpoints, the log to folder/run/log.jsonl.
+    weights: (L,) class weights or None. progress: whether to draw a bar on stderr.
+    """
+
+    task: Task
+    model: PreTrainedModel
+    train: Encodings
+    validation: Encodings
+    config: TrainConfig
+    folder: Path
+    pad_id: int
+    weights: np.ndarray | None = None
+    resume: bool = False
+    progress: bool = False
+
+    @property
+    def epoch_steps(self) -> int:
+        return steps_per_epoch(len(self.train), self.config.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        return max(1, math.ceil(self.config.epochs * self.epoch_steps))
+
+    @property
+    def warmup_steps(self) -> int:
+        warmup = self.config.warmup
+        return round(warmup * self.total_steps) if warmup < 1 else int(warmup)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of optimizer step `step` (from 0): linear up over the warm-up, then linear down to 0."""
+        assert self.config.learning_rate is not None
+        if step < self.warmup_steps:
+            return self.config.learning_rate * step / self.warmup_steps
+        rest = max(1, self.total_steps - self.warmup_steps)
+        return self.config.learning_rate * max(0, self.total_steps - step) / rest
+
+    def is_due(self, step: int, every: int | None) -> bool:
+        """Whether what happens every `every` steps (None: each epoch), and at the end, is due after `step`."""
+        return step == self.total_steps or step % (every or self.epoch_steps) == 0
+
+
+def pick_device(config: TrainConfig) -> torch.device:
+    """The device that the settings ask for; under torchrun each process takes its own accelerator."""
+    if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def pick_precision(config: TrainConfig, device: torch.device) -> str:
+    """Either bf16 or fp32; auto takes bf16 on accelerators that have it and on processors with bf16 matrix units."""
+    if config.precision != "auto":
+        return config.precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if torch.cpu._is_amx_tile_supported() else "fp32"
+
+
+def to_device(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
+    """The arrays of a batch as tensors on a device."""
+    return {name: torch.from_numpy(np.ascontiguousarray(array)).to(device) for name, array in batch.items()}
+
+
+def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters with decay, and those without: biases and layer norms, as in the BERT paper's code."""
+    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    plain = [p for name, p in named if p.ndim < 2]
+    decayed = [p for name, p in named if p.ndim >= 2]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+
+
+def validation_score(job: Job, model: PreTrainedModel, device: torch.device) -> dict[str, float]:
+    """The task's metrics and the mean loss on the validation sentences, in the precision of training."""
+    model.eval()
+    gold, probabilities, loss = None, None, 0.0
+    bf16 = pick_precision(job.config, device) == "bf16"
+    for indices in sorted_batches(job.validation.lengths, job.config.eval_batch_size):
+        batch = job.task.collate(job.validation, indices, job.pad_id)
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            tensors = to_device(batch, device)
+            logits = model(input_ids=tensors["input_ids"], attention_mask=tensors["attention_mask"]).logits
+            loss += float(job.task.loss(logits, tensors, None))
+        some = job.task.probabilities({"logits": logits.float().cpu().numpy()})
+        if gold is None:
+            gold = np.empty((len(job.validation), *batch["labels"].shape[1:]), batch["labels"].dtype)
+            probabilities = np.empty((len(job.validation), some.shape[1]), np.float32)
+        gold[indices], probabilities[indices] = batch["labels"], some
+    model.train()
+    return {**job.task.score(gold, probabilities), "loss": loss / len(job.validation)}
+
+
+@dataclass
+class Selection:
+    """Which weights are the best on the validation sentences so far, and whether to stop waiting for better ones.
+
+    Better is a higher task.monitor, or the same with a lower loss. State survives in checkpoints.
+    """
+
+    best_step: int = -1
+    best: tuple[float, float] = (-math.inf, -math.inf)
+    rounds_without: int = 0
+
+    def note(self, job: Job, step: int, scores: dict[str, float]) -> bool:
+        """Note the scores after `step`; says whether they are the best so far."""
+        found = (scores[job.task.monitor], -scores["loss"])
+        if found <= self.best:
+            self.rounds_without += 1
+            return False
+        self.best, self.best_step, self.rounds_without = found, step, 0
+        return True
+
+    def take(self, job: Job, step: int, scores: dict[str, float], model: PreTrainedModel) -> None:
+        """Note the scores and write weights that are better to checkpoints/best-STEP."""
+        if self.note(job, step, scores) and job.config.keep_best:
+            save_weights(job.checkpoints / f"best-{step:08d}", model, {"step": step, "scores": scores})
+
+    def is_over(self, config: TrainConfig) -> bool:
+        """Whether the patience is used up."""
+        return config.patience is not None and self.rounds_without >= config.patience
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"best_step": self.best_step, "best": list(self.best), "rounds_without": self.rounds_without}
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> Selection:
+        return cls(state["best_step"], tuple(state["best"]), state["rounds_without"])
+
+
+def save_weights(folder: Path, model: torch.nn.Module, state: dict[str, Any]) -> None:
+    """A checkpoint folder with the weights alone."""
+    write_folder(folder, lambda beside: save_file(weights_of(model), beside / "weights.safetensors"), state)
+
+
+def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The state dict, contiguous and each shared tensor once."""
+    seen: set[int] = set()
+    kept = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.data_ptr() not in seen or tensor.numel() == 0:
+            seen.add(tensor.data_ptr())
+            kept[name] = tensor.contiguous()
+    return kept
+
+
+def load_weights(path: Path, model: torch.nn.Module) -> None:
+    """Put saved weights into a model; a BundleError where a name is missing, unknown, or of another shape."""
+    tensors = load_file(path)
+    own = model.state_dict()
+    held = {own[name].data_ptr() for name in tensors if name in own}
+    missing = [name for name, tensor in own.items() if name not in tensors and tensor.data_ptr() not in held]
+    unknown = [name for name in tensors if name not in own or own[name].shape != tensors[name].shape]
+    if missing or unknown:
+        raise BundleError(f"{path} does not fit this network: {(missing + unknown)[0]} is missing or of another shape.")
+    model.load_state_dict(tensors, strict=False)  # what is missing shares its memory with a tensor that is there
+
+
+@dataclass
+class RunLog:
+    """The run's log: one JSON object a line, TensorBoard beside it. On resume, lines after the step are cut off."""
+
+    folder: Path
+    start_step: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path = self.folder / "run" / "log.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [row for row in read_log(self.path) if row["step"] <= self.start_step] if self.start_step else []
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        self.board = SummaryWriter(self.folder / "run" / "tensorboard", purge_step=self.start_step or None)
+
+    def add(self, step: int, **values: float) -> None:
+        """Note values after a step."""
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"step": step, **{name: float(value) for name, value in values.items()}}) + "\n")
+        for name, value in values.items():
+            self.board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self.board.close()
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a run's log.jsonl; a last line that was cut off is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+@contextmanager
+def catch_interrupt() -> Iterator[list[int]]:
+    """Within the block, a first Ctrl-C (or SIGTERM) is noted in the list instead of raised; a second is raised."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

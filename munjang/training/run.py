@@ -1,0 +1,331 @@
+"""Training from a corpus to a model folder: clean, split, encode, run a loop, keep the best, save."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang import __version__
+from munjang.bundle import MANIFEST, Manifest, read_json, save_bundle
+from munjang.card import model_card
+from munjang.config import TrainConfig, to_dict
+from munjang.data.account import Account
+from munjang.data.account_files import write_removed
+from munjang.data.audit import clean_corpus
+from munjang.data.splits import with_test, with_validation
+from munjang.errors import BundleError, ConfigError, DataError, missing_extra
+from munjang.files import write_json
+from munjang.prediction import Predictor, load
+from munjang.records import Corpus, count_labels, label_text
+from munjang.tasks import make_task
+
+if TYPE_CHECKING:
+    from munjang.backbones import Start
+    from munjang.tasks.base import Encodings
+
+log = logging.getLogger("munjang")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A corpus ready to be learnt from: cleaned, with train, validation and test.
+
+    source: the corpus as it was read. account: what the cleaning did.
+    """
+
+    source: Corpus
+    corpus: Corpus
+    account: Account
+
+    @property
+    def published(self) -> Corpus:
+        """The corpus to evaluate on: its own test split beside its own train split (whose leaks are then known)."""
+        return self.corpus.with_splits(train=self.source.train) if self.source.test else self.corpus
+
+
+def train(
+    corpus: Corpus,
+    config: TrainConfig | None = None,
+    *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: bool = False,
+) -> Predictor:
+    """Fine-tune on the corpus's train split and return the Predictor of the best weights on its validation split.
+
+    out: the model folder; left out, a temporary one that lives as long as the Predictor. A folder that is not empty is
+    refused without `overwrite` (deletes it) or `resume` (goes on after its newest checkpoint, with the same settings).
+    A corpus without a test or validation split gets one from train first (config.test_share, config.validation_share);
+    the test split is never looked at here beyond taking its texts out of train.
+    Raises DataError for a corpus that cannot be learnt from, Interrupted after Ctrl-C once the state is saved.
+    """
+    config = config or TrainConfig()
+    if out is None:
+        temporary = tempfile.TemporaryDirectory(prefix="munjang-")
+        return train_prepared(prepare(corpus, config), config, Path(temporary.name), progress=progress, keep=temporary)
+    open_folder(Path(out), overwrite=overwrite, resume=resume)
+    return train_prepared(prepare(corpus, config), config, Path(out), resume=resume, progress=progress)
+
+
+def train_prepared(
+    prepared: Prepared,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: bool = False,
+    keep: Any = None,
+) -> Predictor:
+    """Train on a prepared corpus into a folder that `open_folder` has made; `keep` lives as long as the Predictor."""
+    settings = {"config": to_dict(config), "data": fingerprint(prepared.corpus), "versions": versions()}
+    begun = resume and (folder / "run" / "settings.json").exists()
+    if begun:
+        check_settings(folder, settings)
+    if begun and (folder / MANIFEST).exists():
+        log.info("%s is finished already.", folder)
+        return load(folder)
+    if not begun and is_first_process():
+        (folder / "run").mkdir(parents=True, exist_ok=True)
+        write_json(folder / "run" / "settings.json", settings)  # first: it marks the folder as ours
+        write_removed(folder / "run" / "removed.csv", prepared.account.removed)
+        write_json(folder / "run" / "cleaning.json", prepared.account.to_dict())
+    learn = train_linear_model if config.backbone == "linear" else train_network
+    learn(prepared, config, folder, resume=resume, progress=progress)
+    model = load(folder)
+    model.keep = keep
+    return model
+
+
+def open_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
+    """Make the run's folder; refuse one that holds something unless told what to do with it."""
+    if overwrite and resume:
+        raise ConfigError("--overwrite and --resume exclude each other.")
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; --out needs a folder.")
+    if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
+        ours = (folder / MANIFEST).exists() or (folder / "run" / "settings.json").exists()
+        if not overwrite:
+            remedy = "--overwrite to replace it, --resume to go on" if ours else "another folder"
+            raise ConfigError(f"{folder} is not empty. Give {remedy}.")
+        if not ours:
+            raise ConfigError(f"{folder} holds something other than a munjang run; --overwrite will not delete it.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
+    """Clean the corpus, say what went, and give it the splits it lacks."""
+    cleaned, account = clean_corpus(corpus, config.clean)
+    if not cleaned.test and config.test_share:
+        cleaned = with_test(cleaned, config.test_share, config.seed)
+        log.info("No test split: %s sentences of train held out for it.", f"{len(cleaned.test):,}")
+    if not cleaned.validation:
+        cleaned = with_validation(cleaned, config.validation_share, config.seed)
+        log.info("Validation split: %s sentences of train.", f"{len(cleaned.validation):,}")
+    counts = count_labels(cleaned.train)
+    if cleaned.task != "multi-label" and len(counts) < 2:
+        found = ", ".join(counts) or "none"
+        raise DataError(f"{corpus.name}: a classifier needs at least two labels in train, found {found}.")
+    for name in cleaned.labels:
+        if not counts[name]:
+            log.warning("No sentence in train has the label %s.", name)
+    return Prepared(corpus, cleaned, account)
+
+
+def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool) -> None:
+    """Fine-tune a backbone and save the best weights as a model folder."""
+    try:
+        from munjang.backbones import prepare as prepare_backbone
+        from munjang.formats import native
+        from munjang.training.job import Job, load_weights
+    except ImportError as error:
+        raise missing_extra("Training", "train") from error
+
+    corpus = prepared.corpus
+    kept = folder / "run" / "tokenizer"
+    start = first_process_first(lambda: make_start(config, corpus, kept, prepare_backbone))
+    task = make_task(corpus.task, corpus.labels)
+    encoded = task.encode(corpus.train, start.tokenizer.backend_tokenizer, start.max_length)
+    length = choose_length(config, start, encoded)
+    if config.max_length or length < encoded.lengths.max():
+        encoded = task.encode(corpus.train, start.tokenizer.backend_tokenizer, length)
+    config = replace(config, max_length=length, learning_rate=config.learning_rate or start.learning_rate)
+    log.info("%s: learning rate %g, %d sentences a step.", start.origin, config.learning_rate, config.batch_size)
+    model = start.build(task, seed=config.seed, dropout=config.dropout)
+    job = Job(
+        task=task,
+        model=model,
+        train=encoded,
+        validation=task.encode(corpus.validation, start.tokenizer.backend_tokenizer, length),
+        config=config,
+        folder=folder,
+        pad_id=int(start.tokenizer.pad_token_id),
+        weights=balanced(config, encoded, corpus),
+        resume=resume,
+        progress=progress,
+    )
+    if config.loop == "native":
+        from munjang.training.loop import run_native as run
+    else:
+        from munjang.training.trainer import run_trainer as run
+    selection = run(job)
+    if not is_first_process():
+        first_process_first(lambda: None)
+        return
+    best = folder / "checkpoints" / f"best-{selection.best_step:08d}"
+    if config.keep_best:
+        load_weights(best / "weights.safetensors", model)
+        log.info("The best weights are those after step %d.", selection.best_step)
+    manifest = Manifest(
+        format="native",
+        task=corpus.task,
+        labels=corpus.labels,
+        steps=config.clean.steps,
+        max_length=length,
+        backbone=config.backbone,
+        origin=start.origin,
+        corpus=corpus.name,
+        settings=to_dict(config),
+        validation={task.monitor: selection.best[0], "loss": -selection.best[1], "step": selection.best_step},
+    )
+    model.to("cpu")
+    finish(folder, manifest, prepared, lambda beside: native.save(beside, model, start.tokenizer))
+    shutil.rmtree(folder / "checkpoints")
+    first_process_first(lambda: None)
+
+
+def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path, **_: Any) -> None:
+    """Train the linear baseline and save it as a model folder."""
+    try:
+        from munjang.formats import linear
+        from munjang.training.linear import train_linear
+    except ImportError as error:
+        raise missing_extra("Training", "train") from error
+
+    parts = train_linear(prepared.corpus, config)
+    details: dict[str, Any] = {}
+    manifest = Manifest(
+        format="linear",
+        task=prepared.corpus.task,
+        labels=prepared.corpus.labels,
+        steps=config.clean.steps,
+        max_length=0,
+        backbone="linear",
+        origin="TF-IDF of character n-grams, linear classifier",
+        corpus=prepared.corpus.name,
+        settings={**to_dict(config), **parts.settings},
+        details=details,
+    )
+    finish(folder, manifest, prepared, lambda beside: details.update(linear.save(beside, parts) or {}))
+
+
+def finish(folder: Path, manifest: Manifest, prepared: Prepared, fill: Any) -> None:
+    """Write the model folder with its card."""
+    card = model_card(manifest, corpus=prepared.corpus, account=prepared.account)
+    save_bundle(folder, manifest, fill, card)
+    log.info("Saved %s.", folder)
+
+
+def make_start(config: TrainConfig, corpus: Corpus, kept: Path, prepare_backbone: Any) -> Start:
+    """The backbone; the vocabulary of a fresh one is made once and kept with the run."""
+    if not config.backbone.startswith("scratch:"):
+        return prepare_backbone(config.backbone)
+    if (kept / "tokenizer.json").exists():
+        return prepare_backbone(config.backbone, tokenizer_folder=kept)
+    start = prepare_backbone(config.backbone, [example.text for example in corpus.train])
+    beside = kept.with_name(".tokenizer")
+    shutil.rmtree(beside, ignore_errors=True)
+    start.tokenizer.save_pretrained(beside)
+    beside.replace(kept)
+    return start
+
+
+def choose_length(config: TrainConfig, start: Start, encoded: Encodings) -> int:
+    """Tokens a sentence may have: as given, or the 99.9th percentile of train; never more than the model takes."""
+    if config.max_length:
+        if config.max_length > start.max_length:
+            raise ConfigError(f"max_length is {config.max_length}; {start.name} takes at most {start.max_length}.")
+        return config.max_length
+    length = min(start.max_length, max(8, int(np.ceil(np.percentile(encoded.lengths, 99.9)))))
+    cut = float((encoded.lengths > length).mean())
+    log.info(
+        "Length %d tokens: the 99.9th percentile of train (mean %.1f, longest %d); %.2f%% of the sentences are cut.",
+        length, encoded.lengths.mean(), encoded.lengths.max(), 100 * cut,
+    )  # fmt: skip
+    return length
+
+
+def balanced(config: TrainConfig, encoded: Encodings, corpus: Corpus) -> np.ndarray | None:
+    """The class weights that the settings ask for."""
+    if config.class_weights is None:
+        return None
+    from munjang.tasks.classification import class_weights
+
+    weights = class_weights(encoded, corpus.labels)
+    shown = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(corpus.labels, weights, strict=True))
+    log.info("Class weights: %s.", shown)
+    return weights
+
+
+def fingerprint(corpus: Corpus) -> dict[str, Any]:
+    """Name, sizes, and a sha256 over every text and label of train and validation, in order."""
+    digest = hashlib.sha256()
+    for split in (corpus.train, corpus.validation):
+        for example in split:
+            digest.update(f"{example.text}\x00{label_text(example.label)}\x01".encode())
+    sizes = {"train": len(corpus.train), "validation": len(corpus.validation), "test": len(corpus.test)}
+    return {"corpus": corpus.name, **sizes, "sha256": digest.hexdigest()}
+
+
+def check_settings(folder: Path, settings: dict[str, Any]) -> None:
+    """Refuse to resume with other settings or other data than the run began with."""
+    before = read_json(folder / "run" / "settings.json")
+    now = json.loads(json.dumps(settings))
+    changed = [
+        f"{key} was {before['config'].get(key)}, is {value}"
+        for key, value in now["config"].items()
+        if before["config"].get(key) != value
+    ]
+    if changed:
+        raise ConfigError(f"{folder} was begun with other settings: {'; '.join(changed)}. Resume with the same ones.")
+    if before["data"] != now["data"]:
+        raise BundleError(f"{folder} was begun with other data; resume needs the same sentences.")
+
+
+def versions() -> dict[str, str]:
+    """The versions that made a run."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"munjang": __version__, "python": platform.python_version()}
+    for name in ("torch", "transformers", "accelerate", "tokenizers", "scikit-learn", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def is_first_process() -> bool:
+    """Whether this process writes files: the only one, or the first of torchrun's."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def first_process_first(make: Any) -> Any:
+    """Call `make` in the first process of torchrun, then in the others; in a single process just call it."""
+    if "RANK" not in os.environ:
+        return make()
+    from accelerate import PartialState
+
+    with PartialState().main_process_first():
+        return make()

@@ -1,0 +1,170 @@
+"""The other loop: transformers.Trainer with the same settings, sentences a step, dev score and choice of the best."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from munjang.files import write_json
+from munjang.quiet import quiet_transformers
+from munjang.tasks.base import Batch
+from munjang.training.checkpoints import prune_best, steps_in
+from munjang.training.dataset import EncodedDataset
+from munjang.training.job import (
+    Interrupted,
+    Job,
+    RunLog,
+    Selection,
+    catch_interrupt,
+    pick_device,
+    pick_precision,
+    validation_score,
+)
+
+log = logging.getLogger("munjang")
+
+
+def run_trainer(job: Job) -> Selection:
+    """Train job.model through transformers.Trainer. Returns which step was the best.
+
+    Checkpoints are Trainer's own (checkpoint-STEP), resumed from the newest one that is whole; its resume restores the
+    random state after batches were fetched, so it is not bit-exact within an epoch.
+    """
+    resume_from = newest_trainer_checkpoint(job.checkpoints) if job.resume else None
+    with catch_interrupt() as interrupts:
+        bridge = Bridge(job, interrupts, resume_from)
+        trainer = Trainer(
+            model=job.model,
+            args=arguments(job),
+            train_dataset=EncodedDataset(job.train),
+            data_collator=lambda items: collate(job, items),
+            compute_loss_func=lambda outputs, labels, num_items_in_batch=None: loss(job, outputs, labels),
+            callbacks=[bridge],
+        )
+        for callback in list(trainer.callback_handler.callbacks):
+            if type(callback).__name__ in ("PrinterCallback", "TensorBoardCallback"):
+                trainer.remove_callback(callback)
+        with quiet_transformers():
+            trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+    if interrupts:
+        raise Interrupted(
+            f"Stopped at step {trainer.state.global_step} of {job.total_steps}, saved in {job.checkpoints}. "
+            "Give the same command with --resume to go on."
+        )
+    return bridge.selection
+
+
+def arguments(job: Job) -> TrainingArguments:
+    """TrainingArguments for the job's settings."""
+    config = job.config
+    device = pick_device(config)
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    return TrainingArguments(
+        output_dir=str(job.checkpoints),
+        max_steps=job.total_steps,
+        per_device_train_batch_size=max(1, config.batch_size // world),
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        warmup_steps=job.warmup_steps,
+        lr_scheduler_type="linear",
+        train_sampling_strategy="group_by_length",
+        bf16=pick_precision(config, device) == "bf16",
+        use_cpu=device.type == "cpu",
+        logging_steps=config.log_every,
+        save_strategy="steps",
+        save_steps=config.save_every or job.epoch_steps,
+        save_total_limit=config.keep_checkpoints,
+        seed=config.seed,
+        data_seed=config.seed,
+        remove_unused_columns=False,
+        disable_tqdm=not job.progress,
+        report_to="none",
+        dataloader_pin_memory=device.type == "cuda",
+    )
+
+
+def collate(job: Job, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """Items of the dataset as padded tensors, the labels in the task's type."""
+    width = max(len(item["input_ids"]) for item in items)
+    batch: Batch = {
+        "input_ids": np.full((len(items), width), job.pad_id, np.int64),
+        "attention_mask": np.zeros((len(items), width), np.int64),
+    }
+    for row, item in enumerate(items):
+        batch["input_ids"][row, : len(item["input_ids"])] = item["input_ids"]
+        batch["attention_mask"][row, : len(item["input_ids"])] = 1
+    column = job.train.columns["labels"]
+    batch["labels"] = np.array([item["labels"] for item in items], dtype=column.dtype)
+    return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+
+def loss(job: Job, outputs: Any, labels: torch.Tensor) -> torch.Tensor:
+    """The task's loss, mean over the batch, with the job's class weights."""
+    weights = None if job.weights is None else torch.from_numpy(job.weights).to(labels.device)
+    return job.task.loss(outputs["logits"], {"labels": labels}, weights) / len(labels)
+
+
+class Bridge(TrainerCallback):
+    """Scores on the validation sentences, keeps the best weights, stops early, and writes the run's log."""
+
+    def __init__(self, job: Job, interrupts: list[int], resume_from: Path | None) -> None:
+        self.job = job
+        self.interrupts = interrupts
+        self.selection = Selection()
+        start = 0
+        if resume_from is not None:
+            state = json.loads((resume_from / "munjang.json").read_text(encoding="utf-8"))
+            self.selection, start = Selection.from_dict(state), state["step"]
+            log.info("Resuming after step %d of %d.", start, job.total_steps)
+        self.writer = RunLog(job.folder, start)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        known = {name: value for name, value in (logs or {}).items() if name in ("loss", "learning_rate")}
+        if known and state.is_world_process_zero:
+            self.writer.add(state.global_step, **known)
+            if not self.job.progress and "loss" in known:
+                log.info("step %d of %d: loss %.4f", state.global_step, self.job.total_steps, known["loss"])
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        step = state.global_step
+        if self.job.is_due(step, self.job.config.eval_every):
+            scores = validation_score(self.job, self.job.model, args.device)
+            if state.is_world_process_zero:
+                self.selection.take(self.job, step, scores, self.job.model)
+                self.writer.add(step, **{f"validation_{name}": value for name, value in scores.items()})
+                shown = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+                log.info("step %d: validation %s", step, shown)
+            else:
+                self.selection.note(self.job, step, scores)
+        if step == self.job.total_steps:
+            control.should_log = True
+        if self.selection.is_over(self.job.config) or self.interrupts:
+            control.should_training_stop = True
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            write_json(folder / "munjang.json", {"step": state.global_step, **self.selection.to_dict()})
+            kept = steps_in(folder.parent, "checkpoint")[-self.job.config.keep_checkpoints :]
+            prune_best(folder.parent, [path / "munjang.json" for _, path in kept])
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.writer.close()
+
+
+def newest_trainer_checkpoint(folder: Path) -> Path | None:
+    """The newest of Trainer's checkpoints that was written to its end: our munjang.json is written last."""
+    for _, path in reversed(steps_in(folder, "checkpoint")):
+        if (path / "munjang.json").exists():
+            return path
+        log.warning("Passing over %s, which was not written to its end.", path)
+    return None
