@@ -74,9 +74,9 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.asked.append(f"{self.command} {self.path}")
         address = urlsplit(self.path)
         parts = [unquote(part) for part in address.path.strip("/").split("/")]
-        if parts[:2] == ["api", "datasets"] and len(parts) == 2:
+        if parts[:2] == ["api", "datasets"] and len(parts) == 2 and address.path not in self.hub.plain:
             return self.datasets(parse_qs(address.query))
-        if parts[:2] == ["api", "datasets"]:
+        if parts[:2] == ["api", "datasets"] and len(parts) > 2:
             return self.repository(f"{parts[2]}/{parts[3]}", *parts[4:6])
         if parts[0] == "datasets" and parts[3] == "resolve":
             return self.resolve(f"{parts[1]}/{parts[2]}", parts[4], "/".join(parts[5:]))

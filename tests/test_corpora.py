@@ -186,6 +186,12 @@ def test_the_hub_lists_its_datasets_in_a_language(standin):
     assert found[0].licences == ("cc0-1.0",) and found[0].tasks == ("text-classification",)
 
 
+def test_an_address_that_is_no_hub_is_said_and_not_a_traceback(standin):
+    standin.plain["/api/datasets"] = standin.plain["/"] = b"<html>please log in</html>"
+    with pytest.raises(FetchError, match=r"could not be asked \(JSONDecodeError"):
+        hub.list_datasets("ko", 10)
+
+
 # The makers' own addresses
 
 

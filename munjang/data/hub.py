@@ -147,10 +147,13 @@ def tagged(tags: Iterable[str] | None, kind: str) -> tuple[str, ...]:
 
 
 def network_errors() -> tuple[type[Exception], ...]:
-    """What the hub's client raises when it gets no answer; its HTTP library differs between versions."""
+    """What the hub's client raises when it gets no answer, or one that is no JSON (a login page in between).
+
+    The HTTP library under it differs between versions, so its errors are found through the client's own.
+    """
     from huggingface_hub.errors import HfHubHTTPError
 
-    return (*HfHubHTTPError.__bases__, OSError)
+    return (*HfHubHTTPError.__bases__, OSError, ValueError)
 
 
 def reason(error: Exception) -> str:
