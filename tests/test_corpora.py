@@ -327,6 +327,8 @@ def test_a_part_of_a_corpus_is_taken_and_its_card_says_so(alone, caplog):
     corpus = load_corpus("ynat", str(alone))
     assert "partial: train 1 of 45,678 rows; validation 1 of 9,107 rows" in corpus.card.notes
     assert "partial: train 1 of 45,678 rows" in caplog.text
+    assert (len(corpus.validation), [e.label for e in corpus.test]) == (0, ["경제"])
+    assert "test: the validation split of the source" in corpus.card.notes
 
 
 def test_where_train_is_missing_the_validation_split_takes_its_place(alone):

@@ -1,0 +1,209 @@
+"""The model folder: saved, opened by munjang and by plain transformers, and refused when something is wrong."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+from training_fixtures import NAMES, examples
+
+import munjang as mj
+from munjang.bundle import Manifest, read_manifest
+from munjang.data.corpora import load_corpus
+from munjang.errors import BundleError, ConfigError, DataError
+from munjang.records import Corpus, Example, LabelSet
+
+TEXTS = ["영화 개재밌어 ㅋㅋㅋㅋㅋ", "진짜 재미없네요 ㅋㅋ", "너 때문에 진짜 짜증나", "정말 재밌고 좋았어요.", "  "]
+QUICK = mj.TrainConfig(backbone="scratch:tiny", epochs=4, batch_size=16)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return mj.train(load_corpus("sample:sentiment"), QUICK, out=tmp_path_factory.mktemp("model") / "m")
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    """A copy that a test may break."""
+    return model.save(tmp_path / "copy")
+
+
+def test_a_small_model_learns_the_sample_sentences(model):
+    corpus = load_corpus("sample:sentiment")
+    gold = np.array([corpus.labels.index(example.label) for example in corpus.test])
+    right = model.probabilities([example.text for example in corpus.test]).argmax(axis=1) == gold
+    assert right.mean() > 0.7
+
+
+def test_the_folder_holds_the_whole_pipeline(model):
+    names = {path.name for path in model.folder.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "munjang.json", "README.md", "run"} <= names
+    assert "checkpoints" not in names
+    manifest = json.loads((model.folder / "munjang.json").read_text(encoding="utf-8"))
+    assert manifest["labels"]["names"] == ["부정", "긍정"]
+    assert manifest["steps"] == ["nfc", "invisible", "html", "spaces"]
+    assert manifest["settings"]["seed"] == 13
+
+
+def test_plain_transformers_gives_the_same_answer(model):
+    from transformers import pipeline
+
+    plain = pipeline("text-classification", model=str(model.folder), device="cpu")
+    for text in TEXTS[:4]:
+        theirs, ours = plain(text)[0], model.predict(text)
+        assert theirs["label"] == ours.label
+        assert theirs["score"] == pytest.approx(ours.score, abs=1e-5)
+
+
+def test_predictions_keep_their_order_whatever_the_lengths(model):
+    texts = [TEXTS[i % 4] + " 아" * (i * 7 % 23) for i in range(70)]
+    together = model.predict_many(texts)
+    assert [answer.text for answer in together] == texts
+    for text, answer in list(zip(texts, together, strict=True))[::9]:
+        alone = model.predict(text)
+        assert alone.label == answer.label
+        assert alone.score == pytest.approx(answer.score, abs=1e-5)
+
+
+def test_an_empty_text_has_no_label(model):
+    answer = model.predict(" \u200b ")
+    assert (answer.label, answer.note) == (None, "empty")
+    assert model.probabilities([""]).tolist() == [[0.5, 0.5]]
+
+
+def test_a_long_text_is_cut_and_it_is_said(model):
+    answer = model.predict("재밌어요 " * 3000)
+    assert answer.label in model.labels
+    assert answer.note == f"truncated to {model.manifest.max_length} tokens"
+
+
+def test_decomposed_hangul_is_read_as_composed(model):
+    import unicodedata
+
+    text = TEXTS[0]
+    assert model.predict(unicodedata.normalize("NFD", text)).scores == model.predict(text).scores
+
+
+def test_scores_are_sorted_and_sum_to_one(model):
+    scores = list(model.predict(TEXTS[0]).scores.values())
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_cut_or_missing_file_is_refused(folder, name):
+    path = folder / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BundleError, match=f"{name} was cut short or changed"):
+        mj.load(folder)
+    path.unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        mj.load(folder)
+
+
+def test_a_manifest_that_reaches_outside_is_refused(folder):
+    data = json.loads((folder / "munjang.json").read_text(encoding="utf-8"))
+    data["files"]["../secret"] = {"bytes": 1, "sha256": ""}
+    (folder / "munjang.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(BundleError, match="outside its folder"):
+        mj.load(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"labels": 3}', '{"version": 99}', '{"labels": {"names": [1]}}'])
+def test_a_damaged_manifest_is_refused(folder, content):
+    (folder / "munjang.json").write_text(content, encoding="utf-8")
+    with pytest.raises(BundleError):
+        mj.load(folder)
+
+
+def test_pickled_weights_are_never_read(folder):
+    (folder / "model.safetensors").unlink()
+    (folder / "munjang.json").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04cos\nsystem\n(S'touch pwned'\ntR.")
+    with pytest.raises(BundleError, match="cannot be loaded"):
+        mj.load(folder)
+
+
+def test_a_plain_transformers_folder_is_taken(folder, model):
+    (folder / "munjang.json").unlink()
+    assert mj.load(folder).predict(TEXTS[0]).label == model.predict(TEXTS[0]).label
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda path: None, "No model folder"),
+    (lambda path: path.mkdir(), "holds no model"),
+    (lambda path: (path / "checkpoints").mkdir(parents=True), "has not finished.*--resume"),
+])  # fmt: skip
+def test_what_is_no_model_is_said(tmp_path, make, message):
+    make(tmp_path / "x")
+    with pytest.raises(BundleError, match=message):
+        mj.load(tmp_path / "x")
+
+
+def test_a_folder_that_is_not_empty_is_not_overwritten_unasked(model, tmp_path):
+    corpus = load_corpus("sample:sentiment")
+    with pytest.raises(ConfigError, match=r"is not empty.*--overwrite"):
+        mj.train(corpus, QUICK, out=model.folder)
+    (tmp_path / "diary.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="will not delete it"):
+        mj.train(corpus, QUICK, out=tmp_path, overwrite=True)
+    assert (tmp_path / "diary.txt").read_text() == "mine"
+
+
+def test_a_finished_run_resumes_to_itself_and_refuses_other_settings(model):
+    corpus = load_corpus("sample:sentiment")
+    assert mj.train(corpus, QUICK, out=model.folder, resume=True).predict(TEXTS[0]) == model.predict(TEXTS[0])
+    with pytest.raises(ConfigError, match="seed was 13, is 14"):
+        mj.train(
+            corpus,
+            mj.TrainConfig(backbone="scratch:tiny", epochs=4, batch_size=16, seed=14),
+            out=model.folder,
+            resume=True,
+        )
+    fewer = corpus.with_splits(train=corpus.train[:300])
+    with pytest.raises(BundleError, match="other data"):
+        mj.train(fewer, QUICK, out=model.folder, resume=True)
+
+
+def test_one_label_alone_cannot_be_learnt(tmp_path):
+    corpus = Corpus(
+        "x", "classification", LabelSet(("긍정", "부정")), [Example(f"좋아요 {i}", "긍정") for i in range(30)]
+    )
+    with pytest.raises(DataError, match="at least two labels in train, found 긍정"):
+        mj.train(corpus, QUICK, out=tmp_path / "m")
+
+
+def test_several_labels_a_text_are_trained_and_told(tmp_path):
+    rows = examples("multi-label", 300)
+    corpus = Corpus("several", "multi-label", LabelSet(NAMES["multi-label"]), rows)
+    model = mj.train(corpus, mj.TrainConfig(backbone="scratch:tiny", epochs=40, batch_size=16), out=tmp_path / "m")
+    assert isinstance(model.predict("재밌다").label, tuple)
+    assert "짧다" in model.predict("재밌다").label
+    assert "짧다" not in model.predict("배우들 연기가 정말 훌륭하고 이야기도 탄탄해서 두 번이나 다시 봤습니다").label
+    assert model.probabilities([""]).tolist() == [[0.0, 0.0, 0.0]]
+    reloaded = mj.load(model.save(tmp_path / "n"))
+    assert reloaded.predict("재밌다") == model.predict("재밌다")
+
+
+def test_a_manifest_survives_json(tmp_path):
+    manifest = Manifest("native", "classification", LabelSet(("a", "b"), {"0": "a"}), ("nfc",), 32, files={})
+    (tmp_path / "munjang.json").write_text(json.dumps(manifest.to_dict()), encoding="utf-8")
+    assert read_manifest(tmp_path) == manifest
+
+
+def test_saving_over_something_else_is_refused(model, tmp_path):
+    (tmp_path / "diary.txt").write_text("mine")
+    with pytest.raises(BundleError, match="not empty and holds no model"):
+        model.save(tmp_path)
+
+
+def test_a_trained_folder_starts_another_training(model, tmp_path):
+    corpus = load_corpus("sample:topic")
+    config = mj.TrainConfig(backbone=str(model.folder), epochs=1, learning_rate=1e-4)
+    other = mj.train(corpus, config, out=tmp_path / "topic")
+    assert other.labels.names == corpus.labels.names
+    assert other.manifest.backbone == str(model.folder)
+    shutil.rmtree(tmp_path / "topic")
