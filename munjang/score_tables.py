@@ -1,0 +1,123 @@
+"""A Report as aligned tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from munjang.records import label_text
+from munjang.tables import format_table
+
+if TYPE_CHECKING:
+    from munjang.scores import CleanScore, Report
+
+MOST_COLUMNS = 10  # labels up to which the confusion matrix is printed whole
+SHOWN = 10  # rows of the lists of confusions and errors that are printed
+
+
+def print_report(report: Report) -> str:
+    """All parts of a report; those with nothing to say are left out."""
+    parts = [
+        heading(report),
+        metric_table(report),
+        label_table(report),
+        confusion_table(report),
+        "\n".join(remarks(report)),
+        error_table(report, SHOWN),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def heading(report: Report) -> str:
+    """Which model, which texts, how many, what was left out."""
+    left = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items() if count)
+    first = f"{report.model} on {report.corpus}, {report.split}: {report.n:,} texts"
+    return "\n".join([first + (f" (left out: {left})" if left else ""), *report.notes])
+
+
+def metric_table(report: Report) -> str:
+    """Every metric with its interval; beside them, where rows should not count, the scores without those."""
+    rows = [
+        [title(name), score_text(value), interval_text(report.intervals.get(name))]
+        for name, value in report.metrics.items()
+    ]
+    if report.clean is None:
+        return format_table(["metric", "score", "95% interval"], rows)
+    for row, name in zip(rows, report.metrics, strict=True):
+        row += [score_text(report.clean.metrics[name]), interval_text(report.clean.intervals.get(name))]
+    table = format_table(["metric", "as published", "95% interval", "clean", "95% interval"], rows)
+    return f"{table}\n{clean_sentence(report.clean)}"
+
+
+def clean_sentence(clean: CleanScore) -> str:
+    """What the clean column leaves out."""
+    left = f"{clean.duplicates:,} repeats, {clean.conflicts:,} rows whose text has two labels"
+    if clean.leaks is None:
+        return f"clean: {clean.n:,} texts, without {left} (texts seen in training are not known here)"
+    return f"clean: {clean.n:,} texts, without {left}, {clean.leaks:,} seen in training"
+
+
+def label_table(report: Report) -> str:
+    """Precision, recall and F1 of each label."""
+    rows = [
+        [score.name, *map(score_text, (score.precision, score.recall, score.f1)), score.support, score.guessed]
+        for score in report.per_label
+    ]
+    return format_table(["label", "precision", "recall", "F1", "texts", "answered"], rows)
+
+
+def confusion_table(report: Report) -> str:
+    """The confusion matrix, or of many labels the commonest confusions; nothing for multi-label."""
+    if report.confusion is None:
+        return ""
+    labels = report.labels
+    if len(labels) <= MOST_COLUMNS:
+        rows = [[name, *map(int, row)] for name, row in zip(labels, report.confusion, strict=True)]
+        return format_table(["true \\ answered", *labels], rows, max_width=24)
+    wrong = report.confusion * (1 - np.eye(len(labels), dtype=np.int64))
+    commonest = [divmod(int(cell), len(labels)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:SHOWN]]
+    rows = [[labels[i], labels[j], int(wrong[i, j])] for i, j in commonest if wrong[i, j]]
+    return format_table(["true", "answered", "texts"], rows) if rows else ""
+
+
+def remarks(report: Report) -> list[str]:
+    """Calibration and the score without spaces, a line each."""
+    lines = [f"calibration error {report.calibration_error:.4f} ({len(report.calibration)} bins)"]
+    if report.without_spaces:
+        shown = [
+            f"{title(name)} {score_text(value)} ({100 * (value - report.metrics[name]):+.1f} points)"
+            for name, value in report.without_spaces.items()
+        ]
+        lines.append(f"the same texts without spaces: {', '.join(shown)}")
+    return lines
+
+
+def error_table(report: Report, most: int) -> str:
+    """The `most` most confident wrong answers; nothing where there are none."""
+    rows = [
+        [
+            answer.line,
+            label_text(answer.gold, ", "),
+            label_text(answer.guessed, ", "),
+            f"{answer.probability:.3f}",
+            answer.text,
+        ]
+        for answer in report.worst[:most]
+    ]
+    return "worst errors\n" + format_table(["line", "true", "answered", "sure", "text"], rows) if rows else ""
+
+
+def title(metric: str) -> str:
+    """A metric's name as it is printed: `macro F1`."""
+    return metric.replace("_", " ").replace("f1", "F1")
+
+
+def score_text(value: float) -> str:
+    """A score as it is printed."""
+    return f"{value:.4f}"
+
+
+def interval_text(pair: tuple[float, float] | None) -> str:
+    """An interval as it is printed; nothing where there is none."""
+    return f"{pair[0]:.4f}–{pair[1]:.4f}" if pair else ""
