@@ -1,5 +1,88 @@
-"""`munjang clean`."""
+"""`munjang clean`: a corpus or file cleaned, with an account of every row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from munjang.cli import options
+from munjang.config import TEXT_STEPS, CleanConfig
+from munjang.errors import ConfigError, DataError
+
+STEPS_HELP = "Text steps among html, invisible, nfc, spaces, mask_personal and fold_repeats, or none."
 
 
-def clean() -> None:
-    """(being written)"""
+def clean(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A file, a folder, or a corpus of the table.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for kept.csv, removed.csv and account.json.")],
+    text: options.TextColumn = None,
+    label: options.LabelColumn = None,
+    labels: options.Labels = None,
+    map_values: options.MapValues = None,
+    multi_label: options.MultiLabel = None,
+    encoding: options.Encoding = None,
+    sheet: options.Sheet = None,
+    header_row: options.HeaderRow = None,
+    validation: Annotated[str | None, typer.Option("--validation", help="File with the validation split.")] = None,
+    test: Annotated[str | None, typer.Option("--test", help="File with the test split.")] = None,
+    data_dir: options.DataDir = None,
+    steps: Annotated[str, typer.Option("--steps", help=STEPS_HELP)] = ",".join(TEXT_STEPS),
+    fold_repeats: Annotated[bool, typer.Option("--fold-repeats", help="ㅋㅋㅋㅋ to ㅋㅋ, !!!!! to !!.")] = False,
+    mask_personal: Annotated[
+        bool, typer.Option("--mask-personal", help="Mask phone and resident numbers and e-mail addresses.")
+    ] = False,
+    conflicts: Annotated[
+        str, typer.Option("--conflicts", help="Equal texts with different labels: drop (all), or keep-majority.")
+    ] = "drop",
+    outliers: Annotated[
+        float | None,
+        typer.Option("--outliers", metavar="K", help="Drop texts over Q3 + K*(Q3-Q1) characters; often 3."),
+    ] = None,
+    clean_test: Annotated[bool, typer.Option("--clean-test", help="Clean the test split like train.")] = False,
+    no_duplicates: Annotated[bool, typer.Option("--no-duplicates", help="Leave repeated rows in.")] = False,
+    no_leaks: Annotated[bool, typer.Option("--no-leaks", help="Leave texts of the test split in train.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")] = False,
+) -> None:
+    """Clean a corpus and say what became of every row."""
+    from munjang.data.account_files import write_account
+    from munjang.data.audit import clean_corpus
+
+    check_out(out, source, overwrite=overwrite)
+    extra = [name for name, on in (("fold_repeats", fold_repeats), ("mask_personal", mask_personal)) if on]
+    config = CleanConfig(
+        steps=(*parse_steps(steps), *extra),
+        duplicates=not no_duplicates,
+        conflicts=conflicts,
+        leaks=not no_leaks,
+        outliers=outliers,
+        clean_test=clean_test,
+    )
+    read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
+    corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
+    cleaned, account = clean_corpus(corpus, config)
+    write_account(out, corpus, cleaned, account, separator=multi_label or "|")
+    typer.echo(str(account))
+    typer.echo(f"Wrote {out / 'kept.csv'} ({sum(account.rows_after.values()):,} rows) and", nl=False)
+    typer.echo(f" {out / 'removed.csv'} ({len(account.removed):,} rows).")
+
+
+def parse_steps(text: str) -> tuple[str, ...]:
+    """The names in `--steps`, checked before anything is read."""
+    from munjang.cleaning import ordered
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return () if names in ([], ["none"]) else ordered(names)
+
+
+def check_out(out: Path, source: str, *, overwrite: bool) -> None:
+    """Refuse a folder with something in it, a file, or one whose files are the input."""
+    from munjang.data.account_files import NAMES
+
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file; name a folder.")
+    if out.is_dir() and any(out.iterdir()) and not overwrite:
+        raise ConfigError(f"--out {out} is not empty. Name another folder, or add --overwrite.")
+    if any(Path(source).resolve() == (out / name).resolve() for name in NAMES):
+        raise DataError(f"{source} would be overwritten by its own account; name another --out.")
