@@ -1,4 +1,4 @@
-"""CSV and TSV records: quoting and delimiter found out, nothing lost."""
+"""CSV and TSV records: read as they were written, nothing lost."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from munjang.data.delimited import Dialect, find_delimiter, find_quoting, records, split_quoted
+from munjang.data.delimited import Dialect, records, split_quoted
 from munjang.data.lines import Line
 
 CSV, TSV, PLAIN = Dialect(",", True), Dialect("\t", True), Dialect("\t", False)
@@ -90,26 +90,3 @@ def test_a_bad_line_inside_a_record_sets_the_record_aside():
 
 def test_split_quoted_keeps_quotes_inside_unquoted_fields():
     assert split_quoted('5" 화면,"a""b",', ",") == ['5" 화면', 'a"b', ""]
-
-
-def test_delimiters_are_found():
-    assert find_delimiter(["본문;감정", "가, 나;긍정", "다;부정"], ",") == ";"
-    assert find_delimiter(["text,label", '"a, b",1', "c,0"], ",") == ","
-    assert find_delimiter(["text\tlabel", "a, b, c\t1"], ",") == "\t"
-    assert find_delimiter(["본문", "좋아요, 정말", "나빠요"], ",") is None
-
-
-def quoting(text, delimiter, width):
-    return find_quoting(numbered(text), delimiter, width, by_default=delimiter == ",")
-
-
-def test_review_files_with_quotes_in_the_texts_are_unquoted():
-    assert not quoting('id\ttext\n1\t"""정말 """"최고"""""""\n2\t"명작"\n3\t나', "\t", 2)
-    assert not quoting('id\ttext\n1\t"열림\n2\t나\n3\t다', "\t", 2)
-
-
-def test_quotes_that_are_needed_make_a_quoted_file():
-    assert quoting('id\ttext\n1\t"줄\n바꿈"\n2\t나', "\t", 2)
-    assert quoting('id\ttext\n1\t"탭\t안"\n2\t나', "\t", 2)
-    assert quoting('"id"\t"text"\n"1"\t"가"\n"2"\t"나"', "\t", 2)
-    assert quoting('text,label\n"가, 나",1\n다,0', ",", 2)

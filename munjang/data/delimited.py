@@ -1,11 +1,10 @@
-"""Records of CSV and TSV: delimiter and quoting found out, and no stray quote swallows a line."""
+"""Records of CSV and TSV whose dialect is known: no stray quote swallows a line, and no line is lost."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 from munjang.data.lines import MAX_LINE, Line
@@ -13,7 +12,6 @@ from munjang.data.lines import MAX_LINE, Line
 QUOTE = '"'
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 LOOK_AHEAD = 1_000  # lines that one quoted record may span before its quote counts as stray
-EVIDENCE = 5_000  # lines with quotes looked at before quoting is decided
 
 
 @dataclass(frozen=True)
@@ -172,78 +170,3 @@ class LineQueue:
         """Take the next `count` lines."""
         for _ in range(count):
             self.waiting.popleft()
-
-
-def find_delimiter(sample: Sequence[str], preferred: str, *, only: str = "\t,;|") -> str | None:
-    """The delimiter under which most sample lines have as many fields as the first; None where none divides them.
-
-    sample: the first lines, that of the column names first. preferred wins where it does as well as another.
-    """
-    best, score = None, 0.5
-    for delimiter in sorted(only, key=lambda item: item != preferred):
-        width = width_of(sample[0], delimiter)
-        if width < 2:
-            continue
-        alike = sum(width_of(line, delimiter) == width for line in sample) / len(sample)
-        if delimiter == preferred and QUOTE in "".join(sample):
-            alike += 0.3  # records of several lines make the right delimiter look uneven
-        if alike > score:
-            best, score = delimiter, alike
-    return best
-
-
-def width_of(line: str, delimiter: str | None) -> int:
-    """How many fields a line has, quoted ones included where they are well formed."""
-    try:
-        return len(split_quoted(line, delimiter))
-    except (Unclosed, Malformed):
-        return len(split_plain(line, delimiter))
-
-
-def find_quoting(lines: Iterable[Line], delimiter: str | None, width: int, *, by_default: bool) -> bool:
-    """Whether fields stand in quotes, by the lines that hold one.
-
-    For it: quoted fields that need their quotes (a delimiter inside, a record that runs on), and columns that are
-    quoted throughout. Against it: lines that only make sense with the quotes as characters.
-    """
-    seen, total = Counter(), 0
-    columns: Counter[int] = Counter()
-    source = LineQueue(lines)
-    while (line := source.next()) is not None and seen["looked at"] < EVIDENCE:
-        total += 1
-        if QUOTE in line.text and not line.problem:
-            kind, wrapped = quote_evidence(line, source, Dialect(delimiter, True), width)
-            seen.update([kind, "looked at"])
-            columns.update(wrapped)
-    if seen["for"] or seen["against"]:
-        return seen["for"] > seen["against"]
-    throughout = any(count >= total - 1 for count in columns.values())  # the line of names may be bare
-    return throughout or by_default
-
-
-def quote_evidence(line: Line, source: LineQueue, dialect: Dialect, width: int) -> tuple[str, list[int]]:
-    """What a line with a quote says: ("for", "against" or "neither", columns that stand in quotes without need).
-
-    Doubled quotes inside are no need between tabs: reviews that were quoted once before look so in NSMC's file, where
-    the quotes are part of the texts.
-    """
-    text, tab = line.text.removesuffix("\r"), dialect.delimiter == "\t"
-    plain = split_plain(text, dialect.delimiter)
-    try:
-        fields = split_quoted(text, dialect.delimiter)
-    except Malformed:
-        return "against", []
-    except Unclosed:
-        return ("for" if spanning_record(line, source, dialect, width) else "against"), []
-    if len(fields) != width:
-        return ("against" if len(plain) == width else "neither"), []
-    starts = [place for place, field in enumerate(plain) if field.startswith(QUOTE)]
-    if len(plain) != width or (starts and not tab and any(QUOTE in field for field in fields)):
-        return ("for" if starts else "neither"), []
-    return "neither", starts
-
-
-def first_lines(lines: Iterable[Line], count: int) -> list[str]:
-    """The first lines that can be read and are not blank, without line ends."""
-    good = (line.text.removesuffix("\r") for line in lines if not line.problem and line.text.strip())
-    return list(islice(good, count))

@@ -10,18 +10,8 @@ from typing import BinaryIO
 
 from munjang.config import ReadOptions
 from munjang.data.columns import KNOWN_NAMES, normal_name
-from munjang.data.delimited import (
-    Dialect,
-    Malformed,
-    Unclosed,
-    find_delimiter,
-    find_quoting,
-    first_lines,
-    records,
-    split_plain,
-    split_quoted,
-    width_of,
-)
+from munjang.data.delimited import Dialect, records
+from munjang.data.dialect import find_delimiter, find_quoting, first_lines, header_width
 from munjang.data.lines import (
     Encoding,
     Line,
@@ -66,7 +56,7 @@ def open_delimited(path: Path, ending: str, options: ReadOptions) -> Table:
     if delimiter is None and ending == "txt":
         return lines_table(path, encoding)
     lines = islice(open_lines(path, encoding), skip, None)
-    width = width_of(sample[0], delimiter)
+    width = header_width(sample, delimiter)
     quoted = find_quoting(lines, delimiter, width, by_default=ending == "csv")
     return delimited_table(path, encoding, Dialect(delimiter, quoted), options.header_row)
 
@@ -119,20 +109,10 @@ def sample_fields(path: Path, encoding: Encoding, dialect: Dialect, header_row: 
         )
     head = [first, *islice(lines, 20)]
     again = islice(open_lines(path, encoding), first.number - 1, None)
-    found = islice(records(again, dialect, header_width([line.text for line in head], dialect)), SAMPLE)
+    found = islice(
+        records(again, dialect, header_width([line.text for line in head], dialect.delimiter, dialect.quoted)), SAMPLE
+    )
     return [record.fields for record in found if not record.problem]
-
-
-def header_width(lines: Sequence[str], dialect: Dialect) -> int:
-    """How many columns the header has; a name in quotes may run on over further lines."""
-    for count in range(1, len(lines) + 1 if dialect.quoted else 1):
-        try:
-            return len(split_quoted("\n".join(lines[:count]).removesuffix("\r"), dialect.delimiter))
-        except Unclosed:
-            continue
-        except Malformed:
-            break
-    return len(split_plain(lines[0], dialect.delimiter))
 
 
 def has_header(sample: Sequence[Sequence[str]]) -> bool:
