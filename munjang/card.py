@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang.data.explore import describe
+from munjang.score_tables import clean_sentence, interval_text, score_text, title
 from munjang.tables import escape_markdown, markdown_table
 
 if TYPE_CHECKING:
@@ -104,19 +105,34 @@ def usage(manifest: Manifest) -> str:
     )
 
 
-def scores(manifest: Manifest, report: Report | None, baseline_report: Report | None) -> str:
-    """The test scores with their intervals beside the baseline's, or what is known without a test."""
+def scores(manifest: Manifest, report: Report | None, baseline: Report | None) -> str:
+    """The test scores with their intervals beside the baseline's, or what is known without a test. No texts."""
     parts = []
     if report is not None:
-        parts.append(fenced(str(report)))
-    if baseline_report is not None:
-        parts.append("The linear baseline on the same texts:\n\n" + fenced(str(baseline_report)))
+        clean = f" {clean_sentence(report.clean).capitalize()}." if report.clean is not None else ""
+        where = f"{escape_markdown(report.corpus)}, {report.split}: {report.n:,} texts"
+        parts += [f"On {where}, with 95% bootstrap intervals.{clean}", metric_table(report, baseline)]
+        rows = [[s.name, *map(score_text, (s.precision, s.recall, s.f1)), s.support] for s in report.per_label]
+        parts.append(markdown_table(["label", "precision", "recall", "F1", "texts"], rows))
+        parts.append(f"Expected calibration error: {score_text(report.calibration_error)}.")
     if manifest.validation:
-        chosen = ", ".join(
-            f"{name.replace('_', ' ').replace('f1', 'F1')} {value:.4g}" for name, value in manifest.validation.items()
-        )
+        chosen = ", ".join(f"{title(name)} {value:.4g}" for name, value in manifest.validation.items())
         parts.append(f"On the validation split, by which the weights were chosen: {chosen}.")
     return "\n\n".join(parts) or "Not evaluated yet: `munjang evaluate MODEL_FOLDER CORPUS`."
+
+
+def metric_table(report: Report, baseline: Report | None) -> str:
+    """Every metric with its interval; beside it without rows that should not count, and the linear baseline's."""
+    columns = {"score": report.metrics}
+    if report.clean is not None:
+        columns = {"as published": report.metrics, "clean": report.clean.metrics}
+    if baseline is not None:
+        columns["linear baseline"] = baseline.metrics
+    rows = [
+        [title(name), *(score_text(values[name]) for values in columns.values()), interval_text(interval)]
+        for name, interval in report.intervals.items()
+    ]
+    return markdown_table(["metric", *columns, "95% interval"], rows)
 
 
 def data(corpus: Corpus) -> str:

@@ -127,9 +127,9 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def label_list(names: Sequence[str], *, row: float = ROW_HEIGHT) -> tuple[Figure, Axes]:
+def label_list(names: Sequence[str], *, width: float = 6.4, row: float = ROW_HEIGHT) -> tuple[Figure, Axes]:
     """Axes for one row for each name, the first on top."""
-    figure, axes = new_figure(7.2, 1.5 + row * max(1, len(names)))
+    figure, axes = new_figure(width, 1.5 + row * max(1, len(names)))
     axes.set_yticks(range(len(names)), [shorten(drawable(name), NAME_WIDTH) for name in names])
     axes.set_ylim(max(1, len(names)) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -183,8 +183,7 @@ def to_svg(figure: Figure, name: str) -> str:
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'href="#', f'href="#{prefix}-', svg)
     svg = svg.replace("url(#", f"url(#{prefix}-")
-    width = figure.get_figwidth() * 72
-    head = f'<svg role="img" aria-label="{escape(name)}" style="max-width:{width:.0f}pt" '
-    return re.sub(r'<svg ((?:[^>]*? )?)width="[^"]*"', lambda m: head + m.group(1), svg, count=1).replace(
-        f'height="{figure.get_figheight() * 72:g}pt"', 'width="100%"', 1
-    )
+    width, height = figure.get_figwidth() * 72, figure.get_figheight() * 72
+    size = f'style="max-width:{width:.0f}pt;min-width:min({width:.0f}pt,420px)" width="100%"'
+    svg = svg.replace(f' width="{width:g}pt"', "", 1).replace(f' height="{height:g}pt"', "", 1)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(name)}" {size}', 1)

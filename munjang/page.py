@@ -12,6 +12,7 @@ from munjang.drawing import FONT
 from munjang.tables import is_number
 
 CSS = Path(__file__).parent / "assets" / "report.css"
+LONG_NAME = 24  # characters from which a cell may break into lines
 
 
 def page(title: str, parts: Iterable[str]) -> str:
@@ -38,12 +39,12 @@ def font_face(text: str) -> str:
     if not wanted:
         return ""
     options = subset.Options(layout_features=[], name_IDs=[], notdef_outline=True)
-    font = subset.load_font(FONT, options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(text="".join(sorted(wanted)))
-    subsetter.subset(font)
     stream = BytesIO()
-    font.save(stream)
+    with subset.load_font(FONT, options) as font:
+        subsetter.subset(font)
+        font.save(stream)
     data = b64encode(stream.getvalue()).decode("ascii")
     return (
         f'@font-face {{ font-family: "Munjang Page"; src: url(data:font/ttf;base64,{data}); '
@@ -73,7 +74,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequen
     texts: the columns that hold sentences, whose white space is kept. Columns of numbers stand to the right.
     """
     numeric = [bool(rows) and all(is_number(row[i]) for row in rows) for i in range(len(header))]
-    kinds = ["text" if i in texts else "number" if numeric[i] else "name" for i in range(len(header))]
+    long = [any(len(row[i]) > LONG_NAME for row in rows) for i in range(len(header))]
+    kinds = [
+        "text" if i in texts else "number" if numeric[i] else "words" if long[i] else "name" for i in range(len(header))
+    ]
     head = "".join(f'<th class="{kind}">{escape(name)}</th>' for name, kind in zip(header, kinds, strict=True))
     lines = [
         "<tr>" + "".join(f'<td class="{k}">{escape(cell)}</td>' for cell, k in zip(row, kinds, strict=True)) + "</tr>"
@@ -91,10 +95,14 @@ def plot(svg: str) -> str:
     return f'<figure class="plot">{svg}</figure>'
 
 
-def side_by_side(*parts: str) -> str:
-    """Blocks beside each other where the page is wide enough; nothing where there are none."""
+def side_by_side(*parts: str, lean: bool = False) -> str:
+    """Blocks beside each other where the page is wide enough; nothing where there are none.
+
+    All are equally wide, or where `lean` is set the first is as narrow as its content.
+    """
     kept = [f"<div>{part}</div>" for part in parts if part]
-    return '<div class="pair">\n' + "\n".join(kept) + "\n</div>" if kept else ""
+    css = "pair lean" if lean else "pair"
+    return f'<div class="{css}">\n' + "\n".join(kept) + "\n</div>" if kept else ""
 
 
 def preformatted(text: str) -> str:
@@ -113,3 +121,8 @@ def score_box(name: str, value: str, interval: str, *, own: bool = False) -> str
         f'<div class="score{" own" if own else ""}"><div class="name">{escape(name)}</div>'
         f'<div class="value">{escape(value)}</div><div class="interval">{escape(interval)}</div></div>'
     )
+
+
+def boxes(*parts: str) -> str:
+    """Score boxes in a row."""
+    return '<div class="scores">\n' + "\n".join(parts) + "\n</div>"

@@ -44,7 +44,7 @@ def length_histogram(lengths: Mapping[str, Sequence[int]], *, unit: str = "chara
     step = max(1, round(end / 40))
     edges = np.arange(0, end + 2 * step, step) - 0.5
     with style():
-        figure, axes = new_figure(7.2, 3.6)
+        figure, axes = new_figure(6.4, 3.4)
         for i, (split, values) in enumerate(given.items()):
             shares = 100 * np.histogram(values, edges)[0] / len(values)
             colour = PALE_BLUE if i == 0 else SPLIT_COLOURS.get(split, BLUE)
@@ -186,7 +186,7 @@ def training_curve(log_rows: Sequence[Mapping[str, float]], *, title: str = "") 
     with style():
         from matplotlib.ticker import MaxNLocator
 
-        figure, _ = new_figure(7.2, 4.4 if names else 2.8)
+        figure, _ = new_figure(6.4, 4.2 if names else 2.8)
         figure.clear()
         panels = list(np.atleast_1d(figure.subplots(2 if names else 1, 1, sharex=True)))
         steps, losses = series(log_rows, "loss")
@@ -252,7 +252,7 @@ def reliability(bins: Sequence[Mapping[str, Any]], error: float, *, title: str =
 def score_intervals(scores: Sequence[tuple[str, float, float, float]], *, metric: str, title: str = "") -> Figure:
     """Scores side by side with their intervals: (name, score, low, high) for each."""
     with style():
-        figure, axes = label_list([name for name, *_ in scores], row=0.42)
+        figure, axes = label_list([name for name, *_ in scores], width=4.8, row=0.42)
         for place, (_, score, low, high) in enumerate(scores):
             colour = (BLUE, ORANGE, GREEN, QUIET)[place % 4]
             axes.plot([low, high], [place, place], color=colour, linewidth=2.5, solid_capstyle="round", alpha=0.5)
