@@ -32,8 +32,8 @@ def find_delimiter(sample: Sequence[str], preferred: str, *, only: str = "\t,;|"
         if width < 2:
             continue
         alike = sum(width_of(line, delimiter) == width for line in sample) / len(sample)
-        if delimiter == preferred and QUOTE in "".join(sample):
-            alike += 0.3  # records of several lines make the right delimiter look uneven
+        if delimiter == preferred and len(only) > 1:
+            alike += 0.3  # the ending says so, and records of several lines make the right delimiter look uneven
         if alike > score:
             best, score = delimiter, alike
     return best

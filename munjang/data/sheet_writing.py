@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,4 +57,6 @@ class SheetWriter:
             self.book.save(stream)
 
     def discard(self) -> None:
-        self.book.close()
+        # openpyxl writes rows to a file of its own, which may be what failed; it removes that file at exit.
+        with suppress(OSError, ValueError):
+            self.sheet.close()
