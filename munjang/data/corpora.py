@@ -359,8 +359,8 @@ def load_corpus(name: str, data_dir: str | None = None, *, seed: int = 13) -> Co
 
     data_dir: folder with `DIR/<corpus>/` in parquet or in the original files; MUNJANG_DATA where it is None. seed
     decides the test split of a corpus that is published as one file. A validation split stands as test where the
-    source hides its test (KLUE), so that nothing is chosen on what is scored. Where only a part is found it is taken, and the
-    card's notes say "partial". FetchError where nothing has it; DataError for a missing column, a broken line or a
-    label outside the table.
+    source hides its test (KLUE), so that nothing is chosen on what is scored. Where only a part is found it is taken,
+    and the card's notes say "partial". FetchError where nothing has it; DataError for a missing column, a broken line
+    or a label outside the table.
     """
     return validation_as_test(load_row(corpus_row(name), data_dir, seed=seed))

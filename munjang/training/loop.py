@@ -27,6 +27,7 @@ from munjang.training.job import (
     catch_interrupt,
     load_weights,
     parameter_groups,
+    pick_device,
     pick_precision,
     to_device,
     validation_score,
@@ -51,7 +52,7 @@ class NativeLoop:
         self.job = job
         # Batches are split by hand, so that each process gets its share of the same step; DDP adds the gradients.
         self.accelerator = Accelerator(
-            cpu=job.config.device == "cpu",
+            cpu=pick_device(job.config).type == "cpu",
             kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
         )
         self.device = self.accelerator.device

@@ -154,7 +154,7 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
 
     corpus = prepared.corpus
     kept = folder / "run" / "tokenizer"
-    start = first_process_first(lambda: make_start(config, corpus, kept, prepare_backbone))
+    start = first_process_first(config, lambda: make_start(config, corpus, kept, prepare_backbone))
     task = make_task(corpus.task, corpus.labels)
     encoded = task.encode(corpus.train, start.tokenizer.backend_tokenizer, start.max_length)
     length = choose_length(config, start, encoded)
@@ -181,7 +181,7 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
         from munjang.training.trainer import run_trainer as run
     selection = run(job)
     if not is_first_process():
-        first_process_first(lambda: None)
+        first_process_first(config, lambda: None)
         return
     best = folder / "checkpoints" / f"best-{selection.best_step:08d}"
     if config.keep_best:
@@ -202,7 +202,7 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
     model.to("cpu")
     finish(folder, manifest, prepared, lambda beside: native.save(beside, model, start.tokenizer))
     shutil.rmtree(folder / "checkpoints")
-    first_process_first(lambda: None)
+    first_process_first(config, lambda: None)
 
 
 def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path, **_: Any) -> None:
@@ -321,11 +321,13 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def first_process_first(make: Any) -> Any:
+def first_process_first(config: TrainConfig, make: Any) -> Any:
     """Call `make` in the first process of torchrun, then in the others; in a single process just call it."""
     if "RANK" not in os.environ:
         return make()
     from accelerate import PartialState
 
-    with PartialState().main_process_first():
+    from munjang.training.job import pick_device
+
+    with PartialState(cpu=pick_device(config).type == "cpu").main_process_first():
         return make()
