@@ -10,7 +10,7 @@ import pytest
 from munjang import plots
 from munjang.drawing import STAND_IN, drawable, font_characters, save_png, to_svg
 
-NAMES = ("부정", "긍정 😀", "漢字 $x$ <b>&", "아주 긴 라벨 이름이 여기에 있어서 잘려야 합니다 정말로 그렇습니다")
+NAMES = ("부정", "긍정 😀", "漢字 $\\x$ <b>&", "아주 긴 라벨 이름이 여기에 있어서 잘려야 합니다 정말로 그렇습니다")
 LOG = [
     {"step": 10, "loss": 0.7},
     {"step": 20, "loss": 0.5, "learning_rate": 1e-4},
