@@ -10,7 +10,7 @@ import numpy as np
 
 from munjang.errors import DataError
 from munjang.resampling import mcnemar, paired_bootstrap
-from munjang.score_tables import interval_text, score_text, title
+from munjang.score_tables import headlines, score_text, title
 from munjang.scores import Report
 from munjang.tables import format_table
 
@@ -55,7 +55,7 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """What the numbers say, in a sentence."""
-        low, high = self.interval
+        low, high = self.interval if self.difference >= 0 else (-self.interval[1], -self.interval[0])
         points = f"{100 * abs(self.difference):.1f} points of {title(self.main)}"
         spread = f"95% interval {100 * low:+.1f} to {100 * high:+.1f}; McNemar p {p_text(self.p)}; {self.n:,} texts"
         if low <= 0 <= high:
@@ -74,9 +74,9 @@ class Comparison:
                 score_text(item.first),
                 score_text(item.second),
                 f"{item.difference:+.4f}",
-                interval_text(item.interval),
+                f"[{item.interval[0]:+.4f}, {item.interval[1]:+.4f}]",
             ]
-            for name, item in self.differences.items()
+            for name, item in ((name, self.differences[name]) for name in headlines(self.differences))
         ]
         table = format_table(["metric", self.first, self.second, "difference", "95% interval"], rows)
         right = f"only {self.first} right: {self.only_first:,} texts; only {self.second} right: {self.only_second:,}"

@@ -91,7 +91,6 @@ def evaluate(
         without_spaces=spaceless,
         clean=clean_score(gold, guessed, kind, corpus, split, seed),
         worst=worst_answers(gold, probabilities, guessed, model),
-        notes=(gold.note,) if gold.note else (),
     )
 
 
@@ -158,7 +157,7 @@ def worst_answers(
 def clean_score(
     gold: Gold, guessed: np.ndarray, kind: str, corpus: Corpus | None, split: str, seed: int
 ) -> CleanScore | None:
-    """The scores without repeats, texts with two labels and texts seen in training; None where there are none."""
+    """The scores without repeats, texts with two labels and texts that train has too; None where there are none."""
     found = flaws(gold, corpus, split)
     counts = Counter(found)
     keep = np.array([flaw == "" for flaw in found])

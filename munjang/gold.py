@@ -13,7 +13,7 @@ import numpy as np
 from munjang.cleaning import clean_text
 from munjang.config import TEXT_STEPS
 from munjang.errors import DataError
-from munjang.matching import by_number, match_labels, translate
+from munjang.matching import match_labels, translate
 from munjang.records import Corpus, Example, LabelSet, names_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ class Gold:
     table: np.ndarray
     lines: Sequence[int]
     left_out: Mapping[str, int]
-    note: str
 
 
 def read_gold(
@@ -66,15 +65,15 @@ def read_gold(
     table = np.zeros((len(kept), len(index)), bool)
     for row, chosen in zip(table, rows, strict=True):
         row[chosen] = True
-    return Gold(kept, texts, table, lines, dict(left_out), by_number(matched))
+    return Gold(kept, texts, table, lines, dict(left_out))
 
 
 def flaws(gold: Gold, corpus: Corpus | None, split: str) -> list[str]:
-    """For each text "conflict" (it also stands with another label), "leak" (it was seen in training), "duplicate" (it
+    """For each text "conflict" (it also stands with another label), "leak" (train has it too), "duplicate" (it
     stood there before), or "" where nothing speaks against it.
 
-    Texts are the same where they are after the usual text steps. What was seen is the corpus's train split, for its
-    test split the validation split too; without a corpus nothing is known of it.
+    Texts are the same where they are after the usual text steps. For a test split, validation counts
+    as train; without a corpus nothing is known of it.
     """
     seen_in = [] if corpus is None else [corpus.train] * (split != "train") + [corpus.validation] * (split == "test")
     seen = {clean_text(example.text, TEXT_STEPS) for examples in seen_in for example in examples}

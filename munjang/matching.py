@@ -17,42 +17,56 @@ def match_labels(
     """For each label `found` in the examples, the model's name for it.
 
     A label goes by `label_map` where that names it; else by its name, or another name that the corpus or the model has
-    for it (numbers are only names where the model itself knows them). A label that `corpus` does not have (a 3 among 0
-    and 1) is left out of the answer. If one of the others is not the model's, a DataError lists both sides.
+    for it. A class number is no name: which class is 0 differs from source to source. A label that `corpus` does not
+    have (a 3 among 0 and 1) is left out of the answer. If one of the others is not the model's, a DataError lists both
+    sides.
     """
+    found = list(dict.fromkeys(found))
+    chosen = read_map(label_map or {}, found, model, corpus)
     matched, strangers = {}, []
     for label in found:
-        name = corpus.resolve(label) if corpus is not None and label in corpus else label
-        chosen = chosen_by(label_map or {}, label, name)
-        if chosen is not None:
-            matched[label] = resolve_target(chosen, name, model)
-            continue
-        if corpus is not None and label not in corpus:
-            continue
-        known = [other for other in other_names(name, corpus) if other in model]
-        if known:
-            matched[label] = model.resolve(known[0])
-        else:
-            strangers.append(name)
+        name = own_name(label, corpus)
+        if name in chosen:
+            matched[label] = chosen[name]
+        elif corpus is None or label in corpus:
+            known = [other for other in other_names(name, corpus) if is_name(other, model)]
+            if known:
+                matched[label] = model.resolve(known[0])
+            else:
+                strangers.append(name)
     if strangers:
         raise DataError(mismatch(list(dict.fromkeys(strangers)), model, corpus, matched))
     return matched
 
 
-def chosen_by(label_map: Mapping[str, str], label: str, name: str) -> str | None:
-    """What the map says about a label, under the name in the file or in the corpus's set."""
-    return label_map.get(label, label_map.get(name))
+def own_name(label: str, corpus: LabelSet | None) -> str:
+    """The corpus's own name for a label or alias; the label itself where it has none."""
+    return corpus.resolve(label) if corpus is not None and label in corpus else label
 
 
-def resolve_target(target: str, name: str, model: LabelSet) -> str:
-    """The model's name for the right-hand side of a map."""
-    if target not in model:
-        raise DataError(f"--map {name}={target}: the model has no label '{target}'; it has {model.listing}.")
-    return model.resolve(target)
+def read_map(
+    label_map: Mapping[str, str], found: list[str], model: LabelSet, corpus: LabelSet | None
+) -> dict[str, str]:
+    """The map with both sides under their own names; a DataError for a label that the data or the model lacks."""
+    chosen = {}
+    for label, target in label_map.items():
+        name = own_name(label, corpus)
+        if name not in found and (corpus is None or name not in corpus):
+            there = corpus.listing if corpus is not None else ", ".join(found)
+            raise DataError(f"--map {label}={target}: the data has no label '{label}'; it has {there}.")
+        if target not in model:
+            raise DataError(f"--map {label}={target}: the model has no label '{target}'; it has {model.listing}.")
+        chosen[name] = model.resolve(target)
+    return chosen
+
+
+def is_name(name: str, labels: LabelSet) -> bool:
+    """Whether `labels` has this name, or it as another name and not as a class number."""
+    return name in labels.names or (name in labels.aliases and not name.isdecimal())
 
 
 def other_names(name: str, corpus: LabelSet | None) -> list[str]:
-    """The label's name, then its other names in the corpus (numbers excepted: they differ from source to source)."""
+    """The label's name, then its other names in the corpus, without the class number."""
     aliases = corpus.aliases.items() if corpus is not None else ()
     return [name, *(alias for alias, meant in aliases if meant == name and not alias.isdecimal())]
 
@@ -60,18 +74,15 @@ def other_names(name: str, corpus: LabelSet | None) -> list[str]:
 def mismatch(strangers: list[str], model: LabelSet, corpus: LabelSet | None, matched: Mapping[str, str]) -> str:
     """The message for labels that the model does not have."""
     there = corpus.listing if corpus is not None else ", ".join(dict.fromkeys([*matched, *strangers]))
-    example = ";".join(f"{name}=…" for name in strangers[:4])  # which is which is not for us to guess
-    return (
+    first = (
         f"The model does not know the label{'s' * (len(strangers) > 1)} {', '.join(strangers)}. "
         f"The model has {model.listing}; the data has {there}. "
-        f"Say which is which: --map '{example}' (in Python, label_map), each … one of the model's labels."
     )
-
-
-def by_number(matched: Mapping[str, str]) -> str:
-    """A note on labels that were matched as numbers which the model knows, or ""."""
-    numbers = [f"{label} = {name}" for label, name in matched.items() if label.isdecimal() and label != name]
-    return f"labels by the model's own numbers: {', '.join(numbers)}" if numbers else ""
+    if all(name in model.aliases for name in strangers):  # class numbers as they were where the model learnt
+        pairs = ";".join(f"{name}={model.resolve(name)}" for name in sorted(strangers, key=int))
+        return f"{first}If the numbers mean what they meant in the model's corpus: --map '{pairs}'."
+    pairs = ";".join(f"{name}=…" for name in strangers[:4])  # which is which is not for us to guess
+    return f"{first}Say which is which: --map '{pairs}' (in Python, label_map), each … one of the model's labels."
 
 
 def translate(label: Label, matched: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,19 +13,20 @@ from munjang.tables import format_table
 if TYPE_CHECKING:
     from munjang.scores import CleanScore, Report
 
+HEADLINES = ("accuracy", "subset_accuracy", "micro_f1", "macro_f1", "f1", "hamming_loss")
 MOST_COLUMNS = 10  # labels up to which the confusion matrix is printed whole
 SHOWN = 10  # rows of the lists of confusions and errors that are printed
 
 
-def print_report(report: Report) -> str:
-    """All parts of a report; those with nothing to say are left out."""
+def print_report(report: Report, *, worst: int = SHOWN) -> str:
+    """All parts of a report, with the `worst` most confident errors; parts with nothing to say are left out."""
     parts = [
         heading(report),
         metric_table(report),
         label_table(report),
         confusion_table(report),
         "\n".join(remarks(report)),
-        error_table(report, SHOWN),
+        error_table(report, worst),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -33,37 +35,51 @@ def heading(report: Report) -> str:
     """Which model, which texts, how many, what was left out."""
     left = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items() if count)
     first = f"{report.model} on {report.corpus}, {report.split}: {report.n:,} texts"
-    return "\n".join([first + (f" (left out: {left})" if left else ""), *report.notes])
+    return first + (f" (left out: {left})" if left else "")
 
 
 def metric_table(report: Report) -> str:
-    """Every metric with its interval; beside them, where rows should not count, the scores without those."""
-    rows = [
-        [title(name), score_text(value), interval_text(report.intervals.get(name))]
-        for name, value in report.metrics.items()
-    ]
+    """The main scores with their intervals; beside them, where some rows are flawed, the scores without those."""
+    shown = headlines(report.metrics)
+    rows = [[title(name), *score_cells(report, name)] for name in shown]
+    if "f1" in shown:
+        rows[shown.index("f1")][0] = f"F1 of {report.labels[1]}"
     if report.clean is None:
         return format_table(["metric", "score", "95% interval"], rows)
-    for row, name in zip(rows, report.metrics, strict=True):
-        row += [score_text(report.clean.metrics[name]), interval_text(report.clean.intervals.get(name))]
+    for row, name in zip(rows, shown, strict=True):
+        row += score_cells(report.clean, name)
     table = format_table(["metric", "as published", "95% interval", "clean", "95% interval"], rows)
     return f"{table}\n{clean_sentence(report.clean)}"
+
+
+def headlines(metrics: Mapping[str, Any]) -> list[str]:
+    """The metrics that stand at the head of a report, of those that there are."""
+    shown = [name for name in HEADLINES if name in metrics]
+    return [name for name in shown if name != "micro_f1" or "accuracy" not in shown]  # one label a text: the same
+
+
+def score_cells(scored: Report | CleanScore, name: str) -> list[str]:
+    """A metric and its interval."""
+    return [score_text(scored.metrics[name]), interval_text(scored.intervals.get(name))]
 
 
 def clean_sentence(clean: CleanScore) -> str:
     """What the clean column leaves out."""
     left = f"{clean.duplicates:,} repeats, {clean.conflicts:,} rows whose text has two labels"
     if clean.leaks is None:
-        return f"clean: {clean.n:,} texts, without {left} (texts seen in training are not known here)"
-    return f"clean: {clean.n:,} texts, without {left}, {clean.leaks:,} seen in training"
+        return f"clean: {clean.n:,} texts, without {left} (which texts train has too is not known here)"
+    return f"clean: {clean.n:,} texts, without {left}, {clean.leaks:,} texts that train has too"
 
 
 def label_table(report: Report) -> str:
-    """Precision, recall and F1 of each label."""
+    """Precision, recall and F1 of each label, and their averages."""
     rows = [
         [score.name, *map(score_text, (score.precision, score.recall, score.f1)), score.support, score.guessed]
         for score in report.per_label
     ]
+    for average in ("macro", "micro", "weighted"):
+        values = [report.metrics[f"{average}_{name}"] for name in ("precision", "recall", "f1")]
+        rows.append([f"({average})", *map(score_text, values), None, None])
     return format_table(["label", "precision", "recall", "F1", "texts", "answered"], rows)
 
 
@@ -98,14 +114,14 @@ def error_table(report: Report, most: int) -> str:
     rows = [
         [
             answer.line,
-            label_text(answer.gold, ", "),
-            label_text(answer.guessed, ", "),
+            label_text(answer.gold, ", ") or None,
+            label_text(answer.guessed, ", ") or None,
             f"{answer.probability:.3f}",
             answer.text,
         ]
         for answer in report.worst[:most]
     ]
-    return "worst errors\n" + format_table(["line", "true", "answered", "sure", "text"], rows) if rows else ""
+    return "most confident errors\n" + format_table(["line", "true", "answered", "sure", "text"], rows) if rows else ""
 
 
 def title(metric: str) -> str:

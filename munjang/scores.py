@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class WrongAnswer:
 
 @dataclass(frozen=True)
 class CleanScore:
-    """The score without rows that should not count: repeats, texts with two labels, texts seen in training.
+    """The score without rows that should not count: repeats, texts with two labels, texts that train has too.
 
     duplicates, conflicts, leaks: rows left out for each reason (the first that holds). leaks is None where the train
     split is not known.
@@ -87,7 +87,6 @@ class Report:
     without_spaces: Mapping[str, float] | None = None
     clean: CleanScore | None = None
     worst: tuple[WrongAnswer, ...] = ()
-    notes: tuple[str, ...] = field(default_factory=tuple)
 
     @property
     def kind(self) -> str:
@@ -124,7 +123,6 @@ class Report:
             "without_spaces": None if self.without_spaces is None else dict(self.without_spaces),
             "clean": None if self.clean is None else asdict(self.clean),
             "worst": [asdict(answer) for answer in self.worst],
-            "notes": list(self.notes),
             "gold": compact(self.gold),
             "guessed": compact(self.guessed),
             "probability": [round(float(value), 6) for value in self.probability],
@@ -156,7 +154,6 @@ class Report:
                 without_spaces=data["without_spaces"],
                 clean=clean,
                 worst=tuple(wrong_answer(item) for item in data["worst"]),
-                notes=tuple(data["notes"]),
             )
             if not len(report.gold) == len(report.guessed) == report.n:
                 raise ValueError(

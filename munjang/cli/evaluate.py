@@ -1,5 +1,177 @@
-"""`munjang evaluate`."""
+"""`munjang evaluate`: a model's scores on a corpus or a file, and how it differs from another model."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from munjang.cli.options import (
+    DataDir,
+    Encoding,
+    HeaderRow,
+    LabelColumn,
+    Labels,
+    MultiLabel,
+    Sheet,
+    TextColumn,
+    is_file,
+    open_corpus,
+    read_options,
+)
+from munjang.config import ReadOptions
+from munjang.errors import ConfigError, DataError
+from munjang.records import SPLITS, Corpus, LabelSet, count_labels
+
+if TYPE_CHECKING:
+    from munjang.prediction import Predictor
+    from munjang.scores import Report
+
+log = logging.getLogger("munjang")
 
 
-def evaluate() -> None:
-    """(being written)"""
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model folder.")],
+    source: Annotated[str, typer.Argument(help="A corpus of the table, or a file with labels.")],
+    data_dir: DataDir = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="train, validation or test; test if left out, of a file all rows.")
+    ] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    labels: Labels = None,
+    map_values: Annotated[
+        str | None,
+        typer.Option("--map", help="The data's labels to the model's, such as 'positive=긍정;negative=부정'."),
+    ] = None,
+    multi_label: MultiLabel = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    header_row: HeaderRow = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Another model folder, or the --json FILE of another evaluation.")
+    ] = None,
+    worst: Annotated[int, typer.Option("--worst", min=0, help="How many of the most confident errors to print.")] = 10,
+    without_spaces: Annotated[
+        bool,
+        typer.Option("--spaceless/--no-spaceless", help="Score once more without spaces; takes as long again."),
+    ] = True,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw the confusion matrix.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the whole report as JSON.")
+    ] = None,
+) -> None:
+    """Score a model: accuracy, F1, a table by label, intervals, calibration, the worst errors."""
+    from munjang.evaluation import compare
+    from munjang.prediction import load
+    from munjang.score_tables import print_report
+
+    writable(plot, json_file)
+    predictor = load(model)
+    if plot and predictor.task == "multi-label":
+        raise ConfigError("A multi-label model has no confusion matrix; leave out --plot.")
+    options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
+    corpus, split = open_split(source, split, options, data_dir, predictor)
+    label_map = None if is_file(source) else parse_labels(map_values)
+    report = score(predictor, corpus, split, label_map, without_spaces=without_spaces)
+    typer.echo(print_report(report, worst=worst))
+    if json_file:
+        from munjang.files import write_json
+
+        write_json(json_file, report.to_dict())
+        typer.echo(f"Report written to {json_file}.", err=True)
+    if plot:
+        draw(report, plot)
+        typer.echo(f"Confusion matrix written to {plot}.", err=True)
+    if against:
+        other = open_report(against, corpus, split, label_map)
+        typer.echo(f"\n{compare(report, other)}")
+
+
+def writable(*paths: Path | None) -> None:
+    """Refuse, before the work, paths in folders that do not exist."""
+    for path in paths:
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ConfigError(f"There is no folder {path.absolute().parent} to write {path.name} into.")
+
+
+def open_split(
+    source: str, split: str | None, options: ReadOptions, data_dir: str | None, model: Predictor
+) -> tuple[Corpus, str]:
+    """The corpus and the split to score; all rows of a file without a split column are its test split."""
+    from munjang.data.splits import validation_as_test
+
+    if split is not None and split not in SPLITS:
+        raise ConfigError(f"--split is '{split}'; it must be one of {', '.join(SPLITS)}.")
+    if not is_file(source):
+        corpus = open_corpus(source, options, data_dir)
+        return (corpus, split) if split else (validation_as_test(corpus), "test")
+    corpus = open_file(source, options, model)
+    if split is None and not corpus.test and not corpus.validation:
+        if corpus.name == model.manifest.corpus:
+            log.warning("%s has learnt from %s: these scores are not those of unseen texts.", model.name, source)
+        corpus = corpus.with_splits(train=(), test=corpus.train)
+    return corpus, split or "test"
+
+
+def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
+    """The user's file; without --labels or --map every label in it must be one that the model has, by name or alias."""
+    if options.labels or options.map:
+        return open_corpus(source, options, None)
+    known = (*model.labels.names, *model.labels.aliases)
+    corpus = open_corpus(source, replace(options, labels=known), None)
+    found = count_labels(example for split in SPLITS for example in getattr(corpus, split))
+    strangers = [name for name in found if name not in known]
+    if strangers and len(strangers) < len(found):
+        rows = ", ".join(f"'{name}' ({found[name]:,})" for name in strangers[:10])
+        others = ",".join(sorted(found.keys() - set(strangers)))
+        raise DataError(
+            f"{source}: the model does not know the labels {rows}; it has {model.labels.listing}. "
+            f"Say --labels {others} to leave those rows out, or --map '{strangers[0]}=…'."
+        )
+    return replace(corpus, labels=LabelSet(tuple(found)))
+
+
+def parse_labels(text: str | None) -> dict[str, str] | None:
+    """--map for a corpus of the table: its label -> the model's."""
+    if text is None:
+        return None
+    from munjang.data.columns import parse_map
+
+    return parse_map(text)
+
+
+def score(
+    model: Predictor, corpus: Corpus, split: str, label_map: dict[str, str] | None, *, without_spaces: bool
+) -> Report:
+    """The report of one model, with a progress bar on a terminal."""
+    import sys
+
+    from munjang.evaluation import evaluate as score_model
+
+    return score_model(
+        model, corpus, split=split, label_map=label_map, without_spaces=without_spaces, progress=sys.stderr.isatty()
+    )
+
+
+def open_report(against: str, corpus: Corpus, split: str, label_map: dict[str, str] | None) -> Report:
+    """The other side of a comparison: a report file, or a model scored on the same texts."""
+    from munjang.bundle import read_json
+    from munjang.prediction import load
+    from munjang.scores import Report
+
+    if against.endswith(".json"):
+        return Report.from_dict(read_json(Path(against)))
+    return score(load(against), corpus, split, label_map, without_spaces=False)
+
+
+def draw(report: Report, path: Path) -> None:
+    """The confusion matrix as PNG."""
+    from munjang.drawing import save_png
+    from munjang.plots import confusion_matrix
+
+    title = f"{report.model} on {report.corpus}"
+    save_png(confusion_matrix(report.confusion.tolist(), report.labels, title=title), path)
