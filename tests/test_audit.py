@@ -71,8 +71,8 @@ def test_of_contradicting_rows_none_stays():
     after, account = clean_corpus(corpus([("굿", "1"), ("별로", "0"), ("굿", "0"), ("굿", "1")]))
     assert texts(after.train) == ["별로"]
     assert removed_by(account, "conflict") == [
-        (2, "same text with another label on line 4 (긍정 2, 부정 1)"),
-        (4, "same text with another label on line 2 (긍정 2, 부정 1)"),
+        (2, "same text with another label on line 4 (2 × '긍정', 1 × '부정')"),
+        (4, "same text with another label on line 2 (2 × '긍정', 1 × '부정')"),
     ]  # fmt: skip
 
 

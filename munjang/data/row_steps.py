@@ -86,7 +86,7 @@ def conflict(state: State, split: str) -> Reasons:
     reasons = {}
     for text, members in groups.items():
         winner = majority(votes[text]) if state.config.conflicts == "keep-majority" else None
-        counts = ", ".join(f"{label_text(name) or 'none'} {n}" for name, n in votes[text].most_common())
+        counts = ", ".join(f"{n} × '{label_text(name)}'" for name, n in votes[text].most_common())
         for i, row in members:
             if winner is None or row.label != winner[0]:
                 other = next(item for _, item in members if item.label != row.label)
