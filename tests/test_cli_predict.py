@@ -54,6 +54,10 @@ def test_a_text_gets_its_label_and_score(predict):
     assert predict("").stdout == "(empty)\t0.0000\n"
 
 
+def test_a_long_text_is_no_file_name(predict):
+    assert predict("정말 좋아요 " * 500).stdout == "긍정\t0.9000\n"
+
+
 def test_all_scores_of_a_text(predict):
     assert predict("좋아요", "--scores", "all").stdout == "긍정\t0.9000\n  긍정\t0.9000\n  부정\t0.1000\n"
 

@@ -90,3 +90,8 @@ def test_a_bad_line_inside_a_record_sets_the_record_aside():
 
 def test_split_quoted_keeps_quotes_inside_unquoted_fields():
     assert split_quoted('5" 화면,"a""b",', ",") == ['5" 화면', 'a"b', ""]
+
+
+def test_a_line_that_fits_only_without_quoting_is_read_so():
+    assert read('1,"가,나"', CSV, 3)[0].fields == ["1", '"가', '나"']
+    assert read('1,"가,나"', CSV, 2)[0].fields == ["1", "가,나"]

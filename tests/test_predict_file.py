@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import unicodedata
 
 import pytest
 
@@ -124,6 +125,12 @@ def test_by_gives_the_shares_of_labels_for_each_group(tmp_path):
     assert lines[2:] == [["나", "3", "66.7%", "0.0%", "33.3%"], ["가", "2", "0.0%", "100.0%", "0.0%"]]
     with pytest.raises(DataError, match=r"No column '상품' in .*; it has 제품, 본문\. Say --by COLUMN"):
         run(tmp_path / "a.csv", tmp_path / "c.csv", by="상품")
+
+
+def test_decomposed_and_composed_names_are_one_group(tmp_path):
+    rows = [f"{name},좋아요" for name in ("가방", unicodedata.normalize("NFD", "가방"), " 가방 ", "")]
+    counts = run(csv_file(tmp_path / "a.csv", ["제품,본문", *rows]), tmp_path / "b.csv", by="제품")
+    assert counts.sizes == {"가방": 3, "(empty)": 1}
 
 
 def test_groups_beyond_the_limit_are_counted_together():
