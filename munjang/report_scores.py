@@ -93,7 +93,7 @@ def remarks(report: Report) -> str:
             for name, value in report.without_spaces.items()
         )
         lines.append(f"The same texts without spaces: {shown}.")
-    return "".join(page.paragraph(line, "quiet") for line in [*lines, *report.notes])
+    return "".join(page.paragraph(line, "quiet") for line in lines)
 
 
 def label_section(report: Report | None, baseline: Report | None) -> str:
