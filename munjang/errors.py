@@ -1,5 +1,8 @@
 """Every error that munjang raises on purpose: one line for the user, one exit code, one HTTP status."""
 
+from difflib import get_close_matches
+from importlib.util import find_spec
+
 
 class MunjangError(Exception):
     """Base of all errors that a user can mend. `str(error)` is one complete message."""
@@ -58,10 +61,14 @@ def missing_extra(what: str, extra: str) -> MissingExtra:
     return MissingExtra(f"{what} needs more packages. Run: pip install 'munjang[{extra}]'")
 
 
+def require(what: str, extra: str, *modules: str) -> None:
+    """Raise the error of a missing extra unless all these top-level modules are installed; imports none of them."""
+    if any(find_spec(name) is None for name in modules):
+        raise missing_extra(what, extra)
+
+
 def unknown_name(what: str, name: str, known) -> UnknownName:
     """The error for a name outside a table, with the known names and the nearest one."""
-    from difflib import get_close_matches
-
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.errors import BundleError, missing_extra
+from munjang.errors import BundleError, require
 from munjang.quiet import quiet_transformers
 from munjang.records import Example
 from munjang.tasks import make_task
@@ -57,12 +57,10 @@ class NativeRunner:
 
 def load(folder: Path, manifest: Manifest) -> NativeRunner:
     """The runner of a transformers folder; weights from safetensors only, no code from the folder."""
-    try:
-        import torch
-        from transformers import AutoModelForSequenceClassification
-    except ImportError as error:
-        raise missing_extra("A model in the native format", "train") from error
+    require("A model in the native format", "train", "torch", "transformers")
+    import torch
     from tokenizers import Tokenizer
+    from transformers import AutoModelForSequenceClassification
 
     try:
         with quiet_transformers():

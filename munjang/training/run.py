@@ -23,7 +23,7 @@ from munjang.data.account import Account
 from munjang.data.account_files import write_removed
 from munjang.data.audit import clean_corpus
 from munjang.data.splits import with_test, with_validation
-from munjang.errors import BundleError, ConfigError, DataError, missing_extra
+from munjang.errors import BundleError, ConfigError, DataError, require
 from munjang.files import write_json
 from munjang.prediction import Predictor, load
 from munjang.records import Corpus, count_labels, label_text
@@ -145,12 +145,10 @@ def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
 
 def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool) -> None:
     """Fine-tune a backbone and save the best weights as a model folder."""
-    try:
-        from munjang.backbones import prepare as prepare_backbone
-        from munjang.formats import native
-        from munjang.training.job import Job, load_weights
-    except ImportError as error:
-        raise missing_extra("Training", "train") from error
+    require("Training", "train", "torch", "transformers", "accelerate", "tensorboard")
+    from munjang.backbones import prepare as prepare_backbone
+    from munjang.formats import native
+    from munjang.training.job import Job, load_weights
 
     corpus = prepared.corpus
     kept = folder / "run" / "tokenizer"
@@ -207,11 +205,9 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
 
 def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path, **_: Any) -> None:
     """Train the linear baseline and save it as a model folder."""
-    try:
-        from munjang.formats import linear
-        from munjang.training.linear import train_linear
-    except ImportError as error:
-        raise missing_extra("Training", "train") from error
+    require("Training", "train", "sklearn")
+    from munjang.formats import linear
+    from munjang.training.linear import train_linear
 
     parts = train_linear(prepared.corpus, config)
     details: dict[str, Any] = {}
