@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -210,6 +211,9 @@ def write_answers(
     """Write the file with answers and say what became of its rows."""
     from munjang.predict_file import predict_table, rejected_path
 
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # a plain kill takes the unfinished file away, as Ctrl-C does
     counts = predict_table(
         model,
         table,
