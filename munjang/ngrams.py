@@ -118,9 +118,9 @@ def strings(keys: np.ndarray, alphabet: Alphabet) -> list[str]:
     """The n-grams behind `keys`."""
     code_of = np.concatenate([[0], alphabet.code_points])
     shifts = np.array([48, 32, 16, 0], np.uint64)
-    codes = code_of[((keys[:, None] >> shifts) & np.uint64(0xFFFF)).astype(np.int64)]  # (keys, 4), 0 = none
-    text = codes[codes > 0].astype("<u4").tobytes().decode("utf-32-le")
-    ends = np.cumsum((codes > 0).sum(axis=1))
+    numbers = ((keys[:, None] >> shifts) & np.uint64(0xFFFF)).astype(np.int64)  # (keys, 4), 0 = none
+    text = code_of[numbers[numbers > 0]].astype("<u4").tobytes().decode("utf-32-le")
+    ends = np.cumsum((numbers > 0).sum(axis=1))
     return [text[start:end] for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)]
 
 

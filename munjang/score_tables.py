@@ -65,10 +65,11 @@ def score_cells(scored: Report | CleanScore, name: str) -> list[str]:
 
 def clean_sentence(clean: CleanScore) -> str:
     """What the clean column leaves out."""
-    left = f"{clean.duplicates:,} repeats, {clean.conflicts:,} rows whose text has two labels"
-    if clean.leaks is None:
-        return f"clean: {clean.n:,} texts, without {left} (which texts train has too is not known here)"
-    return f"clean: {clean.n:,} texts, without {left}, {clean.leaks:,} texts that train has too"
+    leaks = "also in train: not known here" if clean.leaks is None else f"{clean.leaks:,} also in train"
+    return (
+        f"clean: {clean.n:,} texts; left out: {clean.duplicates:,} repeated, "
+        f"{clean.conflicts:,} with two labels, {leaks}"
+    )
 
 
 def label_table(report: Report) -> str:
