@@ -156,7 +156,7 @@ def test_a_huge_text_is_cut_and_said(parts):
     runner = linear.LinearRunner(parts)
     encodings = runner.encode(["가" * (linear.LONGEST_TEXT + 1), "짧다"])
     assert encodings.truncated.tolist() == [True, False]
-    assert encodings.lengths.tolist() == [linear.LONGEST_TEXT, 2]
+    assert encodings.lengths.tolist() == [linear.LONGEST_TEXT, 2] == [len(text) for text in encodings.texts]
     assert np.isfinite(runner.run(runner.batch(encodings, [0, 1]))["logits"]).all()
 
 

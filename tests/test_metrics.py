@@ -87,6 +87,11 @@ def test_a_probability_of_one_and_of_zero_have_a_bin():
     assert metrics.calibration_error(bins) == 0.0
 
 
+def test_each_bin_holds_the_confidences_between_its_bounds():
+    bins = metrics.calibration_bins(np.linspace(0.001, 1, 300), np.ones(300, bool))
+    assert all(item["count"] == 20 and item["low"] < item["confidence"] < item["high"] for item in bins)
+
+
 def test_log_loss_is_that_of_scikit_learn():
     logits = np.random.default_rng(2).normal(size=(50, 4)) * 5
     gold = np.arange(50) % 4
