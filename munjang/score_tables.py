@@ -60,7 +60,8 @@ def headlines(metrics: Mapping[str, Any]) -> list[str]:
 
 def score_cells(scored: Report | CleanScore, name: str) -> list[str]:
     """A metric and its interval."""
-    return [score_text(scored.metrics[name]), interval_text(scored.intervals.get(name))]
+    low, high = scored.intervals[name]
+    return [score_text(scored.metrics[name]), f"[{low:.4f}, {high:.4f}]"]  # a console in cp949 has no en dash
 
 
 def clean_sentence(clean: CleanScore) -> str:
