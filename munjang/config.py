@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses: how to read a file, clean it and train; read from TOML, unknown keys refused."""
+"""Settings as frozen dataclasses: how to read a file, clean, train and pre-train; from TOML, unknown keys refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from munjang.errors import ConfigError
 
@@ -92,6 +92,64 @@ class TrainConfig:
             raise ConfigError(f"validation_share must lie between 0 and 0.5, found {self.validation_share}.")
         if not 0 <= self.test_share < 0.5:
             raise ConfigError(f"test_share must lie between 0 and 0.5, found {self.test_share}.")
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Everything that decides a pre-training run; saved with it. The texts are named on the command line."""
+
+    size: str = "4x256"  # layers x width of a fresh BERT; heads are 64 wide (32 below a width of 128)
+    init: str | None = None  # continue from this model instead: a name of BACKBONES, a hub id, a folder
+    vocabulary: int = 16000  # pieces of a fresh vocabulary, special and spare ones included
+    scripts: bool = False  # give the letters of the world's commoner scripts a place in it, seen in the texts or not
+    max_length: int = 128  # tokens a segment, special ones included; longer texts are cut into several
+    text_steps: tuple[str, ...] = TEXT_STEPS  # of munjang.cleaning, before anything else
+    validation_share: float = 0.01  # of the texts, held out; at most 4,000 of them
+    masking: float = 0.2  # share of the tokens that are guessed
+    whole_words: bool = True  # all pieces of a word together, or each piece by itself
+    epochs: float = 1.0  # passes over the texts
+    steps: int | None = None  # optimizer steps instead of passes
+    batch_tokens: int = 8192  # a step, over all processes, padding included
+    learning_rate: float = 1e-3
+    schedule: str = "one-cycle"  # one-cycle, linear, or constant (to be continued and brought down by --decay)
+    warmup: float = 0.06  # below 1 a share of all steps, from 1 a number of steps
+    weight_decay: float = 0.01
+    beta2: float = 0.98  # of AdamW; 0.98 is steadier than 0.999 at this learning rate (RoBERTa)
+    max_grad_norm: float = 1.0
+    dropout: float = 0.0  # a short pre-training never sees a text often enough to learn it by heart
+    attention: str = "sdpa"  # as transformers names it: sdpa or eager
+    log_every: int = 50  # steps
+    save_every: int | None = 500  # steps; None: each pass
+    eval_every: int | None = 500
+    keep_checkpoints: int = 2
+    seed: int = 13
+    precision: str = "auto"  # auto, fp32, bf16
+    device: str = "auto"  # auto, cpu, cuda
+    keep_best: ClassVar[bool] = False  # the last weights are the ones to keep
+    patience: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        one_of("schedule", self.schedule, ("one-cycle", "linear", "constant"))
+        one_of("precision", self.precision, ("auto", "fp32", "bf16"))
+        one_of("device", self.device, ("auto", "cpu", "cuda"))
+        one_of("attention", self.attention, ("sdpa", "eager"))
+        for name in ("vocabulary", "epochs", "batch_tokens", "learning_rate", "log_every", "keep_checkpoints"):
+            above_zero(name, getattr(self, name))
+        for name in ("steps", "save_every", "eval_every"):
+            if getattr(self, name) is not None:
+                above_zero(name, getattr(self, name))
+        for name in ("warmup", "weight_decay", "max_grad_norm", "dropout"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative, found {getattr(self, name)}.")
+        for name, high in (("masking", 1.0), ("validation_share", 0.5)):
+            if not 0 < getattr(self, name) < high:
+                raise ConfigError(f"{name} must lie between 0 and {high:g}, found {getattr(self, name)}.")
+        if not 0 <= self.beta2 < 1:
+            raise ConfigError(f"beta2 must lie between 0 and 1, found {self.beta2}.")
+        if self.max_length < 8:
+            raise ConfigError(f"max_length must be at least 8 tokens, found {self.max_length}.")
+        if self.batch_tokens < self.max_length:
+            raise ConfigError(f"batch_tokens is {self.batch_tokens}; a segment has up to {self.max_length} tokens.")
 
 
 def one_of(name: str, value: Any, allowed: tuple) -> None:

@@ -1,4 +1,9 @@
-"""WordPiece vocabularies for Korean: cased, NFC, Hangul in whole syllables, the same for the same texts."""
+"""WordPiece vocabularies for Korean: cased, NFC, Hangul in whole syllables, the same for the same texts.
+
+Digits stand singly (2019 is 2 0 1 9: numbers do not fill the vocabulary). Runs of jamo stand apart from the syllables
+before them (재밌다ㅋㅋ is 재밌다 ㅋㅋ), and a jamo or sign that comes more than three times in a row counts as three:
+ㅋㅋㅋㅋㅋㅋ and ㅋㅋㅋ, !!!!!! and !!! are the same pieces. Laughing and crying stand in every vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,33 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+JAMO = "".join(chr(code) for code in range(0x3131, 0x3164))  # ㄱ to ㅣ
+ALWAYS = [
+    *"0123456789",
+    *JAMO,
+    *(f"##{jamo}" for jamo in JAMO),
+    *(jamo * times for jamo in "ㅋㅎㅠㅜㅇㄷㄴ" for times in (2, 3)),
+]  # pieces of every vocabulary
+LONG_RUN = r"([^\w\s]|_|[ㄱ-ㅣ])(?=\1\1\1)"  # each one that has three more after it
+JAMO_RUN = r"ㅋ+|ㅎ+|ㅠ+|ㅜ+|[ㄱ-ㅊㅌㅍㅏ-ㅛㅝ-ㅟㅡ-ㅣ]+"  # laughing and crying by themselves; ㅇㅈ, ㄹㅇ together
+SCRIPTS = {  # code points of letters, first to last
+    "Latin": [(0xC0, 0xD6), (0xD8, 0xF6), (0xF8, 0x131), (0x139, 0x148), (0x14C, 0x17E), (0x1A0, 0x1A1),
+              (0x1AF, 0x1B0), (0x1EA0, 0x1EF9)],
+    "Cyrillic": [(0x401, 0x401), (0x410, 0x44F), (0x451, 0x451)],
+    "Arabic": [(0x621, 0x63A), (0x641, 0x64A), (0x67E, 0x67E), (0x686, 0x686), (0x698, 0x698), (0x6A9, 0x6A9),
+               (0x6AF, 0x6AF), (0x6CC, 0x6CC)],
+    "Devanagari": [(0x901, 0x903), (0x905, 0x914), (0x915, 0x939), (0x93C, 0x93C), (0x93E, 0x94D)],
+    "Thai": [(0xE01, 0xE3A), (0xE40, 0xE4E)],
+    "kana": [(0x3041, 0x3093), (0x30A1, 0x30F6), (0x30FC, 0x30FC)],
+}  # fmt: skip
 
 
-def train_wordpiece(texts: Sequence[str], size: int) -> PreTrainedTokenizerBase:
+def train_wordpiece(
+    texts: Sequence[str], size: int, *, spares: int = 0, scripts: bool = False
+) -> PreTrainedTokenizerBase:
     """A tokenizer with a WordPiece vocabulary of at most `size` pieces, made from texts.
 
+    spares: pieces [unused0] … for later use. scripts: the letters of SCRIPTS get a place whether seen or not.
     Characters seen once are left out, and so are the rarest where they would fill over a third of the vocabulary.
     The library's trainer breaks ties by the order in which it meets continuing characters, which varies from run to
     run; they are given to it in a fixed order, so that the same texts always give the same vocabulary.
@@ -30,8 +57,10 @@ def train_wordpiece(texts: Sequence[str], size: int) -> PreTrainedTokenizerBase:
     words = count_words(texts, tokenizer)
     alphabet = choose_alphabet(words, size // 3)
     inside = sorted({f"##{char}" for word in words for char in word[1:] if char in alphabet})
+    given = [*SPECIAL, *(f"[unused{i}]" for i in range(spares)), *ALWAYS]
+    given += [piece for char in letters(scripts) for piece in (char, f"##{char}")]
     trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=[*SPECIAL, *inside], min_frequency=2, show_progress=False
+        vocab_size=size, special_tokens=list(dict.fromkeys([*given, *inside])), min_frequency=2, show_progress=False
     )
     rare = {ord(char): " " for word in words for char in word if char not in alphabet}
     tokenizer.train_from_iterator((text.translate(rare) for text in texts), trainer=trainer, length=len(texts))
@@ -39,14 +68,27 @@ def train_wordpiece(texts: Sequence[str], size: int) -> PreTrainedTokenizerBase:
 
 
 def make_wordpiece(vocabulary: dict[str, int]) -> Tokenizer:
-    """A cased BERT tokenizer over a vocabulary: NFC, words split at spaces and punctuation, [CLS] and [SEP] added."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    """A cased BERT tokenizer over a vocabulary: NFC, words split at spaces and punctuation, [CLS] and [SEP] added.
+
+    Digits are split singly, runs of jamo apart, and long runs of a jamo or sign folded to three.
+    """
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), normalizers.BertNormalizer(lowercase=False, strip_accents=False)]
+        [
+            normalizers.NFC(),
+            normalizers.BertNormalizer(lowercase=False, strip_accents=False),
+            normalizers.Replace(Regex(LONG_RUN), ""),
+        ]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.BertPreTokenizer(),
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.Split(Regex(JAMO_RUN), "isolated"),
+        ]
+    )
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
@@ -54,6 +96,12 @@ def make_wordpiece(vocabulary: dict[str, int]) -> Tokenizer:
     )
     tokenizer.add_special_tokens(list(SPECIAL))
     return tokenizer
+
+
+def letters(scripts: bool) -> list[str]:
+    """The letters of SCRIPTS, or none."""
+    ranges = [each for ranges in SCRIPTS.values() for each in ranges] if scripts else []
+    return [chr(code) for first, last in ranges for code in range(first, last + 1)]
 
 
 def wrap(tokenizer: Tokenizer) -> PreTrainedTokenizerBase:

@@ -55,13 +55,14 @@ def main() -> None:
 
 def register() -> None:
     """Hang every verb on the app; verbs are listed in the order of a user's work."""
-    from munjang.cli import clean, corpora, evaluate, predict, train
+    from munjang.cli import clean, corpora, evaluate, predict, pretrain, train
 
     app.command("corpora")(corpora.corpora)
     app.command("clean")(clean.clean)
     app.command("train")(train.train)
     app.command("evaluate")(evaluate.evaluate)
     app.command("predict")(predict.predict)
+    app.command("pretrain")(pretrain.pretrain)
 
 
 register()

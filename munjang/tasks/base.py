@@ -55,6 +55,7 @@ class Task(Protocol):
     name: str
     labels: LabelSet
     monitor: str  # the key of score() that chooses checkpoints; higher is better
+    speed: str  # what the progress bar counts: "sentences_s" or "tokens_s"
 
     def build(self, source: str, **options: Any) -> PreTrainedModel:
         """The network for a backbone (folder or hub id), or for a transformers config given as `config`."""
@@ -65,14 +66,25 @@ class Task(Protocol):
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
         """One batch, padded to its longest sentence."""
 
+    def step_batch(
+        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
+    ) -> tuple[Batch, int]:
+        """The sentences indices[own] as a batch to learn from, and what the losses of the whole step are divided by.
+
+        indices: the sentences of the step, over all processes. rng: the same in every process, made from seed and step.
+        """
+
+    def forward(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """The logits of a batch on the network's device."""
+
     def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
-        """The sum of the sentences' losses, a scalar; the loop divides by the number of sentences in the step."""
+        """The sum of the batch's losses, a scalar; the loop divides it by the number that `step_batch` gave."""
 
-    def probabilities(self, outputs: Outputs) -> np.ndarray:
-        """(B, L) float32 from the model's outputs."""
+    def answers(self, logits: torch.Tensor) -> np.ndarray:
+        """What `score` needs of the logits of a batch, one row for each of its labels."""
 
-    def score(self, gold: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-        """Metrics of probabilities (n, L) against a label column."""
+    def score(self, gold: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+        """Metrics of the answers against the labels, in the same order."""
 
 
 def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
@@ -95,7 +107,7 @@ def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_leng
 
 def pad(encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
     """input_ids (B, T) and attention_mask (B, T), int64, T the longest sentence among `indices`."""
-    lengths = encodings.lengths[indices]
+    lengths = encodings.starts[indices + 1] - encodings.starts[indices]
     width = int(lengths.max())
     inside = np.arange(width) < lengths[:, None]  # (B, T)
     input_ids = np.full((len(indices), width), pad_id, dtype=np.int64)

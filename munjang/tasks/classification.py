@@ -25,6 +25,7 @@ class Classification:
     labels: LabelSet
     name: str = "classification"
     monitor: str = "macro_f1"
+    speed = "sentences_s"
     problem_type = "single_label_classification"
 
     def build(self, source: str | None = None, **options: Any) -> PreTrainedModel:
@@ -44,6 +45,16 @@ class Classification:
         batch = pad(encodings, indices, pad_id)
         return batch | {name: column[indices] for name, column in encodings.columns.items()}
 
+    def step_batch(
+        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
+    ) -> tuple[Batch, int]:
+        """The batch of indices[own]; losses are divided by the number of sentences."""
+        return self.collate(encodings, indices[own], pad_id), len(indices)
+
+    def forward(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """(B, L) logits."""
+        return network(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+
     def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
         """Cross-entropy, summed over the batch; weights (L,) multiply each sentence by its label's weight."""
         from torch.nn.functional import cross_entropy
@@ -55,6 +66,10 @@ class Classification:
         logits = outputs["logits"].astype(np.float32)
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         return shifted / shifted.sum(axis=1, keepdims=True)
+
+    def answers(self, logits: torch.Tensor) -> np.ndarray:
+        """The probabilities, (B, L) float32."""
+        return self.probabilities({"logits": logits.float().cpu().numpy()})
 
     def score(self, gold: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         found = scores(*(one_hot(x, len(self.labels)) for x in (gold, probabilities.argmax(axis=1))), "multi-class")
@@ -123,20 +138,3 @@ def class_weights(encodings: Encodings, labels: LabelSet) -> np.ndarray:
         return np.minimum((len(column) - positives) / positives, 20.0).astype(np.float32)
     counts = np.maximum(np.bincount(column, minlength=len(labels)), 1)
     return (len(column) / (len(labels) * counts)).astype(np.float32)
-
-
-def encode(examples: Sequence[Example], tokenizer: Any, *, labels: LabelSet | None = None, max_length: int = 128):
-    """Examples as a torch Dataset of dicts, for a Trainer or a DataLoader of your own.
-
-    tokenizer: one of transformers or of tokenizers. Each item holds `input_ids`, `attention_mask`, `token_type_ids`
-    and, for labelled examples, `labels` (a class number, or a float vector for several labels), as lists: pad them with
-    transformers' DataCollatorWithPadding. `labels` is the corpus's LabelSet; left out, the names are sorted.
-    """
-    from munjang.training.dataset import EncodedDataset
-
-    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    several = any(isinstance(example.label, tuple) for example in examples)
-    if labels is None:
-        labels = LabelSet(tuple(sorted({name for example in examples for name in names_of(example.label)})))
-    task = (MultiLabel if several else Classification)(labels)
-    return EncodedDataset(task.encode(examples, backend, max_length))

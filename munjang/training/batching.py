@@ -3,10 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 WINDOW = 50  # batches that are sorted together: long enough to save padding, short enough to stay random
+BUCKET = 8  # tokens: lengths are rounded up to a multiple of it where batches are filled by tokens
+
+
+class Batches(Protocol):
+    """How sentences are put into batches. Every epoch has the same number of steps."""
+
+    def steps(self, lengths: np.ndarray) -> int:
+        """Optimizer steps in one epoch over sentences of these lengths."""
+
+    def epoch(self, lengths: np.ndarray, *, seed: int, epoch: int) -> list[np.ndarray]:
+        """The batches of an epoch, as indices; the same for the same seed and epoch."""
+
+    def evaluation(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        """Every sentence once, without a random order."""
+
+
+@dataclass(frozen=True)
+class BySentences:
+    """Batches of a fixed number of sentences."""
+
+    size: int
+    evaluation_size: int
+
+    def steps(self, lengths: np.ndarray) -> int:
+        return steps_per_epoch(len(lengths), self.size)
+
+    def epoch(self, lengths: np.ndarray, *, seed: int, epoch: int) -> list[np.ndarray]:
+        return epoch_batches(lengths, self.size, seed=seed, epoch=epoch)
+
+    def evaluation(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        return sorted_batches(lengths, self.evaluation_size)
+
+
+@dataclass(frozen=True)
+class ByTokens:
+    """Batches of about `tokens` tokens, padding included: many short sentences, or a few long ones.
+
+    copies: (n,) how often a sentence comes in an epoch; None: once.
+    Sentences of one length, rounded up to a multiple of BUCKET, go together in random order; what is left of a length
+    goes with the next longer one. Little is padded, few shapes of batches occur, and every epoch has as many steps.
+    """
+
+    tokens: int
+    copies: np.ndarray | None = None
+
+    def steps(self, lengths: np.ndarray) -> int:
+        return len(self.cuts(np.sort(lengths[self.indices(lengths)])))
+
+    def epoch(self, lengths: np.ndarray, *, seed: int, epoch: int) -> list[np.ndarray]:
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(self.indices(lengths))
+        order = order[np.argsort(-(-lengths[order] // BUCKET), kind="stable")]
+        cuts = self.cuts(lengths[order])
+        return [order[slice(*cuts[i])] for i in rng.permutation(len(cuts))]
+
+    def evaluation(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        order = np.argsort(lengths, kind="stable")
+        return (order[slice(*cut)] for cut in reversed(self.cuts(lengths[order])))
+
+    def indices(self, lengths: np.ndarray) -> np.ndarray:
+        """Every sentence as often as it comes in an epoch."""
+        every = np.arange(len(lengths))
+        return every if self.copies is None else np.repeat(every, self.copies)
+
+    def cuts(self, ordered: np.ndarray) -> list[tuple[int, int]]:
+        """(start, stop) of each batch of sentences whose lengths, rounded up, are in ascending order."""
+        widths = -(-ordered // BUCKET) * BUCKET
+        found, start = [], 0
+        while start < len(widths):
+            # A batch is full where its sentences times the width of its longest no longer fit.
+            few = max(1, int(self.tokens // widths[start]))
+            reach = widths[start : start + few]
+            fits = np.flatnonzero(np.arange(1, len(reach) + 1) * reach <= self.tokens)
+            stop = start + (int(fits[-1]) + 1 if len(fits) else 1)
+            found.append((start, stop))
+            start = stop
+        return found
 
 
 def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> list[np.ndarray]:

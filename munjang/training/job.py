@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,12 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from munjang.config import TrainConfig
+from munjang.config import PretrainConfig, TrainConfig
 from munjang.errors import BundleError, MunjangError
 from munjang.tasks.base import Batch, Encodings, Task
-from munjang.training.batching import sorted_batches, steps_per_epoch
+from munjang.training.batching import Batches, BySentences
 from munjang.training.checkpoints import write_folder
+from munjang.training.schedules import SCHEDULES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -37,32 +39,55 @@ class Interrupted(MunjangError):
     exit_code = 130
 
 
+class TimeIsUp(Interrupted):
+    """Training was stopped at its time limit after its state was saved."""
+
+    exit_code = 0
+
+
 @dataclass(frozen=True)
 class Job:
     """A training run made ready: network, encoded sentences, settings with every None filled in.
 
     folder: the run's folder; checkpoints go to folder/checkpoints, the log to folder/run/log.jsonl.
     weights: (L,) class weights or None. progress: whether to draw a bar on stderr.
+    batches: how sentences are batched; None: by config.batch_size. steps: of the whole run; None: by config.epochs.
+    schedule: a key of SCHEDULES. decay_from: the step from which the rate goes straight down to 0, whatever the
+    schedule. betas: of AdamW. deadline: on the clock of time.monotonic(); None: no time limit.
     """
 
     task: Task
     model: PreTrainedModel
     train: Encodings
     validation: Encodings
-    config: TrainConfig
+    config: TrainConfig | PretrainConfig
     folder: Path
     pad_id: int
     weights: np.ndarray | None = None
     resume: bool = False
     progress: bool = False
+    batches: Batches | None = None
+    steps: int | None = None
+    schedule: str = "linear"
+    decay_from: int | None = None
+    betas: tuple[float, float] = (0.9, 0.999)
+    deadline: float | None = None
 
-    @property
+    @cached_property
+    def plan(self) -> Batches:
+        return self.batches or BySentences(self.config.batch_size, self.config.eval_batch_size)
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        return self.train.lengths
+
+    @cached_property
     def epoch_steps(self) -> int:
-        return steps_per_epoch(len(self.train), self.config.batch_size)
+        return self.plan.steps(self.lengths)
 
     @property
     def total_steps(self) -> int:
-        return max(1, math.ceil(self.config.epochs * self.epoch_steps))
+        return self.steps or max(1, math.ceil(self.config.epochs * self.epoch_steps))
 
     @property
     def warmup_steps(self) -> int:
@@ -74,26 +99,30 @@ class Job:
         return self.folder / "checkpoints"
 
     def learning_rate(self, step: int) -> float:
-        """The rate of optimizer step `step` (from 0): linear up over the warm-up, then linear down to 0."""
-        assert self.config.learning_rate is not None
+        """The rate of optimizer step `step` (from 0): linear up over the warm-up, then by the schedule."""
+        highest = self.config.learning_rate
+        assert highest is not None
         if step < self.warmup_steps:
-            return self.config.learning_rate * step / self.warmup_steps
-        rest = max(1, self.total_steps - self.warmup_steps)
-        return self.config.learning_rate * max(0, self.total_steps - step) / rest
+            return highest * step / self.warmup_steps
+        schedule, start = SCHEDULES[self.schedule], self.warmup_steps
+        if self.decay_from is not None and step >= self.decay_from:
+            schedule, start = SCHEDULES["linear"], self.decay_from
+        done = (step - start) / max(1, self.total_steps - start)
+        return highest * schedule(min(1.0, done))
 
     def is_due(self, step: int, every: int | None) -> bool:
         """Whether what happens every `every` steps (None: each epoch), and at the end, is due after `step`."""
         return step == self.total_steps or step % (every or self.epoch_steps) == 0
 
 
-def pick_device(config: TrainConfig) -> torch.device:
+def pick_device(config: TrainConfig | PretrainConfig) -> torch.device:
     """The device that the settings ask for; under torchrun each process takes its own accelerator."""
     if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
-def pick_precision(config: TrainConfig, device: torch.device) -> str:
+def pick_precision(config: TrainConfig | PretrainConfig, device: torch.device) -> str:
     """Either bf16 or fp32; auto takes bf16 on accelerators that have it and on processors with bf16 matrix units."""
     if config.precision != "auto":
         return config.precision
@@ -116,23 +145,25 @@ def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[s
 
 
 def validation_score(job: Job, model: PreTrainedModel, device: torch.device) -> dict[str, float]:
-    """The task's metrics and the mean loss on the validation sentences, in the precision of training."""
+    """The task's metrics and the mean loss on the validation sentences, in the precision of training.
+
+    What a task draws at random (masks) is the same at every call and for every seed of training.
+    """
     model.eval()
-    gold, probabilities, loss = None, None, 0.0
+    gold, answers, loss, units = [], [], 0.0, 0
     bf16 = pick_precision(job.config, device) == "bf16"
-    for indices in sorted_batches(job.validation.lengths, job.config.eval_batch_size):
-        batch = job.task.collate(job.validation, indices, job.pad_id)
+    for number, indices in enumerate(job.plan.evaluation(job.validation.lengths)):
+        rng = np.random.default_rng(number)
+        batch, divisor = job.task.step_batch(job.validation, indices, job.pad_id, rng, slice(None))
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             tensors = to_device(batch, device)
-            logits = model(input_ids=tensors["input_ids"], attention_mask=tensors["attention_mask"]).logits
+            logits = job.task.forward(model, tensors)
             loss += float(job.task.loss(logits, tensors, None))
-        some = job.task.probabilities({"logits": logits.float().cpu().numpy()})
-        if gold is None:
-            gold = np.empty((len(job.validation), *batch["labels"].shape[1:]), batch["labels"].dtype)
-            probabilities = np.empty((len(job.validation), some.shape[1]), np.float32)
-        gold[indices], probabilities[indices] = batch["labels"], some
+        units += divisor
+        gold.append(batch["labels"])
+        answers.append(job.task.answers(logits))
     model.train()
-    return {**job.task.score(gold, probabilities), "loss": loss / len(job.validation)}
+    return {**job.task.score(np.concatenate(gold), np.concatenate(answers)), "loss": loss / units}
 
 
 @dataclass
@@ -160,7 +191,7 @@ class Selection:
         if self.note(job, step, scores) and job.config.keep_best:
             save_weights(job.checkpoints / f"best-{step:08d}", model, {"step": step, "scores": scores})
 
-    def is_over(self, config: TrainConfig) -> bool:
+    def is_over(self, config: TrainConfig | PretrainConfig) -> bool:
         """Whether the patience is used up."""
         return config.patience is not None and self.rounds_without >= config.patience
 

@@ -17,13 +17,13 @@ from accelerate.utils import DistributedDataParallelKwargs
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from munjang.training.batching import epoch_batches
 from munjang.training.checkpoints import newest_whole, prune, write_folder
 from munjang.training.job import (
     Interrupted,
     Job,
     RunLog,
     Selection,
+    TimeIsUp,
     catch_interrupt,
     load_weights,
     parameter_groups,
@@ -60,7 +60,7 @@ class NativeLoop:
         self.bf16 = pick_precision(job.config, self.device) == "bf16"
         job.model.to(self.device).train()
         self.optimizer = torch.optim.AdamW(
-            parameter_groups(job.model, job.config.weight_decay), lr=job.learning_rate(0), fused=True
+            parameter_groups(job.model, job.config.weight_decay), lr=job.learning_rate(0), betas=job.betas, fused=True
         )
         self.selection = Selection()
         self.step = 0
@@ -77,31 +77,34 @@ class NativeLoop:
             total=job.total_steps, initial=self.step, disable=not job.progress or self.rank > 0, unit="step", ncols=100
         )
         losses: list[torch.Tensor] = []
-        began, sentences = time.monotonic(), 0
+        began, sentences, tokens = time.monotonic(), 0, 0
         plan_epoch, plan = -1, []
         with catch_interrupt() as interrupts:
             while self.step < job.total_steps and not self.selection.is_over(config):
                 epoch, position = divmod(self.step, job.epoch_steps)
                 if epoch != plan_epoch:
-                    plan = epoch_batches(job.train.lengths, config.batch_size, seed=config.seed, epoch=epoch)
+                    plan = job.plan.epoch(job.lengths, seed=config.seed, epoch=epoch)
                     plan_epoch = epoch
                 losses.append(self.train_step(plan[position]))
                 sentences += len(plan[position])
+                tokens += int(job.lengths[plan[position]].sum())
                 self.step += 1
                 bar.update()
                 if writer and (self.step % config.log_every == 0 or self.step == job.total_steps):
                     loss = float(torch.stack(losses).mean())
-                    speed = sentences / (time.monotonic() - began)
-                    writer.add(self.step, loss=loss, learning_rate=job.learning_rate(self.step - 1), sentences_s=speed)
-                    bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} sentences/s")
+                    took = time.monotonic() - began
+                    speeds = {"sentences_s": sentences / took, "tokens_s": tokens / took}
+                    writer.add(self.step, loss=loss, learning_rate=job.learning_rate(self.step - 1), **speeds)
+                    bar.set_postfix_str(f"loss {loss:.3f}, {speeds[job.task.speed]:.0f} {job.task.speed[:-2]}/s")
                     if not job.progress:
                         log.info("step %d of %d: loss %.4f", self.step, job.total_steps, loss)
-                    losses, began, sentences = [], time.monotonic(), 0
+                    losses, began, sentences, tokens = [], time.monotonic(), 0, 0
                 self.after_step(writer, bar)
                 if self.stop_is_asked(interrupts):
                     self.save()
                     bar.close()
-                    raise Interrupted(
+                    kind = Interrupted if interrupts else TimeIsUp
+                    raise kind(
                         f"Stopped at step {self.step} of {job.total_steps}, saved in {job.checkpoints}. "
                         "Give the same command with --resume to go on."
                     )
@@ -113,16 +116,20 @@ class NativeLoop:
     def train_step(self, indices: np.ndarray) -> torch.Tensor:
         """One optimizer step over the sentences `indices` (of all processes together); returns the mean loss here."""
         job = self.job
-        own = indices[self.rank :: self.world]
-        idle = len(own) == 0  # a last batch smaller than the number of processes: take part with weight 0
-        batch = to_device(job.task.collate(job.train, indices[:1] if idle else own, job.pad_id), self.device)
+        idle = self.rank >= len(indices)  # a last batch smaller than the number of processes: take part with weight 0
+        own = slice(0, 1) if idle else slice(self.rank, None, self.world)
+        rng = np.random.default_rng(
+            [job.config.seed, self.step, 1]
+        )  # the order of an epoch is drawn from [seed, epoch]
+        batch, divisor = job.task.step_batch(job.train, indices, job.pad_id, rng, own)
+        batch = to_device(batch, self.device)
         torch.manual_seed((job.config.seed * 1_000_003 + self.step) * 1009 + self.rank)
         for group in self.optimizer.param_groups:
             group["lr"] = job.learning_rate(self.step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            logits = self.network(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+            logits = job.task.forward(self.network, batch)
             total = job.task.loss(logits, batch, self.class_weights)
-        loss = total * (0.0 if idle else self.world / len(indices))  # DDP averages over the processes
+        loss = total * (0.0 if idle else self.world / divisor)  # DDP averages over the processes
         self.accelerator.backward(loss)
         torch.nn.utils.clip_grad_norm_(job.model.parameters(), job.config.max_grad_norm)
         self.optimizer.step()
@@ -147,10 +154,12 @@ class NativeLoop:
             self.save()
 
     def stop_is_asked(self, interrupts: list[int]) -> bool:
-        """Whether any process was told to stop; all of them learn it at the same step."""
+        """Whether any process was told to stop or ran out of time; all of them learn it at the same step."""
+        late = self.job.deadline is not None and time.monotonic() > self.job.deadline
+        asked = (bool(interrupts) or late) and self.step < self.job.total_steps
         if self.world == 1:
-            return bool(interrupts)
-        flag = torch.tensor([float(bool(interrupts))], device=self.device)
+            return asked
+        flag = torch.tensor([float(asked)], device=self.device)
         return bool(self.accelerator.reduce(flag, reduction="sum").item())
 
     def save(self) -> None:

@@ -1,0 +1,114 @@
+"""`munjang pretrain`: from raw texts to a BERT of one's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from munjang.cli.options import DataDir
+from munjang.config import PretrainConfig, parse_assignments, read_recipe, update
+from munjang.errors import ConfigError
+
+if TYPE_CHECKING:
+    from munjang.pretraining.texts import Source
+
+
+def pretrain(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXTS…",
+            help="Files with one text a line (.txt, .zst, .gz), FILE.parquet:COLUMN, or corpora of the table; "
+            "each with @WEIGHT to have it come so often in a pass.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The model folder to make.")] = ...,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", metavar="FILE", help="Leave out texts that stand in this file.")
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option("--init", help="Continue from this model: name, hub id or folder.")
+    ] = None,
+    data_dir: DataDir = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Settings, and texts, to begin with: mini.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as masking=0.3.")
+    ] = None,
+    size: Annotated[str | None, typer.Option("--size", help="LAYERSxWIDTH of a fresh BERT.")] = None,
+    vocabulary: Annotated[int | None, typer.Option("--vocabulary", help="Pieces of a fresh vocabulary.")] = None,
+    max_length: Annotated[int | None, typer.Option("--max-length", help="Tokens a segment.")] = None,
+    masking: Annotated[float | None, typer.Option("--masking", help="Share of the tokens that is guessed.")] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the texts.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Optimizer steps instead of passes.")] = None,
+    batch_tokens: Annotated[int | None, typer.Option("--batch-tokens", help="Tokens a step, with padding.")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate")] = None,
+    schedule: Annotated[str | None, typer.Option("--schedule", help="one-cycle, linear or constant.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed")] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="auto, fp32 or bf16.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Stop after so long, to be continued with --resume.")
+    ] = None,
+    decay: Annotated[
+        Path | None,
+        typer.Option("--decay", metavar="RUN", help="Bring a run of constant rate down, --steps from its checkpoint."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished or broken-off run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
+) -> None:
+    """Pre-train a BERT by masked words on raw texts; the folder serves as --backbone, and opens in transformers."""
+    from munjang.pretraining import run
+    from munjang.training.job import TimeIsUp
+
+    how = {"out": out, "overwrite": overwrite, "resume": resume, "minutes": minutes, "progress": sys.stderr.isatty()}
+    try:
+        if decay is not None:
+            if texts or recipe or steps is None:
+                raise ConfigError("--decay takes texts and settings from its run; give only --steps and --out.")
+            folder = run.decay(decay, steps=steps, **how)
+        else:
+            flags = {
+                "init": init, "size": size, "vocabulary": vocabulary, "max_length": max_length, "masking": masking,
+                "epochs": epochs, "steps": steps, "batch_tokens": batch_tokens, "learning_rate": learning_rate,
+                "schedule": schedule, "seed": seed, "precision": precision, "device": device,
+            }  # fmt: skip
+            config, sources, left_out = settings(texts or [], exclude or [], recipe, assignments or [], flags, data_dir)
+            folder = run.pretrain(sources, config, exclude=left_out, data_dir=data_dir, **how)
+    except TimeIsUp as pause:
+        typer.echo(str(pause))
+        return
+    typer.echo(f"Model: {folder}\nUse:   munjang train CORPUS --backbone {folder} --out RUN")
+
+
+def settings(
+    texts: list[str],
+    exclude: list[str],
+    recipe: str | None,
+    assignments: list[str],
+    flags: dict[str, Any],
+    data_dir: str | None,
+) -> tuple[PretrainConfig, list[Source], list[str]]:
+    """The settings (a recipe's, over them those of --set, over them the flags given), the sources, what to exclude.
+
+    Texts named on the command line stand in place of the recipe's; files to exclude are added to its own.
+    """
+    from munjang.pretraining.texts import find_file, parse_source
+
+    values = read_recipe(recipe) if recipe else {}
+    named = values.pop("texts", [])
+    exclude = [*values.pop("exclude", []), *exclude]
+    sources = [parse_source(spec, data_dir=data_dir) for spec in texts]
+    if not sources:
+        try:
+            sources = [parse_source(data_dir=data_dir, **entry) for entry in named]
+        except TypeError as error:
+            raise ConfigError(f"{recipe}: each [[texts]] has spec, and may have licence and origin.") from error
+    if not sources:
+        raise ConfigError("Name the texts to learn from: munjang pretrain FILE… --out DIR.")
+    config = update(PretrainConfig(), values, where=recipe or "recipe")
+    config = update(config, parse_assignments(assignments), where="--set")
+    config = update(config, {key: value for key, value in flags.items() if value is not None}, where="the command line")
+    return config, sources, [find_file(file, data_dir) for file in exclude]

@@ -1,0 +1,127 @@
+"""The texts of a pre-training as token ids on disk: one text a segment, long texts cut, some held out.
+
+A folder of blocks holds for each split `ids.npy` (all tokens), `starts.npy` (where segments begin) and `copies.npy`
+(how often a segment comes in a pass). The ids are opened memory-mapped: processes share them, and a resumed run starts
+at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang.errors import BundleError, DataError
+from munjang.files import sync, write_json
+from munjang.pretraining.texts import Texts, copies, fingerprint
+from munjang.tasks.base import Encodings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger("munjang")
+
+CHUNK = 20_000  # texts that are tokenised together
+MOST_HELD_OUT = 4_000  # texts: enough for a loss to three digits
+SPLITS = ("train", "validation")
+
+
+def write_blocks(
+    folder: Path, texts: Texts, tokenizer: PreTrainedTokenizerBase, *, max_length: int, validation_share: float
+) -> dict[str, Any]:
+    """Tokenise the texts into a new folder; returns its facts: segments and tokens of each split.
+
+    Which texts are held out, and which come once more for a weight such as 1.5, is told by their hash alone, so that it
+    does not change with their order or with other texts.
+    """
+    beside = folder.with_name(f".{folder.name}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    share = min(validation_share, MOST_HELD_OUT / len(texts.texts))
+    parts: dict[str, dict[str, list]] = {split: {"ids": [], "lengths": [], "copies": []} for split in SPLITS}
+    for text, weight, segments in segmented(texts, tokenizer, max_length):
+        times = copies(text, weight)
+        if not times:
+            continue
+        lot = int.from_bytes(fingerprint(text)[:4], "little") / 2**32
+        part = parts["validation" if lot < share else "train"]
+        part["ids"] += segments
+        part["lengths"] += [len(segment) for segment in segments]
+        part["copies"] += [times] * len(segments)
+    facts = {}
+    for split, part in parts.items():
+        if not part["lengths"]:
+            raise DataError(f"There are too few texts: none is left for {split}.")
+        starts = np.concatenate([[0], np.cumsum(part["lengths"])]).astype(np.int64)
+        kind = np.uint16 if len(tokenizer) <= 2**16 else np.int32
+        arrays = {"ids": np.concatenate(part["ids"]).astype(kind), "starts": starts, "copies": np.array(part["copies"])}
+        for name, array in arrays.items():
+            np.save(beside / f"{split}-{name}.npy", array)
+            sync(beside / f"{split}-{name}.npy")
+        tokens = int((np.diff(starts) * arrays["copies"]).sum())
+        facts[split] = {"segments": len(starts) - 1, "tokens": int(starts[-1]), "tokens_a_pass": tokens}
+    write_json(beside / "blocks.json", facts)
+    beside.replace(folder)
+    return facts
+
+
+def segmented(
+    texts: Texts, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> Iterator[tuple[str, float, list[np.ndarray]]]:
+    """Each text with its weight and its segments, special tokens added."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    start, end = np.array([tokenizer.cls_token_id]), np.array([tokenizer.sep_token_id])
+    names = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    inside = np.array([name.startswith("##") for name in names])
+    for first in range(0, len(texts.texts), CHUNK):
+        some = texts.texts[first : first + CHUNK]
+        for i, encoding in enumerate(backend.encode_batch_fast(some, add_special_tokens=False), first):
+            ids = np.array(encoding.ids, dtype=np.int64)
+            cuts = cut_places(inside[ids], max_length - 2)
+            pieces = [np.concatenate([start, piece, end]) for piece in np.split(ids, cuts) if len(piece)]
+            yield texts.texts[i], texts.weights[texts.sources[i]], pieces
+
+
+def cut_places(inside: np.ndarray, most: int) -> list[int]:
+    """Where to cut a text of len(inside) tokens into parts of like length, each at most `most` tokens.
+
+    inside: bool, the token goes on with the word before it; cuts are made before a word where one begins near enough.
+    """
+    cuts, done, total = [], 0, len(inside)
+    while total - done > most:
+        parts = -(-(total - done) // most)
+        aim = done + -(-(total - done) // parts)
+        begins = np.flatnonzero(~inside[done + 1 : done + most + 1]) + done + 1
+        near = begins[np.abs(begins - aim) <= most // 4]
+        cut = int(near[np.abs(near - aim).argmin()]) if len(near) else aim
+        cuts.append(cut)
+        done = cut
+    return cuts
+
+
+def open_blocks(folder: Path, split: str) -> tuple[Encodings, np.ndarray]:
+    """The segments of a split, memory-mapped, and how often each comes in a pass, (n,)."""
+    try:
+        ids = np.load(folder / f"{split}-ids.npy", mmap_mode="r")
+        starts = np.load(folder / f"{split}-starts.npy")
+        times = np.load(folder / f"{split}-copies.npy")
+    except (OSError, ValueError) as error:
+        raise BundleError(f"The texts in {folder} are not whole: {error}.") from error
+    if starts[-1] != len(ids) or len(times) != len(starts) - 1:
+        raise BundleError(f"The texts in {folder} are not whole: {split}-ids.npy has {len(ids):,} tokens.")
+    return Encodings(ids, starts, np.zeros(len(times), dtype=bool)), times
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What `write_blocks` returned."""
+    try:
+        return json.loads((folder / "blocks.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder} holds no texts made ready for pre-training: {error}.") from error

@@ -1,0 +1,80 @@
+"""The card of a pre-trained model: what it is, every source of its texts with its licence, settings, loss."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from munjang import __version__
+from munjang.card import plain
+from munjang.pretraining.blocks import read_facts
+from munjang.tables import escape_markdown, markdown_table
+
+if TYPE_CHECKING:
+    from munjang.backbones import Start
+    from munjang.training.job import Job
+
+
+def pretraining_card(job: Job, start: Start, settings: Mapping[str, Any], rows: Sequence[Mapping[str, float]]) -> str:
+    """The README.md of a pre-trained model's folder, as Markdown with the hub's front matter.
+
+    settings: of run/settings.json. rows: of the log.
+    """
+    accounts = json.loads((job.folder / "run" / "texts.json").read_text(encoding="utf-8"))
+    facts = read_facts(job.folder / "texts")
+    sections = [
+        '---\nlanguage: "ko"\nlicense: "other"\nlibrary_name: "transformers"\npipeline_tag: "fill-mask"\n'
+        'tags: ["munjang", "korean", "bert"]\n---',
+        f"# A Korean BERT, {job.model.config.num_hidden_layers} layers of {job.model.config.hidden_size}",
+        f"Pre-trained with munjang {__version__} by guessing masked words, from {escape_markdown(start.origin)}; "
+        f"{job.model.num_parameters() / 1e6:.1f} million parameters, {len(start.tokenizer):,} pieces, texts of up to "
+        f"{start.max_length} tokens.",
+        "## Use\n\n```sh\nmunjang train CORPUS --backbone MODEL_FOLDER --out RUN_FOLDER\n```\n\n```python\n"
+        "from transformers import AutoModelForMaskedLM, AutoTokenizer\n\nmodel = AutoModelForMaskedLM.from_pretrained("
+        '"MODEL_FOLDER")\ntokenizer = AutoTokenizer.from_pretrained("MODEL_FOLDER")\n```',
+        "## Texts\n\n" + text_table(accounts, facts),
+        "## Loss\n\n" + losses(job, rows),
+        "## Settings\n\n" + setting_table(settings),
+        "## Limits\n\n- It knows the language of its texts; the licences of the texts go with the weights.\n"
+        f"- Texts of more than {start.max_length} tokens are cut.\n"
+        "- Comments and reviews hold insults and prejudice, and so does what is learnt from them.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def text_table(accounts: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> str:
+    """Every source with its licence, and what was left out."""
+    header = ["source", "origin", "licence", "texts", "times a pass", "left out: duplicate", "in an evaluation file"]
+    cells = [
+        [each["source"], each["origin"] or "-", each["licence"] or "not stated", each["kept"], f"{each['weight']:g}",
+         each["duplicates"], each["excluded"]]
+        for each in accounts
+    ]  # fmt: skip
+    train = facts["train"]
+    return markdown_table(header, cells) + (
+        f"\n\n{train['segments']:,} segments, {train['tokens']:,} tokens, {train['tokens_a_pass']:,} a pass; "
+        f"{facts['validation']['segments']:,} segments held out."
+    )
+
+
+def losses(job: Job, rows: Sequence[Mapping[str, float]]) -> str:
+    """The last scores on the held-out texts."""
+    scored = [row for row in rows if "validation_loss" in row]
+    if not scored:
+        return f"{job.total_steps:,} steps; not scored on held-out texts."
+    last = scored[-1]
+    return (
+        f"After {last['step']:,} steps: loss {last['validation_loss']:.3f} on held-out texts, "
+        f"{last['validation_masked_accuracy']:.1%} of the masked pieces guessed right.\n\n![loss](loss.png)"
+    )
+
+
+def setting_table(settings: Mapping[str, Any]) -> str:
+    """Every setting of the run."""
+    values = dict(settings["config"])
+    if "decay_from" in settings:
+        values |= {"decay from step": settings["decay_from"], "decay over steps": settings["decay_steps"]}
+    excluded = ", ".join(each["name"] for each in settings["data"]["exclude"]) or "none"
+    cells = [[name, plain(value)] for name, value in values.items()]
+    return markdown_table(["setting", "value"], [*cells, ["texts of these files left out", excluded]])

@@ -1,0 +1,300 @@
+"""Pre-training from texts to a model folder: clean, make a vocabulary, tokenise, guess masked words, save."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from munjang.bundle import read_json
+from munjang.config import PretrainConfig, from_dict, to_dict
+from munjang.errors import BundleError, ConfigError, MissingExtra, missing_extra
+from munjang.files import sync, write_json
+from munjang.pretraining.card import pretraining_card
+from munjang.pretraining.texts import Source, Texts, clean_texts, evaluation_keys
+from munjang.training.run import check_settings, first_process_first, is_first_process, open_folder, versions
+
+if TYPE_CHECKING:
+    from transformers import BertConfig, PreTrainedTokenizerBase
+
+    from munjang.backbones import Start
+    from munjang.training.job import Job
+
+log = logging.getLogger("munjang")
+
+SPARES = 10  # [unused0] to [unused9]
+SETTINGS = Path("run", "settings.json")
+WEIGHTS = "model.safetensors"
+
+
+def pretrain(
+    sources: Sequence[Source],
+    config: PretrainConfig | None = None,
+    *,
+    out: str | Path,
+    exclude: Sequence[str | Path] = (),
+    data_dir: str | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    minutes: float | None = None,
+    progress: bool = False,
+) -> Path:
+    """Pre-train a BERT on texts and save it as a folder that transformers, and `--backbone`, can open.
+
+    exclude: files whose texts must not be learnt from. minutes: stop after so long, with a checkpoint, by raising
+    TimeIsUp; `resume` goes on, with the same texts and settings, as if nothing had happened. Returns the folder.
+    """
+    folder, config = Path(out), config or PretrainConfig()
+    open_folder(folder, overwrite=overwrite, resume=resume)
+    settings = {
+        "config": to_dict(config),
+        "data": {"sources": [known(asdict(s), s.name) for s in sources], "exclude": [known({}, f) for f in exclude]},
+        "versions": versions(),
+    }
+    begun = resume and (folder / SETTINGS).exists()
+    if begun:
+        check_settings(folder, settings)
+    if begun and (folder / WEIGHTS).exists():
+        log.info("%s is finished already.", folder)
+        return folder
+    if not begun and is_first_process():
+        (folder / "run").mkdir(parents=True, exist_ok=True)
+        write_json(folder / SETTINGS, settings)
+
+    def prepare_texts() -> Start:
+        return ready_texts(folder, config, sources, exclude, data_dir)
+
+    start = first_process_first(config, prepare_texts)
+    job = make_job(folder, config, start, resume=resume, minutes=minutes, progress=progress)
+    return run_and_save(job, start, settings)
+
+
+def decay(
+    run: str | Path,
+    *,
+    out: str | Path,
+    steps: int,
+    overwrite: bool = False,
+    resume: bool = False,
+    minutes: float | None = None,
+    progress: bool = False,
+) -> Path:
+    """Bring a run of constant rate down: its newest checkpoint, `steps` more steps to a rate of 0, saved into `out`.
+
+    The run itself is left as it is (it may still be running) and can go on afterwards. steps 0 saves its weights as
+    they are. Returns the folder.
+    """
+    run, folder = Path(run), Path(out)
+    open_folder(folder, overwrite=overwrite, resume=resume)
+    if not (folder / SETTINGS).exists() and is_first_process():
+        branch_off(run, folder, steps)
+    settings = read_json(folder / SETTINGS)
+    if (folder / WEIGHTS).exists():
+        log.info("%s is finished already.", folder)
+        return folder
+    config = from_dict(PretrainConfig, settings["config"], where=str(folder / SETTINGS))
+    start = open_start(folder, config)
+    first = settings["decay_from"]
+    job = make_job(folder, config, start, resume=True, minutes=minutes, progress=progress)
+    job = replace(job, steps=first + settings["decay_steps"], decay_from=first)
+    return run_and_save(job, start, settings)
+
+
+def branch_off(run: Path, folder: Path, steps: int) -> None:
+    """Copy texts, tokenizer, log and the newest checkpoint of a run into a folder, its settings last."""
+    from munjang.training.checkpoints import newest_whole
+
+    if not (run / SETTINGS).exists():
+        raise ConfigError(f"{run} is no pre-training run of munjang.")
+    found = newest_whole(run / "checkpoints")
+    if found is None:
+        raise BundleError(f"{run} has no checkpoint yet to go on from.")
+    checkpoint, state = found
+    shutil.copytree(checkpoint, folder / "checkpoints" / checkpoint.name, copy_function=link)
+    shutil.copytree(run / "texts", folder / "texts", copy_function=link)
+    (folder / "run").mkdir(exist_ok=True)
+    shutil.copytree(run / "run" / "tokenizer", folder / "run" / "tokenizer")
+    for name in ("texts.json", "log.jsonl"):
+        shutil.copyfile(run / "run" / name, folder / "run" / name)
+    before = read_json(run / SETTINGS)
+    write_json(folder / SETTINGS, before | {"decay_from": state["step"], "decay_steps": steps})
+
+
+def link(source: str, target: str) -> None:
+    """A second name for a file that is never written to again, or a copy on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def known(facts: dict[str, Any], name: str | Path) -> dict[str, Any]:
+    """Facts by which a resumed run knows a source again: its name, and its size where it is a file."""
+    path = Path(name)
+    return facts | {
+        "name": str(Path(path.parent.name, path.name)),
+        "bytes": path.stat().st_size if path.is_file() else None,
+    }
+
+
+def ready_texts(
+    folder: Path, config: PretrainConfig, sources: Sequence[Source], exclude: Sequence[str | Path], data_dir: str | None
+) -> Start:
+    """Clean the texts, make the vocabulary, write the blocks; what an earlier process has done is kept."""
+    from munjang.pretraining.blocks import write_blocks
+
+    if not (folder / "texts").exists():
+        excluded = evaluation_keys(exclude, config.text_steps)
+        texts = clean_texts(sources, config.text_steps, excluded, data_dir)
+        log.info("%s", texts)
+        write_json(folder / "run" / "texts.json", [asdict(account) for account in texts.accounts])
+        if not config.init:
+            keep_vocabulary(folder / "run" / "tokenizer", texts, config)
+        start = open_start(folder, config)
+        write_blocks(
+            folder / "texts",
+            texts,
+            start.tokenizer,
+            max_length=config.max_length,
+            validation_share=config.validation_share,
+        )
+        return start
+    return open_start(folder, config)
+
+
+def keep_vocabulary(folder: Path, texts: Texts, config: PretrainConfig) -> None:
+    """Make a vocabulary from the texts and write it into a folder."""
+    from munjang.vocabulary import train_wordpiece
+
+    tokenizer = train_wordpiece(texts.weighted(), config.vocabulary, spares=SPARES, scripts=config.scripts)
+    log.info("Vocabulary: %s pieces.", f"{len(tokenizer):,}")
+    beside = folder.with_name(".tokenizer")
+    shutil.rmtree(beside, ignore_errors=True)
+    tokenizer.save_pretrained(beside)
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.replace(folder)
+
+
+def open_start(folder: Path, config: PretrainConfig) -> Start:
+    """What the network starts from: another model, or a fresh BERT with the run's own vocabulary."""
+    try:
+        from munjang import backbones
+    except ImportError as error:
+        raise missing_extra("Pre-training", "train") from error
+
+    if config.init:
+        start = backbones.prepare(config.init)
+        if config.max_length > start.max_length:
+            raise ConfigError(f"max_length is {config.max_length}; {config.init} takes at most {start.max_length}.")
+        return start
+    tokenizer = backbones.load_tokenizer(folder / "run" / "tokenizer")
+    return backbones.Start(
+        config.size, None, None, tokenizer, config.max_length, config.learning_rate, f"fresh BERT {config.size}"
+    )
+
+
+def fresh_config(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) -> BertConfig:
+    """The BertConfig of a size such as 4x256. Positions reach as far as the segments: none stays untrained."""
+    from transformers import BertConfig
+
+    layers, cross, width = config.size.partition("x")
+    if not (cross and layers.isdigit() and width.isdigit() and int(layers) and int(width) and int(width) % 64 == 0):
+        raise ConfigError(f"size is '{config.size}'; expected LAYERSxWIDTH, such as 4x256, the width a multiple of 64.")
+    return BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=int(width),
+        num_hidden_layers=int(layers),
+        num_attention_heads=int(width) // (64 if int(width) >= 128 else 32),
+        intermediate_size=4 * int(width),
+        max_position_embeddings=config.max_length,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def make_job(
+    folder: Path, config: PretrainConfig, start: Start, *, resume: bool, minutes: float | None, progress: bool
+) -> Job:
+    """The run for the native loop."""
+    import torch
+
+    from munjang.pretraining.blocks import open_blocks
+    from munjang.tasks.masked import MaskedWords, Pieces
+    from munjang.training.batching import ByTokens
+    from munjang.training.job import Job
+
+    task = MaskedWords(Pieces.of(start.tokenizer), config.masking, config.whole_words, config.attention)
+    if start.source is None:
+        torch.manual_seed(config.seed)
+        model = task.build(config=fresh_config(config, start.tokenizer))
+    else:
+        model = start.build(task, seed=config.seed, dropout=config.dropout)
+    train, copies = open_blocks(folder / "texts", "train")
+    validation, _ = open_blocks(folder / "texts", "validation")
+    job = Job(
+        task=task,
+        model=model,
+        train=train,
+        validation=validation,
+        config=config,
+        folder=folder,
+        pad_id=int(start.tokenizer.pad_token_id),
+        resume=resume,
+        progress=progress,
+        batches=ByTokens(config.batch_tokens, copies),
+        steps=config.steps,
+        schedule=config.schedule,
+        betas=(0.9, config.beta2),
+        deadline=None if minutes is None else time.monotonic() + 60 * minutes,
+    )
+    size = sum(p.numel() for p in model.parameters())
+    log.info(
+        "%s: %.1fM parameters; %s tokens a pass in %s steps; %s steps in all.",
+        start.origin, size / 1e6, f"{int((train.lengths * copies).sum()):,}", f"{job.epoch_steps:,}",
+        f"{job.total_steps:,}",
+    )  # fmt: skip
+    return job
+
+
+def run_and_save(job: Job, start: Start, settings: dict[str, Any]) -> Path:
+    """Run the loop, then write the model folder: weights, tokenizer, loss curve, card."""
+    from munjang.formats import native
+    from munjang.training.job import read_log
+    from munjang.training.loop import run_native
+
+    run_native(job)
+    folder = job.folder
+    if is_first_process():
+        beside = folder / ".saving"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        native.save(beside, job.model.to("cpu"), start.tokenizer)
+        rows = read_log(folder / "run" / "log.jsonl")
+        draw_curve(beside / "loss.png", rows, job.config.size)
+        (beside / "README.md").write_text(pretraining_card(job, start, settings, rows), encoding="utf-8")
+        for path in sorted(beside.iterdir(), key=lambda path: path.name == WEIGHTS):  # the weights come last
+            sync(path)
+            path.replace(folder / path.name)
+        beside.rmdir()
+        if job.schedule != "constant":
+            shutil.rmtree(folder / "checkpoints")
+        log.info("Saved %s.", folder)
+    first_process_first(job.config, lambda: None)
+    return folder
+
+
+def draw_curve(path: Path, rows: Sequence[dict[str, float]], title: str) -> None:
+    """The loss over the steps as a PNG; where the packages for plots are missing, say so and go on."""
+    try:
+        from munjang.drawing import save_png
+        from munjang.plots import training_curve
+
+        save_png(training_curve(rows, title=f"Pre-training {title}"), path)
+    except (MissingExtra, ImportError):
+        log.info("No loss curve: run pip install 'munjang[report]' for it.")
