@@ -1,0 +1,284 @@
+"""Pre-training: texts in, masks drawn, runs that are killed and go on, a folder that others can open."""
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from munjang.backbones import load_tokenizer, prepare
+from munjang.config import PretrainConfig
+from munjang.data.corpora import load_corpus
+from munjang.errors import ConfigError, DataError
+from munjang.pretraining.blocks import cut_places, open_blocks
+from munjang.pretraining.run import decay, pretrain
+from munjang.pretraining.texts import Source, clean_texts, copies, evaluation_keys, parse_source
+from munjang.tasks.base import Encodings
+from munjang.tasks.masked import MaskedWords, Pieces, gather_positions
+from munjang.training.batching import ByTokens
+from munjang.training.job import TimeIsUp, read_log
+from munjang.vocabulary import train_wordpiece
+
+TESTS = Path(__file__).parent
+STEPS = ("nfc", "invisible", "html", "spaces")
+TINY = {
+    "size": "2x64", "vocabulary": 1500, "max_length": 32, "batch_tokens": 1024, "steps": 60, "learning_rate": 3e-3,
+    "log_every": 5, "eval_every": 30, "save_every": 20, "validation_share": 0.1, "precision": "fp32",
+}  # fmt: skip
+
+
+def sentences() -> list[str]:
+    """The train sentences of the sample corpora."""
+    return [e.text for name in ("sentiment", "topic", "intent") for e in load_corpus(f"sample:{name}").train]
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "texts.txt"
+    path.write_text("\n".join(sentences()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(texts, tmp_path_factory) -> Path:
+    """A finished run."""
+    torch.set_num_threads(1)
+    return pretrain([Source(str(texts))], PretrainConfig(**TINY), out=tmp_path_factory.mktemp("run") / "model")
+
+
+def test_a_tiny_bert_lowers_its_loss_on_the_sample_sentences(done):
+    losses = [row["loss"] for row in read_log(done / "run" / "log.jsonl") if "loss" in row]
+    assert losses[0] > 7.1 and losses[-1] < losses[0] - 0.4, losses
+    scores = [row for row in read_log(done / "run" / "log.jsonl") if "validation_loss" in row]
+    assert [row["step"] for row in scores] == [30, 60]
+    assert scores[1]["validation_loss"] < scores[0]["validation_loss"]
+
+
+def test_the_folder_opens_in_transformers_and_as_a_backbone(done):
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    from munjang.records import LabelSet
+    from munjang.tasks import make_task
+
+    model, loading = AutoModelForMaskedLM.from_pretrained(done, output_loading_info=True)
+    assert type(model).__name__ == "BertForMaskedLM"
+    assert not loading["missing_keys"] and not loading["unexpected_keys"]
+    text = "영화 개재밌어 ㅋㅋㅋㅋㅋ 2019년"
+    start = prepare(str(done))
+    assert AutoTokenizer.from_pretrained(done)(text).input_ids == start.tokenizer(text).input_ids
+    classifier = start.build(make_task("classification", LabelSet(("부정", "긍정"))), seed=13, dropout=None)
+    learnt = model.bert.encoder.layer[0].attention.self.query.weight
+    assert torch.equal(classifier.bert.encoder.layer[0].attention.self.query.weight, learnt)
+    assert start.max_length == 32
+    card = (done / "README.md").read_text(encoding="utf-8")
+    assert "texts.txt" in card and "held-out texts" in card
+    assert (done / "loss.png").stat().st_size > 5_000
+    assert list((done / "run" / "tensorboard").iterdir())
+
+
+def test_continuing_from_a_model_begins_with_what_it_knows(done, texts, tmp_path):
+    fresh = read_log(done / "run" / "log.jsonl")[0]["loss"]
+    config = PretrainConfig(**{**TINY, "steps": 5, "init": str(done), "learning_rate": 1e-5})
+    run = pretrain([Source(str(texts))], config, out=tmp_path / "more")
+    assert read_log(run / "run" / "log.jsonl")[0]["loss"] < fresh - 0.3
+
+
+def start_process(texts: Path, out: Path, *more: str) -> subprocess.CompletedProcess:
+    """`python pretrain_run.py` in a process of its own."""
+    words = [sys.executable, str(TESTS / "pretrain_run.py"), str(texts), str(out), *more]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)}
+    return subprocess.run(words, env=environment, capture_output=True, text=True)
+
+
+def test_a_run_that_is_killed_and_goes_on_ends_with_the_same_weights(done, texts, tmp_path):
+    killed = start_process(texts, tmp_path / "model", "47")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    torch.set_num_threads(1)
+    run = pretrain([Source(str(texts))], PretrainConfig(**TINY), out=tmp_path / "model", resume=True)
+    from safetensors.torch import load_file
+
+    assert (run / "run" / "log.jsonl").read_text().count("\n") == (done / "run" / "log.jsonl").read_text().count("\n")
+    first, second = load_file(done / "model.safetensors"), load_file(run / "model.safetensors")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_time_limit_stops_with_a_checkpoint_and_constant_runs_can_be_brought_down(texts, tmp_path):
+    torch.set_num_threads(1)
+    config = PretrainConfig(**{**TINY, "schedule": "constant", "warmup": 2, "steps": 1000})
+    with pytest.raises(TimeIsUp, match=r"step 1 of 1000.*--resume"):
+        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
+    run = decay(tmp_path / "trunk", out=tmp_path / "model", steps=10)
+    rows = [row for row in read_log(run / "run" / "log.jsonl") if "learning_rate" in row]
+    assert [row["step"] for row in rows] == [5, 10, 11]
+    assert [round(row["learning_rate"] / 3e-3, 3) for row in rows] == [0.7, 0.2, 0.1]
+    prepare(str(run))
+    with pytest.raises(TimeIsUp, match="step 2 of 1000"):
+        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9, resume=True)
+    as_it_is = decay(tmp_path / "trunk", out=tmp_path / "plain", steps=0)
+    assert (as_it_is / "model.safetensors").exists()
+
+
+def test_texts_of_an_evaluation_file_never_come_in(tmp_path):
+    lines = sentences()[:60]
+    (tmp_path / "texts.txt").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "a.tsv").write_text(f"id\ttext\n1\t{lines[3].replace(' ', '  ')}!!\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text(f'text,label\n"{lines[5][:4]}\n{lines[5][4:]}",1\n', encoding="utf-8")
+    with gzip.open(tmp_path / "c.conllu.gz", "wt", encoding="utf-8") as stream:
+        stream.write(f"# text = {lines[7]}\n1\t단어\n")
+    keys = evaluation_keys([tmp_path / "a.tsv", tmp_path / "b.csv", tmp_path / "c.conllu.gz"], STEPS)
+    found = clean_texts([Source(str(tmp_path / "texts.txt"))], STEPS, keys)
+    assert not {lines[3], lines[5], lines[7]} & set(found.texts)
+    assert found.accounts[0].excluded >= 3 and len(found.texts) >= 50
+    with pytest.raises(DataError, match=r"nothing\.txt"):
+        evaluation_keys([tmp_path / "nothing.txt"], STEPS)
+
+
+def test_texts_are_read_from_every_kind_of_file_once_and_cleaned(tmp_path):
+    import pandas
+    import zstandard
+
+    (tmp_path / "a.txt").write_text("맑은  하늘\r\n123 456\n\n좋은 날\n", encoding="utf-8")
+    (tmp_path / "b.gz").write_bytes(gzip.compress("좋은 날\n흐린 날\n".encode()))
+    (tmp_path / "c.zst").write_bytes(zstandard.compress("눈 오는 날\n".encode()) + zstandard.compress("끝\n".encode()))
+    pandas.DataFrame({"text": ["비 오는 날", None], "label": ["x", "y"]}).to_parquet(tmp_path / "d.parquet")
+    specs = ["a.txt", "b.gz", "c.zst", "d.parquet:text"]
+    found = clean_texts([parse_source(str(tmp_path / name)) for name in specs], STEPS, set())
+    assert found.texts == ["맑은 하늘", "좋은 날", "흐린 날", "눈 오는 날", "끝", "비 오는 날"]
+    assert found.accounts[0].row()[1:] == [4, 2, 0, 0, 2]
+    assert found.accounts[1].duplicates == 1
+    with pytest.raises(DataError, match=r"d\.parquet:COLUMN; its text columns: text, label"):
+        clean_texts([parse_source(str(tmp_path / "d.parquet"))], STEPS, set())
+    with pytest.raises(DataError, match="nor a corpus"):
+        clean_texts([Source("nothing.txt")], STEPS, set())
+
+
+def test_weights_say_how_often_a_text_comes(texts):
+    assert parse_source("a@b.txt@2.5") == Source("a@b.txt", None, 2.5)
+    assert parse_source("x.parquet:본문@3") == Source("x.parquet", "본문", 3.0)
+    assert parse_source("sample:topic") == Source("sample:topic")
+    with pytest.raises(ConfigError, match="above 0"):
+        parse_source("a.txt@0")
+    found = [copies(text, 1.5) for text in sentences()]
+    assert set(found) == {1, 2} and 1.4 < np.mean(found) < 1.6
+
+
+@pytest.fixture(scope="module")
+def pieces() -> tuple[Pieces, Encodings, object]:
+    tokenizer = train_wordpiece(sentences(), 1500, spares=3)
+    task = MaskedWords(Pieces.of(tokenizer))
+    return task.pieces, task.encode(load_corpus("sample:topic").train, tokenizer.backend_tokenizer, 64), tokenizer
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**31), masking=st.floats(0.05, 0.6), count=st.integers(1, 30), world=st.integers(1, 3))
+def test_whole_words_are_masked_and_processes_share_the_same_masks(pieces, seed, masking, count, world):
+    table, encodings, _ = pieces
+    task = MaskedWords(table, masking)
+    indices = np.random.default_rng(seed).integers(0, len(encodings), count)
+    batch, total = task.step_batch(encodings, indices, 0, np.random.default_rng(seed), slice(None))
+    guessed = np.zeros(batch["input_ids"].shape, bool)
+    guessed.flat[batch["positions"]] = True
+    true = np.zeros_like(batch["input_ids"])
+    for row, index in enumerate(indices):
+        true[row, : len(encodings.sentence(index))] = encodings.sentence(index)
+    assert total == guessed.sum() == len(batch["labels"])
+    assert np.array_equal(true[guessed], batch["labels"])
+    assert not (guessed & table.fixed[true]).any()
+    inside = table.inside[true]
+    assert np.array_equal(guessed[:, 1:][inside[:, 1:]], guessed[:, :-1][inside[:, 1:]])  # as the piece before it
+    assert (guessed.any(axis=1) | table.fixed[true].all(axis=1)).all()
+    assert np.array_equal(batch["input_ids"][~guessed], true[~guessed])
+    shares = [
+        task.step_batch(encodings, indices, 0, np.random.default_rng(seed), slice(rank, None, world))
+        for rank in range(min(world, count))
+    ]
+    assert sum(len(share["labels"]) for share, _ in shares) == total == shares[0][1]
+
+
+def test_the_share_of_masked_pieces_is_as_asked(pieces):
+    table, encodings, _ = pieces
+    for masking in (0.15, 0.4):
+        task = MaskedWords(table, masking)
+        draws = [
+            task.step_batch(encodings, np.arange(len(encodings)), 0, np.random.default_rng(i), slice(None))
+            for i in range(5)
+        ]
+        free = (~table.fixed[encodings.ids]).sum()
+        assert masking - 0.01 < np.mean([total for _, total in draws]) / free < masking + 0.06
+        batch = draws[0][0]
+        shown = batch["input_ids"].flat[batch["positions"]]
+        assert 0.7 < (shown == table.mask_id).mean() < 0.9
+        assert not np.array_equal(draws[0][0]["positions"], draws[1][0]["positions"])
+
+
+def test_positions_give_the_same_logits_as_projecting_everything(pieces):
+    from transformers import BertConfig, BertForMaskedLM
+
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=50, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64)
+    model = gather_positions(BertForMaskedLM(config).eval())
+    ids, positions = torch.randint(5, 50, (3, 7)), torch.tensor([0, 8, 20])
+    whole = model(input_ids=ids).logits
+    some = model(input_ids=ids, positions=positions).logits
+    assert torch.allclose(whole.reshape(-1, 50)[positions], some, atol=1e-6)
+    assert model(input_ids=ids).logits.shape == (3, 7, 50)
+
+
+def test_digits_stand_singly_and_runs_are_folded(pieces):
+    tokenizer = pieces[2]
+    assert tokenizer.tokenize("2019") == ["2", "0", "1", "9"]
+    assert tokenizer.tokenize("ㅋㅋㅋㅋㅋㅋㅋㅋ") == ["ㅋㅋㅋ"] and tokenizer.tokenize("ㅠㅠ") == ["ㅠㅠ"]
+    joined, apart = tokenizer.tokenize("좋다ㅋㅋㅠㅠ"), tokenizer.tokenize("좋다")
+    assert joined == [*apart, "ㅋㅋ", "ㅠㅠ"]
+    assert tokenizer.tokenize("!!!!!!!!") == ["!"] * 3
+    assert tokenizer.convert_tokens_to_ids(["[MASK]", "[unused0]", "[unused2]"]) == [4, 5, 7]
+
+
+@given(
+    lengths=st.lists(st.integers(3, 64), min_size=1, max_size=200),
+    tokens=st.integers(64, 400),
+    seed=st.integers(0, 99),
+)
+def test_batches_by_tokens_hold_every_segment_and_have_as_many_steps_in_each_epoch(lengths, tokens, seed):
+    lengths = np.array(lengths)
+    times = np.random.default_rng(seed).integers(1, 4, len(lengths))
+    plan = ByTokens(tokens, times)
+    for epoch in (0, 1):
+        batches = plan.epoch(lengths, seed=seed, epoch=epoch)
+        assert len(batches) == plan.steps(lengths)
+        assert np.array_equal(np.bincount(np.concatenate(batches), minlength=len(lengths)), times)
+        assert all(len(batch) * lengths[batch].max() <= tokens for batch in batches)
+    assert sorted(np.concatenate(list(plan.evaluation(lengths)))) == list(range(len(lengths)))
+
+
+@given(words=st.lists(st.integers(1, 9), min_size=1, max_size=120), most=st.integers(8, 40))
+def test_long_texts_are_cut_into_parts_that_fit(words, most):
+    inside = np.concatenate([[False] + [True] * (size - 1) for size in words])
+    cuts = [0, *cut_places(inside, most), len(inside)]
+    parts = np.diff(cuts)
+    assert parts.max() <= most and (parts.min() > 0 or len(inside) == 0)
+
+
+def test_blocks_keep_one_text_a_segment_with_its_special_tokens(done):
+    encodings, times = open_blocks(done / "texts", "train")
+    held, _ = open_blocks(done / "texts", "validation")
+    tokenizer = load_tokenizer(done / "run" / "tokenizer")
+    assert set(times) == {1}
+    rows = [encodings.sentence(i) for i in range(len(encodings))] + [held.sentence(i) for i in range(len(held))]
+    assert all(row[0] == tokenizer.cls_token_id and row[-1] == tokenizer.sep_token_id for row in rows)
+    assert all((row[1:-1] != tokenizer.sep_token_id).all() for row in rows)
+    assert 0.05 * len(encodings) < len(held) < 0.2 * len(encodings)
+
+
+def test_resuming_with_other_settings_is_refused(done, texts):
+    with pytest.raises(ConfigError, match=r"masking was 0\.2, is 0\.3"):
+        pretrain([Source(str(texts))], PretrainConfig(**TINY, masking=0.3), out=done, resume=True)
