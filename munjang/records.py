@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from munjang.errors import DataError
 
 if TYPE_CHECKING:
+    import datasets
     import pandas
 
 SPLITS = ("train", "validation", "test")
@@ -110,6 +111,30 @@ class Card:
     notes: tuple[str, ...] = ()
 
 
+class Split(tuple[Example, ...]):
+    """The examples of one split, in order; a tuple that knows the corpus's label set, and so do slices of it.
+
+    Thus whatever turns labels into numbers gives the same numbers for every split. Equal to any list or tuple of the
+    same examples.
+    """
+
+    labels: LabelSet
+
+    def __new__(cls, examples: Iterable[Example] = (), labels: LabelSet | None = None) -> Split:
+        split = super().__new__(cls, examples)
+        split.labels = labels or LabelSet(())
+        return split
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return Split(found, self.labels) if isinstance(index, slice) else found
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(tuple(other)) if isinstance(other, list | tuple) else NotImplemented
+
+    __hash__ = tuple.__hash__
+
+
 @dataclass(frozen=True)
 class Corpus:
     """Examples in up to three splits, with their labels and origin.
@@ -127,6 +152,10 @@ class Corpus:
     test: Sequence[Example] = ()
     card: Card = field(default_factory=lambda: Card("", ""))
     rejected: tuple[Removed, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in SPLITS:
+            object.__setattr__(self, name, Split(getattr(self, name), self.labels))
 
     def split(self, name: str) -> Sequence[Example]:
         """The examples of "train", "validation" or "test"; a DataError where the corpus has none."""
@@ -152,6 +181,16 @@ class Corpus:
             for example in (self.split(name) if split else getattr(self, name))
         ]
         return pandas.DataFrame(rows, columns=["text", "label", "split", "line"])
+
+    def to_dataset(self, split: str | None = None) -> datasets.DatasetDict | datasets.Dataset:
+        """For the `datasets` library: one split as a Dataset, or all of them as a DatasetDict.
+
+        Columns text and label; label is a ClassLabel with the corpus's names in their order, for multi-label a list of
+        them. A DataError names the first label that is not in the set; MissingExtra where `datasets` is not installed.
+        """
+        from munjang.data.to_datasets import to_dataset
+
+        return to_dataset(self, split)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,24 @@
-"""Encodings as a torch Dataset."""
+"""Encodings as a torch Dataset, for Trainer and for loops of the reader's own."""
 
 from __future__ import annotations
 
-from torch.utils.data import Dataset
+import logging
+from collections.abc import Sequence
+from typing import Any
 
+from tokenizers import Tokenizer
+
+from munjang.errors import missing_extra
+from munjang.records import Example, LabelSet, Split, names_of
 from munjang.tasks.base import Encodings
+from munjang.tasks.classification import Classification, MultiLabel
+
+try:
+    from torch.utils.data import Dataset
+except ImportError as error:
+    raise missing_extra("A torch dataset", "train") from error
+
+log = logging.getLogger("munjang")
 
 
 class EncodedDataset(Dataset):
@@ -20,3 +34,33 @@ class EncodedDataset(Dataset):
         ids = self.encodings.sentence(index).tolist()
         item = {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": [0] * len(ids)}
         return item | {name: column[index].tolist() for name, column in self.encodings.columns.items()}
+
+
+def encode(
+    examples: Sequence[Example], tokenizer: Any, *, labels: LabelSet | None = None, max_length: int = 128
+) -> EncodedDataset:
+    """Examples as a torch Dataset of dicts, for a Trainer or a DataLoader of your own.
+
+    tokenizer: one of transformers or of tokenizers; it stays as it is. Each item holds `input_ids`, `attention_mask`,
+    `token_type_ids` and, for labelled examples, `labels` (a class number, or a float vector for several labels), as
+    lists: pad them with transformers' DataCollatorWithPadding. Class numbers follow `labels`; left out, the label set
+    of the corpus that the examples are a split of (or a slice of one), and for other lists the sorted names, which a
+    warning tells.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    several = any(isinstance(example.label, tuple) for example in examples)
+    task = (MultiLabel if several else Classification)(labels or label_set_of(examples))
+    return EncodedDataset(task.encode(examples, Tokenizer.from_str(backend.to_str()), max_length))
+
+
+def label_set_of(examples: Sequence[Example]) -> LabelSet:
+    """The label set of a corpus's split; for a bare list the sorted names, with a warning."""
+    if isinstance(examples, Split):
+        return examples.labels
+    names = LabelSet(tuple(sorted({name for example in examples for name in names_of(example.label)})))
+    if names:
+        numbers = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+        log.warning(
+            "A bare list has no label set, so classes are numbered by name: %s. Give labels= to choose.", numbers
+        )
+    return names
