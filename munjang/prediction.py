@@ -105,7 +105,7 @@ class Predictor:
         names = self.labels.names
         order = np.argsort(-probabilities, kind="stable")
         scores = {names[i]: float(probabilities[i]) for i in order}
-        note = f"truncated to {self.manifest.max_length} tokens" if is_cut else ""
+        note = f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
         if self.task == "multi-label":
             chosen = tuple(names[i] for i in range(len(names)) if probabilities[i] >= self.threshold)
             return Prediction(text, chosen, scores, note)

@@ -25,7 +25,8 @@ from munjang.pretraining.texts import Source, clean_texts, copies, evaluation_ke
 from munjang.tasks.base import Encodings
 from munjang.tasks.masked import MaskedWords, Pieces, gather_positions
 from munjang.training.batching import ByTokens
-from munjang.training.job import TimeIsUp, read_log
+from munjang.training.interrupts import TimeIsUp
+from munjang.training.runlog import read_log
 from munjang.vocabulary import train_wordpiece
 
 TESTS = Path(__file__).parent

@@ -13,8 +13,8 @@ pytest.importorskip("torch")
 from training_fixtures import make_job, run_job
 
 from munjang.errors import BundleError
-from munjang.training import job as job_module
 from munjang.training.checkpoints import newest_whole, read_state, steps_in, write_folder
+from munjang.training.interrupts import Interrupted
 
 TESTS = Path(__file__).parent
 
@@ -96,7 +96,7 @@ def test_an_interrupt_saves_and_says_how_to_go_on(tmp_path, monkeypatch):
         return plain(self, indices)
 
     monkeypatch.setattr(loop.NativeLoop, "train_step", interrupted)
-    with pytest.raises(job_module.Interrupted, match=r"step 4 of 12.*--resume"):
+    with pytest.raises(Interrupted, match=r"step 4 of 12.*--resume"):
         run_job(job)
     monkeypatch.setattr(loop.NativeLoop, "train_step", plain)
     again = run_job(make_job(tmp_path / "cut", log_every=1, resume=True))

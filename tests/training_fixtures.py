@@ -15,7 +15,8 @@ from munjang.config import TrainConfig
 from munjang.data.corpora import load_corpus
 from munjang.records import Example, LabelSet
 from munjang.tasks import make_task
-from munjang.training.job import Job, Selection, read_log
+from munjang.training.job import Job, Selection
+from munjang.training.runlog import read_log
 
 SMALL = {"backbone": "scratch:tiny", "epochs": 2, "batch_size": 16, "eval_batch_size": 16, "learning_rate": 1e-3}
 NAMES = {

@@ -61,7 +61,7 @@ def pretrain(
 ) -> None:
     """Pre-train a BERT by masked words on raw texts; the folder serves as --backbone, and opens in transformers."""
     from munjang.pretraining import run
-    from munjang.training.job import TimeIsUp
+    from munjang.training.interrupts import TimeIsUp
 
     how = {"out": out, "overwrite": overwrite, "resume": resume, "minutes": minutes, "progress": sys.stderr.isatty()}
     try:

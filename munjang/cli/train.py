@@ -11,10 +11,10 @@ import typer
 
 from munjang.cli import options
 from munjang.config import TrainConfig, parse_assignments, read_recipe, update
-from munjang.records import SPLITS
+from munjang.records import SPLITS, Prediction, label_text
+from munjang.tables import format_table
 
 if TYPE_CHECKING:
-    from munjang.evaluation import Comparison, Report
     from munjang.prediction import Predictor
     from munjang.training.run import Prepared
 
@@ -68,6 +68,9 @@ def train(
     outliers: options.Outliers = None,
     clean_test: options.CleanTest = False,
     baseline: Annotated[bool, typer.Option("--baseline", help="Train the linear baseline too and compare.")] = False,
+    sentences: Annotated[
+        list[str] | None, typer.Option("--try", metavar="TEXT", help="Classify this too at the end; may be repeated.")
+    ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave out the HTML report.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished or broken-off run.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
@@ -104,7 +107,7 @@ def train(
         rival = train_prepared(prepared, replace(config, backbone="linear"), out / "run" / "baseline", resume=resume)
     model = train_prepared(prepared, config, out, resume=resume, progress=sys.stderr.isatty())
     if is_first_process():
-        score(model, rival, prepared, report=not no_report)
+        score(model, rival, prepared, sentences=sentences or [], report=not no_report)
 
 
 def settings(recipe: str | None, assignments: list[str], flags: dict[str, Any]) -> TrainConfig:
@@ -117,13 +120,14 @@ def settings(recipe: str | None, assignments: list[str], flags: dict[str, Any]) 
     return update(update(config, named, where="--set"), given, where="the command line")
 
 
-def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, report: bool) -> None:
-    """Evaluate on the test split, compare with the baseline, write the card and the report."""
+def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sentences: list[str], report: bool) -> None:
+    """Evaluate on the test split, compare with the baseline, classify the sentences to try, write card and report."""
     from munjang.card import model_card
     from munjang.evaluation import compare, evaluate
     from munjang.files import write_json
 
     corpus = prepared.published
+    answers = model.predict_many(sentences)
     if not corpus.test:
         typer.echo("There is no test split, so there is no score; see munjang evaluate.")
         return
@@ -138,29 +142,34 @@ def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, repo
     )
     (model.folder / "README.md").write_text(card, encoding="utf-8")
     write_json(model.folder / "run" / "test.json", result.to_dict())
+    if answers:
+        typer.echo("\nNew sentences:\n" + format_table(["text", "label", "score"], [row(answer) for answer in answers]))
     typer.echo(f"\nModel:  {model.folder}")
     if report:
-        draw_report(model, prepared, result, rival_result, comparison)
+        path = draw_report(
+            model, prepared, report=result, baseline_report=rival_result, comparison=comparison, predictions=answers
+        )
+        typer.echo(f"Report: {path}")
     typer.echo(f'Try:    munjang predict {model.folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"')
 
 
-def draw_report(
-    model: Predictor, prepared: Prepared, result: Report, rival: Report | None, comparison: Comparison | None
-) -> None:
-    """Write run/report.html; where the packages for plots are missing, say so and go on."""
+def row(answer: Prediction) -> list[object]:
+    """A line of the table of new sentences."""
+    return [answer.text, label_text(answer.label), answer.score]
+
+
+def draw_report(model: Predictor, prepared: Prepared, **results: Any) -> str:
+    """Write run/report.html and return its path; where the packages for plots are missing, how to get them."""
     from munjang.data.explore import describe, text_lengths
     from munjang.errors import MissingExtra
     from munjang.report import write_report
-    from munjang.training.job import read_log
+    from munjang.training.runlog import read_log
 
     source = prepared.source
     try:
         path = write_report(
             model.folder / "run" / "report.html",
             title=f"{prepared.corpus.name}: {model.manifest.backbone}",
-            report=result,
-            baseline_report=rival,
-            comparison=comparison,
             corpus_stats=describe(source),
             lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
             account=prepared.account,
@@ -168,7 +177,8 @@ def draw_report(
             settings=model.manifest.settings,
             model_folder=str(model.folder),
             is_linear=model.manifest.format == "linear",
+            **results,
         )
-        typer.echo(f"Report: {path}")
     except MissingExtra as error:
-        typer.echo(f"No report: {error}", err=True)
+        return f"none. {error}"
+    return str(path)

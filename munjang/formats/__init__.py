@@ -22,7 +22,13 @@ FORMATS = {"native": "munjang.formats.native", "linear": "munjang.formats.linear
 
 
 class Runner(Protocol):
-    """A loaded model: texts to encodings, encodings to batches, batches to outputs."""
+    """A loaded model: texts to encodings, encodings to batches, batches to outputs.
+
+    max_length: how long a text may be, in `unit` ("tokens" or "characters"); longer ones are cut.
+    """
+
+    max_length: int
+    unit: str
 
     def encode(self, texts: Sequence[str]) -> Any:
         """Encodings of cleaned texts: len(), `.lengths` (n,) for sorting, `.truncated` (n,) bool."""

@@ -57,6 +57,7 @@ class LinearRunner:
     """Answers texts with a linear model."""
 
     max_length = LONGEST_TEXT
+    unit = "characters"
 
     def __init__(self, parts: LinearParts):
         self.parts = parts

@@ -33,6 +33,8 @@ def save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBas
 class NativeRunner:
     """Runs a transformers model on the CPU, or on an accelerator where there is one; fp32."""
 
+    unit = "tokens"
+
     def __init__(self, model: Any, tokenizer: tokenizers.Tokenizer, task: Task, max_length: int) -> None:
         import torch
 

@@ -265,8 +265,8 @@ def make_job(
 def run_and_save(job: Job, start: Start, settings: dict[str, Any]) -> Path:
     """Run the loop, then write the model folder: weights, tokenizer, loss curve, card."""
     from munjang.formats import native
-    from munjang.training.job import read_log
     from munjang.training.loop import run_native
+    from munjang.training.runlog import read_log
 
     run_native(job)
     folder = job.folder

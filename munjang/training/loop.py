@@ -18,13 +18,10 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from munjang.training.checkpoints import newest_whole, prune, write_folder
+from munjang.training.interrupts import Interrupted, TimeIsUp, catch_interrupt
 from munjang.training.job import (
-    Interrupted,
     Job,
-    RunLog,
     Selection,
-    TimeIsUp,
-    catch_interrupt,
     load_weights,
     parameter_groups,
     pick_device,
@@ -33,6 +30,7 @@ from munjang.training.job import (
     validation_score,
     weights_of,
 )
+from munjang.training.runlog import RunLog
 
 log = logging.getLogger("munjang")
 

@@ -216,7 +216,7 @@ def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path, **
         task=prepared.corpus.task,
         labels=prepared.corpus.labels,
         steps=config.clean.steps,
-        max_length=0,
+        max_length=linear.LinearRunner.max_length,
         backbone="linear",
         origin="TF-IDF of character n-grams, linear classifier",
         corpus=prepared.corpus.name,

@@ -17,16 +17,15 @@ from munjang.quiet import quiet_transformers
 from munjang.tasks.base import Batch
 from munjang.training.checkpoints import prune_best, steps_in
 from munjang.training.dataset import EncodedDataset
+from munjang.training.interrupts import Interrupted, catch_interrupt
 from munjang.training.job import (
-    Interrupted,
     Job,
-    RunLog,
     Selection,
-    catch_interrupt,
     pick_device,
     pick_precision,
     validation_score,
 )
+from munjang.training.runlog import RunLog
 
 log = logging.getLogger("munjang")
 

@@ -1,0 +1,47 @@
+"""The log of a run: one JSON object a line, and TensorBoard beside it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class RunLog:
+    """The run's log: one JSON object a line, TensorBoard beside it. On resume, lines after the step are cut off."""
+
+    folder: Path
+    start_step: int = 0
+
+    def __post_init__(self) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path = self.folder / "run" / "log.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [row for row in read_log(self.path) if row["step"] <= self.start_step] if self.start_step else []
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        self.board = SummaryWriter(self.folder / "run" / "tensorboard", purge_step=self.start_step or None)
+
+    def add(self, step: int, **values: float) -> None:
+        """Note values after a step."""
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"step": step, **{name: float(value) for name, value in values.items()}}) + "\n")
+        for name, value in values.items():
+            self.board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self.board.close()
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a run's log.jsonl; a last line that was cut off is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
