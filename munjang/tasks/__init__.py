@@ -1,4 +1,7 @@
-"""The tasks munjang knows. A new one is a module here and a line in TASKS."""
+"""The tasks munjang knows. A new one is a module here and a line in TASKS.
+
+`masked` is not in the table: it has a vocabulary in the place of labels, and pre-training alone makes one.
+"""
 
 from __future__ import annotations
 
