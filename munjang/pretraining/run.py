@@ -227,9 +227,12 @@ def make_job(
     from munjang.pretraining.blocks import open_blocks
     from munjang.tasks.masked import MaskedWords, Pieces
     from munjang.training.batching import ByTokens
-    from munjang.training.job import Job
+    from munjang.training.job import Job, pick_device
 
-    task = MaskedWords(Pieces.of(start.tokenizer), config.masking, config.whole_words, config.attention)
+    attention = config.attention
+    if attention == "auto":
+        attention = "eager" if pick_device(config).type == "cpu" else "sdpa"
+    task = MaskedWords(Pieces.of(start.tokenizer), config.masking, config.whole_words, attention)
     if start.source is None:
         torch.manual_seed(config.seed)
         model = task.build(config=fresh_config(config, start.tokenizer))

@@ -59,7 +59,10 @@ class Pieces:
 
 @dataclass(frozen=True)
 class MaskedWords:
-    """Labels are the ids of the masked tokens, (K,) int64; batches name their places in `positions`, (K,) int64."""
+    """Labels are the ids of the masked tokens, (K,) int64; batches name their places in `positions`, (K,) int64.
+
+    A batch without padding has no `attention_mask`. attention: as transformers names it, sdpa or eager.
+    """
 
     pieces: Pieces
     masking: float = 0.2
@@ -108,8 +111,10 @@ class MaskedWords:
         input_ids = np.full(inside.shape, pad_id, dtype=np.int64)
         input_ids[inside] = shown[mine]
         positions = np.flatnonzero(inside)[guessed[mine]]
-        batch = {"input_ids": input_ids, "attention_mask": inside.astype(np.int64)}
-        return batch | {"positions": positions, "labels": ids[mine & guessed]}, max(1, int(guessed.sum()))
+        batch = {"input_ids": input_ids, "positions": positions, "labels": ids[mine & guessed]}
+        if not inside.all():  # most batches are of one length, and attention without a mask is cheaper
+            batch["attention_mask"] = inside.astype(np.int64)
+        return batch, max(1, int(guessed.sum()))
 
     def choose(self, ids: np.ndarray, lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Which tokens to guess, (all tokens,) bool: in each sentence one word at least, and `masking` of its tokens.
@@ -151,7 +156,7 @@ class MaskedWords:
     def forward(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
         """(K, V) logits of the masked positions."""
         return network(
-            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], positions=batch["positions"]
+            input_ids=batch["input_ids"], attention_mask=batch.get("attention_mask"), positions=batch["positions"]
         ).logits
 
     def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
