@@ -125,7 +125,7 @@ class MaskedWords:
         sentence = np.repeat(np.arange(len(lengths)), lengths)
         free = ~self.pieces.fixed[ids]
         begins = free & ~(self.pieces.inside[ids] & self.whole_words)
-        begins |= free & ~np.concatenate([[False], free[:-1] & (sentence[1:] == sentence[:-1])])
+        begins |= free & ~np.concatenate([[False], free[:-1]])
         word = np.cumsum(begins) - 1  # of the tokens that are free
         first = np.flatnonzero(begins)
         if not len(first):

@@ -116,9 +116,7 @@ class NativeLoop:
         job = self.job
         idle = self.rank >= len(indices)  # a last batch smaller than the number of processes: take part with weight 0
         own = slice(0, 1) if idle else slice(self.rank, None, self.world)
-        rng = np.random.default_rng(
-            [job.config.seed, self.step, 1]
-        )  # the order of an epoch is drawn from [seed, epoch]
+        rng = np.random.default_rng([job.config.seed, self.step, 1])  # apart from [seed, epoch], the order's
         batch, divisor = job.task.step_batch(job.train, indices, job.pad_id, rng, own)
         batch = to_device(batch, self.device)
         torch.manual_seed((job.config.seed * 1_000_003 + self.step) * 1009 + self.rank)
