@@ -146,6 +146,11 @@ class PretrainConfig:
                 raise ConfigError(f"{name} must lie between 0 and {high:g}, found {getattr(self, name)}.")
         if not 0 <= self.beta2 < 1:
             raise ConfigError(f"beta2 must lie between 0 and 1, found {self.beta2}.")
+        layers, cross, width = self.size.partition("x")
+        if not (cross and layers.isdigit() and width.isdigit() and int(layers) and int(width)) or int(width) % 64:
+            raise ConfigError(
+                f"size is '{self.size}'; expected LAYERSxWIDTH such as 4x256, the width a multiple of 64."
+            )
         if self.max_length < 8:
             raise ConfigError(f"max_length must be at least 8 tokens, found {self.max_length}.")
         if self.batch_tokens < self.max_length:

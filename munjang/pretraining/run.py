@@ -202,15 +202,13 @@ def fresh_config(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) -> 
     """The BertConfig of a size such as 4x256. Positions reach as far as the segments: none stays untrained."""
     from transformers import BertConfig
 
-    layers, cross, width = config.size.partition("x")
-    if not (cross and layers.isdigit() and width.isdigit() and int(layers) and int(width) and int(width) % 64 == 0):
-        raise ConfigError(f"size is '{config.size}'; expected LAYERSxWIDTH, such as 4x256, the width a multiple of 64.")
+    layers, width = map(int, config.size.split("x"))
     return BertConfig(
         vocab_size=len(tokenizer),
-        hidden_size=int(width),
-        num_hidden_layers=int(layers),
-        num_attention_heads=int(width) // (64 if int(width) >= 128 else 32),
-        intermediate_size=4 * int(width),
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // (64 if width >= 128 else 32),
+        intermediate_size=4 * width,
         max_position_embeddings=config.max_length,
         hidden_dropout_prob=config.dropout,
         attention_probs_dropout_prob=config.dropout,
