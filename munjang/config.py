@@ -59,7 +59,7 @@ class TrainConfig:
     warmup: float = 0.1  # below 1 a share of all steps, from 1 a number of steps
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
-    dropout: float | None = None  # None: as the backbone has it
+    dropout: float | None = None  # None: as the backbone has it; fresh networks: 0
     max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
     class_weights: str | None = None  # None or "balanced"
     log_every: int = 50  # steps
