@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo test lint clean
 
 demo: $(INSTALLED)
-	$(BIN)/munjang train sample:sentiment --epochs 8 --baseline --out runs/demo --overwrite \
+	$(BIN)/munjang train sample:sentiment --epochs 5 --baseline --out runs/demo --overwrite \
 		--try "영화 개재밌어 ㅋㅋㅋㅋㅋ" --try "진짜 재미없네요 ㅋㅋ" --try "너 때문에 진짜 짜증나" --try "정말 재밌고 좋았어요."
 
 test: $(INSTALLED)
