@@ -81,7 +81,7 @@ def test_the_hub_listing_says_which_datasets_munjang_knows(monkeypatch):
 
 def test_a_card_has_provenance_and_numbers():
     printed = run("sample:sentiment")
-    assert "Written for munjang" in printed and "licence Apache-2.0" in printed
+    assert "Written for munjang" in printed and "licence CC0 1.0" in printed
     assert "labels: 부정 (0, negative); 긍정 (1, positive)" in printed
     for words in ("duplicates", "texts with two labels", "not NFC", "without Hangul", "Shared by train and test"):
         assert words in printed

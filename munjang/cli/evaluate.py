@@ -107,7 +107,7 @@ def open_split(
     if split is not None and split not in SPLITS:
         raise ConfigError(f"--split is '{split}'; it must be one of {', '.join(SPLITS)}.")
     if not is_file(source):
-        corpus = open_corpus(source, options, data_dir)
+        corpus = open_corpus(source, replace(options, map=None), data_dir)  # its --map matches labels, it reads none
         return (corpus, split) if split else (validation_as_test(corpus), "test")
     corpus = open_file(source, options, model)
     if split is None and not corpus.test and not corpus.validation:

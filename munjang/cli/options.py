@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from munjang.config import CleanConfig, ReadOptions
+from munjang.errors import ConfigError
 from munjang.records import Corpus
 
 DataDir = Annotated[
@@ -71,7 +72,7 @@ def change_cleaning(
         config,
         steps=(*config.steps, *(name for name in extra if name not in config.steps)),
         conflicts=conflicts or config.conflicts,
-        outliers=outliers or config.outliers,
+        outliers=config.outliers if outliers is None else outliers,
         clean_test=clean_test or config.clean_test,
     )
 
@@ -89,11 +90,19 @@ def open_corpus(
     validation: str | None = None,
     test: str | None = None,
 ) -> Corpus:
-    """The corpus that SOURCE names: a row of the table, or the user's own file or folder."""
+    """The corpus that SOURCE names: a row of the table, or the user's own file or folder.
+
+    A ConfigError where flags that say how to read a file are given for a row of the table.
+    """
     if is_file(source):
         from munjang.data.reading import read_corpus
 
         return read_corpus(source, options=options, validation=validation, test=test)
-    from munjang.data.corpora import load_corpus
+    from munjang.data.corpora import corpus_row, load_corpus
 
+    corpus_row(source)
+    flags = {**asdict(options), "validation": validation, "test": test}
+    given = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]
+    if given:
+        raise ConfigError(f"{given[0]} is for a file of your own; {source} comes with its columns, labels and splits.")
     return load_corpus(source, data_dir=data_dir)

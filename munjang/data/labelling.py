@@ -9,7 +9,7 @@ from typing import Any
 
 from munjang.config import ReadOptions
 from munjang.data.columns import normal_label, ordered, parse_map, split_labels
-from munjang.data.table import cell_text
+from munjang.data.table import cell_text, describe_rejected
 from munjang.errors import ConfigError, DataError
 from munjang.records import Example, Label, LabelSet, Removed, count_labels, label_text, names_of
 
@@ -64,11 +64,12 @@ def label_set(splits: Splits, rejected: list[Removed], notes: list[str], rules: 
     """The labels of a corpus. Where no rule fixes them, examples that no class can be made of move to `rejected`."""
     counts = count_labels(example for examples in splits.values() for example in examples)
     if not any(splits.values()):
-        raise DataError(f"{file}: no row can be used.")
+        raise DataError(f"{file}: no row can be used. {describe_rejected(rejected)}".strip())
     names = rules.names or (tuple(dict.fromkeys(rules.mapping.values())) if rules.mapping else None)
     labels = fixed_set(names, counts, notes, file) if names else found_set(splits, rejected, file)
     shown = count_labels(example for examples in splits.values() for example in examples)
-    listing = ", ".join(f"{name} {sum(shown[key] for key in keys_of(labels, name)):,}" for name in labels.names)
+    totals = {name: sum(shown[key] for key in keys_of(labels, name)) for name in labels.names}
+    listing = ", ".join(f"{name} {count:,}" for name, count in totals.items() if count)
     notes.append(f"{file}: labels {listing}")
     outside = {value: count for value, count in shown.items() if value not in labels}
     if outside:

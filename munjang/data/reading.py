@@ -168,7 +168,8 @@ def refusal_notes(refusals: Sequence[Removed], file: str) -> list[str]:
         if reasons:
             common = [(reason.removesuffix(NOT_MAPPED), count) for reason, count in reasons.most_common(10)]
             listing = ", ".join(f"{reason} ({count:,})" for reason, count in common)
-            notes.append(f"{file}: {what}: {listing}, {sum(reasons.values()):,} rows in all")
+            total = sum(reasons.values())
+            notes.append(f"{file}: {what}: {listing}, {total:,} row{'s' * (total != 1)} in all")
     return notes
 
 
