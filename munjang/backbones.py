@@ -97,16 +97,24 @@ def prepare(name: str, texts: Sequence[str] = (), *, tokenizer_folder: Path | No
         rate = SCRATCH[size][4]
         tokenizer = load_tokenizer(tokenizer_folder) if tokenizer_folder else train_wordpiece(texts, SCRATCH[size][3])
         return Start(name, None, None, tokenizer, 512, rate, f"fresh BERT ({size}), vocabulary from the train texts")
+    check_name(name)
     row = BACKBONES.get(name)
     source, revision = (row.source, row.revision) if row else split_revision(name)
-    is_folder = Path(source).is_dir()
-    if row is None and not is_folder and source.count("/") != 1:
-        raise unknown_name("backbone", name, [*BACKBONES, *(f"scratch:{size}" for size in SCRATCH), "linear"])
     tokenizer = load_tokenizer(source, revision)
     config = load_config(source, revision)
     rate = row.learning_rate if row else rate_by_size(config)
     origin = f"{source} ({row.licence})" if row else str(source)
     return Start(name, source, revision, tokenizer, position_limit(config), rate, origin)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is no row of the table, no folder, and has not the form of a hub id."""
+    if name.startswith("scratch:"):
+        scratch_size(name)
+    elif name not in BACKBONES and name != "linear":
+        source, _ = split_revision(name)
+        if not Path(source).is_dir() and source.count("/") != 1:
+            raise unknown_name("backbone", name, [*BACKBONES, *(f"scratch:{size}" for size in SCRATCH), "linear"])
 
 
 def scratch_size(name: str) -> str:

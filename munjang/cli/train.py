@@ -76,6 +76,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
 ) -> None:
     """Fine-tune a classifier, score it on the test split, and write the model folder with its report."""
+    from munjang.backbones import check_name
     from munjang.training.run import is_first_process, open_folder, prepare, train_prepared
 
     flags = {
@@ -96,6 +97,7 @@ def train(
             clean_test=clean_test,
         ),
     )
+    check_name(config.backbone)
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
     open_folder(out, overwrite=overwrite, resume=resume)
