@@ -29,6 +29,7 @@ def main() -> None:
         save_every=4,
         eval_every=5,
         log_every=1,
+        dropout=0.1,
         resume="resume" in sys.argv,
     )
     if loop == "native":

@@ -31,7 +31,10 @@ CHECKS = {
     "warmup": (6, lambda run, plain: peak(run)[0] == 7 and peak(plain)[0] == 2),
     "weight_decay": (0.5, lambda run, plain: norm(run) < norm(plain)),
     "max_grad_norm": (1e-3, lambda run, plain: run.weights != plain.weights),
-    "dropout": (0.0, lambda run, plain: run.job.model.config.hidden_dropout_prob == 0 and run.weights != plain.weights),
+    "dropout": (
+        0.3,
+        lambda run, plain: run.job.model.config.hidden_dropout_prob == 0.3 and run.weights != plain.weights,
+    ),
     "max_length": (6, lambda run, plain: run.job.train.lengths.max() == 6 and run.weights != plain.weights),
     "class_weights": ("balanced", lambda run, plain: run.weights != plain.weights),
     "log_every": (4, lambda run, plain: [step for step, _ in run.rows("loss")] == [4, 8, 12]),

@@ -18,7 +18,10 @@ from munjang.tasks import make_task
 from munjang.training.job import Job, Selection
 from munjang.training.runlog import read_log
 
-SMALL = {"backbone": "scratch:tiny", "epochs": 2, "batch_size": 16, "eval_batch_size": 16, "learning_rate": 1e-3}
+SMALL = {
+    "backbone": "scratch:tiny", "epochs": 2, "batch_size": 16, "eval_batch_size": 16, "learning_rate": 1e-3,
+    "precision": "fp32",
+}  # fmt: skip
 NAMES = {
     "binary": ("부정", "긍정"),
     "multi-class": ("IT과학", "경제", "스포츠"),
