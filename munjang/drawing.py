@@ -81,7 +81,7 @@ def style() -> Iterator[None]:
         import matplotlib
         from matplotlib import font_manager
     except ImportError as error:
-        raise missing_extra("Plots", "report") from error
+        raise missing_extra("plots", "report") from error
     if FONT_NAME not in {entry.name for entry in font_manager.fontManager.ttflist}:
         font_manager.fontManager.addfont(FONT)
     with matplotlib.rc_context(STYLE):

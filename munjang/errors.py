@@ -57,8 +57,8 @@ class MissingExtra(MunjangError, ImportError):
 
 
 def missing_extra(what: str, extra: str) -> MissingExtra:
-    """The error for a missing optional dependency: `missing_extra("Training", "train")`."""
-    return MissingExtra(f"{what} needs more packages. Run: pip install 'munjang[{extra}]'")
+    """The error for a missing optional dependency: `missing_extra("training", "train")`."""
+    return MissingExtra(f"More packages are needed for {what}. Run: pip install 'munjang[{extra}]'")
 
 
 def require(what: str, extra: str, *modules: str) -> None:

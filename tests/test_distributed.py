@@ -24,7 +24,7 @@ def launch(out: Path, processes: int) -> subprocess.CompletedProcess:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     command = [*torchrun, *words] if processes > 1 else [sys.executable, *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, env=environment, cwd=TESTS.parent, capture_output=True, text=True, timeout=240)
 
 
 def test_two_processes_end_with_the_same_weights_up_to_float_order(tmp_path):

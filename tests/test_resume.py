@@ -22,7 +22,12 @@ TESTS = Path(__file__).parent
 def start(folder: Path, *, loop: str = "native", kill_step: int = 0, kill_save: int = 0, resume: bool = False):
     """A run in a process of its own."""
     words = [str(folder), loop, str(kill_step), str(kill_save), *(["resume"] if resume else [])]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS), "TOKENIZERS_PARALLELISM": "false"}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
     return subprocess.run(
         [sys.executable, str(TESTS / "killed_run.py"), *words], env=environment, capture_output=True, text=True
     )

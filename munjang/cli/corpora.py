@@ -226,7 +226,7 @@ def load_tokenizer(name: str) -> Tokenizer:
     try:
         from transformers import AutoTokenizer
     except ImportError as error:
-        raise missing_extra("A tokenizer without tokenizer.json", "train") from error
+        raise missing_extra("a tokenizer without tokenizer.json", "train") from error
     try:
         return AutoTokenizer.from_pretrained(name, trust_remote_code=False).backend_tokenizer
     except (OSError, ValueError, AttributeError) as error:

@@ -77,7 +77,7 @@ def train(
 ) -> None:
     """Fine-tune a classifier, score it on the test split, and write the model folder with its report."""
     from munjang.backbones import check_name
-    from munjang.training.run import is_first_process, open_folder, prepare, train_prepared
+    from munjang.training.run import check_packages, is_first_process, open_folder, prepare, train_prepared
 
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -98,6 +98,7 @@ def train(
         ),
     )
     check_name(config.backbone)
+    check_packages(config)
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
     open_folder(out, overwrite=overwrite, resume=resume)

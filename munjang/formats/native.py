@@ -59,7 +59,7 @@ class NativeRunner:
 
 def load(folder: Path, manifest: Manifest) -> NativeRunner:
     """The runner of a transformers folder; weights from safetensors only, no code from the folder."""
-    require("A model in the native format", "train", "torch", "transformers")
+    require("a model in the native format", "train", "torch", "transformers")
     import torch
     from tokenizers import Tokenizer
     from transformers import AutoModelForSequenceClassification

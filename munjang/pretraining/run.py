@@ -185,7 +185,7 @@ def open_start(folder: Path, config: PretrainConfig) -> Start:
     try:
         from munjang import backbones
     except ImportError as error:
-        raise missing_extra("Pre-training", "train") from error
+        raise missing_extra("pre-training", "train") from error
 
     if config.init:
         start = backbones.prepare(config.init)

@@ -242,7 +242,7 @@ def zstd_reader(raw: Any) -> Any:
     try:
         import zstandard
     except ImportError as error:
-        raise missing_extra("A .zst file", "train") from error
+        raise missing_extra("a .zst file", "train") from error
     return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
 
 

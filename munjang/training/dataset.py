@@ -16,7 +16,7 @@ from munjang.tasks.classification import Classification, MultiLabel
 try:
     from torch.utils.data import Dataset
 except ImportError as error:
-    raise missing_extra("A torch dataset", "train") from error
+    raise missing_extra("a torch dataset", "train") from error
 
 log = logging.getLogger("munjang")
 

@@ -71,7 +71,7 @@ def train_linear(corpus: Corpus, config: TrainConfig) -> LinearParts:
     try:
         import sklearn  # noqa: F401
     except ImportError as error:
-        raise missing_extra("The linear baseline", "train") from error
+        raise missing_extra("the linear baseline", "train") from error
     start = time.monotonic()
     features = find_features([example.text for example in corpus.train])
     train = features.matrix([example.text for example in corpus.train])

@@ -71,6 +71,7 @@ def train(
     Raises DataError for a corpus that cannot be learnt from, Interrupted after Ctrl-C once the state is saved.
     """
     config = config or TrainConfig()
+    check_packages(config)
     if out is None:
         temporary = tempfile.TemporaryDirectory(prefix="munjang-")
         return train_prepared(prepare(corpus, config), config, Path(temporary.name), progress=progress, keep=temporary)
@@ -105,6 +106,14 @@ def train_prepared(
     model = load(folder)
     model.keep = keep
     return model
+
+
+def check_packages(config: TrainConfig) -> None:
+    """A MissingExtra, before anything is read or made, where training lacks its packages."""
+    if config.backbone == "linear":
+        require("the linear baseline", "train", "sklearn")
+    else:
+        require("training", "train", "torch", "transformers", "accelerate", "tensorboard")
 
 
 def open_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
@@ -145,7 +154,6 @@ def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
 
 def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool) -> None:
     """Fine-tune a backbone and save the best weights as a model folder."""
-    require("Training", "train", "torch", "transformers", "accelerate", "tensorboard")
     from munjang.backbones import prepare as prepare_backbone
     from munjang.formats import native
     from munjang.training.job import Job, load_weights
@@ -205,7 +213,6 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
 
 def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path, **_: Any) -> None:
     """Train the linear baseline and save it as a model folder."""
-    require("Training", "train", "sklearn")
     from munjang.formats import linear
     from munjang.training.linear import train_linear
 
