@@ -99,6 +99,9 @@ def test_a_cut_or_missing_file_is_refused(folder, name):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BundleError, match=f"{name} was cut short or changed"):
         mj.load(folder)
+    path.write_bytes(whole[:-20] + bytes(20))
+    with pytest.raises(BundleError, match=f"{name} was cut short or changed"):
+        mj.load(folder)
     path.unlink()
     with pytest.raises(BundleError, match=f"{name} is missing"):
         mj.load(folder)

@@ -79,12 +79,13 @@ def test_a_full_disk_leaves_no_half_checkpoint(tmp_path):
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
-def test_a_state_tells_of_a_missing_file(tmp_path):
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_text("12"), lambda path: path.write_text("0")])
+def test_a_state_tells_of_a_missing_cut_or_changed_file(change, tmp_path):
     folder = tmp_path / "step-00000001"
     write_folder(folder, lambda beside: (beside / "a").write_text("1"), {"step": 1})
     assert read_state(folder)["step"] == 1
-    (folder / "a").unlink()
-    with pytest.raises(BundleError, match="a is missing"):
+    change(folder / "a")
+    with pytest.raises(BundleError, match="a is missing, cut short or changed"):
         read_state(folder)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.bundle import read_json
 from munjang.config import PretrainConfig, from_dict, to_dict
-from munjang.errors import BundleError, ConfigError, MissingExtra, missing_extra
+from munjang.errors import BundleError, ConfigError, MissingExtra, require
 from munjang.files import sync, write_json
 from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Source, Texts, clean_texts, evaluation_keys
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from munjang.training.job import Job
 
 log = logging.getLogger("munjang")
+
+PACKAGES = ("torch", "transformers", "accelerate", "tensorboard")
 
 SPARES = 10  # [unused0] to [unused9]
 SETTINGS = Path("run", "settings.json")
@@ -50,6 +52,7 @@ def pretrain(
     TimeIsUp; `resume` goes on, with the same texts and settings, as if nothing had happened. Returns the folder.
     """
     folder, config = Path(out), config or PretrainConfig()
+    require("pre-training", "train", *PACKAGES)
     open_folder(folder, overwrite=overwrite, resume=resume)
     settings = {
         "config": to_dict(config),
@@ -89,6 +92,7 @@ def decay(
     The run itself is left as it is (it may still be running) and can go on afterwards. steps 0 saves its weights as
     they are. Returns the folder.
     """
+    require("pre-training", "train", *PACKAGES)
     run, folder = Path(run), Path(out)
     open_folder(folder, overwrite=overwrite, resume=resume)
     if not (folder / SETTINGS).exists() and is_first_process():
@@ -182,10 +186,7 @@ def keep_vocabulary(folder: Path, texts: Texts, config: PretrainConfig) -> None:
 
 def open_start(folder: Path, config: PretrainConfig) -> Start:
     """What the network starts from: another model, or a fresh BERT with the run's own vocabulary."""
-    try:
-        from munjang import backbones
-    except ImportError as error:
-        raise missing_extra("pre-training", "train") from error
+    from munjang import backbones
 
     if config.init:
         start = backbones.prepare(config.init)
