@@ -25,22 +25,15 @@ def clean(
     encoding: options.Encoding = None,
     sheet: options.Sheet = None,
     header_row: options.HeaderRow = None,
-    validation: Annotated[str | None, typer.Option("--validation", help="File with the validation split.")] = None,
-    test: Annotated[str | None, typer.Option("--test", help="File with the test split.")] = None,
+    validation: options.ValidationFile = None,
+    test: options.TestFile = None,
     data_dir: options.DataDir = None,
     steps: Annotated[str, typer.Option("--steps", help=STEPS_HELP)] = ",".join(TEXT_STEPS),
-    fold_repeats: Annotated[bool, typer.Option("--fold-repeats", help="ㅋㅋㅋㅋ to ㅋㅋ, !!!!! to !!.")] = False,
-    mask_personal: Annotated[
-        bool, typer.Option("--mask-personal", help="Mask phone and resident numbers and e-mail addresses.")
-    ] = False,
-    conflicts: Annotated[
-        str, typer.Option("--conflicts", help="Equal texts with different labels: drop (all), or keep-majority.")
-    ] = "drop",
-    outliers: Annotated[
-        float | None,
-        typer.Option("--outliers", metavar="K", help="Drop texts over Q3 + K*(Q3-Q1) characters; often 3."),
-    ] = None,
-    clean_test: Annotated[bool, typer.Option("--clean-test", help="Clean the test split like train.")] = False,
+    fold_repeats: options.FoldRepeats = False,
+    mask_personal: options.MaskPersonal = False,
+    conflicts: options.Conflicts = None,
+    outliers: options.Outliers = None,
+    clean_test: options.CleanTest = False,
     no_duplicates: Annotated[bool, typer.Option("--no-duplicates", help="Leave repeated rows in.")] = False,
     no_leaks: Annotated[bool, typer.Option("--no-leaks", help="Leave texts of the test split in train.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")] = False,
@@ -50,12 +43,11 @@ def clean(
     from munjang.data.audit import clean_corpus
 
     check_out(out, source, overwrite=overwrite)
-    extra = [name for name, on in (("fold_repeats", fold_repeats), ("mask_personal", mask_personal)) if on]
-    config = CleanConfig(
-        steps=(*parse_steps(steps), *extra),
-        duplicates=not no_duplicates,
+    config = options.change_cleaning(
+        CleanConfig(steps=parse_steps(steps), duplicates=not no_duplicates, leaks=not no_leaks),
+        fold_repeats=fold_repeats,
+        mask_personal=mask_personal,
         conflicts=conflicts,
-        leaks=not no_leaks,
         outliers=outliers,
         clean_test=clean_test,
     )
