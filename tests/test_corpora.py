@@ -90,7 +90,10 @@ def test_every_row_of_the_table_loads_from_the_hub_with_its_labels_by_name(name,
     corpus = load_corpus(name)
     row = CORPORA[name]
     column = ("kor_hate:hate", "kor_hate:bias", "kor_hate:gender_bias").index(name) if "kor_hate" in name else 0
-    for split in set(row.rows) | ({"test"} if row.made_test else set()):
+    splits = set(row.rows) | ({"test"} if row.made_test else set())
+    if "test" not in splits:  # KLUE hides its own: the validation split stands for it
+        splits = {"train", "test"}
+    for split in splits:
         assert corpus.split(split)
         for example in corpus.split(split):
             assert corpus.labels.resolve(class_in(example.text, column)) in names_of(example.label)
@@ -389,7 +392,7 @@ COUNTS = {
     "kor_sarcasm": (9_000, 0, 301),
     "kor_sae": (27_754, 0, 3_083),
     "kor_3i4k": (55_134, 0, 6_121),
-    "ynat": (36_547, 4_554, 0),
+    "ynat": (36_547, 0, 4_554),
     "langid": (24_614, 0, 6_150),
     "kmhas": (8_776, 0, 21_939),
     "kote": (5_000, 0, 5_000),

@@ -363,4 +363,7 @@ def load_corpus(name: str, data_dir: str | None = None, *, seed: int = 13) -> Co
     and the card's notes say "partial". FetchError where nothing has it; DataError for a missing column, a broken line
     or a label outside the table.
     """
-    return validation_as_test(load_row(corpus_row(name), data_dir, seed=seed))
+    row = corpus_row(name)
+    corpus = load_row(row, data_dir, seed=seed)
+    hides_test = "test" not in row.rows and not row.made_test
+    return validation_as_test(corpus) if hides_test else corpus
