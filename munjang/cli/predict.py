@@ -230,11 +230,16 @@ def write_answers(
     log.info("%s: %s%s.", out, counts, dropped)
     if counts.rejected:
         log.warning(
-            "Set aside, for they could not be used: %s rows, see %s.", counts.rejected, rejected_path(Path(out))
+            "Set aside, for they could not be used: %s, see %s.", some(counts.rejected, "row"), rejected_path(Path(out))
         )
     if counts.escaped:
-        log.info("%s: %s cells were changed to be safe in this kind of file (formulas, tabs).", out, counts.escaped)
+        log.info("%s: %s changed to be safe in this kind of file (formulas, tabs).", out, some(counts.escaped, "cell"))
     return counts
+
+
+def some(number: int, thing: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def progress_line() -> Callable[[Counts], None]:
