@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from munjang.errors import BundleError
 
 
 def file_hash(path: Path) -> str:
@@ -15,9 +20,36 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of another library's message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def disk_errors(target: Path, remedy: str) -> Iterator[None]:
+    """Within the block a full disk is one line: a BundleError that names `target` and the remedy.
+
+    safetensors and tokenizers, which write by themselves, report it by errors of their own kinds.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise BundleError(f"The disk is full: {target} could not be written. {remedy}") from error
+        raise
+    except Exception as error:
+        if type(error).__module__.split(".")[0] in ("safetensors", "safetensors_rust", "tokenizers", "builtins") and (
+            "os error" in str(error) or "No space left" in str(error)
+        ):
+            raise BundleError(f"{target} could not be written: {first_line(error)}. {remedy}") from error
+        raise
+
+
 def sync(path: Path) -> None:
-    """Have the system put a file or folder on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Have the system put a file or folder on disk; where folders cannot be opened (Windows), files alone."""
+    if path.is_dir() and os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -27,6 +59,9 @@ def sync(path: Path) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON beside `path` and rename, so that readers see the old or the new file."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    sync(beside)
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        sync(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
