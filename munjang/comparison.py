@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
+from munjang.metrics import scores
 from munjang.resampling import mcnemar, paired_bootstrap
 from munjang.score_tables import headlines, score_text, title
 from munjang.scores import Report
@@ -108,9 +109,10 @@ def compare(first: Report, second: Report, *, seed: int = 13) -> Comparison:
     names = (
         (first.model, second.model) if first.model != second.model else (f"{first.model} (1)", f"{second.model} (2)")
     )
+    # from the answers, not the reports' metrics: the second's F1 is of its own second label, and may be of another one
+    values, others = scores(gold, guessed, first.kind), scores(gold, other, first.kind)
     differences = {
-        name: Difference(value, second.metrics[name], value - second.metrics[name], intervals[name])
-        for name, value in first.metrics.items()
+        name: Difference(value, others[name], value - others[name], intervals[name]) for name, value in values.items()
     }
     return Comparison(
         *names, first.n, first.main[0], differences, only_first, only_second, mcnemar(only_first, only_second)

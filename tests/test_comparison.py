@@ -1,5 +1,7 @@
 """Two models on the same texts: what differs, how sure that is, and when it may not be asked."""
 
+from dataclasses import replace
+
 import pytest
 from evaluation_models import TableModel
 
@@ -73,3 +75,19 @@ def test_two_models_of_one_name_can_be_told_apart_and_json_has_the_verdict():
     assert "m (1)" in str(found) and "m (2)" in str(found)
     assert found.to_dict()["verdict"] == found.verdict
     assert found.to_dict()["differences"]["accuracy"]["difference"] == 0
+
+
+def test_precision_recall_and_f1_are_of_the_first_models_second_label():
+    wrong = {1, 3, 5, 7, 9, 11, 13, 2}
+    found = compare(report_of(set(), "a"), report_of(wrong, "b", labels=("긍정", "부정")))
+    same = compare(report_of(set(), "a"), report_of(wrong, "b"))
+    assert found.differences == same.differences
+    for item in found.differences.values():
+        assert item.interval[0] <= item.difference <= item.interval[1]
+
+
+def test_a_report_of_an_older_version_with_fewer_metrics_can_be_compared():
+    old = report_of({1}, "old")
+    old = replace(old, metrics={name: old.metrics[name] for name in ("accuracy", "macro_f1")})
+    new = report_of({2}, "new")
+    assert compare(new, old).differences.keys() == compare(old, new).differences.keys() == new.metrics.keys()
