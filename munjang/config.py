@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
+from munjang.checks import above_zero, between, known_steps, long_enough, not_negative, one_of, usable_seed
+from munjang.converting import convert
 from munjang.errors import ConfigError
 
 TEXT_STEPS = ("nfc", "invisible", "html", "spaces")
 """The text steps used unless told otherwise; munjang.cleaning.STEPS has them all."""
+
+LOOPS = ("native", "trainer")
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,10 @@ class CleanConfig:
     clean_test: bool = False  # clean the test split like train; by default only empty texts leave it
 
     def __post_init__(self) -> None:
+        known_steps("clean.steps", self.steps)
         one_of("clean.conflicts", self.conflicts, ("drop", "keep-majority"))
-        if self.outliers is not None and self.outliers <= 0:
-            raise ConfigError(f"clean.outliers must be above 0, found {self.outliers}.")
+        if self.outliers is not None:
+            above_zero("clean.outliers", self.outliers)
 
 
 @dataclass(frozen=True)
@@ -76,22 +81,24 @@ class TrainConfig:
     clean: CleanConfig = field(default_factory=CleanConfig)
 
     def __post_init__(self) -> None:
-        one_of("loop", self.loop, ("native", "trainer"))
+        one_of("loop", self.loop, LOOPS)
         one_of("class_weights", self.class_weights, (None, "balanced"))
         one_of("precision", self.precision, ("auto", "fp32", "bf16"))
         one_of("device", self.device, ("auto", "cpu", "cuda"))
         for name in ("epochs", "batch_size", "eval_batch_size", "log_every", "keep_checkpoints"):
             above_zero(name, getattr(self, name))
-        for name in ("learning_rate", "max_length", "save_every", "eval_every", "patience"):
+        for name in ("learning_rate", "save_every", "eval_every", "patience"):
             if getattr(self, name) is not None:
                 above_zero(name, getattr(self, name))
         for name in ("warmup", "weight_decay", "max_grad_norm"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} must not be negative, found {getattr(self, name)}.")
-        if not 0 < self.validation_share < 0.5:
-            raise ConfigError(f"validation_share must lie between 0 and 0.5, found {self.validation_share}.")
-        if not 0 <= self.test_share < 0.5:
-            raise ConfigError(f"test_share must lie between 0 and 0.5, found {self.test_share}.")
+            not_negative(name, getattr(self, name))
+        if self.max_length is not None:
+            long_enough(self.max_length)
+        if self.dropout is not None:
+            between("dropout", self.dropout, 0, 1, low_too=True)
+        between("validation_share", self.validation_share, 0, 0.5)
+        between("test_share", self.test_share, 0, 0.5, low_too=True)
+        usable_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -138,36 +145,22 @@ class PretrainConfig:
         for name in ("steps", "save_every", "eval_every"):
             if getattr(self, name) is not None:
                 above_zero(name, getattr(self, name))
-        for name in ("warmup", "weight_decay", "max_grad_norm", "dropout"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} must not be negative, found {getattr(self, name)}.")
-        for name, high in (("masking", 1.0), ("validation_share", 0.5)):
-            if not 0 < getattr(self, name) < high:
-                raise ConfigError(f"{name} must lie between 0 and {high:g}, found {getattr(self, name)}.")
-        if not 0 <= self.beta2 < 1:
-            raise ConfigError(f"beta2 must lie between 0 and 1, found {self.beta2}.")
+        for name in ("warmup", "weight_decay", "max_grad_norm"):
+            not_negative(name, getattr(self, name))
+        between("masking", self.masking, 0, 1)
+        between("validation_share", self.validation_share, 0, 0.5)
+        between("beta2", self.beta2, 0, 1, low_too=True)
+        between("dropout", self.dropout, 0, 1, low_too=True)
+        usable_seed(self.seed)
+        known_steps("text_steps", self.text_steps)
+        long_enough(self.max_length)
         layers, cross, width = self.size.partition("x")
         if not (cross and layers.isdigit() and width.isdigit() and int(layers) and int(width)) or int(width) % 64:
             raise ConfigError(
                 f"size is '{self.size}'; expected LAYERSxWIDTH such as 4x256, the width a multiple of 64."
             )
-        if self.max_length < 8:
-            raise ConfigError(f"max_length must be at least 8 tokens, found {self.max_length}.")
         if self.batch_tokens < self.max_length:
             raise ConfigError(f"batch_tokens is {self.batch_tokens}; a segment has up to {self.max_length} tokens.")
-
-
-def one_of(name: str, value: Any, allowed: tuple) -> None:
-    """Refuse a value outside `allowed` with a ConfigError that lists it."""
-    if value not in allowed:
-        names = ", ".join(str(item) for item in allowed)
-        raise ConfigError(f"{name} is '{value}'; it must be one of {names}.")
-
-
-def above_zero(name: str, value: float) -> None:
-    """Refuse zero and negative numbers with a ConfigError."""
-    if value <= 0:
-        raise ConfigError(f"{name} must be above 0, found {value}.")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -191,41 +184,15 @@ def update(config: Any, values: Mapping[str, Any], *, where: str) -> Any:
             hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(sorted(names))}."
             raise ConfigError(f"Unknown setting '{key}' in {where}.{hint}")
         current = getattr(config, key)
-        if isinstance(value, Mapping):
+        if is_dataclass(current) and not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: {key} is a table of settings, such as {key}.{fields(current)[0].name}.")
+        if isinstance(value, Mapping) and not is_dataclass(current):
+            raise ConfigError(f"{where}: {key} is one value, no table of settings.")
+        if is_dataclass(current):
             changed[key] = update(current, value, where=f"{where}, [{key}]")
         else:
             changed[key] = convert(value, hints[key], f"{where}: {key}")
     return replace(config, **changed)
-
-
-def convert(value: Any, hint: Any, where: str) -> Any:
-    """`value` as the type `hint`; text from the command line is parsed, other types must fit."""
-    options = get_args(hint) if get_origin(hint) not in (tuple, None) else (hint,)
-    if value is None or (isinstance(value, str) and value.lower() in ("none", "null")):
-        if type(None) in options:
-            return None
-        raise ConfigError(f"{where} cannot be empty.")
-    for option in options:
-        if option is type(None):
-            continue
-        if get_origin(option) is tuple:
-            items = value.split(",") if isinstance(value, str) else value
-            return tuple(str(item).strip() for item in items if str(item).strip())
-        if option is bool and isinstance(value, str) and value.lower() in ("true", "false", "yes", "no", "1", "0"):
-            return value.lower() in ("true", "yes", "1")
-        if option is bool and isinstance(value, bool):
-            return value
-        if option is str and isinstance(value, str):
-            return value
-        if option in (int, float) and not isinstance(value, bool):
-            try:
-                number = float(value)
-            except (TypeError, ValueError):
-                continue
-            if option is float or number == int(number):
-                return option(number)
-    kinds = " or ".join(getattr(option, "__name__", str(option)) for option in options if option is not type(None))
-    raise ConfigError(f"{where} is {value!r}; expected {kinds}.")
 
 
 def parse_assignments(pairs: list[str]) -> dict[str, Any]:
@@ -264,5 +231,12 @@ def read_recipe(name: str, loop: str | None = None) -> dict[str, Any]:
         raise ConfigError(f"No recipe {name}. Recipes that come with munjang: {known}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no valid TOML: {error}.") from error
-    by_loop = {kind: values.pop(kind, {}) for kind in ("native", "trainer")}
-    return {**values, **by_loop[loop or values.get("loop", "native")]}
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    by_loop = {kind: values.pop(kind, {}) for kind in LOOPS}
+    for kind, table in by_loop.items():
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{path}: {kind} is {table!r}; expected a table [{kind}] of settings for that loop.")
+    chosen = loop or values.get("loop", LOOPS[0])
+    one_of("loop", chosen, LOOPS)
+    return {**values, **by_loop[chosen]}

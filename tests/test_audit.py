@@ -6,7 +6,7 @@ import pytest
 
 from munjang.config import CleanConfig
 from munjang.data.audit import clean_corpus
-from munjang.errors import UnknownName
+from munjang.errors import ConfigError
 from munjang.records import Corpus, Example, LabelSet, Removed
 
 LABELS = LabelSet(("부정", "긍정"), {"0": "부정", "1": "긍정", "negative": "부정"})
@@ -234,7 +234,7 @@ def test_a_corpus_without_rows_has_an_account():
 
 
 def test_an_unknown_text_step_is_refused():
-    with pytest.raises(UnknownName, match="Unknown text step 'lower'"):
+    with pytest.raises(ConfigError, match=r"clean\.steps: Unknown text step 'lower'"):
         clean_corpus(corpus([("가", "1")]), CleanConfig(steps=("lower",)))
 
 
