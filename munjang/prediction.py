@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from munjang.bundle import MANIFEST, Manifest, read_manifest
+from munjang.bundle import MANIFEST, Manifest, read_manifest, save_bundle
 from munjang.cleaning import clean_text
 from munjang.errors import BundleError
+from munjang.files import disk_errors
 from munjang.formats import Runner, load_runner
 from munjang.records import LabelSet, Prediction
 from munjang.tasks import make_task
@@ -21,6 +22,7 @@ log = logging.getLogger("munjang")
 
 CHUNK = 16_384  # texts that are sorted by length together
 BATCH = 32  # sentences a forward pass
+REMEDY = "Free some space and save it again."
 
 
 class Predictor:
@@ -112,21 +114,46 @@ class Predictor:
         return Prediction(text, names[order[0]], scores, note)
 
     def save(self, folder: str | Path) -> Path:
-        """Copy the model folder; one that holds something else is refused."""
+        """Copy the model folder; one that holds something else is refused. A plain transformers model gets a manifest.
+
+        BundleError: the target is a file, holds something else than a model, or lies in the model's own folder.
+        """
         target = Path(folder)
         if self.folder is None:
             raise BundleError("This model was not loaded from a folder, so there is nothing to copy.")
+        source = self.folder
+        if target.resolve() == source.resolve():
+            return source
+        if source.resolve() in target.resolve().parents:
+            raise BundleError(f"{target} lies in the model's own folder; choose another folder.")
+        if target.exists() and not target.is_dir():
+            raise BundleError(f"{target} is a file; a model needs a folder.")
         if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
             raise BundleError(f"{target} is not empty and holds no model; choose another folder.")
-        target.mkdir(parents=True, exist_ok=True)
-        (target / MANIFEST).unlink(missing_ok=True)
-        for name in [*self.manifest.files, "README.md"]:
-            if (self.folder / name).exists():
-                shutil.copy2(self.folder / name, target / name)
-        if (self.folder / "run").is_dir():
-            shutil.copytree(self.folder / "run", target / "run", dirs_exist_ok=True)
-        shutil.copy2(self.folder / MANIFEST, target / MANIFEST)
+        names = sorted(self.manifest.files) or plain_files(source)
+        card = source / "README.md"
+        text = (
+            card.read_text(encoding="utf-8")
+            if card.exists()
+            else f"# {source.name}\n\nLabels: {self.labels.listing}.\n"
+        )
+        save_bundle(target, self.manifest, lambda beside: copy_files(source, beside, names), text, remedy=REMEDY)
+        shutil.rmtree(target / "run", ignore_errors=True)
+        if (source / "run").is_dir():
+            with disk_errors(target, REMEDY):
+                shutil.copytree(source / "run", target / "run")
         return target
+
+
+def plain_files(folder: Path) -> list[str]:
+    """The files of a plain transformers folder that a model needs: settings, safetensors, tokenizer; nothing pickled."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".safetensors", ".txt"))
+
+
+def copy_files(source: Path, target: Path, names: Sequence[str]) -> None:
+    """Copy files of one folder into another."""
+    for name in names:
+        shutil.copyfile(source / name, target / name)
 
 
 def load(folder: str | Path) -> Predictor:

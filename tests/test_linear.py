@@ -47,7 +47,7 @@ def parts() -> linear.LinearParts:
 
 def save_and_load(folder, parts: linear.LinearParts) -> linear.LinearRunner:
     details = json.loads(json.dumps(linear.save(folder, parts)))
-    return linear.load(folder, SimpleNamespace(details=details))
+    return linear.load(folder, SimpleNamespace(details=details, labels=LabelSet(parts.labels)))
 
 
 def logits(runner: linear.LinearRunner, texts: list[str]) -> np.ndarray:
@@ -184,7 +184,10 @@ def test_prediction_needs_neither_scikit_learn_nor_torch(tmp_path, parts):
     details = linear.save(tmp_path, parts)
     code = (
         "import sys, json; from types import SimpleNamespace; from munjang.formats import linear\n"
-        f"runner = linear.load({str(tmp_path)!r}, SimpleNamespace(details=json.loads({json.dumps(details)!r})))\n"
+        "from munjang.records import LabelSet\n"
+        f"details = json.loads({json.dumps(details)!r})\n"
+        "manifest = SimpleNamespace(details=details, labels=LabelSet(tuple(details['labels'])))\n"
+        f"runner = linear.load({str(tmp_path)!r}, manifest)\n"
         "runner.run({'texts': ['좋아요']})\n"
         "print(sorted({'sklearn', 'scipy', 'torch', 'transformers'} & set(sys.modules)))"
     )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ pytest.importorskip("torch")
 from training_fixtures import NAMES, examples
 
 import munjang as mj
-from munjang.bundle import Manifest, read_manifest
+from munjang.bundle import Manifest, read_manifest, save_bundle
 from munjang.data.corpora import load_corpus
 from munjang.errors import BundleError, ConfigError, DataError
 from munjang.records import Corpus, Example, LabelSet
@@ -129,13 +130,89 @@ def test_pickled_weights_are_never_read(folder):
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")  # good weights, but pickled
     (folder / "model.safetensors").unlink()
     (folder / "munjang.json").unlink()
+    shutil.rmtree(folder / "run")
     with pytest.raises(BundleError, match="cannot be loaded"):
         mj.load(folder)
 
 
-def test_a_plain_transformers_folder_is_taken(folder, model):
+@pytest.fixture
+def plain(folder):
+    """The model as plain transformers would have written it."""
     (folder / "munjang.json").unlink()
-    assert mj.load(folder).predict(TEXTS[0]).label == model.predict(TEXTS[0]).label
+    shutil.rmtree(folder / "run")
+    return folder
+
+
+def change_json(path, **values):
+    """Put values into a JSON object; those that are None go in as null."""
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values), encoding="utf-8")
+
+
+def test_a_plain_transformers_folder_is_taken(plain, model):
+    assert mj.load(plain).predict(TEXTS[0]).label == model.predict(TEXTS[0]).label
+
+
+def test_a_plain_transformers_folder_saves_as_a_whole_model_folder(plain, model, tmp_path):
+    loaded = mj.load(plain)
+    again = mj.load(loaded.save(tmp_path / "saved"))
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(again.manifest.files)
+    assert again.predict(TEXTS[0]) == loaded.predict(TEXTS[0])
+    (tmp_path / "saved" / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(BundleError, match="was cut short or changed"):
+        mj.load(tmp_path / "saved")
+
+
+def test_a_plain_classifier_with_default_labels_has_their_default_names(tmp_path):
+    config = {"architectures": ["BertForSequenceClassification"], "model_type": "bert"}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert read_manifest(tmp_path).labels.names == ("LABEL_0", "LABEL_1")
+    change_json(tmp_path / "config.json", num_labels=3, max_position_embeddings=None)
+    assert read_manifest(tmp_path).labels.names == ("LABEL_0", "LABEL_1", "LABEL_2")
+    assert read_manifest(tmp_path).max_length == 512
+
+
+@pytest.mark.parametrize("trace", ["run/settings.json", "checkpoints/x", ".saving/x"])
+def test_a_half_saved_model_is_not_taken_for_a_plain_one(plain, trace):
+    (plain / trace).parent.mkdir(exist_ok=True)
+    (plain / trace).write_text("{}")
+    with pytest.raises(BundleError, match="not finished there: go on with --resume"):
+        mj.load(plain)
+
+
+@pytest.mark.parametrize("values", [
+    {"model_type": 5}, {"architectures": 5}, {"architectures": {}}, {"id2label": ["a", "b"]}, {"id2label": "ab"},
+    {"id2label": {"a": "x", "b": "y"}}, {"id2label": {"0": "x", "2": "y"}}, {"id2label": {"0": "x", "1": "x"}},
+    {"id2label": {"0": ["x"], "1": "y"}}, {"max_position_embeddings": "128"}, {"max_position_embeddings": -5},
+    {"max_position_embeddings": 0}, {"id2label": None, "num_labels": 10**12}, {"id2label": None, "num_labels": "two"},
+    {"hidden_size": "wide"}, {"pad_token_id": "none"}, {"pad_token_id": [0]},
+])  # fmt: skip
+def test_a_damaged_config_is_refused(plain, values):
+    change_json(plain / "config.json", **values)
+    with pytest.raises(BundleError):
+        mj.load(plain)
+
+
+@pytest.mark.parametrize("values", [
+    {"version": "2"}, {"version": None}, {"version": 1.5}, {"format": ["native"]}, {"task": ["classification"]},
+    {"format": "pickle"}, {"task": "song"}, {"max_length": "128"}, {"max_length": -5}, {"max_length": 0},
+    {"max_length": True}, {"max_length": 10**6}, {"threshold": "0.5"}, {"threshold": 7}, {"steps": "nfc"},
+    {"steps": [3]}, {"steps": ["polish"]}, {"details": []}, {"settings": 3}, {"validation": "good"}, {"files": [1]},
+    {"files": {"model.safetensors": 3}}, {"files": {"model.safetensors": {}}}, {"backbone": 3},
+    {"labels": {"names": "ab"}}, {"labels": {"names": [["a"], ["b"]]}}, {"labels": {"names": []}},
+    {"labels": {"names": ["a", "b"], "aliases": ["a"]}}, {"labels": {"names": ["a", "b"], "aliases": {"0": ["a"]}}},
+    {"labels": {"names": ["a", "b", "c"]}},
+])  # fmt: skip
+def test_a_manifest_with_a_wrong_value_is_refused(folder, values):
+    change_json(folder / "munjang.json", **values)
+    with pytest.raises(BundleError):
+        mj.load(folder)
+
+
+@pytest.mark.parametrize("name", ["munjang.json", "config.json"])
+def test_deeply_nested_json_is_refused(plain, name):
+    (plain / name).write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(BundleError, match=f"{name} cannot be read"):
+        mj.load(plain)
 
 
 @pytest.mark.parametrize(("make", "message"), [
@@ -204,6 +281,63 @@ def test_saving_over_something_else_is_refused(model, tmp_path):
     (tmp_path / "diary.txt").write_text("mine")
     with pytest.raises(BundleError, match="not empty and holds no model"):
         model.save(tmp_path)
+
+
+def test_saving_a_model_onto_itself_leaves_it_whole(folder):
+    model = mj.load(folder)
+    assert model.save(folder.parent / "." / folder.name) == folder
+    assert mj.load(folder).predict(TEXTS[0]) == model.predict(TEXTS[0])
+    with pytest.raises(BundleError, match="lies in the model's own folder"):
+        model.save(folder / "run" / "copy")
+
+
+def test_saving_over_a_file_is_refused(model, tmp_path):
+    (tmp_path / "x").write_text("mine")
+    with pytest.raises(BundleError, match="is a file"):
+        model.save(tmp_path / "x")
+
+
+def test_saving_over_another_model_leaves_nothing_of_it(model, tmp_path):
+    corpus = load_corpus("sample:sentiment")
+    other = mj.train(corpus, mj.TrainConfig(backbone="linear"), out=tmp_path / "linear")
+    assert mj.load(model.save(other.folder)).predict(TEXTS[0]) == model.predict(TEXTS[0])
+    assert not (other.folder / "vocabulary.txt").exists()
+    assert {path.name for path in other.folder.iterdir()} == {path.name for path in model.folder.iterdir()}
+
+
+def full_disk(folder):
+    from safetensors import SafetensorError
+
+    (folder / "model.safetensors").write_bytes(b"half")
+    raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+def test_a_disk_that_is_full_is_said_in_one_line_and_leaves_nothing(tmp_path):
+    manifest = Manifest("native", "classification", LabelSet(("a", "b")))
+    with pytest.raises(BundleError, match=r"could not be written.*--resume"):
+        save_bundle(tmp_path / "m", manifest, full_disk, "card")
+    assert list((tmp_path / "m").iterdir()) == []
+
+
+def test_the_manifest_is_the_last_to_come_and_config_the_last_but_one(folder, tmp_path, monkeypatch):
+    moved = []
+    plain = Path.replace
+
+    def note(path, target):
+        moved.append(Path(target))
+        return plain(path, target)
+
+    monkeypatch.setattr(Path, "replace", note)
+    mj.load(folder).save(tmp_path / "n")
+    names = [path.name for path in moved if path.parent == tmp_path / "n"]
+    assert names[-2:] == ["config.json", "munjang.json"] and "model.safetensors" in names
+
+
+def test_a_linear_folder_whose_labels_were_changed_is_refused(tmp_path):
+    model = mj.train(load_corpus("sample:sentiment"), mj.TrainConfig(backbone="linear"), out=tmp_path / "m")
+    change_json(model.folder / "munjang.json", labels={"names": ["긍정", "부정"]})
+    with pytest.raises(BundleError, match="labels 부정, 긍정, munjang.json names 긍정, 부정"):
+        mj.load(model.folder)
 
 
 def test_a_trained_folder_starts_another_training(model, tmp_path):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from munjang.errors import unknown_name
+from munjang.errors import BundleError, unknown_name
 
 if TYPE_CHECKING:
     from munjang.bundle import Manifest
@@ -43,5 +43,5 @@ class Runner(Protocol):
 def load_runner(folder: Path, manifest: Manifest) -> Runner:
     """The runner of a model folder, by its format."""
     if manifest.format not in FORMATS:
-        raise unknown_name("format", manifest.format, FORMATS)
+        raise BundleError(str(unknown_name("format", manifest.format, FORMATS)))
     return import_module(FORMATS[manifest.format]).load(folder, manifest)

@@ -137,6 +137,9 @@ def load(folder: str | Path, manifest: Manifest) -> LinearRunner:
     try:
         parts = LinearParts(ngrams, labels=tuple(details["labels"]), settings=details.get("settings", {}), **arrays)
         check(parts, int(details["features"]))
+        if parts.labels != manifest.labels.names:
+            own, named = ", ".join(map(str, parts.labels)), manifest.labels.listing
+            raise ValueError(f"its weights are for the labels {own}, munjang.json names {named}")
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder} is no whole linear model: {error}. Train it again.") from error
     return LinearRunner(parts)

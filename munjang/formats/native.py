@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang import files
 from munjang.errors import BundleError, require
 from munjang.quiet import quiet_transformers
 from munjang.records import Example
@@ -70,11 +71,17 @@ def load(folder: Path, manifest: Manifest) -> NativeRunner:
                 folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, local_files_only=True
             )
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        task = make_task(manifest.task, manifest.labels)
+        runner = NativeRunner(model, tokenizer, task, manifest.max_length)
+        reach = int(getattr(model.config, "max_position_embeddings", None) or manifest.max_length)
     except Exception as error:  # transformers, safetensors and tokenizers each raise kinds of their own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BundleError(f"{folder} cannot be loaded: {reason}") from error
+        raise BundleError(f"{folder} cannot be loaded: {files.first_line(error)}") from error
     if model.config.num_labels != len(manifest.labels):
         raise BundleError(
             f"{folder}: the network gives {model.config.num_labels} labels, munjang.json names {len(manifest.labels)}."
         )
-    return NativeRunner(model, tokenizer, make_task(manifest.task, manifest.labels), manifest.max_length)
+    if manifest.max_length > reach:
+        raise BundleError(
+            f"{folder}: max_length is {manifest.max_length}, but the network takes at most {reach} tokens."
+        )
+    return runner
