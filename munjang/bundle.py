@@ -58,7 +58,7 @@ def save_bundle(
     *,
     remedy: str = "Free some space and go on with --resume.",
 ) -> Manifest:
-    """Write a model folder; everything is written beside first and munjang.json moved last: a cut-off write is no model.
+    """Write a model folder; written beside first, munjang.json moved last: a cut-off write is no model.
 
     fill: writes the format's files into the folder it is given. card: the text of README.md. remedy: what to do where
     the disk is full, which is a BundleError.
@@ -131,7 +131,7 @@ def check_values(data: Mapping[str, Any]) -> None:
     """Refuse a manifest's values that are not of their kind with a ValueError that names them."""
     kinds = {"format": str, "task": str, "backbone": str, "origin": str, "corpus": str, "munjang": str, "steps": list,
              "labels": dict, "settings": dict, "validation": dict, "details": dict, "files": dict}  # fmt: skip
-    names, aliases = (data["labels"][key] if key in data["labels"] else {} for key in ("names", "aliases"))
+    names, aliases = (data["labels"].get(key, {}) for key in ("names", "aliases"))
     wrong = [key for key, kind in kinds.items() if key in data and not isinstance(data[key], kind)]
     wrong += ["steps"] * (not wrong and not all(isinstance(s, str) and s in STEPS for s in data.get("steps", ())))
     wrong += ["max_length"] * (

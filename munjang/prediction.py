@@ -146,7 +146,7 @@ class Predictor:
 
 
 def plain_files(folder: Path) -> list[str]:
-    """The files of a plain transformers folder that a model needs: settings, safetensors, tokenizer; nothing pickled."""
+    """The files of a plain transformers folder that a model needs: settings, weights, tokenizer; nothing pickled."""
     return sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".safetensors", ".txt"))
 
 

@@ -336,7 +336,7 @@ def test_the_manifest_is_the_last_to_come_and_config_the_last_but_one(folder, tm
 def test_a_linear_folder_whose_labels_were_changed_is_refused(tmp_path):
     model = mj.train(load_corpus("sample:sentiment"), mj.TrainConfig(backbone="linear"), out=tmp_path / "m")
     change_json(model.folder / "munjang.json", labels={"names": ["긍정", "부정"]})
-    with pytest.raises(BundleError, match="labels 부정, 긍정, munjang.json names 긍정, 부정"):
+    with pytest.raises(BundleError, match=r"labels 부정, 긍정, munjang.json names 긍정, 부정"):
         mj.load(model.folder)
 
 

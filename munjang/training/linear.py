@@ -132,7 +132,7 @@ def targets(examples: Sequence[Example], corpus: Corpus) -> np.ndarray:
     index = {name: corpus.labels.index(name) for name in (*corpus.labels.names, *corpus.labels.aliases)}
     for row, example in enumerate(examples):
         for name in names_of(example.label):
-            gold[row, index.get(name) if name in index else corpus.labels.index(name)] = True
+            gold[row, index[name] if name in index else corpus.labels.index(name)] = True
     return gold
 
 
