@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from munjang import __version__
 from munjang.errors import MunjangError
+from munjang.files import first_line
+
+
+class Verbs(TyperGroup):
+    """The verbs of the app; a reader of the output that has had enough (`munjang predict … | head`) is no error."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # here, because typer itself would make exit code 1 of it
+            for stream in (sys.stdout, sys.stderr):
+                let_go(stream)
+            raise typer.Exit(0) from None
+
+
+def let_go(stream: Any) -> None:
+    """Throw away what no one will read, so that Python does not complain of it at its end."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
 
 app = typer.Typer(
     name="munjang",
+    cls=Verbs,
     help="From a file of Korean sentences to a measured classifier.",
     no_args_is_help=True,
     add_completion=False,
@@ -33,7 +59,9 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; a MunjangError becomes one line on stderr and its own exit code."""
+    """Run the command line; errors become one line on stderr: a MunjangError with its own exit code, those of files and
+    of the network (a full disk, a folder that may not be written) with 1. Ctrl-C ends with 130.
+    """
     for stream in (sys.stdout, sys.stderr):  # a console in cp949 cannot show every character: show "?" instead
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -48,9 +76,18 @@ def main() -> None:
             raise
         typer.echo(f"munjang: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # `munjang predict … | head`
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        if debug:
+            raise
+        typer.echo(f"munjang: {one_line(error)}", err=True)
+        sys.exit(1)
+
+
+def one_line(error: OSError) -> str:
+    """What the system could not do: the file, where there is one, and why not."""
+    file = error.filename2 or error.filename  # of a renaming the target: what the user has named
+    reason = error.strerror or first_line(error)
+    return f"{reason}." if file is None else f"{file}: {reason}."
 
 
 def register() -> None:
