@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from munjang.errors import ConfigError, FetchError, unknown_name
+from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
+from munjang.files import first_line
 from munjang.quiet import quiet_transformers
 from munjang.vocabulary import train_wordpiece
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from munjang.tasks.base import Task
 
 log = logging.getLogger("munjang")
+
+REMEDY = (
+    "Check the name and the network, or give a folder that holds the model; --backbone scratch:small needs neither."
+)
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,15 @@ SCRATCH = {  # layers, width, heads, vocabulary, learning rate
 }
 
 
+DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
+
+
 @dataclass(frozen=True)
 class Start:
     """A backbone made ready: its tokenizer, and how to build a network for a task.
 
     name: as the user wrote it. source: folder or hub id, None for a fresh network. max_length: tokens the positions
-    reach. origin: one line for the card.
+    reach. origin: one line for the card. dropouts: what the network's settings call its dropout.
     """
 
     name: str
@@ -68,6 +76,7 @@ class Start:
     max_length: int
     learning_rate: float
     origin: str
+    dropouts: tuple[str, ...] = DROPOUTS[:2]
 
     def build(self, task: Task, *, seed: int, dropout: float | None) -> PreTrainedModel:
         """The network for a task; the new parts are drawn from `seed`."""
@@ -76,13 +85,15 @@ class Start:
         torch.manual_seed(seed)
         if dropout is None and self.source is None:
             dropout = 0.0  # a fresh network underfits: 0.1 cost 3 points on NSMC's dev split (EXPERIMENTS, 2026-11-22)
-        options = {} if dropout is None else {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+        options = {} if dropout is None else dict.fromkeys(self.dropouts, dropout)
         if self.source is None:
             return task.build(config=scratch_config(self.name, self.tokenizer, options))
         try:
             with quiet_transformers():
                 return task.build(self.source, revision=self.revision, **options)
-        except (OSError, ValueError) as error:
+        except MunjangError:
+            raise
+        except Exception as error:  # transformers and safetensors each raise kinds of their own for damaged folders
             raise FetchError(f"The weights of {self.source} cannot be loaded: {first_line(error)}") from error
 
 
@@ -104,7 +115,10 @@ def prepare(name: str, texts: Sequence[str] = (), *, tokenizer_folder: Path | No
     config = load_config(source, revision)
     rate = row.learning_rate if row else rate_by_size(config)
     origin = f"{source} ({row.licence})" if row else str(source)
-    return Start(name, source, revision, tokenizer, position_limit(config), rate, origin)
+    if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
+        raise FetchError(f"{source}: the tokenizer has {len(tokenizer)} pieces, the network {config.vocab_size}.")
+    dropouts = tuple(name for name in DROPOUTS if hasattr(config, name))
+    return Start(name, source, revision, tokenizer, position_limit(config), rate, origin, dropouts)
 
 
 def check_name(name: str) -> None:
@@ -153,8 +167,8 @@ def load_tokenizer(source: str | Path, revision: str | None = None) -> PreTraine
             tokenizer = AutoTokenizer.from_pretrained(
                 source, revision=revision, trust_remote_code=False, do_lower_case=False, strip_accents=False
             )
-    except (OSError, ValueError, ImportError) as error:
-        raise FetchError(f"The tokenizer of {source} cannot be loaded: {first_line(error)}") from error
+    except Exception as error:  # a damaged tokenizer.json raises whatever the damage leads to
+        raise FetchError(f"The tokenizer of {source} cannot be loaded: {first_line(error)} {REMEDY}") from error
     if not getattr(tokenizer, "is_fast", False):
         raise ConfigError(f"{source} has a tokenizer in Python only; munjang needs one with a tokenizer.json.")
     if breaks_hangul(tokenizer):
@@ -184,8 +198,8 @@ def load_config(source: str, revision: str | None):
 
     try:
         return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise FetchError(f"{source} cannot be loaded: {first_line(error)}") from error
+    except Exception as error:  # a damaged config.json raises whatever the damage leads to
+        raise FetchError(f"{source} cannot be loaded: {first_line(error)} {REMEDY}") from error
 
 
 def split_revision(name: str) -> tuple[str, str | None]:
@@ -210,8 +224,3 @@ def rate_by_size(config: Any) -> float:
     if width <= 512:
         return 1e-4
     return 5e-5 if width <= 768 else 1e-5
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of another library's message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -20,6 +20,16 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def facts(path: Path) -> dict[str, Any]:
+    """A file's size and hash, as manifests and checkpoints list them."""
+    return {"bytes": path.stat().st_size, "sha256": file_hash(path)}
+
+
+def is_first_process() -> bool:
+    """Whether this process writes files: the only one, or the first of torchrun's."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of another library's message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

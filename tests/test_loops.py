@@ -35,7 +35,7 @@ CHECKS = {
         0.3,
         lambda run, plain: run.job.model.config.hidden_dropout_prob == 0.3 and run.weights != plain.weights,
     ),
-    "max_length": (6, lambda run, plain: run.job.train.lengths.max() == 6 and run.weights != plain.weights),
+    "max_length": (8, lambda run, plain: run.job.train.lengths.max() == 8 and run.weights != plain.weights),
     "class_weights": ("balanced", lambda run, plain: run.weights != plain.weights),
     "log_every": (4, lambda run, plain: [step for step, _ in run.rows("loss")] == [4, 8, 12]),
     "save_every": (5, lambda run, plain: run.checkpoint_steps == [10, 12] and plain.checkpoint_steps == [6, 12]),

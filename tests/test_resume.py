@@ -1,6 +1,7 @@
 """Runs that are killed and go on, folders that are cut, disks that are full."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -10,11 +11,14 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("torch")
+import torch
 from training_fixtures import make_job, run_job
 
 from munjang.errors import BundleError
-from munjang.training.checkpoints import newest_whole, read_state, steps_in, write_folder
+from munjang.training.checkpoints import newest_whole, prune, read_state, steps_in, write_folder
 from munjang.training.interrupts import Interrupted
+from munjang.training.job import Diverged, Selection
+from munjang.training.runlog import RunLog, read_log
 
 TESTS = Path(__file__).parent
 
@@ -108,3 +112,78 @@ def test_an_interrupt_saves_and_says_how_to_go_on(tmp_path, monkeypatch):
     again = run_job(make_job(tmp_path / "cut", log_every=1, resume=True))
     assert again.weights == whole_run.weights
     assert [step for step, _ in again.rows("loss")] == list(range(1, 13))
+
+
+def test_a_disk_that_safetensors_finds_full_is_one_line_too(tmp_path):
+    from safetensors import SafetensorError
+
+    def fill(folder: Path) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(BundleError, match=r"could not be written.*No space left.*--resume"):
+        write_folder(tmp_path / "step-00000005", fill, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_old_checkpoints_beyond_a_resumed_step_never_outlive_the_new_one(tmp_path):
+    for step in (10, 20):
+        write_folder(tmp_path / f"step-{step:08d}", lambda beside: (beside / "a").write_text("1"), {"step": step})
+    (tmp_path / "step-00000020" / "a").unlink()  # broken, so the run went on from step 10
+    write_folder(tmp_path / "step-00000015", lambda beside: (beside / "a").write_text("1"), {"step": 15})
+    prune(tmp_path, 15, 1)
+    assert [step for step, _ in steps_in(tmp_path, "step")] == [15]
+    assert newest_whole(tmp_path)[1]["step"] == 15
+
+
+def test_a_checkpoint_without_its_best_weights_is_passed_over(tmp_path):
+    outcome = run_job(make_job(tmp_path, eval_every=3, save_every=3))
+    best = tmp_path / "checkpoints" / f"best-{outcome.selection.best_step:08d}" / "weights.safetensors"
+    found = newest_whole(tmp_path / "checkpoints")
+    assert found is not None and found[1]["best_step"] == outcome.selection.best_step
+    best.write_bytes(best.read_bytes()[:-4])
+    later = newest_whole(tmp_path / "checkpoints")
+    assert later is None or later[1]["best_step"] != outcome.selection.best_step
+
+
+def test_a_cut_checkpoint_of_trainer_is_passed_over(tmp_path):
+    run_job(make_job(tmp_path, loop="trainer", save_every=4, log_every=1, epochs=1))
+    weights = tmp_path / "checkpoints" / "checkpoint-6" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4])
+    again = run_job(make_job(tmp_path, loop="trainer", save_every=4, log_every=1, epochs=2, resume=True))
+    assert [step for step, _ in again.rows("loss")] == list(range(1, 13))
+    assert again.checkpoint_steps == [8, 12]
+
+
+def test_a_score_that_is_no_number_is_never_the_best(tmp_path):
+    job, selection = make_job(tmp_path), Selection()
+    losses = [0.6, float("nan"), float("nan"), 0.7]
+    taken = [selection.note(job, i, {"macro_f1": 0.5, "loss": loss}) for i, loss in enumerate(losses)]
+    assert taken == [True, False, False, False]
+    assert (selection.best_step, selection.rounds_without) == (0, 3)
+    assert Selection.from_dict(json.loads(json.dumps(selection.to_dict()))) == selection
+
+
+@pytest.mark.parametrize("loop", ["native", "trainer"])
+def test_a_run_that_diverges_says_so(loop, tmp_path):
+    job = make_job(tmp_path, loop=loop, log_every=1)
+    with torch.no_grad():
+        job.model.classifier.weight.fill_(float("nan"))
+    with pytest.raises(Diverged, match="lower --learning-rate"):
+        run_job(job)
+
+
+def test_tensorboard_keeps_every_point_of_a_resumed_run(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    first = RunLog(tmp_path)
+    for step in (1, 2, 3):
+        first.add(step, loss=step)
+    first.close()
+    second = RunLog(tmp_path, 2)
+    for step in (3, 4):
+        second.add(step, loss=10 * step)
+    second.close()
+    board = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    board.Reload()
+    assert [(event.step, event.value) for event in board.Scalars("loss")] == [(1, 1), (2, 2), (3, 30), (4, 40)]
+    assert [(row["step"], row["loss"]) for row in read_log(second.path)] == [(1, 1), (2, 2), (3, 30), (4, 40)]

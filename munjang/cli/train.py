@@ -77,7 +77,8 @@ def train(
 ) -> None:
     """Fine-tune a classifier, score it on the test split, and write the model folder with its report."""
     from munjang.backbones import check_name
-    from munjang.training.run import check_packages, is_first_process, open_folder, prepare, train_prepared
+    from munjang.files import is_first_process
+    from munjang.training.run import begin, check_packages, prepare, run_folder, train_prepared
 
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -101,14 +102,16 @@ def train(
     check_packages(config)
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
-    open_folder(out, overwrite=overwrite, resume=resume)
-    prepared = prepare(corpus, config)
-    if is_first_process():
-        typer.echo(f"{prepared.account}\n")
-    rival = None
-    if baseline and config.backbone != "linear" and is_first_process():
-        rival = train_prepared(prepared, replace(config, backbone="linear"), out / "run" / "baseline", resume=resume)
-    model = train_prepared(prepared, config, out, resume=resume, progress=sys.stderr.isatty())
+    with run_folder(out, overwrite=overwrite, resume=resume, inputs=[source, validation, test, config.backbone]):
+        prepared = prepare(corpus, config)
+        begin(prepared, config, out, resume=resume)
+        if is_first_process():
+            typer.echo(f"{prepared.account}\n")
+        rival = None
+        if baseline and config.backbone != "linear" and is_first_process():
+            linear = replace(config, backbone="linear")
+            rival = train_prepared(prepared, linear, out / "run" / "baseline", resume=resume)
+        model = train_prepared(prepared, config, out, resume=resume, progress=sys.stderr.isatty())
     if is_first_process():
         score(model, rival, prepared, sentences=sentences or [], report=not no_report)
 
@@ -131,8 +134,11 @@ def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sent
 
     corpus = prepared.published
     answers = model.predict_many(sentences)
+    if answers:
+        typer.echo("New sentences:\n" + format_table(["text", "label", "score"], [row(answer) for answer in answers]))
+        typer.echo()
     if not corpus.test:
-        typer.echo("There is no test split, so there is no score; see munjang evaluate.")
+        typer.echo(f"There is no test split, so there is no score; see munjang evaluate.\nModel:  {model.folder}")
         return
     result = evaluate(model, corpus)
     rival_result = evaluate(rival, corpus) if rival else None
@@ -145,8 +151,6 @@ def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sent
     )
     (model.folder / "README.md").write_text(card, encoding="utf-8")
     write_json(model.folder / "run" / "test.json", result.to_dict())
-    if answers:
-        typer.echo("\nNew sentences:\n" + format_table(["text", "label", "score"], [row(answer) for answer in answers]))
     typer.echo(f"\nModel:  {model.folder}")
     if report:
         path = draw_report(

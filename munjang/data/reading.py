@@ -72,6 +72,10 @@ def read_corpus(
         if further is not None:
             read_into(parts, further, replace(options, **names), rules, split)
     labels = label_set(parts.examples, parts.rejected, parts.notes, rules, str(path))
+    for split, further in (("validation", validation), ("test", test)):
+        if further is not None and not parts.examples[split]:
+            aside = [row for row in parts.rejected if row.file == str(further)]
+            raise DataError(f"{further}: no row can be the {split} split. {describe_rejected(aside)}".strip())
     for note in parts.notes:
         log.info("%s", note)
     if parts.rejected:

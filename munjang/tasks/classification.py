@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang.errors import FetchError
 from munjang.metrics import one_hot, scores
 from munjang.records import Example, LabelSet, names_of
 from munjang.tasks.base import Batch, Encodings, Outputs, encode_texts, pad
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import tokenizers
     import torch
     from transformers import PreTrainedModel
+
+
+HEADS = ("classifier", "pooler")  # parts of the names of weights that a new head brings with it
 
 
 @dataclass(frozen=True)
@@ -121,16 +125,27 @@ def build_classifier(task: Classification, source: str | None, *, config: Any = 
     if config is not None:
         config.update(head)
         return AutoModelForSequenceClassification.from_config(config)
-    return AutoModelForSequenceClassification.from_pretrained(
-        source, **head, use_safetensors=True, trust_remote_code=False, ignore_mismatched_sizes=True, **options
+    model, found = AutoModelForSequenceClassification.from_pretrained(
+        source,
+        **head,
+        use_safetensors=True,
+        trust_remote_code=False,
+        ignore_mismatched_sizes=True,  # another number of labels is expected; anything else is refused below
+        output_loading_info=True,
+        **options,
     )
+    lacking = [*found["missing_keys"], *(key if isinstance(key, str) else key[0] for key in found["mismatched_keys"])]
+    strange = [name for name in lacking if not any(part in name for part in HEADS)]
+    if strange:
+        raise FetchError(f"{source} does not fit its own config.json: {len(strange)} weights such as {strange[0]}.")
+    return model
 
 
 def class_weights(encodings: Encodings, labels: LabelSet) -> np.ndarray:
     """(L,) float32 balanced weights of the train labels.
 
-    One label a sentence: n / (L * count), whose mean over the sentences is 1. Several: negatives over
-    positives of each label, at most 20, as binary cross-entropy's weight of the positives.
+    One label a sentence: n / (L * count), whose mean over the sentences is 1 where every label occurs. Several:
+    negatives over positives of each label, at most 20, as binary cross-entropy's weight of the positives.
     """
     column = encodings.columns["labels"]
     if column.ndim == 2:

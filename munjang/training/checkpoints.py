@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from munjang.errors import BundleError
-from munjang.files import file_hash, sync, write_json
+from munjang.files import disk_errors, facts, sync, write_json
 
 log = logging.getLogger("munjang")
 
@@ -22,44 +21,36 @@ def write_folder(folder: Path, fill: Callable[[Path], None], state: dict[str, An
 
     state.json also lists every file's size and sha256. On a full disk nothing of it stays and the error says so.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(beside, ignore_errors=True)
     try:
-        beside.mkdir()
-        fill(beside)
-        files = {}
-        for path in sorted(beside.iterdir()):
-            sync(path)
-            files[path.name] = {"bytes": path.stat().st_size, "sha256": file_hash(path)}
-        write_json(beside / "state.json", {**state, "files": files})
-        if folder.exists():
-            shutil.rmtree(folder)
-        beside.replace(folder)
-        sync(folder.parent)
-    except OSError as error:
+        with disk_errors(folder, "Earlier checkpoints are whole; free some space and go on with --resume."):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir()
+            fill(beside)
+            files = {}
+            for path in sorted(beside.iterdir()):
+                sync(path)
+                files[path.name] = facts(path)
+            write_json(beside / "state.json", {**state, "files": files})
+            if folder.exists():
+                shutil.rmtree(folder)
+            beside.replace(folder)
+            sync(folder.parent)
+    finally:
         shutil.rmtree(beside, ignore_errors=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise BundleError(
-                f"The disk is full: {folder} could not be written. Earlier checkpoints are whole; "
-                "free some space and go on with --resume."
-            ) from error
-        raise
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
 
 
-def read_state(folder: Path) -> dict[str, Any]:
-    """The state of a checkpoint folder; a BundleError where a file is missing, cut or changed."""
+def read_state(folder: Path, seal: str = "state.json") -> dict[str, Any]:
+    """The state of a checkpoint folder, from its file `seal`; a BundleError where a file is missing, cut or changed."""
     try:
-        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        state = json.loads((folder / seal).read_text(encoding="utf-8"))
         files = state["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder} is no whole checkpoint: its state.json cannot be read.") from error
-    for name, facts in files.items():
+        raise BundleError(f"{folder} is no whole checkpoint: its {seal} cannot be read.") from error
+    for name, known in files.items():
         path = folder / name
-        if not path.is_file() or path.stat().st_size != facts["bytes"] or file_hash(path) != facts["sha256"]:
+        if not path.is_file() or facts(path) != known:
             raise BundleError(f"{path} is missing, cut short or changed since it was written.")
     return state
 
@@ -74,22 +65,39 @@ def steps_in(folder: Path, kind: str) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def newest_whole(folder: Path, kind: str = "step") -> tuple[Path, dict[str, Any]] | None:
-    """The newest checkpoint that is whole, with its state; broken ones are said and passed over."""
+def newest_whole(folder: Path, kind: str = "step", seal: str = "state.json") -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint that is whole, with its state; broken ones are said and passed over.
+
+    A checkpoint whose best weights are missing or broken counts as broken too.
+    """
     for _, path in reversed(steps_in(folder, kind)):
         try:
-            return path, read_state(path)
+            state = read_state(path, seal)
+            if state.get("best_step", -1) >= 0 and state.get("keeps_best", False):
+                read_state(best_folder(folder, state["best_step"]))
         except BundleError as error:
             log.warning("Passing over a broken checkpoint: %s", error)
+        else:
+            return path, state
     return None
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints `step-STEP`, and what `prune_best` deletes."""
-    steps = steps_in(folder, "step")
-    for _, path in steps[:-keep]:
-        shutil.rmtree(path)
-    prune_best(folder, [path / "state.json" for _, path in steps[-keep:]])
+def best_folder(folder: Path, step: int) -> Path:
+    """Where the best weights of a run lie, if they are those after `step`."""
+    return folder / f"best-{step:08d}"
+
+
+def prune(folder: Path, step: int, keep: int, *, kind: str = "step", seal: str = "state.json") -> None:
+    """After a save at `step`: delete all but the newest `keep` checkpoints up to it, and what `prune_best` deletes.
+
+    Checkpoints beyond `step` are of a course that was broken off (the run was resumed before them).
+    """
+    steps = steps_in(folder, kind)
+    kept = [path for number, path in steps if number <= step][-keep:]
+    for _, path in steps:
+        if path not in kept:
+            shutil.rmtree(path)
+    prune_best(folder, [path / seal for path in kept])
 
 
 def prune_best(folder: Path, states: list[Path]) -> None:

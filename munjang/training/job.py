@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from munjang.config import PretrainConfig, TrainConfig
-from munjang.errors import BundleError
+from munjang.errors import BundleError, ConfigError, MunjangError
 from munjang.tasks.base import Batch, Encodings, Task
 from munjang.training.batching import Batches, BySentences
 from munjang.training.checkpoints import write_folder
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 log = logging.getLogger("munjang")
+
+
+class Diverged(MunjangError):
+    """The loss is no longer a number, so there is nothing to go on with."""
+
+    exit_code = 8
 
 
 @dataclass(frozen=True)
@@ -98,10 +104,31 @@ class Job:
 
 
 def pick_device(config: TrainConfig | PretrainConfig) -> torch.device:
-    """The device that the settings ask for; under torchrun each process takes its own accelerator."""
+    """The device that the settings ask for; under torchrun each process takes its own accelerator.
+
+    ConfigError where an accelerator is asked for and there is none.
+    """
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda was asked for, but torch sees no accelerator here. Use auto or cpu.")
     if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def check_device(config: TrainConfig | PretrainConfig, device: torch.device) -> None:
+    """Refuse a device other than the one asked for: Accelerate keeps the first one of a process for good."""
+    wanted = pick_device(config)
+    if wanted.type != device.type:
+        raise ConfigError(
+            f"An earlier run in this process took {device.type}; {wanted.type} needs a process of its own."
+        )
+
+
+def check_loss(loss: float, step: int) -> float:
+    """The loss, if it is a number; one that is not ends the run with an error that says what to try."""
+    if not math.isfinite(loss):
+        raise Diverged(f"The loss was {loss} by step {step}: training has diverged. Try a lower --learning-rate.")
+    return loss
 
 
 def pick_precision(config: TrainConfig | PretrainConfig, device: torch.device) -> str:
@@ -153,17 +180,21 @@ def validation_score(job: Job, model: PreTrainedModel, device: torch.device) -> 
 class Selection:
     """Which weights are the best on the validation sentences so far, and whether to stop waiting for better ones.
 
-    Better is a higher task.monitor, or the same with a lower loss. State survives in checkpoints.
+    Better is a higher task.monitor, or the same with a lower loss; a loss that is no number is never better. State
+    survives in checkpoints.
     """
 
     best_step: int = -1
-    best: tuple[float, float] = (-math.inf, -math.inf)
+    best: tuple[float, float] = (-math.inf, -math.inf)  # task.monitor and the loss with its sign turned
     rounds_without: int = 0
+    last_step: int = -1
+    last: tuple[float, float] = (-math.inf, -math.inf)
 
     def note(self, job: Job, step: int, scores: dict[str, float]) -> bool:
         """Note the scores after `step`; says whether they are the best so far."""
         found = (scores[job.task.monitor], -scores["loss"])
-        if found <= self.best:
+        self.last, self.last_step = found, step
+        if found <= self.best or not math.isfinite(scores["loss"]):
             self.rounds_without += 1
             return False
         self.best, self.best_step, self.rounds_without = found, step, 0
@@ -179,11 +210,17 @@ class Selection:
         return config.patience is not None and self.rounds_without >= config.patience
 
     def to_dict(self) -> dict[str, Any]:
-        return {"best_step": self.best_step, "best": list(self.best), "rounds_without": self.rounds_without}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Selection:
-        return cls(state["best_step"], tuple(state["best"]), state["rounds_without"])
+        found = {item.name: state[item.name] for item in fields(cls) if item.name in state}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+
+    def saved(self, config: TrainConfig, monitor: str) -> dict[str, float]:
+        """The validation scores of the weights that are kept: the best, or where keep_best is off the last."""
+        score, turned = self.best if config.keep_best else self.last
+        return {monitor: score, "loss": -turned, "step": self.best_step if config.keep_best else self.last_step}
 
 
 def save_weights(folder: Path, model: torch.nn.Module, state: dict[str, Any]) -> None:

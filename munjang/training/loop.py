@@ -22,6 +22,8 @@ from munjang.training.interrupts import Interrupted, TimeIsUp, catch_interrupt
 from munjang.training.job import (
     Job,
     Selection,
+    check_device,
+    check_loss,
     load_weights,
     parameter_groups,
     pick_device,
@@ -54,6 +56,7 @@ class NativeLoop:
             kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
         )
         self.device = self.accelerator.device
+        check_device(job.config, self.device)
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         self.bf16 = pick_precision(job.config, self.device) == "bf16"
         job.model.to(self.device).train()
@@ -89,7 +92,7 @@ class NativeLoop:
                 self.step += 1
                 bar.update()
                 if writer and (self.step % config.log_every == 0 or self.step == job.total_steps):
-                    loss = float(torch.stack(losses).mean())
+                    loss = check_loss(float(torch.stack(losses).mean()), self.step)
                     took = time.monotonic() - began
                     speeds = {"sentences_s": sentences / took, "tokens_s": tokens / took}
                     writer.add(self.step, loss=loss, learning_rate=job.learning_rate(self.step - 1), **speeds)
@@ -101,7 +104,7 @@ class NativeLoop:
                 if self.stop_is_asked(interrupts):
                     self.save()
                     bar.close()
-                    kind = Interrupted if interrupts else TimeIsUp
+                    kind = TimeIsUp if job.deadline is not None and not interrupts else Interrupted
                     raise kind(
                         f"Stopped at step {self.step} of {job.total_steps}, saved in {job.checkpoints}. "
                         "Give the same command with --resume to go on."
@@ -127,7 +130,8 @@ class NativeLoop:
             total = job.task.loss(logits, batch, self.class_weights)
         loss = total * (0.0 if idle else self.world / divisor)  # DDP averages over the processes
         self.accelerator.backward(loss)
-        torch.nn.utils.clip_grad_norm_(job.model.parameters(), job.config.max_grad_norm)
+        if job.config.max_grad_norm > 0:
+            torch.nn.utils.clip_grad_norm_(job.model.parameters(), job.config.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss.detach()
@@ -162,9 +166,10 @@ class NativeLoop:
         """Write checkpoints/step-STEP and let go of old ones; the first process alone writes."""
         if self.rank == 0:
             folder = self.job.checkpoints / f"step-{self.step:08d}"
-            state = {"step": self.step, "world": self.world, **self.selection.to_dict()}
+            keeps_best = self.job.config.keep_best
+            state = {"step": self.step, "keeps_best": keeps_best, **self.selection.to_dict()}
             write_folder(folder, self.fill, state)
-            prune(self.job.checkpoints, self.job.config.keep_checkpoints)
+            prune(self.job.checkpoints, self.step, self.job.config.keep_checkpoints)
         self.accelerator.wait_for_everyone()
 
     def fill(self, folder: Any) -> None:

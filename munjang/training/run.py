@@ -9,6 +9,8 @@ import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +26,7 @@ from munjang.data.account_files import write_removed
 from munjang.data.audit import clean_corpus
 from munjang.data.splits import with_test, with_validation
 from munjang.errors import BundleError, ConfigError, DataError, require
-from munjang.files import write_json
+from munjang.files import disk_errors, is_first_process, write_json
 from munjang.prediction import Predictor, load
 from munjang.records import Corpus, count_labels, label_text
 from munjang.tasks import make_task
@@ -72,40 +74,47 @@ def train(
     """
     config = config or TrainConfig()
     check_packages(config)
+    if out is None and "RANK" in os.environ:
+        raise ConfigError("Under torchrun a run needs a folder that all processes know: give out=.")
     if out is None:
         temporary = tempfile.TemporaryDirectory(prefix="munjang-")
-        return train_prepared(prepare(corpus, config), config, Path(temporary.name), progress=progress, keep=temporary)
-    open_folder(Path(out), overwrite=overwrite, resume=resume)
-    return train_prepared(prepare(corpus, config), config, Path(out), resume=resume, progress=progress)
+        model = train_prepared(prepare(corpus, config), config, Path(temporary.name), progress=progress)
+        model.keep = temporary
+        return model
+    with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
+        return train_prepared(prepare(corpus, config), config, folder, resume=resume, progress=progress)
 
 
 def train_prepared(
-    prepared: Prepared,
-    config: TrainConfig,
-    folder: Path,
-    *,
-    resume: bool = False,
-    progress: bool = False,
-    keep: Any = None,
+    prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool = False, progress: bool = False
 ) -> Predictor:
-    """Train on a prepared corpus into a folder that `open_folder` has made; `keep` lives as long as the Predictor."""
+    """Train on a prepared corpus into a folder that `run_folder` has opened."""
+    if begin(prepared, config, folder, resume=resume) and (folder / MANIFEST).exists():
+        log.info("%s is finished already.", folder)
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of a run that was killed while tidying up
+        return load(folder)
+    learn = train_linear_model if config.backbone == "linear" else train_network
+    learn(prepared, config, folder, resume=resume, progress=progress)
+    return load(folder)
+
+
+def begin(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
+    """Write what a run knows before it learns: its settings, and the account of the cleaning.
+
+    Returns whether `resume` found a run there, which must have had the same settings and data.
+    """
     settings = {"config": to_dict(config), "data": fingerprint(prepared.corpus), "versions": versions()}
     begun = resume and (folder / "run" / "settings.json").exists()
     if begun:
         check_settings(folder, settings)
-    if begun and (folder / MANIFEST).exists():
-        log.info("%s is finished already.", folder)
-        return load(folder)
-    if not begun and is_first_process():
-        (folder / "run").mkdir(parents=True, exist_ok=True)
-        write_json(folder / "run" / "settings.json", settings)  # first: it marks the folder as ours
-        write_removed(folder / "run" / "removed.csv", prepared.account.removed)
-        write_json(folder / "run" / "cleaning.json", prepared.account.to_dict())
-    learn = train_linear_model if config.backbone == "linear" else train_network
-    learn(prepared, config, folder, resume=resume, progress=progress)
-    model = load(folder)
-    model.keep = keep
-    return model
+    if is_first_process():
+        with disk_errors(folder, "Free some space and give the same command again."):
+            (folder / "run").mkdir(parents=True, exist_ok=True)
+            if not begun:
+                write_json(folder / "run" / "settings.json", settings)  # first: it marks the folder as ours
+            write_removed(folder / "run" / "removed.csv", prepared.account.removed)
+            write_json(folder / "run" / "cleaning.json", prepared.account.to_dict())
+    return begun
 
 
 def check_packages(config: TrainConfig) -> None:
@@ -116,26 +125,89 @@ def check_packages(config: TrainConfig) -> None:
         require("training", "train", "torch", "transformers", "accelerate", "tensorboard")
 
 
-def open_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
-    """Make the run's folder; refuse one that holds something unless told what to do with it."""
+def open_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:
+    """Make the run's folder, empty unless a run is resumed there; refuses what `check_folder` refuses."""
+    check_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs)
+    if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
+        clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:
+    """Refuse a folder that holds something, unless told what to do with it.
+
+    inputs: files and folders that the run reads; a folder that is one of them, holds one or lies in one is refused
+    before anything is deleted. A run that broke off before its first checkpoint is begun anew.
+    """
     if overwrite and resume:
         raise ConfigError("--overwrite and --resume exclude each other.")
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; --out needs a folder.")
+    for name in inputs:
+        source, target = Path(name or "").resolve(), folder.resolve()
+        if name and Path(name).exists() and (target in (source, *source.parents) or source in target.parents):
+            if source in target.parents and not is_model(source):
+                continue  # a folder of data may hold the models made from it
+            raise ConfigError(f"--out {folder} and {name}, which the run reads, overlap. Choose another --out.")
     if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
-        ours = (folder / MANIFEST).exists() or (folder / "run" / "settings.json").exists()
-        if not overwrite:
+        ours = is_model(folder) or (folder / "run" / "settings.json").exists()
+        begun = is_model(folder) or (folder / "checkpoints").exists()
+        if not overwrite and (begun or not ours):
             remedy = "--overwrite to replace it, --resume to go on" if ours else "another folder"
             raise ConfigError(f"{folder} is not empty. Give {remedy}.")
         if not ours:
             raise ConfigError(f"{folder} holds something other than a munjang run; --overwrite will not delete it.")
+
+
+def clear(folder: Path) -> None:
+    """Delete a folder, or, where it is a link, what it holds."""
+    if not folder.is_symlink():
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+        return
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@contextmanager
+def run_folder(
+    folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()
+) -> Iterator[Path]:
+    """The folder of a run, opened as `open_folder` says; what it held comes back if the run fails before it learnt.
+
+    A model that is to be overwritten is set aside (.NAME.replaced beside it) until the new run has a checkpoint or a
+    model of its own.
+    """
+    aside = folder.with_name(f".{folder.name}.replaced")
+    check_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs)
+    moved = overwrite and folder.exists() and not folder.is_symlink() and is_first_process()
+    if moved:
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.replace(aside)
+    open_folder(folder, overwrite=overwrite, resume=resume)
+    try:
+        yield folder
+    except BaseException:
+        if moved and not is_model(folder) and not (folder / "checkpoints").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            aside.replace(folder)
+        raise
+    finally:
+        if moved:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a finished model of munjang or of transformers."""
+    return (folder / MANIFEST).exists() or (folder / "config.json").exists()
 
 
 def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
     """Clean the corpus, say what went, and give it the splits it lacks."""
     cleaned, account = clean_corpus(corpus, config.clean)
+    for split in ("test", "validation"):
+        if getattr(corpus, split) and not getattr(cleaned, split):
+            reasons = sorted({f"{row.step}: {row.reason}" for row in account.removed})[:3]
+            raise DataError(f"{corpus.name}: cleaning leaves nothing of the {split} split ({'; '.join(reasons)}).")
     if not cleaned.test and config.test_share:
         cleaned = with_test(cleaned, config.test_share, config.seed)
         log.info("No test split: %s sentences of train held out for it.", f"{len(cleaned.test):,}")
@@ -156,15 +228,16 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
     """Fine-tune a backbone and save the best weights as a model folder."""
     from munjang.backbones import prepare as prepare_backbone
     from munjang.formats import native
+    from munjang.training.checkpoints import best_folder, read_state
     from munjang.training.job import Job, load_weights
 
     corpus = prepared.corpus
     kept = folder / "run" / "tokenizer"
     start = first_process_first(config, lambda: make_start(config, corpus, kept, prepare_backbone))
     task = make_task(corpus.task, corpus.labels)
-    encoded = task.encode(corpus.train, start.tokenizer.backend_tokenizer, start.max_length)
-    length = choose_length(config, start, encoded)
-    if config.max_length or length < encoded.lengths.max():
+    encoded = task.encode(corpus.train, start.tokenizer.backend_tokenizer, check_length(config, start))
+    length = config.max_length or choose_length(start, encoded)
+    if length < encoded.lengths.max():
         encoded = task.encode(corpus.train, start.tokenizer.backend_tokenizer, length)
     config = replace(config, max_length=length, learning_rate=config.learning_rate or start.learning_rate)
     log.info("%s: learning rate %g, %d sentences a step.", start.origin, config.learning_rate, config.batch_size)
@@ -185,12 +258,15 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
         from munjang.training.loop import run_native as run
     else:
         from munjang.training.trainer import run_trainer as run
+    if job.warmup_steps >= job.total_steps:
+        log.warning("The warm-up of %d steps outlasts the run of %d.", job.warmup_steps, job.total_steps)
     selection = run(job)
     if not is_first_process():
         first_process_first(config, lambda: None)
         return
-    best = folder / "checkpoints" / f"best-{selection.best_step:08d}"
     if config.keep_best:
+        best = best_folder(job.checkpoints, selection.best_step)
+        read_state(best)
         load_weights(best / "weights.safetensors", model)
         log.info("The best weights are those after step %d.", selection.best_step)
     manifest = Manifest(
@@ -203,7 +279,7 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
         origin=start.origin,
         corpus=corpus.name,
         settings=to_dict(config),
-        validation={task.monitor: selection.best[0], "loss": -selection.best[1], "step": selection.best_step},
+        validation=selection.saved(config, task.monitor),
     )
     model.to("cpu")
     finish(folder, manifest, prepared, lambda beside: native.save(beside, model, start.tokenizer))
@@ -212,7 +288,13 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
 
 
 def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path, **_: Any) -> None:
-    """Train the linear baseline and save it as a model folder."""
+    """Train the linear baseline and save it as a model folder; under torchrun the first process alone does it."""
+    if is_first_process():
+        save_linear_model(prepared, config, folder)
+    first_process_first(config, lambda: None)
+
+
+def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> None:
     from munjang.formats import linear
     from munjang.training.linear import train_linear
 
@@ -254,12 +336,15 @@ def make_start(config: TrainConfig, corpus: Corpus, kept: Path, prepare_backbone
     return start
 
 
-def choose_length(config: TrainConfig, start: Start, encoded: Encodings) -> int:
-    """Tokens a sentence may have: as given, or the 99.9th percentile of train; never more than the model takes."""
-    if config.max_length:
-        if config.max_length > start.max_length:
-            raise ConfigError(f"max_length is {config.max_length}; {start.name} takes at most {start.max_length}.")
-        return config.max_length
+def check_length(config: TrainConfig, start: Start) -> int:
+    """The length that the settings give, or the backbone's; one beyond the backbone's is refused."""
+    if config.max_length and config.max_length > start.max_length:
+        raise ConfigError(f"max_length is {config.max_length}; {start.name} takes at most {start.max_length}.")
+    return config.max_length or start.max_length
+
+
+def choose_length(start: Start, encoded: Encodings) -> int:
+    """Tokens a sentence may have: the 99.9th percentile of train, never more than the model takes."""
     length = min(start.max_length, max(8, int(np.ceil(np.percentile(encoded.lengths, 99.9)))))
     cut = float((encoded.lengths > length).mean())
     log.info(
@@ -286,7 +371,7 @@ def fingerprint(corpus: Corpus) -> dict[str, Any]:
     digest = hashlib.sha256()
     for split in (corpus.train, corpus.validation):
         for example in split:
-            digest.update(f"{example.text}\x00{label_text(example.label)}\x01".encode())
+            digest.update(f"{example.text}\x00{label_text(example.label)}\x01".encode("utf-8", "surrogatepass"))
     sizes = {"train": len(corpus.train), "validation": len(corpus.validation), "test": len(corpus.test)}
     return {"corpus": corpus.name, **sizes, "sha256": digest.hexdigest()}
 
@@ -317,11 +402,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def is_first_process() -> bool:
-    """Whether this process writes files: the only one, or the first of torchrun's."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def first_process_first(config: TrainConfig, make: Any) -> Any:

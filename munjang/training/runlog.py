@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger("munjang")
 
 
 @dataclass
@@ -20,15 +23,22 @@ class RunLog:
         self.path = self.folder / "run" / "log.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = [row for row in read_log(self.path) if row["step"] <= self.start_step] if self.start_step else []
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        self.board = SummaryWriter(self.folder / "run" / "tensorboard", purge_step=self.start_step or None)
+        beside = self.path.with_name(".log.jsonl")
+        beside.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        beside.replace(self.path)
+        purge_step = self.start_step + 1 if self.start_step else None
+        self.board = SummaryWriter(self.folder / "run" / "tensorboard", purge_step=purge_step)
 
     def add(self, step: int, **values: float) -> None:
-        """Note values after a step."""
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"step": step, **{name: float(value) for name, value in values.items()}}) + "\n")
-        for name, value in values.items():
-            self.board.add_scalar(name, value, step)
+        """Note values after a step; where the disk is full that is said, and training goes on."""
+        try:
+            with self.path.open("a", encoding="utf-8") as stream:
+                row = {"step": step, **{name: float(value) for name, value in values.items()}}
+                stream.write(json.dumps(row) + "\n")
+            for name, value in values.items():
+                self.board.add_scalar(name, value, step)
+        except OSError as error:
+            log.warning("%s could not be written: %s.", self.path, error.strerror)
 
     def close(self) -> None:
         self.board.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from pathlib import Path
@@ -12,15 +11,17 @@ import numpy as np
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from munjang.files import write_json
+from munjang.errors import ConfigError
+from munjang.files import facts, is_first_process, write_json
 from munjang.quiet import quiet_transformers
 from munjang.tasks.base import Batch
-from munjang.training.checkpoints import prune_best, steps_in
+from munjang.training.checkpoints import newest_whole, prune
 from munjang.training.dataset import EncodedDataset
 from munjang.training.interrupts import Interrupted, catch_interrupt
 from munjang.training.job import (
     Job,
     Selection,
+    check_loss,
     pick_device,
     pick_precision,
     validation_score,
@@ -29,6 +30,8 @@ from munjang.training.runlog import RunLog
 
 log = logging.getLogger("munjang")
 
+SEAL = "munjang.json"  # written last into each of Trainer's checkpoints: its files by hash, and the selection
+
 
 def run_trainer(job: Job) -> Selection:
     """Train job.model through transformers.Trainer. Returns which step was the best.
@@ -36,9 +39,10 @@ def run_trainer(job: Job) -> Selection:
     Checkpoints are Trainer's own (checkpoint-STEP), resumed from the newest one that is whole; its resume restores the
     random state after batches were fetched, so it is not bit-exact within an epoch.
     """
-    resume_from = newest_trainer_checkpoint(job.checkpoints) if job.resume else None
+    found = newest_whole(job.checkpoints, "checkpoint", SEAL) if job.resume else None
+    resume_from = found[0] if found else None
     with catch_interrupt() as interrupts:
-        bridge = Bridge(job, interrupts, resume_from)
+        bridge = Bridge(job, interrupts, found[1] if found else None)
         trainer = Trainer(
             model=job.model,
             args=arguments(job),
@@ -52,7 +56,7 @@ def run_trainer(job: Job) -> Selection:
                 trainer.remove_callback(callback)
         with quiet_transformers():
             trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
-    if interrupts:
+    if trainer.state.global_step < job.total_steps and not bridge.selection.is_over(job.config):
         raise Interrupted(
             f"Stopped at step {trainer.state.global_step} of {job.total_steps}, saved in {job.checkpoints}. "
             "Give the same command with --resume to go on."
@@ -65,10 +69,13 @@ def arguments(job: Job) -> TrainingArguments:
     config = job.config
     device = pick_device(config)
     world = int(os.environ.get("WORLD_SIZE", "1"))
+    if config.batch_size % world:
+        raise ConfigError(f"With --loop trainer, batch_size ({config.batch_size}) must divide by {world} processes.")
     return TrainingArguments(
         output_dir=str(job.checkpoints),
         max_steps=job.total_steps,
-        per_device_train_batch_size=max(1, config.batch_size // world),
+        per_device_train_batch_size=config.batch_size // world,
+        average_tokens_across_devices=False,  # the loss is a mean over sentences; scaled by processes it was doubled
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
@@ -78,9 +85,9 @@ def arguments(job: Job) -> TrainingArguments:
         bf16=pick_precision(config, device) == "bf16",
         use_cpu=device.type == "cpu",
         logging_steps=config.log_every,
+        logging_nan_inf_filter=False,  # a loss that is no number must be seen
         save_strategy="steps",
         save_steps=config.save_every or job.epoch_steps,
-        save_total_limit=config.keep_checkpoints,
         seed=config.seed,
         data_seed=config.seed,
         remove_unused_columns=False,
@@ -114,20 +121,21 @@ def loss(job: Job, outputs: Any, labels: torch.Tensor) -> torch.Tensor:
 class Bridge(TrainerCallback):
     """Scores on the validation sentences, keeps the best weights, stops early, and writes the run's log."""
 
-    def __init__(self, job: Job, interrupts: list[int], resume_from: Path | None) -> None:
+    def __init__(self, job: Job, interrupts: list[int], seal: dict[str, Any] | None) -> None:
         self.job = job
         self.interrupts = interrupts
         self.selection = Selection()
         start = 0
-        if resume_from is not None:
-            state = json.loads((resume_from / "munjang.json").read_text(encoding="utf-8"))
-            self.selection, start = Selection.from_dict(state), state["step"]
+        if seal is not None:
+            self.selection, start = Selection.from_dict(seal), seal["step"]
             log.info("Resuming after step %d of %d.", start, job.total_steps)
-        self.writer = RunLog(job.folder, start)
+        self.writer = RunLog(job.folder, start) if is_first_process() else None
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         known = {name: value for name, value in (logs or {}).items() if name in ("loss", "learning_rate")}
-        if known and state.is_world_process_zero:
+        if "loss" in known:
+            check_loss(known["loss"], state.global_step)
+        if known and self.writer:
             self.writer.add(state.global_step, **known)
             if not self.job.progress and "loss" in known:
                 log.info("step %d of %d: loss %.4f", state.global_step, self.job.total_steps, known["loss"])
@@ -136,7 +144,7 @@ class Bridge(TrainerCallback):
         step = state.global_step
         if self.job.is_due(step, self.job.config.eval_every):
             scores = validation_score(self.job, self.job.model, args.device)
-            if state.is_world_process_zero:
+            if self.writer:
                 self.selection.take(self.job, step, scores, self.job.model)
                 self.writer.add(step, **{f"validation_{name}": value for name, value in scores.items()})
                 shown = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
@@ -145,25 +153,29 @@ class Bridge(TrainerCallback):
                 self.selection.note(self.job, step, scores)
         if step == self.job.total_steps:
             control.should_log = True
-        if self.selection.is_over(self.job.config) or self.interrupts:
+        if self.selection.is_over(self.job.config) or self.stop_is_asked(args.device):
             control.should_training_stop = True
             control.should_save = True
 
+    def stop_is_asked(self, device: torch.device) -> bool:
+        """Whether any process was told to stop; all of them learn it at the same step."""
+        if not torch.distributed.is_initialized():
+            return bool(self.interrupts)
+        flag = torch.tensor([float(bool(self.interrupts))], device=device)
+        torch.distributed.all_reduce(flag)
+        return bool(flag.item())
+
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.is_world_process_zero:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            write_json(folder / "munjang.json", {"step": state.global_step, **self.selection.to_dict()})
-            kept = steps_in(folder.parent, "checkpoint")[-self.job.config.keep_checkpoints :]
-            prune_best(folder.parent, [path / "munjang.json" for _, path in kept])
+        """Seal the checkpoint with the hashes of its files, then let go of old ones."""
+        if not self.writer:
+            return
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        files = {path.name: facts(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != SEAL}
+        keeps_best = self.job.config.keep_best
+        seal = {"step": state.global_step, "keeps_best": keeps_best, **self.selection.to_dict(), "files": files}
+        write_json(folder / SEAL, seal)
+        prune(folder.parent, state.global_step, self.job.config.keep_checkpoints, kind="checkpoint", seal=SEAL)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.writer.close()
-
-
-def newest_trainer_checkpoint(folder: Path) -> Path | None:
-    """The newest of Trainer's checkpoints that was written to its end: our munjang.json is written last."""
-    for _, path in reversed(steps_in(folder, "checkpoint")):
-        if (path / "munjang.json").exists():
-            return path
-        log.warning("Passing over %s, which was not written to its end.", path)
-    return None
+        if self.writer:
+            self.writer.close()
