@@ -39,7 +39,8 @@ def read_gold(
     kinds = {isinstance(example.label, tuple) for example in examples if example.label is not None}
     if kinds == {not several}:
         have, want = ("one label", "several labels") if several else ("several labels", "one label")
-        raise DataError(f"The data has {have} a text, the model {model.name} gives {want} (task {model.task}).")
+        hint = " Read the data with --multi-label SEPARATOR (in Python, ReadOptions(multi_label=…))." if several else ""
+        raise DataError(f"The data has {have} a text, the model {model.name} gives {want} (task {model.task}).{hint}")
     found = dict.fromkeys(name for example in examples for name in names_of(example.label))
     matched = match_labels(found, model.labels, labels, label_map)
     index = {name: i for i, name in enumerate(model.labels.names)}

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from munjang.cli import app
 from munjang.data.corpora import CORPORA
 from munjang.data.suites import KLUE
-from munjang.errors import DataError, FetchError, UnknownName
+from munjang.errors import ConfigError, DataError, FetchError, UnknownName
 from munjang.tables import display_width
 
 
@@ -99,8 +99,13 @@ def test_the_plot_is_one_png_with_both_pictures(tmp_path):
     run("sample:topic", "--plot", str(tmp_path / "topic.png"))
     picture = image.open(tmp_path / "topic.png")
     assert picture.format == "PNG" and picture.height > 800 and picture.width > 800
-    with pytest.raises(DataError, match="cannot be written"):
-        run("sample:topic", "--plot", str(tmp_path / "nowhere" / "topic.png"))
+
+
+@pytest.mark.parametrize("name", ["topic.jpg", "nowhere/topic.png"])
+def test_a_plot_that_cannot_be_written_is_refused_before_the_work(tmp_path, name):
+    with pytest.raises(ConfigError, match=r"topic\.png"):
+        run("sample:topic", "--plot", str(tmp_path / name))
+    assert list(tmp_path.iterdir()) == []
 
 
 def tokenizer(tmp_path, *, lowercase: bool):

@@ -55,6 +55,29 @@ def run(*arguments: str | Path) -> str:
     return result.stdout
 
 
+def test_a_model_of_several_labels_asks_how_a_file_separates_them(models, tmp_path):
+    source = write_csv(tmp_path / "reviews.csv")
+    with pytest.raises(ConfigError, match=r"several gives several labels a text\. .* --multi-label '\|'"):
+        run(models / "several", source)
+    assert run(models / "several", source, "--multi-label", "|").startswith("several on reviews, test: 8 texts")
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "why"),
+    [
+        ("--plot", "x.jpg", r"--plot draws a PNG; x\.jpg should be x\.png"),
+        ("--plot", "x", r"x should be x\.png"),
+        ("--plot", "nowhere/x.png", "There is no folder .*nowhere to write x.png into"),
+        ("--json", "folder", "folder is a folder; name a file in it"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_work(models, tmp_path, flag, name, why):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match=why):
+        run(models / "good", write_csv(tmp_path / "reviews.csv"), flag, tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "reviews.csv"]
+
+
 def test_a_file_is_scored_and_the_reading_noted(models, tmp_path):
     printed = run(models / "good", write_csv(tmp_path / "reviews.csv"))
     assert printed.startswith("good on reviews, test: 8 texts\n")

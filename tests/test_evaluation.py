@@ -101,7 +101,9 @@ def test_nothing_to_score_says_why():
 def test_one_label_against_several_is_refused():
     with pytest.raises(DataError, match="The data has several labels a text, the model table gives one label"):
         evaluate(TableModel(TABLE), [Example("최고", ("긍정",))])
-    with pytest.raises(DataError, match="The data has one label a text, the model table gives several labels"):
+    with pytest.raises(
+        DataError, match=r"The data has one label a text, the model table gives several.* --multi-label SEP"
+    ):
         evaluate(TableModel(TABLE, task="multi-label"), examples())
 
 

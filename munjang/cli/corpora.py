@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from munjang.cli.options import DataDir
+from munjang.cli.options import DataDir, writable_png
 from munjang.records import SPLITS, Corpus
 from munjang.tables import format_table
 
@@ -170,6 +170,7 @@ def print_card(
     from munjang.data.corpora import corpus_row, load_corpus
     from munjang.data.explore import describe
 
+    writable_png(plot)
     row = corpus_row(name)
     counter = load_tokenizer(tokenizer) if tokenizer else None
     corpus = only(load_corpus(name, data_dir), split) if split else load_corpus(name, data_dir)
@@ -243,7 +244,6 @@ def draw(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
     from munjang import plots
     from munjang.data.explore import text_lengths
     from munjang.drawing import save_png
-    from munjang.errors import DataError
 
     lengths = {name: text_lengths(getattr(corpus, name)) for name in stats.splits}
     counts = {name: item.labels for name, item in stats.splits.items()}
@@ -264,10 +264,7 @@ def draw(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
     for picture in pictures:
         sheet.paste(picture, (0, top))
         top += picture.height
-    try:
-        sheet.save(path, format="PNG")
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error}). Give --plot a file in a folder that exists.") from error
+    sheet.save(path, format="PNG")
 
 
 def to_json(value: Any) -> str:

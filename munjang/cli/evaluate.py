@@ -21,6 +21,8 @@ from munjang.cli.options import (
     is_file,
     open_corpus,
     read_options,
+    writable,
+    writable_png,
 )
 from munjang.config import ReadOptions
 from munjang.errors import ConfigError, DataError
@@ -69,7 +71,8 @@ def evaluate(
     from munjang.prediction import load
     from munjang.score_tables import print_report
 
-    writable(plot, json_file)
+    writable_png(plot)
+    writable(json_file)
     predictor = load(model)
     if plot and predictor.task == "multi-label":
         raise ConfigError("A multi-label model has no confusion matrix; leave out --plot.")
@@ -89,13 +92,6 @@ def evaluate(
     if against:
         other = open_report(against, corpus, split, label_map)
         typer.echo(f"\n{compare(report, other)}")
-
-
-def writable(*paths: Path | None) -> None:
-    """Refuse, before the work, paths in folders that do not exist."""
-    for path in paths:
-        if path is not None and not path.absolute().parent.is_dir():
-            raise ConfigError(f"There is no folder {path.absolute().parent} to write {path.name} into.")
 
 
 def open_split(
@@ -119,6 +115,11 @@ def open_split(
 
 def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
     """The user's file; without --labels or --map every label in it must be one that the model has, by name or alias."""
+    if model.task == "multi-label" and options.multi_label is None:
+        raise ConfigError(
+            f"{model.name} gives several labels a text. Say what separates them in a cell of {source}, such as "
+            "--multi-label '|' (any sign will do where the cells are lists)."
+        )
     if options.labels or options.map:
         return open_corpus(source, options, None)
     known = (*model.labels.names, *model.labels.aliases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -106,3 +107,24 @@ def open_corpus(
     if given:
         raise ConfigError(f"{given[0]} is for a file of your own; {source} comes with its columns, labels and splits.")
     return load_corpus(source, data_dir=data_dir)
+
+
+def writable(*paths: Path | None) -> None:
+    """Refuse, before the work, to write over a folder or into one that does not exist or may not be written."""
+    for path in paths:
+        if path is None:
+            continue
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise ConfigError(f"There is no folder {folder} to write {path.name} into.")
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder; name a file in it.")
+        if not os.access(path if path.exists() else folder, os.W_OK):
+            raise ConfigError(f"{path} may not be written. Name another file, or change its permissions.")
+
+
+def writable_png(path: Path | None) -> None:
+    """The same for a picture, which is a PNG and so has to be named."""
+    if path is not None and path.suffix.lower() != ".png":
+        raise ConfigError(f"--plot draws a PNG; {path.name} should be {path.with_suffix('.png').name}.")
+    writable(path)
