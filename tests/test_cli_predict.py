@@ -51,7 +51,13 @@ def reviews(tmp_path):
 def test_a_text_gets_its_label_and_score(predict):
     assert predict("정말 좋아요").stdout == "긍정\t0.9000\n"
     assert predict("정말 좋아요/나빠요").stdout == "긍정\t0.9000\n"
-    assert predict("").stdout == "(empty)\t0.0000\n"
+
+
+def test_an_empty_text_has_no_score_wherever_it_comes_from(predict):
+    assert predict("").stdout == "(empty)\t\n"
+    assert predict(stdin=b"\n").stdout == "(empty)\t\t\n"
+    alone, line = predict("", "--json").stdout, predict("--json", stdin=b"\n").stdout
+    assert json.loads(line) == {"line": 1, **json.loads(alone)}
 
 
 def test_a_long_text_is_no_file_name(predict):

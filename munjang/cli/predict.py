@@ -135,7 +135,7 @@ def answer_text(model: Predictor, text: str, answering: Answering, as_json: bool
     if as_json:
         typer.echo(json_line(prediction))
         return
-    typer.echo(f"{shown(prediction)}\t{prediction.score:.4f}")
+    typer.echo(f"{shown(prediction)}\t{shown_score(prediction)}")
     if answering.scores:
         for name, score in prediction.scores.items():
             typer.echo(f"  {name}\t{score:.4f}")
@@ -148,6 +148,11 @@ def shown(prediction: Prediction) -> str:
     from munjang.records import label_text
 
     return "(empty)" if prediction.label is None else label_text(prediction.label) or "(none)"
+
+
+def shown_score(prediction: Prediction) -> str:
+    """The score as a terminal shows it: nothing for a text that has none."""
+    return f"{prediction.score:.4f}" if prediction.scores else ""
 
 
 def json_line(prediction: Prediction, line: int | None = None) -> str:
@@ -194,7 +199,7 @@ def unusable_line(item, as_json: bool) -> str:
 
 def plain_line(prediction: Prediction, answering: Answering) -> str:
     """Label, score, all scores if asked for, and the text, between tabs."""
-    cells = [shown(prediction), f"{prediction.score:.4f}" if prediction.scores else ""]
+    cells = [shown(prediction), shown_score(prediction)]
     if answering.scores:
         cells.append(", ".join(f"{name} {score:.4f}" for name, score in prediction.scores.items()))
     return "\t".join([*cells, one_line(prediction.text)])
