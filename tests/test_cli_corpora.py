@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 from hub_standin import HubStandin
@@ -127,6 +128,21 @@ def test_a_tokenizer_adds_its_numbers_and_an_alarm_where_hangul_is_broken(tmp_pa
     assert "ALARM: this tokenizer breaks Hangul into jamo" in printed and "truncated at 128" in printed
     printed = run("sample:sentiment", "--tokenizer", str(tokenizer(tmp_path, lowercase=False)))
     assert "breaks Hangul" not in printed and "tokens per text, mean" in printed
+
+
+def test_a_tokenizer_that_cannot_be_downloaded_is_said_at_once(monkeypatch, tmp_path):
+    pytest.importorskip("transformers")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    start = time.monotonic()
+    with pytest.raises(
+        FetchError, match=r"nobody/nothing is not in .*, and the hub at http://127\.0\.0\.1:9 does not ans"
+    ):
+        run("sample:topic", "--tokenizer", "nobody/nothing")
+    assert time.monotonic() - start < 10  # the client itself tries for half a minute
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(FetchError, match="HF_HUB_OFFLINE is set: unset it to download, or name a folder"):
+        run("sample:topic", "--tokenizer", "nobody/nothing")
 
 
 def test_a_tokenizer_that_is_none_is_refused_in_one_line(tmp_path):

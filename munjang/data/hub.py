@@ -48,6 +48,32 @@ def cache_folder() -> Path:
     return Path(home).expanduser() / "hub"
 
 
+def is_reachable() -> bool:
+    """Whether the hub may be asked and answers within PROBE_S seconds.
+
+    Its clients try five times for each file where no one answers: ask here first, then only look into the cache.
+    """
+    if is_offline():
+        return False
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(endpoint(), timeout=PROBE_S)
+    except network_errors():
+        return False
+    return True
+
+
+def no_download(repo: str) -> str:
+    """Why a repository that is not on this machine could not be fetched, and what to do."""
+    if is_offline():
+        return f"{repo} is not in {cache_folder()}, and HF_HUB_OFFLINE is set: unset it to download, or name a folder."
+    return (
+        f"{repo} is not in {cache_folder()}, and the hub at {endpoint()} does not answer. "
+        "Check the network (or HF_ENDPOINT), or name a folder."
+    )
+
+
 def cached(place: HubPlace) -> tuple[Path, list[str]]:
     """The folder of a place in the cache and the wanted files there; no file where it was never downloaded."""
     storage = cache_folder() / f"datasets--{place.repo.replace('/', '--')}"
