@@ -35,7 +35,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """One row that did not stay, and why. `text` and `label` are as they stood in the file."""
+    """One row that did not stay, and why. `text` and `label` are as they stood in the file.
+
+    split: where it would have gone; "" where its line could not be read far enough to say.
+    """
 
     file: str
     line: int
@@ -43,6 +46,7 @@ class Removed:
     label: str
     step: str
     reason: str
+    split: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from munjang.config import ReadOptions
+from munjang.data.audit import clean_corpus
 from munjang.data.reading import read_corpus, read_texts
 from munjang.errors import ConfigError, DataError
 
@@ -194,3 +195,42 @@ def test_real_files_of_one_kind_each_become_corpora(data_dir):
     assert len(corpus.train) == 8776 and len(corpus.labels) == 9
     corpus = read_corpus(data_dir / "kor_sarcasm" / "train.csv", test=data_dir / "kor_sarcasm" / "test.csv")
     assert (len(corpus.train), len(corpus.test)) == (9000, 301)
+
+
+SEVERAL = "본문,감정,split\n좋아요,긍정,train\n최고예요,긍정,train\n싫어요,부정,train\n별로예요,부정,train\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "why"),
+    [
+        ("좋네,좋음,test\n음,중립,test\n", {}, "'좋음' does not occur in the training part"),
+        ("좋네,,test\n", {}, "no label"),
+        ("좋네,좋음,test\n", {"map": "긍정=긍정;부정=부정"}, "'좋음' is not among the values of --map"),
+    ],
+)
+def test_a_split_without_a_usable_row_is_refused_and_not_made_from_train(tmp_path, rows, options, why):
+    (tmp_path / "a.csv").write_text(SEVERAL + rows, encoding="utf-8")
+    with pytest.raises(DataError, match=rf"a\.csv: no row can be the test split\. .*: line 6: {why}"):
+        read(tmp_path / "a.csv", **options)
+
+
+def test_a_further_file_without_a_usable_row_is_refused_too(tmp_path):
+    (tmp_path / "a.csv").write_text(SEVERAL.replace(",split", "").replace(",train", ""), encoding="utf-8")
+    (tmp_path / "b.csv").write_text("본문,감정\n좋네,좋음\n음,중립\n", encoding="utf-8")
+    for split in ("validation", "test"):
+        with pytest.raises(
+            DataError, match=rf"b\.csv: no row can be the {split} split\. .* 2 rows set aside: line 2: "
+        ):
+            read_corpus(tmp_path / "a.csv", **{split: tmp_path / "b.csv"})
+
+
+def test_rows_set_aside_are_booked_under_the_split_that_they_came_from(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        SEVERAL + "좋네,긍정,test\n음,중립,test\n음,,validation\n또,부정,dev\n", encoding="utf-8"
+    )
+    corpus = read_corpus(tmp_path / "a.csv")
+    assert [(row.line, row.split) for row in corpus.rejected] == [(8, "validation"), (7, "test")]
+    _, account = clean_corpus(corpus)
+    assert account.rows_before == {"train": 4, "validation": 2, "test": 2}
+    assert account.steps[1].step == "read: label"
+    assert account.steps[1].removed == {"train": 0, "validation": 1, "test": 1}

@@ -115,14 +115,14 @@ def look_at(split: str, rows: Mapping[str, Sequence[Row]]) -> Found:
 def count_rejected(corpus: Corpus) -> list[StepCount]:
     """The reader's rejections as steps: "read" for lines it could not read, then "read: label" and the like.
 
-    Each counts for the first split that has its file, else for train.
+    Each counts for its split where the reader knew it, else for the first split that has its file, else for train.
     """
     splits = [split for split in SPLITS if getattr(corpus, split)] or ["train"]
     split_of = {example.file: split for split in reversed(splits) for example in getattr(corpus, split)}
     taken = {"read": Counter()}
     for row in corpus.rejected:
         taken.setdefault("read" if row.step == "read" else f"read: {row.step}", Counter())[
-            split_of.get(row.file, splits[0])
+            row.split if row.split in splits else split_of.get(row.file, splits[0])
         ] += 1
     left = {split: len(getattr(corpus, split)) + sum(counts[split] for counts in taken.values()) for split in splits}
     steps = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from munjang.config import ReadOptions
 from munjang.data.columns import normal_label, ordered, parse_map, split_labels
-from munjang.data.table import cell_text, describe_rejected
+from munjang.data.table import Row, cell_text, describe_rejected
 from munjang.errors import ConfigError, DataError
 from munjang.records import Example, Label, LabelSet, Removed, count_labels, label_text, names_of
 
@@ -115,7 +115,7 @@ def found_set(splits: Splits, rejected: list[Removed], file: str) -> LabelSet:
         for example in examples:
             strange = [name for name in names_of(example.label) if name not in names]
             if strange:
-                rejected.append(set_aside(example, strange[0], strange[0] in singles, file))
+                rejected.append(set_aside(example, split, strange[0], strange[0] in singles, file))
             else:
                 kept.append(example)
         splits[split] = kept
@@ -135,17 +135,17 @@ def wrong_labels(counts: Counter[str], rows: int, file: str) -> str:
     )
 
 
-def set_aside(example: Example, name: str, single: bool, file: str) -> Removed:
+def set_aside(example: Example, split: str, name: str, single: bool, file: str) -> Removed:
     """The record of an example whose label makes no class."""
     if single:
         reason = f"the only example of '{name}'; add more, or merge it with --map, or fix the set with --labels"
     else:
         reason = f"'{name}' does not occur in the training part"
     label = label_text(example.label)
-    return Removed(example.file or file, example.line or 0, example.text, label, "label", reason)
+    return Removed(example.file or file, example.line or 0, example.text, label, "label", reason, split)
 
 
-def refused(row_file: str, line: int, text: str, cell: Any, error: Refused) -> Removed:
+def refused(row: Row, split: str, text: str, cell: Any, error: Refused) -> Removed:
     """The record of a row whose label is refused."""
     step, reason = error.args
-    return Removed(row_file, line, text, cell_text(cell), step, reason)
+    return Removed(row.file, row.line, text, cell_text(cell), step, reason, split)

@@ -39,11 +39,15 @@ class Columns:
 
 @dataclass
 class Parts:
-    """What was read so far: examples by split, rows set aside, and notes for the user."""
+    """What was read so far: examples by split, rows set aside, and notes for the user.
+
+    named: split -> the file that has rows for it, usable or not.
+    """
 
     examples: dict[str, list[Example]] = field(default_factory=lambda: {"train": [], "validation": [], "test": []})
     rejected: list[Removed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    named: dict[str, str] = field(default_factory=dict)
 
 
 def read_corpus(
@@ -72,10 +76,10 @@ def read_corpus(
         if further is not None:
             read_into(parts, further, replace(options, **names), rules, split)
     labels = label_set(parts.examples, parts.rejected, parts.notes, rules, str(path))
-    for split, further in (("validation", validation), ("test", test)):
-        if further is not None and not parts.examples[split]:
-            aside = [row for row in parts.rejected if row.file == str(further)]
-            raise DataError(f"{further}: no row can be the {split} split. {describe_rejected(aside)}".strip())
+    for split, file in parts.named.items():
+        if not parts.examples[split]:  # not to be made from train in silence
+            aside = [row for row in parts.rejected if row.split == split]
+            raise DataError(f"{file}: no row can be the {split} split. {describe_rejected(aside)}".strip())
     for note in parts.notes:
         log.info("%s", note)
     if parts.rejected:
@@ -101,13 +105,13 @@ def read_into(
     columns = Columns(text, label, None if split else find_split(table))
     refusals: list[Removed] = []
     for row in table.rows():
+        target, content = "", cell_text(row.cells[text])
         try:
-            value = row.cells[columns.split] if columns.split is not None else split or "train"
-            target = split_of(value)
-            example = Example(cell_text(row.cells[text]), rules.label(row.cells[label]), row.line, row.file)
-            parts.examples[target].append(example)
+            target = split_of(row.cells[columns.split]) if columns.split is not None else split or "train"
+            parts.named.setdefault(target, str(path))
+            parts.examples[target].append(Example(content, rules.label(row.cells[label]), row.line, row.file))
         except Refused as error:
-            refusals.append(refused(row.file, row.line, cell_text(row.cells[text]), row.cells[label], error))
+            refusals.append(refused(row, target, content, row.cells[label], error))
     parts.rejected.extend(sorted([*table.take_rejected(), *refusals], key=lambda item: item.line))
     parts.notes.extend(table.notes)
     parts.notes.extend(refusal_notes(refusals, str(path)))
