@@ -234,3 +234,15 @@ def test_rows_set_aside_are_booked_under_the_split_that_they_came_from(tmp_path)
     assert account.rows_before == {"train": 4, "validation": 2, "test": 2}
     assert account.steps[1].step == "read: label"
     assert account.steps[1].removed == {"train": 0, "validation": 1, "test": 1}
+
+
+def test_labels_are_noted_for_each_split_apart(tmp_path):
+    write(tmp_path / "a.tsv", REVIEWS)
+    write(tmp_path / "b.tsv", [("좋네", "좋음"), ("싫네", "부정")])
+    corpus = read_corpus(tmp_path / "a.tsv", test=tmp_path / "b.tsv", options=ReadOptions(labels=("부정", "긍정")))
+    said = [note.partition("a.tsv: ")[2] for note in corpus.card.notes if "a.tsv: labels of" in note]
+    assert said == [
+        "labels of train 부정 2, 긍정 2",
+        "labels of test 부정 1",
+        "labels of test outside the set, for cleaning to remove: '좋음' (1)",
+    ]

@@ -67,14 +67,16 @@ def label_set(splits: Splits, rejected: list[Removed], notes: list[str], rules: 
         raise DataError(f"{file}: no row can be used. {describe_rejected(rejected)}".strip())
     names = rules.names or (tuple(dict.fromkeys(rules.mapping.values())) if rules.mapping else None)
     labels = fixed_set(names, counts, notes, file) if names else found_set(splits, rejected, file)
-    shown = count_labels(example for examples in splits.values() for example in examples)
-    totals = {name: sum(shown[key] for key in keys_of(labels, name)) for name in labels.names}
-    listing = ", ".join(f"{name} {count:,}" for name, count in totals.items() if count)
-    notes.append(f"{file}: labels {listing}")
-    outside = {value: count for value, count in shown.items() if value not in labels}
-    if outside:
-        some = ", ".join(f"'{value}' ({count:,})" for value, count in list(outside.items())[:10])
-        notes.append(f"{file}: labels outside the set, for cleaning to remove: {some}")
+    filled = {split: count_labels(examples) for split, examples in splits.items() if examples}
+    for split, shown in filled.items():
+        place = f"{file}: labels" + (f" of {split}" if len(filled) > 1 else "")
+        totals = {name: sum(shown[key] for key in keys_of(labels, name)) for name in labels.names}
+        if listing := ", ".join(f"{name} {count:,}" for name, count in totals.items() if count):
+            notes.append(f"{place} {listing}")
+        outside = {value: count for value, count in shown.items() if value not in labels}
+        if outside:
+            some = ", ".join(f"'{value}' ({count:,})" for value, count in list(outside.items())[:10])
+            notes.append(f"{place} outside the set, for cleaning to remove: {some}")
     return labels
 
 
