@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from munjang.config import TrainConfig
 from munjang.data.explore import describe
 from munjang.score_tables import clean_sentence, interval_text, score_text, title
 from munjang.tables import escape_markdown, markdown_table
@@ -27,6 +29,11 @@ HUB_LICENCES = {
     "apache-2.0": "apache-2.0",
 }
 """Licences of corpora as the hub spells them; any other is "other" there and stands in full in the text."""
+
+IDLE_IN_LINEAR = {item.name for item in fields(TrainConfig)} - {
+    "backbone", "clean", "class_weights", "validation_share", "test_share", "seed"
+}  # fmt: skip
+"""Settings of training that a linear model does not look at."""
 
 
 def model_card(
@@ -117,7 +124,8 @@ def scores(manifest: Manifest, report: Report | None, baseline: Report | None) -
         parts.append(f"Expected calibration error: {score_text(report.calibration_error)}.")
     if manifest.validation:
         chosen = ", ".join(f"{title(name)} {value:.4g}" for name, value in manifest.validation.items())
-        parts.append(f"On the validation split, by which the weights were chosen: {chosen}.")
+        by = ", by which the weights were chosen" if manifest.settings.get("keep_best", True) else ""
+        parts.append(f"On the validation split{by}: {chosen}.")
     return "\n\n".join(parts) or "Not evaluated yet: `munjang evaluate MODEL_FOLDER CORPUS`."
 
 
@@ -153,8 +161,9 @@ def public_source(source: str) -> str:
 
 
 def settings(manifest: Manifest) -> str:
-    """Every setting of the run as a table; nested ones as `clean.leaks`."""
-    rows = list(flatten(manifest.settings).items())
+    """Every setting that had an effect as a table; nested ones as `clean.leaks`."""
+    idle = IDLE_IN_LINEAR if manifest.format == "linear" else set()
+    rows = list(flatten({key: value for key, value in manifest.settings.items() if key not in idle}).items())
     return markdown_table(["setting", "value"], [[key, plain(value)] for key, value in rows])
 
 

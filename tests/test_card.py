@@ -80,3 +80,17 @@ def test_a_model_without_any_score_says_how_to_get_one():
     card = model_card(manifest(validation={}))
     assert "Not evaluated yet: `munjang evaluate MODEL_FOLDER CORPUS`" in card
     assert "No test split had been read" in card
+
+
+def test_a_linear_model_lists_only_the_settings_that_had_an_effect():
+    settings = {**to_dict(TrainConfig(backbone="linear")), "C": 0.4}
+    card = model_card(manifest(format="linear", settings=settings, validation={}))
+    assert "| C | 0.4 |" in card and "| seed | 13 |" in card and "| clean.leaks | yes |" in card
+    for name in ("epochs", "batch_size", "learning_rate", "loop", "precision"):
+        assert f"| {name} |" not in card
+
+
+def test_weights_that_were_not_chosen_are_not_said_to_be():
+    assert "by which the weights were chosen: macro F1 0.8512" in model_card(manifest())
+    card = model_card(manifest(settings=to_dict(TrainConfig(keep_best=False))))
+    assert "On the validation split: macro F1 0.8512" in card and "chosen" not in card
