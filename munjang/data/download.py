@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import os
-import urllib.error
 import urllib.request
 from pathlib import Path
 
 from munjang.data.checksums import check_sha256
 from munjang.data.rows import CorpusRow, Original
 from munjang.errors import FetchError
+from munjang.files import first_line
 
 log = logging.getLogger("munjang")
 
@@ -47,8 +48,8 @@ def fetch_file(original: Original, target: Path) -> Path:
             content = answer.read()
         target.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
-    except (urllib.error.URLError, OSError) as error:
-        raise FetchError(f"{original.url} ({error})") from error
+    except (http.client.HTTPException, OSError) as error:  # the first where the connection is cut
+        raise FetchError(f"{original.url} ({first_line(error)})") from error
     if original.sha256:
         check_sha256(part, original.sha256)
     part.replace(path)
