@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from munjang.backbones import load_tokenizer, prepare
 from munjang.config import PretrainConfig
 from munjang.data.corpora import load_corpus
-from munjang.errors import ConfigError, DataError
-from munjang.pretraining.blocks import cut_places, open_blocks
+from munjang.errors import BundleError, ConfigError, DataError
+from munjang.pretraining.blocks import cut_places, open_blocks, segmented
 from munjang.pretraining.run import decay, pretrain
-from munjang.pretraining.texts import Source, clean_texts, copies, evaluation_keys, parse_source
+from munjang.pretraining.texts import Source, Texts, clean_texts, copies, evaluation_keys, lines_of, parse_source
 from munjang.tasks.base import Encodings
 from munjang.tasks.masked import MaskedWords, Pieces, gather_positions
 from munjang.training.batching import ByTokens
@@ -128,6 +128,184 @@ def test_a_time_limit_stops_with_a_checkpoint_and_constant_runs_can_be_brought_d
     assert (as_it_is / "model.safetensors").exists()
 
 
+@pytest.fixture
+def trunk(texts, tmp_path) -> Path:
+    """A run of constant rate that was stopped after its first step."""
+    torch.set_num_threads(1)
+    config = PretrainConfig(**{**TINY, "schedule": "constant", "warmup": 2, "steps": 1000})
+    with pytest.raises(TimeIsUp):
+        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
+    return tmp_path / "trunk"
+
+
+def test_a_run_brought_down_keeps_no_checkpoints_and_says_its_own_steps(trunk, tmp_path, caplog):
+    caplog.set_level("INFO", logger="munjang")
+    folder = decay(trunk, out=tmp_path / "model", steps=2)
+    assert not (folder / "checkpoints").exists() and (trunk / "checkpoints").exists()
+    assert " 3 steps in all" in caplog.text and "1,000 steps in all" not in caplog.text
+
+
+def test_bringing_down_never_deletes_the_run_nor_another_model_for_nothing(trunk, tmp_path):
+    with pytest.raises(ConfigError, match="overlap"):
+        decay(trunk, out=trunk, steps=2, overwrite=True)
+    assert (trunk / "checkpoints").exists()
+    folder = decay(trunk, out=tmp_path / "model", steps=1)
+    with pytest.raises(ConfigError, match="no pre-training run"):
+        decay(tmp_path, out=folder, steps=1, overwrite=True)
+    assert (folder / "model.safetensors").exists()
+
+
+def test_texts_and_the_model_to_begin_with_are_never_overwritten(done, tmp_path):
+    inside = tmp_path / "mine" / "texts.txt"
+    inside.parent.mkdir()
+    inside.write_text("\n".join(sentences()), encoding="utf-8")
+    (tmp_path / "mine" / "run").mkdir()
+    (tmp_path / "mine" / "run" / "settings.json").write_text("{}")
+    with pytest.raises(ConfigError, match="overlap"):
+        pretrain([Source(str(inside))], PretrainConfig(**TINY), out=inside.parent, overwrite=True)
+    assert inside.exists()
+    config = PretrainConfig(**{**TINY, "init": str(done)})
+    with pytest.raises(ConfigError, match="overlap"):
+        pretrain([Source(str(inside))], config, out=done, overwrite=True)
+    assert (done / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("at", ["texts", "tokenizer", "log.jsonl", ".checkpoints"])
+def test_bringing_down_goes_on_after_a_kill_while_copying(trunk, tmp_path, monkeypatch, at):
+    import shutil
+
+    from munjang.pretraining import run
+
+    class Killed(BaseException):
+        pass
+
+    def killing(plain):
+        def copy(source, target, **how):
+            if at in Path(target).parts:
+                raise Killed
+            return plain(source, target, **how)
+
+        return copy
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.shutil, "copytree", killing(shutil.copytree))
+        patch.setattr(run.shutil, "copyfile", killing(shutil.copyfile))
+        with pytest.raises(Killed):
+            decay(trunk, out=tmp_path / "model", steps=1)
+    shutil.copytree(tmp_path / "model", tmp_path / "again")
+    assert (decay(trunk, out=tmp_path / "model", steps=1) / "model.safetensors").exists()
+    assert (decay(trunk, out=tmp_path / "again", steps=1, resume=True) / "model.safetensors").exists()
+
+
+def test_resuming_another_bringing_down_is_refused(trunk, done, tmp_path):
+    import shutil
+
+    folder = decay(trunk, out=tmp_path / "model", steps=1)
+    assert decay(trunk, out=folder, steps=1, resume=True) == folder
+    with pytest.raises(ConfigError, match=r"--decay \S+/trunk --steps 1, not \S+/trunk and 2"):
+        decay(trunk, out=folder, steps=2, resume=True)
+    shutil.copytree(trunk, tmp_path / "other")
+    with pytest.raises(ConfigError, match=r"--decay \S+/trunk --steps 1, not \S+/other"):
+        decay(tmp_path / "other", out=folder, steps=1, resume=True)
+    with pytest.raises(ConfigError, match="not a run brought down"):
+        decay(trunk, out=done, steps=1, resume=True)
+
+
+def test_several_processes_bring_a_run_down_together(trunk, tmp_path):
+    code = (
+        "from munjang.pretraining import run; import os, time; from unittest import mock; plain = run.branch_off\n"
+        "def slow(*given): time.sleep(1); plain(*given)\n"
+        "only = mock.patch.object(run, 'run_and_save', lambda job, start, settings: print(settings['decay_from']))\n"
+        "with mock.patch.object(run, 'branch_off', slow), only:\n"
+        f"    run.decay({str(trunk)!r}, out={str(tmp_path / 'm')!r}, steps=2)\n"
+    )
+    (tmp_path / "code.py").write_text(code)
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        str(tmp_path / "code.py"),
+    ]
+    ended = subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr[:3000]
+    assert ended.stdout.count("1") == 2, ended.stdout
+
+
+def test_a_disk_that_is_full_while_saving_is_said(trunk, tmp_path, monkeypatch):
+    from safetensors import SafetensorError
+
+    from munjang.formats import native
+
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(native, "save", full)
+    with pytest.raises(BundleError, match=r"model could not be written.*--resume"):
+        decay(trunk, out=tmp_path / "model", steps=1)
+    monkeypatch.undo()
+    assert (decay(trunk, out=tmp_path / "model", steps=1, resume=True) / "model.safetensors").exists()
+
+
+def test_bringing_down_takes_no_other_settings(trunk, tmp_path):
+    from typer.testing import CliRunner
+
+    from munjang.cli import app
+
+    words = ["pretrain", "--decay", str(trunk), "--out", str(tmp_path / "m"), "--steps", "1"]
+    for more in (["--learning-rate", "1"], ["--set", "seed=3"], ["--exclude", "x"]):
+        assert isinstance(CliRunner().invoke(app, [*words, *more]).exception, ConfigError | SystemExit)
+        assert not (tmp_path / "m").exists()
+
+
+LINES = "".join(f"{i} 눈 오는 날 맑은 하늘 {i * i % 97}\n" for i in range(3000)).encode()
+
+
+def pack(kind: str) -> bytes:
+    import zstandard
+
+    if kind == "gz":
+        return gzip.compress(LINES)
+    frame = zstandard.ZstdCompressor(write_checksum=True).compress(LINES)
+    return frame + zstandard.ZstdCompressor().compress(LINES[: LINES.index(b"200 ")]) if kind == "zst" else frame
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst"])
+def test_a_packed_file_that_is_cut_anywhere_is_refused(tmp_path, kind):
+    whole = pack(kind)
+    path = tmp_path / f"x.{kind}"
+    path.write_bytes(whole)
+    assert list(lines_of(path))[2999] == LINES.decode().split("\n")[2999]
+    for left in (5, 9, len(whole) // 3, len(whole) // 2, len(whole) - 30, len(whole) - 1):
+        path.write_bytes(whole[:left])
+        with pytest.raises(DataError, match=rf"x\.{kind} cannot be read, it may be damaged"):
+            list(lines_of(path))
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst with a checksum"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_changed_bytes_in_a_packed_file_are_damage_and_not_another_encoding(tmp_path, kind, share):
+    data = bytearray(pack(kind))
+    place = int(len(data) * share)
+    data[place : place + 40] = bytes(byte ^ 0x55 for byte in data[place : place + 40])
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(DataError, match="x cannot be read, it may be damaged"):
+        list(lines_of(tmp_path / "x"))
+
+
+def test_a_packed_file_in_another_encoding_is_said_to_be_no_utf8(tmp_path):
+    (tmp_path / "x.gz").write_bytes(gzip.compress("눈 오는 날\n".encode("cp949")))
+    with pytest.raises(DataError, match=r"x\.gz is not utf-8"):
+        list(lines_of(tmp_path / "x.gz"))
+
+
+def test_ids_are_small_from_the_start(pieces):
+    texts = Texts(["눈 오는 날"], [0], [1.0])
+    [(_, _, segments)] = list(segmented(texts, pieces[2], 32))
+    assert [segment.dtype for segment in segments] == [np.uint16]
+
+
 def test_texts_of_an_evaluation_file_never_come_in(tmp_path):
     lines = sentences()[:60]
     (tmp_path / "texts.txt").write_text("\n".join(lines), encoding="utf-8")
@@ -166,8 +344,9 @@ def test_weights_say_how_often_a_text_comes(texts):
     assert parse_source("a@b.txt@2.5") == Source("a@b.txt", None, 2.5)
     assert parse_source("x.parquet:본문@3") == Source("x.parquet", "본문", 3.0)
     assert parse_source("sample:topic") == Source("sample:topic")
-    with pytest.raises(ConfigError, match="above 0"):
-        parse_source("a.txt@0")
+    for weight in ("0", "-1", "nan", "inf"):
+        with pytest.raises(ConfigError, match="above 0"):
+            parse_source(f"a.txt@{weight}")
     found = [copies(text, 1.5) for text in sentences()]
     assert set(found) == {1, 2} and 1.4 < np.mean(found) < 1.6
 

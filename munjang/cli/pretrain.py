@@ -65,16 +65,17 @@ def pretrain(
 
     how = {"out": out, "overwrite": overwrite, "resume": resume, "minutes": minutes, "progress": sys.stderr.isatty()}
     try:
+        flags = {
+            "init": init, "size": size, "vocabulary": vocabulary, "max_length": max_length, "masking": masking,
+            "epochs": epochs, "steps": steps, "batch_tokens": batch_tokens, "learning_rate": learning_rate,
+            "schedule": schedule, "seed": seed, "precision": precision, "device": device,
+        }  # fmt: skip
         if decay is not None:
-            if texts or recipe or steps is None:
+            given = {name for name, value in flags.items() if value is not None}
+            if texts or recipe or exclude or assignments or given != {"steps"}:
                 raise ConfigError("--decay takes texts and settings from its run; give only --steps and --out.")
             folder = run.decay(decay, steps=steps, **how)
         else:
-            flags = {
-                "init": init, "size": size, "vocabulary": vocabulary, "max_length": max_length, "masking": masking,
-                "epochs": epochs, "steps": steps, "batch_tokens": batch_tokens, "learning_rate": learning_rate,
-                "schedule": schedule, "seed": seed, "precision": precision, "device": device,
-            }  # fmt: skip
             config, sources, left_out = settings(texts or [], exclude or [], recipe, assignments or [], flags, data_dir)
             folder = run.pretrain(sources, config, exclude=left_out, data_dir=data_dir, **how)
     except TimeIsUp as pause:

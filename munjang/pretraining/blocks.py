@@ -58,8 +58,7 @@ def write_blocks(
         if not part["lengths"]:
             raise DataError(f"There are too few texts: none is left for {split}.")
         starts = np.concatenate([[0], np.cumsum(part["lengths"])]).astype(np.int64)
-        kind = np.uint16 if len(tokenizer) <= 2**16 else np.int32
-        arrays = {"ids": np.concatenate(part["ids"]).astype(kind), "starts": starts, "copies": np.array(part["copies"])}
+        arrays = {"ids": np.concatenate(part["ids"]), "starts": starts, "copies": np.array(part["copies"])}
         for name, array in arrays.items():
             np.save(beside / f"{split}-{name}.npy", array)
             sync(beside / f"{split}-{name}.npy")
@@ -73,17 +72,18 @@ def write_blocks(
 def segmented(
     texts: Texts, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Iterator[tuple[str, float, list[np.ndarray]]]:
-    """Each text with its weight and its segments, special tokens added."""
+    """Each text with its weight and its segments, special tokens added; ids as small as the vocabulary lets them be."""
+    kind = np.uint16 if len(tokenizer) <= 2**16 else np.int32
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()
     backend.no_padding()
-    start, end = np.array([tokenizer.cls_token_id]), np.array([tokenizer.sep_token_id])
+    start, end = np.array([[tokenizer.cls_token_id], [tokenizer.sep_token_id]], dtype=kind)
     names = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     inside = np.array([name.startswith("##") for name in names])
     for first in range(0, len(texts.texts), CHUNK):
         some = texts.texts[first : first + CHUNK]
         for i, encoding in enumerate(backend.encode_batch_fast(some, add_special_tokens=False), first):
-            ids = np.array(encoding.ids, dtype=np.int64)
+            ids = np.array(encoding.ids, dtype=kind)
             cuts = cut_places(inside[ids], max_length - 2)
             pieces = [np.concatenate([start, piece, end]) for piece in np.split(ids, cuts) if len(piece)]
             yield texts.texts[i], texts.weights[texts.sources[i]], pieces

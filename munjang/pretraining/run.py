@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from munjang.bundle import read_json
 from munjang.config import PretrainConfig, from_dict, to_dict
 from munjang.errors import BundleError, ConfigError, MissingExtra, require
-from munjang.files import sync, write_json
+from munjang.files import disk_errors, sync, write_json
 from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Source, Texts, clean_texts, evaluation_keys
-from munjang.training.run import check_settings, first_process_first, is_first_process, open_folder, versions
+from munjang.training.run import check_settings, first_process_first, is_first_process, run_folder, versions
 
 if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerBase
@@ -51,30 +51,35 @@ def pretrain(
     exclude: files whose texts must not be learnt from. minutes: stop after so long, with a checkpoint, by raising
     TimeIsUp; `resume` goes on, with the same texts and settings, as if nothing had happened. Returns the folder.
     """
-    folder, config = Path(out), config or PretrainConfig()
+    config = config or PretrainConfig()
     require("pre-training", "train", *PACKAGES)
-    open_folder(folder, overwrite=overwrite, resume=resume)
-    settings = {
-        "config": to_dict(config),
-        "data": {"sources": [known(asdict(s), s.name) for s in sources], "exclude": [known({}, f) for f in exclude]},
-        "versions": versions(),
-    }
-    begun = resume and (folder / SETTINGS).exists()
-    if begun:
-        check_settings(folder, settings)
-    if begun and (folder / WEIGHTS).exists():
-        log.info("%s is finished already.", folder)
-        return folder
-    if not begun and is_first_process():
-        (folder / "run").mkdir(parents=True, exist_ok=True)
-        write_json(folder / SETTINGS, settings)
+    files = [source.name for source in sources if Path(source.name).is_file()]
+    inputs = [*files, *exclude, config.init, data_dir]
+    with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=inputs) as folder:
+        settings = {
+            "config": to_dict(config),
+            "data": {
+                "sources": [known(asdict(s), s.name) for s in sources],
+                "exclude": [known({}, f) for f in exclude],
+            },
+            "versions": versions(),
+        }
+        begun = resume and (folder / SETTINGS).exists()
+        if begun:
+            check_settings(folder, settings)
+        if begun and (folder / WEIGHTS).exists():
+            log.info("%s is finished already.", folder)
+            return folder
+        if not begun and is_first_process():
+            (folder / "run").mkdir(parents=True, exist_ok=True)
+            write_json(folder / SETTINGS, settings)
 
-    def prepare_texts() -> Start:
-        return ready_texts(folder, config, sources, exclude, data_dir)
+        def prepare_texts() -> Start:
+            return ready_texts(folder, config, sources, exclude, data_dir)
 
-    start = first_process_first(config, prepare_texts)
-    job = make_job(folder, config, start, resume=resume, minutes=minutes, progress=progress)
-    return run_and_save(job, start, settings)
+        start = first_process_first(config, prepare_texts)
+        job = make_job(folder, config, start, resume=resume, minutes=minutes, progress=progress)
+        return run_and_save(job, start, settings)
 
 
 def decay(
@@ -94,23 +99,66 @@ def decay(
     """
     require("pre-training", "train", *PACKAGES)
     run, folder = Path(run), Path(out)
-    open_folder(folder, overwrite=overwrite, resume=resume)
-    if not (folder / SETTINGS).exists() and is_first_process():
+    if not resume:
+        newest_checkpoint(run)  # says what is wrong with the run before anything is deleted
+    with run_folder(folder, overwrite=overwrite, resume=resume, inputs=[run]) as folder:
+        kept = (run if (run / SETTINGS).exists() else folder) / SETTINGS
+        config = from_dict(PretrainConfig, read_json(kept)["config"], where=str(kept))
+        settings = first_process_first(config, lambda: branch(run, folder, steps))
+        if (folder / WEIGHTS).exists():
+            log.info("%s is finished already.", folder)
+            return folder
+        start = open_start(folder, config)
+        first = settings["decay_from"]
+        job = make_job(folder, config, start, resume=True, minutes=minutes, progress=progress)
+        job = replace(job, steps=first + settings["decay_steps"], decay_from=first)
+        return run_and_save(job, start, settings)
+
+
+def branch(run: Path, folder: Path, steps: int) -> dict[str, Any]:
+    """The settings of a run brought down in `folder`, which is branched off where that was not done to its end.
+
+    ConfigError where the folder holds something else: another kind of run, of another run, over other steps.
+    """
+    if (folder / SETTINGS).exists():
+        before = read_json(folder / SETTINGS)
+        if "decay_from" not in before:
+            raise ConfigError(f"{folder} is a pre-training of its own, not a run brought down; choose another --out.")
+        found, steps_before = before.get("decay_run", place_of(run)), before["decay_steps"]
+        if (found, steps_before) != (place_of(run), steps):
+            raise ConfigError(
+                f"{folder} was begun with --decay {found} --steps {steps_before}, not {place_of(run)} and {steps}. "
+                "Resume with the same ones."
+            )
+    if is_first_process() and not (folder / "checkpoints").exists() and not (folder / WEIGHTS).exists():
         branch_off(run, folder, steps)
-    settings = read_json(folder / SETTINGS)
-    if (folder / WEIGHTS).exists():
-        log.info("%s is finished already.", folder)
-        return folder
-    config = from_dict(PretrainConfig, settings["config"], where=str(folder / SETTINGS))
-    start = open_start(folder, config)
-    first = settings["decay_from"]
-    job = make_job(folder, config, start, resume=True, minutes=minutes, progress=progress)
-    job = replace(job, steps=first + settings["decay_steps"], decay_from=first)
-    return run_and_save(job, start, settings)
+    return read_json(folder / SETTINGS)
 
 
 def branch_off(run: Path, folder: Path, steps: int) -> None:
-    """Copy texts, tokenizer, log and the newest checkpoint of a run into a folder, its settings last."""
+    """Copy texts, tokenizer, log and the newest checkpoint of a run into a folder.
+
+    The settings come first, since they mark the folder as ours, and the checkpoint last: without it nothing counts.
+    """
+    checkpoint, state = newest_checkpoint(run)
+    before = read_json(run / SETTINGS)
+    for name in ("run", "texts", ".checkpoints"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    with disk_errors(folder, "Free some space and go on with --resume."):
+        (folder / "run").mkdir()
+        facts = {"decay_run": place_of(run), "decay_from": state["step"], "decay_steps": steps}
+        write_json(folder / SETTINGS, before | facts)
+        shutil.copytree(run / "texts", folder / "texts", copy_function=link)
+        if (run / "run" / "tokenizer").exists():
+            shutil.copytree(run / "run" / "tokenizer", folder / "run" / "tokenizer")
+        for name in ("texts.json", "log.jsonl"):
+            shutil.copyfile(run / "run" / name, folder / "run" / name)
+        shutil.copytree(checkpoint, folder / ".checkpoints" / checkpoint.name, copy_function=link)
+        (folder / ".checkpoints").replace(folder / "checkpoints")
+
+
+def newest_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:
+    """The newest whole checkpoint of a pre-training and its state."""
     from munjang.training.checkpoints import newest_whole
 
     if not (run / SETTINGS).exists():
@@ -118,15 +166,13 @@ def branch_off(run: Path, folder: Path, steps: int) -> None:
     found = newest_whole(run / "checkpoints")
     if found is None:
         raise BundleError(f"{run} has no checkpoint yet to go on from.")
-    checkpoint, state = found
-    shutil.copytree(checkpoint, folder / "checkpoints" / checkpoint.name, copy_function=link)
-    shutil.copytree(run / "texts", folder / "texts", copy_function=link)
-    (folder / "run").mkdir(exist_ok=True)
-    shutil.copytree(run / "run" / "tokenizer", folder / "run" / "tokenizer")
-    for name in ("texts.json", "log.jsonl"):
-        shutil.copyfile(run / "run" / name, folder / "run" / name)
-    before = read_json(run / SETTINGS)
-    write_json(folder / SETTINGS, before | {"decay_from": state["step"], "decay_steps": steps})
+    return found
+
+
+def place_of(path: str | Path) -> str:
+    """A file or folder with the folder it lies in, without those of this machine."""
+    path = Path(path).resolve()
+    return f"{path.parent.name}/{path.name}"
 
 
 def link(source: str, target: str) -> None:
@@ -160,13 +206,9 @@ def ready_texts(
         if not config.init:
             keep_vocabulary(folder / "run" / "tokenizer", texts, config)
         start = open_start(folder, config)
-        write_blocks(
-            folder / "texts",
-            texts,
-            start.tokenizer,
-            max_length=config.max_length,
-            validation_share=config.validation_share,
-        )
+        sizes = {"max_length": config.max_length, "validation_share": config.validation_share}
+        with disk_errors(folder / "texts", "Free some space and go on with --resume."):
+            write_blocks(folder / "texts", texts, start.tokenizer, **sizes)
         return start
     return open_start(folder, config)
 
@@ -239,7 +281,7 @@ def make_job(
         model = start.build(task, seed=config.seed, dropout=config.dropout)
     train, copies = open_blocks(folder / "texts", "train")
     validation, _ = open_blocks(folder / "texts", "validation")
-    job = Job(
+    return Job(
         task=task,
         model=model,
         train=train,
@@ -255,13 +297,16 @@ def make_job(
         betas=(0.9, config.beta2),
         deadline=None if minutes is None else time.monotonic() + 60 * minutes,
     )
-    size = sum(p.numel() for p in model.parameters())
+
+
+def announce(job: Job, start: Start) -> None:
+    """Say how large the network, its texts and the run are."""
+    size = sum(p.numel() for p in job.model.parameters())
+    tokens = int((job.train.lengths * job.batches.copies).sum())
     log.info(
         "%s: %.1fM parameters; %s tokens a pass in %s steps; %s steps in all.",
-        start.origin, size / 1e6, f"{int((train.lengths * copies).sum()):,}", f"{job.epoch_steps:,}",
-        f"{job.total_steps:,}",
+        start.origin, size / 1e6, f"{tokens:,}", f"{job.epoch_steps:,}", f"{job.total_steps:,}",
     )  # fmt: skip
-    return job
 
 
 def run_and_save(job: Job, start: Start, settings: dict[str, Any]) -> Path:
@@ -270,21 +315,23 @@ def run_and_save(job: Job, start: Start, settings: dict[str, Any]) -> Path:
     from munjang.training.loop import run_native
     from munjang.training.runlog import read_log
 
+    announce(job, start)
     run_native(job)
     folder = job.folder
     if is_first_process():
         beside = folder / ".saving"
         shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        native.save(beside, job.model.to("cpu"), start.tokenizer)
-        rows = read_log(folder / "run" / "log.jsonl")
-        draw_curve(beside / "loss.png", rows, job.config.size)
-        (beside / "README.md").write_text(pretraining_card(job, start, settings, rows), encoding="utf-8")
-        for path in sorted(beside.iterdir(), key=lambda path: path.name == WEIGHTS):  # the weights come last
-            sync(path)
-            path.replace(folder / path.name)
-        beside.rmdir()
-        if job.schedule != "constant":
+        with disk_errors(folder, "Free some space and go on with --resume."):
+            beside.mkdir()
+            native.save(beside, job.model.to("cpu"), start.tokenizer)
+            rows = read_log(folder / "run" / "log.jsonl")
+            draw_curve(beside / "loss.png", rows, job.config.size)
+            (beside / "README.md").write_text(pretraining_card(job, start, settings, rows), encoding="utf-8")
+            for path in sorted(beside.iterdir(), key=lambda path: path.name == WEIGHTS):  # the weights come last
+                sync(path)
+                path.replace(folder / path.name)
+            beside.rmdir()
+        if job.schedule != "constant" or job.decay_from is not None:
             shutil.rmtree(folder / "checkpoints")
         log.info("Saved %s.", folder)
     first_process_first(job.config, lambda: None)
