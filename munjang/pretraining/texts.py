@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
-import io
 import json
 import logging
 import math
-import os
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from munjang.cleaning import clean_text
-from munjang.errors import ConfigError, DataError, missing_extra
+from munjang.errors import ConfigError, DataError
 from munjang.files import first_line
+from munjang.pretraining.packed import text_stream
 from munjang.tables import format_table
 
 log = logging.getLogger("munjang")
 
 LETTER = re.compile(r"[^\W\d_]")
 NOT_A_KEY = re.compile(r"[\W_]+")
-ZSTD, GZIP, PARQUET = b"\x28\xb5\x2f\xfd", b"\x1f\x8b", b"PAR1"
+PARQUET = b"PAR1"
 
 
 @dataclass(frozen=True)
@@ -218,82 +214,6 @@ def lines_of(path: Path) -> Iterator[str]:
     with text_stream(path) as stream:
         for line in stream:
             yield line.rstrip("\n")
-
-
-@contextmanager
-def text_stream(path: Path) -> Iterator[Any]:
-    """A utf-8 text file, unpacked by its first bytes (zstd, gzip); what goes wrong is a DataError that names it."""
-    damage: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, csv.Error)
-    try:
-        with path.open("rb") as raw:
-            stream, kinds = unpacked(raw)
-            damage += kinds
-            try:
-                yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="\n")
-            except UnicodeDecodeError as error:
-                read_to_end(raw)  # the checksum of a packed file tells damage from another encoding
-                raise DataError(
-                    f"{path} is not utf-8 (byte {error.start:,} of a block). Convert it to utf-8 first."
-                ) from error
-    except FileNotFoundError as error:
-        raise DataError(f"No file {path}.") from error
-    except damage as error:
-        raise DataError(f"{path} cannot be read, it may be damaged: {first_line(error)}.") from error
-
-
-def unpacked(raw: Any) -> tuple[Any, tuple[type[Exception], ...]]:
-    """The bytes of an open file, unpacked, and the errors of its own that the unpacking may raise."""
-    raw.seek(0)
-    head = raw.read(4)
-    raw.seek(0)
-    if head.startswith(GZIP):
-        return gzip.GzipFile(fileobj=raw), ()
-    if not head.startswith(ZSTD):
-        return raw, ()
-    try:
-        import zstandard
-    except ImportError as error:
-        raise missing_extra("a .zst file", "train") from error
-    check_frames(raw)
-    return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True), (zstandard.ZstdError,)
-
-
-def read_to_end(raw: Any) -> None:
-    """Unpack an open file once more, so that damage in it is found, whatever comes out."""
-    stream, _ = unpacked(raw)
-    while stream.read(2**20):
-        pass
-
-
-def check_frames(raw: Any) -> None:
-    """An EOFError where a zstd file ends within a frame, which its reader takes for the end (RFC 8878, 3.1)."""
-    import zstandard
-
-    size, place = raw.seek(0, os.SEEK_END), 0
-    while place < size:
-        raw.seek(place)
-        head = raw.read(18)  # the longest frame header
-        if head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50:  # a frame to be skipped: its size follows
-            place += 8 + int.from_bytes(head[4:8], "little")
-            continue
-        if not head.startswith(ZSTD):
-            raise EOFError("its frames are not whole")
-        try:
-            facts = zstandard.get_frame_parameters(head)
-            place, is_last = place + zstandard.frame_header_size(head), False
-        except zstandard.ZstdError as error:
-            raise EOFError("it has a frame without a whole header") from error
-        while not is_last and place < size:
-            raw.seek(place)
-            block = int.from_bytes(raw.read(3), "little")
-            is_last, kind, length = bool(block & 1), block >> 1 & 3, block >> 3
-            place += 3 + (1 if kind == 1 else length)  # of a run of one byte only that byte is stored
-        place += 4 * facts.has_checksum
-        if not is_last:
-            raise EOFError("it ends within a frame")
-    if place > size:
-        raise EOFError("it ends within a frame")
-    raw.seek(0)
 
 
 def parquet_column(path: Path, column: str | None) -> Iterator[str]:
