@@ -183,7 +183,7 @@ def test_a_half_saved_model_is_not_taken_for_a_plain_one(plain, trace):
     {"model_type": 5}, {"architectures": 5}, {"architectures": {}}, {"id2label": ["a", "b"]}, {"id2label": "ab"},
     {"id2label": {"a": "x", "b": "y"}}, {"id2label": {"0": "x", "2": "y"}}, {"id2label": {"0": "x", "1": "x"}},
     {"id2label": {"0": ["x"], "1": "y"}}, {"max_position_embeddings": "128"}, {"max_position_embeddings": -5},
-    {"max_position_embeddings": 0}, {"id2label": None, "num_labels": 10**12}, {"id2label": None, "num_labels": "two"},
+    {"max_position_embeddings": 0}, {"id2label": None, "num_labels": 100_001}, {"id2label": None, "num_labels": "two"},
     {"hidden_size": "wide"}, {"pad_token_id": "none"}, {"pad_token_id": [0]},
 ])  # fmt: skip
 def test_a_damaged_config_is_refused(plain, values):
