@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from munjang.data.hub import is_reachable, no_download
 from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
 from munjang.files import first_line
 from munjang.quiet import quiet_transformers
@@ -67,6 +68,7 @@ class Start:
 
     name: as the user wrote it. source: folder or hub id, None for a fresh network. max_length: tokens the positions
     reach. origin: one line for the card. dropouts: what the network's settings call its dropout.
+    is_local: whether only this machine is looked at, because it is a folder or the hub does not answer.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Start:
     learning_rate: float
     origin: str
     dropouts: tuple[str, ...] = DROPOUTS[:2]
+    is_local: bool = True
 
     def build(self, task: Task, *, seed: int, dropout: float | None) -> PreTrainedModel:
         """The network for a task; the new parts are drawn from `seed`."""
@@ -90,11 +93,11 @@ class Start:
             return task.build(config=scratch_config(self.name, self.tokenizer, options))
         try:
             with quiet_transformers():
-                return task.build(self.source, revision=self.revision, **options)
+                return task.build(self.source, revision=self.revision, local_files_only=self.is_local, **options)
         except MunjangError:
             raise
         except Exception as error:  # transformers and safetensors each raise kinds of their own for damaged folders
-            raise FetchError(f"The weights of {self.source} cannot be loaded: {first_line(error)}") from error
+            raise unloaded(f"The weights of {self.source}", self.source, error, is_local=self.is_local) from error
 
 
 def prepare(name: str, texts: Sequence[str] = (), *, tokenizer_folder: Path | None = None) -> Start:
@@ -110,15 +113,16 @@ def prepare(name: str, texts: Sequence[str] = (), *, tokenizer_folder: Path | No
         return Start(name, None, None, tokenizer, 512, rate, f"fresh BERT ({size}), vocabulary from the train texts")
     check_name(name)
     row = BACKBONES.get(name)
-    source, revision = (row.source, row.revision) if row else split_revision(name)
-    tokenizer = load_tokenizer(source, revision)
-    config = load_config(source, revision)
+    source, revision = locate(name)
+    is_local = Path(source).is_dir() or not is_reachable()
+    tokenizer = load_tokenizer(source, revision, is_local=is_local)
+    config = load_config(source, revision, is_local=is_local)
     rate = row.learning_rate if row else rate_by_size(config)
     origin = f"{source} ({row.licence})" if row else str(source)
     if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
         raise FetchError(f"{source}: the tokenizer has {len(tokenizer)} pieces, the network {config.vocab_size}.")
     dropouts = tuple(name for name in DROPOUTS if hasattr(config, name))
-    return Start(name, source, revision, tokenizer, position_limit(config), rate, origin, dropouts)
+    return Start(name, source, revision, tokenizer, position_limit(config), rate, origin, dropouts, is_local)
 
 
 def check_name(name: str) -> None:
@@ -155,20 +159,21 @@ def scratch_config(name: str, tokenizer: PreTrainedTokenizerBase, options: dict[
     )
 
 
-def load_tokenizer(source: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
+def load_tokenizer(
+    source: str | Path, revision: str | None = None, *, is_local: bool = True
+) -> PreTrainedTokenizerBase:
     """The tokenizer of a folder or hub id. One that would break Hangul into jamo is mended where its settings are
     silent (a bare vocab.txt lower-cases by default) and else warned about."""
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
+        plain = {"revision": revision, "trust_remote_code": False, "local_files_only": is_local}
+        tokenizer = AutoTokenizer.from_pretrained(source, **plain)
         if breaks_hangul(tokenizer) and not said_to_lower(source):
             log.info("%s does not say whether to lower-case; cased, so that Hangul stays whole.", source)
-            tokenizer = AutoTokenizer.from_pretrained(
-                source, revision=revision, trust_remote_code=False, do_lower_case=False, strip_accents=False
-            )
+            tokenizer = AutoTokenizer.from_pretrained(source, **plain, do_lower_case=False, strip_accents=False)
     except Exception as error:  # a damaged tokenizer.json raises whatever the damage leads to
-        raise FetchError(f"The tokenizer of {source} cannot be loaded: {first_line(error)} {REMEDY}") from error
+        raise unloaded(f"The tokenizer of {source}", source, error, is_local=is_local) from error
     if not getattr(tokenizer, "is_fast", False):
         raise ConfigError(f"{source} has a tokenizer in Python only; munjang needs one with a tokenizer.json.")
     if breaks_hangul(tokenizer):
@@ -192,14 +197,27 @@ def said_to_lower(source: str | Path) -> bool:
     return path.exists() and "do_lower_case" in json.loads(path.read_text(encoding="utf-8"))
 
 
-def load_config(source: str, revision: str | None):
+def load_config(source: str, revision: str | None, *, is_local: bool):
     """The transformers config of a folder or hub id."""
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
+        return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False, local_files_only=is_local)
     except Exception as error:  # a damaged config.json raises whatever the damage leads to
-        raise FetchError(f"{source} cannot be loaded: {first_line(error)} {REMEDY}") from error
+        raise unloaded(f"{source}", source, error, is_local=is_local) from error
+
+
+def unloaded(what: str, source: str | Path, error: Exception, *, is_local: bool) -> FetchError:
+    """The error for a model that could not be loaded: not on this machine, or damaged."""
+    if is_local and not Path(source).is_dir() and isinstance(error, OSError):
+        return FetchError(no_download(str(source)))
+    return FetchError(f"{what} cannot be loaded: {first_line(error)} {REMEDY}")
+
+
+def locate(name: str) -> tuple[str, str | None]:
+    """Folder or hub id, and revision, that a name of the table, a hub id or a folder stands for."""
+    row = BACKBONES.get(name)
+    return (row.source, row.revision) if row else split_revision(name)
 
 
 def split_revision(name: str) -> tuple[str, str | None]:

@@ -177,3 +177,18 @@ def test_the_baseline_reaches_its_score_on_nsmc(data_dir, tmp_path):
     report = evaluate(model, part, without_spaces=False)
     assert report.metrics["accuracy"] > 0.83  # 0.874 from all 150,000
     assert report.calibration_error < 0.03
+
+
+def test_a_map_leaves_the_labels_alone_that_the_model_has(models, tmp_path):
+    source = write_csv(tmp_path / "mixed.csv", extra=[["정말 별로였다", "neg"], ["지루하고 최악", "neg"]])
+    report = tmp_path / "report.json"
+    run(models / "good", source, "--map", "neg=부정", "--json", report)
+    assert json.loads(report.read_text(encoding="utf-8"))["n"] == 10
+
+
+def test_numbers_in_a_file_are_not_read_as_names(models, tmp_path, caplog):
+    source = write_csv(tmp_path / "numbers.csv", names=("0", "1"))
+    caplog.set_level("INFO", "munjang")
+    with pytest.raises(DataError, match="does not know the labels"):
+        run(models / "good", source)
+    assert "0 = " not in caplog.text

@@ -216,6 +216,7 @@ def load_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a folder, a tokenizer.json or a hub id, as it is: nothing in it is mended."""
     from tokenizers import Tokenizer
 
+    from munjang.backbones import locate
     from munjang.data.hub import is_reachable, no_download
     from munjang.errors import DataError, FetchError, missing_extra
     from munjang.files import first_line
@@ -230,11 +231,12 @@ def load_tokenizer(name: str) -> Tokenizer:
         from transformers import AutoTokenizer
     except ImportError as error:
         raise missing_extra("a tokenizer without tokenizer.json", "train") from error
-    is_local = Path(name).is_dir() or not is_reachable()
+    name, revision = locate(name)
+    plain = {"revision": revision, "local_files_only": Path(name).is_dir() or not is_reachable()}
     try:
-        return AutoTokenizer.from_pretrained(name, local_files_only=is_local, trust_remote_code=False).backend_tokenizer
+        return AutoTokenizer.from_pretrained(name, **plain, trust_remote_code=False).backend_tokenizer
     except (OSError, ValueError, AttributeError) as error:
-        if is_local and not Path(name).is_dir() and "/" in name:
+        if plain["local_files_only"] and not Path(name).is_dir() and "/" in name:
             raise FetchError(f"No tokenizer: {no_download(name)}") from error
         raise FetchError(
             f"No tokenizer '{name}' ({first_line(error)}). Give a hub id, or a folder with tokenizer.json or vocab.txt."

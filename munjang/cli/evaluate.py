@@ -120,10 +120,14 @@ def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
             f"{model.name} gives several labels a text. Say what separates them in a cell of {source}, such as "
             "--multi-label '|' (any sign will do where the cells are lists)."
         )
+    if options.map:
+        options = replace(options, map=keep_known(options.map, model.labels))
     if options.labels or options.map:
         return open_corpus(source, options, None)
     known = (*model.labels.names, *model.labels.aliases)
-    corpus = open_corpus(source, replace(options, labels=known), None)
+    numbers = [number for number in map(str, range(len(known))) if number not in known]
+    # numbers stand for themselves here: which label they mean is for --map to say
+    corpus = open_corpus(source, replace(options, labels=(*known, *numbers)), None)
     found = count_labels(example for split in SPLITS for example in getattr(corpus, split))
     strangers = [name for name in found if name not in known]
     if strangers and len(strangers) < len(found):
@@ -134,6 +138,15 @@ def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
             f"Say --labels {others} to leave those rows out, or --map '{strangers[0]}=…'."
         )
     return replace(corpus, labels=LabelSet(tuple(found)))
+
+
+def keep_known(text: str, labels: LabelSet) -> str:
+    """--map with the model's own labels added, so that rows that have one already keep it."""
+    from munjang.data.columns import parse_map
+
+    mapped = parse_map(text)
+    own = [name for name in labels.names if name not in mapped and not set(name) & set(",;=")]
+    return ";".join([text.rstrip("; "), *(f"{name}={name}" for name in own)])
 
 
 def parse_labels(text: str | None) -> dict[str, str] | None:

@@ -186,7 +186,7 @@ class NativeLoop:
             return
         folder, state = found
         load_weights(folder / "weights.safetensors", self.job.model)
-        tensors = load_file(folder / "optimizer.safetensors", device=str(self.device))
+        tensors = load_file(folder / "optimizer.safetensors")
         saved = self.optimizer.state_dict()
         saved["state"] = {}
         for name, tensor in tensors.items():
