@@ -57,7 +57,7 @@ class TrainConfig:
 
     backbone: str = "scratch:small"  # a name of BACKBONES, a hub id, a folder, scratch:SIZE, or linear
     loop: str = "native"  # native or trainer
-    epochs: float = 3.0
+    epochs: float | None = None  # None: 3; a fresh network takes more of a small corpus
     batch_size: int = 32  # sentences an optimizer step, over all processes
     eval_batch_size: int = 64
     learning_rate: float | None = None  # None: by the backbone
@@ -85,9 +85,9 @@ class TrainConfig:
         one_of("class_weights", self.class_weights, (None, "balanced"))
         one_of("precision", self.precision, ("auto", "fp32", "bf16"))
         one_of("device", self.device, ("auto", "cpu", "cuda"))
-        for name in ("epochs", "batch_size", "eval_batch_size", "log_every", "keep_checkpoints"):
+        for name in ("batch_size", "eval_batch_size", "log_every", "keep_checkpoints"):
             above_zero(name, getattr(self, name))
-        for name in ("learning_rate", "save_every", "eval_every", "patience"):
+        for name in ("epochs", "learning_rate", "save_every", "eval_every", "patience"):
             if getattr(self, name) is not None:
                 above_zero(name, getattr(self, name))
         for name in ("warmup", "weight_decay", "max_grad_norm"):

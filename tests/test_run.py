@@ -126,3 +126,10 @@ def test_what_is_no_run_is_never_deleted(tmp_path):
         with pytest.raises((ConfigError, BundleError)):
             mj.train(CORPUS, QUICK, out=tmp_path, **how)
     assert (tmp_path / "diary.txt").read_text() == "mine"
+
+
+def test_a_fresh_network_takes_more_epochs_of_a_small_corpus(trained, tmp_path):
+    fresh = mj.train(CORPUS, mj.TrainConfig(backbone="scratch:tiny", batch_size=16), out=tmp_path / "fresh")
+    assert fresh.manifest.settings["epochs"] == 20  # 9 steps an epoch
+    tuned = mj.train(CORPUS, mj.TrainConfig(backbone=str(trained.folder), batch_size=16), out=tmp_path / "tuned")
+    assert tuned.manifest.settings["epochs"] == 3

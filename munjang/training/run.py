@@ -228,6 +228,7 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
     """Fine-tune a backbone and save the best weights as a model folder."""
     from munjang.backbones import prepare as prepare_backbone
     from munjang.formats import native
+    from munjang.training.batching import steps_per_epoch
     from munjang.training.checkpoints import best_folder, read_state
     from munjang.training.job import Job, load_weights
 
@@ -239,8 +240,16 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
     length = config.max_length or choose_length(start, encoded)
     if length < encoded.lengths.max():
         encoded = task.encode(corpus.train, start.tokenizer.backend_tokenizer, length)
-    config = replace(config, max_length=length, learning_rate=config.learning_rate or start.learning_rate)
-    log.info("%s: learning rate %g, %d sentences a step.", start.origin, config.learning_rate, config.batch_size)
+    config = replace(
+        config,
+        max_length=length,
+        learning_rate=config.learning_rate or start.learning_rate,
+        epochs=config.epochs or choose_epochs(start, steps_per_epoch(len(encoded), config.batch_size)),
+    )
+    log.info(
+        "%s: learning rate %g, %d sentences a step, %g epochs.",
+        start.origin, config.learning_rate, config.batch_size, config.epochs,
+    )  # fmt: skip
     model = start.build(task, seed=config.seed, dropout=config.dropout)
     job = Job(
         task=task,
@@ -352,6 +361,14 @@ def choose_length(start: Start, encoded: Encodings) -> int:
         length, encoded.lengths.mean(), encoded.lengths.max(), 100 * cut,
     )  # fmt: skip
     return length
+
+
+def choose_epochs(start: Start, steps: int) -> float:
+    """3; for a fresh network so many that it takes at least 200 steps, but no more than 20.
+
+    steps: of one epoch. On 574 sentences, 3 epochs (54 steps) left a fresh network at chance, 8 brought it to 0.77.
+    """
+    return 3.0 if start.source else float(min(20, max(3, -(-200 // steps))))
 
 
 def balanced(config: TrainConfig, encoded: Encodings, corpus: Corpus) -> np.ndarray | None:
