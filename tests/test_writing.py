@@ -151,3 +151,21 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, name, message):
 def test_packed_text_is_gzip(tmp_path):
     write(tmp_path / "a.tsv.gz", [("가", "1")], quoted=False)
     assert gzip.decompress((tmp_path / "a.tsv.gz").read_bytes()).decode() == "본문\tlabel\n가\t1\n"
+
+
+def test_a_full_disk_under_an_excel_file_is_one_line(tmp_path, monkeypatch):
+    openpyxl = pytest.importorskip("openpyxl")
+
+    def save(self, stream):
+        try:
+            raise OSError(28, "No space left on device")
+        finally:
+            raise ValueError("seek of closed file")  # as the archive does while it closes
+
+    monkeypatch.setattr(openpyxl.Workbook, "save", save)
+    with (
+        pytest.raises(DataError, match=r"could not be written: No space left on device"),
+        open_writer(tmp_path / "out.xlsx", ["본문"]) as writer,
+    ):
+        writer.write(["좋다"])
+    assert list(tmp_path.iterdir()) == []

@@ -53,8 +53,13 @@ class SheetWriter:
         return cell
 
     def close(self) -> None:
-        with self.path.open("wb") as stream:
-            self.book.save(stream)
+        try:
+            with self.path.open("wb") as stream:
+                self.book.save(stream)
+        except ValueError as error:  # after a failed write the closing archive hides the reason behind "seek of closed"
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
     def discard(self) -> None:
         # openpyxl writes rows to a file of its own, which may be what failed; it removes that file at exit.
