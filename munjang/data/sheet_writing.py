@@ -56,8 +56,10 @@ class SheetWriter:
         try:
             with self.path.open("wb") as stream:
                 self.book.save(stream)
-        except ValueError as error:  # after a failed write the closing archive hides the reason behind "seek of closed"
-            if isinstance(error.__context__, OSError):
+        except BaseException as error:
+            self.discard()
+            # After a failed write the archive, as it closes, hides the reason behind "seek of closed file".
+            if isinstance(error, ValueError) and isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
 
