@@ -13,7 +13,7 @@ from typing import Any
 from munjang import __version__
 from munjang.cleaning import STEPS
 from munjang.errors import BundleError
-from munjang.files import disk_errors, file_hash, sync, write_json
+from munjang.files import disk_errors, facts, sync, write_json
 from munjang.records import LabelSet
 
 MANIFEST = "munjang.json"
@@ -74,7 +74,7 @@ def save_bundle(
             for path in sorted(beside.iterdir()):
                 path.chmod(0o644)  # safetensors writes through a private temporary file
                 sync(path)
-                files[path.name] = {"bytes": path.stat().st_size, "sha256": file_hash(path)}
+                files[path.name] = facts(path)
             (beside / "README.md").write_text(card, encoding="utf-8")
             manifest = replace(manifest, files=files)
             write_json(beside / MANIFEST, manifest.to_dict())
@@ -152,13 +152,13 @@ def is_number(value: Any, kinds: type | tuple[type, ...] = (int, float)) -> bool
 
 def check_files(folder: Path, manifest: Manifest) -> None:
     """Refuse a folder whose files are missing, cut short or changed."""
-    for name, facts in manifest.files.items():
+    for name, known in manifest.files.items():
         if Path(name).name != name or name.startswith("."):
             raise BundleError(f"{folder / MANIFEST} names a file outside its folder: {name!r}.")
         path = folder / name
         if not path.is_file():
             raise BundleError(f"{path} is missing; the folder is no whole model.")
-        if path.stat().st_size != facts["bytes"] or file_hash(path) != facts["sha256"]:
+        if facts(path) != known:
             raise BundleError(f"{path} was cut short or changed since it was saved.")
 
 
