@@ -1,0 +1,82 @@
+"""What the benches say of the machine: processor, versions, and how fast its matrix products go."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("munjang", "torch", "transformers", "accelerate", "tokenizers", "onnxruntime", "numpy")
+INSTRUCTIONS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, its instructions for matrix products, threads, versions, load; an accelerator where there is one."""
+    found: dict[str, Any] = {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "instructions": [name for name in INSTRUCTIONS if name in flags()],
+        "python": platform.python_version(),
+        "versions": {name: version_of(name) for name in PACKAGES if version_of(name)},
+        "load": round(os.getloadavg()[0], 1),
+    }
+    try:
+        import torch
+    except ImportError:
+        return found
+    found["threads"] = torch.get_num_threads()
+    if torch.cuda.is_available():
+        found["accelerator"] = torch.cuda.get_device_name()
+    return found
+
+
+def processor() -> str:
+    """The processor's name."""
+    for line in cpuinfo():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def flags() -> set[str]:
+    """The instruction sets that the system reports."""
+    return next((set(line.split()) for line in cpuinfo() if line.startswith("flags")), set())
+
+
+def cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def gemm_peak(dtype: str, *, rows: int = 4096, inner: int = 1024, columns: int = 4096, device: str = "cpu") -> float:
+    """FLOP/s of one large matrix product in `dtype` (float32, bfloat16): the median of the faster half of many calls.
+
+    A linear layer's form (rows, inner) x (columns, inner) transposed, large enough that memory does not count.
+    """
+    import torch
+
+    kind = getattr(torch, dtype)
+    left = torch.randn(rows, inner, device=device).to(kind)
+    right = torch.randn(columns, inner, device=device).to(kind)
+    wait = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
+    times = []
+    began = time.perf_counter()
+    while len(times) < 8 or time.perf_counter() - began < 1.0:
+        start = time.perf_counter()
+        torch.nn.functional.linear(left, right)
+        wait()
+        times.append(time.perf_counter() - start)
+    return 2.0 * rows * inner * columns / statistics.median(sorted(times)[: len(times) // 2])
