@@ -124,7 +124,6 @@ class PretrainConfig:
     beta2: float = 0.98  # of AdamW; 0.98 is steadier than 0.999 at this learning rate (RoBERTa)
     max_grad_norm: float = 1.0
     dropout: float = 0.0  # a short pre-training never sees a text often enough to learn it by heart
-    attention: str = "auto"  # as transformers names it: sdpa or eager; auto: eager on processors, where it is faster
     log_every: int = 50  # steps
     save_every: int | None = 500  # steps; None: each pass
     eval_every: int | None = 500
@@ -139,7 +138,6 @@ class PretrainConfig:
         one_of("schedule", self.schedule, ("one-cycle", "linear", "constant"))
         one_of("precision", self.precision, ("auto", "fp32", "bf16"))
         one_of("device", self.device, ("auto", "cpu", "cuda"))
-        one_of("attention", self.attention, ("auto", "sdpa", "eager"))
         for name in ("vocabulary", "epochs", "batch_tokens", "learning_rate", "log_every", "keep_checkpoints"):
             above_zero(name, getattr(self, name))
         for name in ("steps", "save_every", "eval_every"):

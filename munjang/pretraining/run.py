@@ -268,12 +268,9 @@ def make_job(
     from munjang.pretraining.blocks import open_blocks
     from munjang.tasks.masked import MaskedWords, Pieces
     from munjang.training.batching import ByTokens
-    from munjang.training.job import Job, pick_device
+    from munjang.training.job import Job
 
-    attention = config.attention
-    if attention == "auto":
-        attention = "eager" if pick_device(config).type == "cpu" else "sdpa"
-    task = MaskedWords(Pieces.of(start.tokenizer), config.masking, config.whole_words, attention)
+    task = MaskedWords(Pieces.of(start.tokenizer), config.masking, config.whole_words)
     if start.source is None:
         torch.manual_seed(config.seed)
         model = task.build(config=fresh_config(config, start.tokenizer))

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-HEADS = {"bert": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head", "electra": "generator_predictions"}
-"""Model type -> the part of AutoModelForMaskedLM that projects hidden states into the vocabulary."""
-
 MASKED, REPLACED = 0.8, 0.1  # of the tokens to guess: seen as [MASK], as another piece; the rest as they are (BERT)
 
 
@@ -61,29 +58,35 @@ class Pieces:
 class MaskedWords:
     """Labels are the ids of the masked tokens, (K,) int64; batches name their places in `positions`, (K,) int64.
 
-    A batch without padding has no `attention_mask`. attention: as transformers names it, sdpa or eager.
+    A batch without padding has no `attention_mask`. Runs on networks that `munjang.networks.packed.pack` has packed.
     """
 
     pieces: Pieces
     masking: float = 0.2
     whole_words: bool = True
-    attention: str = "sdpa"
     labels: LabelSet = field(default_factory=lambda: LabelSet(()))
     name: str = "masked"
     monitor: str = "masked_accuracy"
     speed = "tokens_s"
 
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
-        """AutoModelForMaskedLM from a folder, a hub id, or fresh from `config`; `forward` may name positions."""
+        """AutoModelForMaskedLM from a folder, a hub id, or fresh from `config`, in fp32."""
         import torch
         from transformers import AutoModelForMaskedLM
 
-        options |= {"attn_implementation": self.attention, "dtype": torch.float32}
+        from munjang.networks.packed import FAMILIES
+
+        options |= {"dtype": torch.float32}
         if config is not None:
-            return gather_positions(AutoModelForMaskedLM.from_config(config, **options))
-        return gather_positions(
-            AutoModelForMaskedLM.from_pretrained(source, use_safetensors=True, trust_remote_code=False, **options)
-        )
+            model = AutoModelForMaskedLM.from_config(config, **options)
+        else:
+            model = AutoModelForMaskedLM.from_pretrained(
+                source, use_safetensors=True, trust_remote_code=False, **options
+            )
+        if model.config.model_type not in FAMILIES:
+            known = ", ".join(sorted(FAMILIES))
+            raise ConfigError(f"Models of type {model.config.model_type} cannot be pre-trained here; known: {known}.")
+        return model
 
     def encode(self, examples: Sequence[Example], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
         return encode_texts([example.text for example in examples], tokenizer, max_length)
@@ -172,26 +175,3 @@ class MaskedWords:
     def score(self, gold: np.ndarray, answers: np.ndarray) -> dict[str, float]:
         """The share of the masked tokens that is guessed right."""
         return {"masked_accuracy": float((gold == answers).mean())}
-
-
-def gather_positions(model: PreTrainedModel) -> PreTrainedModel:
-    """Let the model's call take `positions` (K,), places in the flattened (B * T): logits are then (K, V) for those.
-
-    Hooks do it, so that the class, its weights' names and what it saves stay those of transformers.
-    """
-    kind = model.config.model_type
-    if kind not in HEADS:
-        raise ConfigError(f"Models of type {kind} cannot be pre-trained here; known: {', '.join(sorted(HEADS))}.")
-    asked: dict[str, Any] = {}
-
-    def take(module: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-        asked["positions"] = kwargs.pop("positions", None)
-        return args, kwargs
-
-    def gather(module: Any, args: tuple) -> tuple | None:
-        positions = asked.pop("positions", None)
-        return None if positions is None else (args[0].flatten(0, 1)[positions], *args[1:])
-
-    model.register_forward_pre_hook(take, with_kwargs=True)
-    getattr(model, HEADS[kind]).register_forward_pre_hook(gather)
-    return model

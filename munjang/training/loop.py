@@ -17,6 +17,8 @@ from accelerate.utils import DistributedDataParallelKwargs
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
+from munjang.networks.memory import kept_memory
+from munjang.networks.packed import pack
 from munjang.training.checkpoints import newest_whole, prune, write_folder
 from munjang.training.interrupts import Interrupted, TimeIsUp, catch_interrupt
 from munjang.training.job import (
@@ -67,7 +69,8 @@ class NativeLoop:
         self.step = 0
         if job.resume:
             self.restore()
-        self.network = self.accelerator.prepare_model(job.model)
+        self.packed = pack(job.model)
+        self.network = self.accelerator.prepare_model(self.packed)
         weights = job.weights
         self.class_weights = None if weights is None else torch.from_numpy(weights).to(self.device)
 
@@ -80,7 +83,7 @@ class NativeLoop:
         losses: list[torch.Tensor] = []
         began, sentences, tokens = time.monotonic(), 0, 0
         plan_epoch, plan = -1, []
-        with catch_interrupt() as interrupts:
+        with catch_interrupt() as interrupts, kept_memory(self.device) as clear:
             while self.step < job.total_steps and not self.selection.is_over(config):
                 epoch, position = divmod(self.step, job.epoch_steps)
                 if epoch != plan_epoch:
@@ -101,6 +104,7 @@ class NativeLoop:
                         log.info("step %d of %d: loss %.4f", self.step, job.total_steps, loss)
                     losses, began, sentences, tokens = [], time.monotonic(), 0, 0
                 self.after_step(writer, bar)
+                clear(self.step)
                 if self.stop_is_asked(interrupts):
                     self.save()
                     bar.close()
@@ -140,7 +144,7 @@ class NativeLoop:
         """Score on the validation sentences and save, where that is due."""
         job, config = self.job, self.job.config
         if job.is_due(self.step, config.eval_every):
-            scores = validation_score(job, job.model, self.device)
+            scores = validation_score(job, self.packed, self.device)
             if self.rank == 0:
                 self.selection.take(job, self.step, scores, job.model)
             else:  # the same numbers without writing

@@ -228,6 +228,7 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
     """Fine-tune a backbone and save the best weights as a model folder."""
     from munjang.backbones import prepare as prepare_backbone
     from munjang.formats import native
+    from munjang.networks.embedding import compact
     from munjang.training.batching import steps_per_epoch
     from munjang.training.checkpoints import best_folder, read_state
     from munjang.training.job import Job, load_weights
@@ -251,11 +252,15 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
         start.origin, config.learning_rate, config.batch_size, config.epochs,
     )  # fmt: skip
     model = start.build(task, seed=config.seed, dropout=config.dropout)
+    validation = task.encode(corpus.validation, start.tokenizer.backend_tokenizer, length)
+    compaction = compact(model, encoded.ids, validation.ids) if config.loop == "native" else None
+    if compaction:
+        encoded, validation = (replace(part, ids=compaction.ids(part.ids)) for part in (encoded, validation))
     job = Job(
         task=task,
         model=model,
         train=encoded,
-        validation=task.encode(corpus.validation, start.tokenizer.backend_tokenizer, length),
+        validation=validation,
         config=config,
         folder=folder,
         pad_id=int(start.tokenizer.pad_token_id),
@@ -278,6 +283,8 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
         read_state(best)
         load_weights(best / "weights.safetensors", model)
         log.info("The best weights are those after step %d.", selection.best_step)
+    if compaction:
+        compaction.expand(model)
     manifest = Manifest(
         format="native",
         task=corpus.task,

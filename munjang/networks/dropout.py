@@ -1,0 +1,28 @@
+"""Dropout whose masks are drawn cheaply: one random byte a value."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def keep_mask(shape: torch.Size | tuple[int, ...], probability: float, dtype: torch.dtype, device) -> Tensor:
+    """0 with `probability`, rounded to a multiple of 1/256, else 1 / (1 - that): what dropout multiplies with.
+
+    Eight masks' worth of bytes come from one 64-bit random word, where torch draws a number for every value.
+    """
+    count = 1
+    for size in shape:
+        count *= size
+    dropped = round(probability * 256)
+    words = torch.empty(-(-count // 8), dtype=torch.int64, device=device)
+    words.random_(-(2**63), None)
+    kept = words.view(torch.uint8)[:count].view(shape) >= dropped
+    return kept.to(dtype).mul_(256 / (256 - dropped))
+
+
+def drop(x: Tensor, probability: float) -> Tensor:
+    """x with dropout of `probability`, rounded as `keep_mask` does."""
+    if round(probability * 256) == 0:
+        return x
+    return x * keep_mask(x.shape, probability, x.dtype, x.device)

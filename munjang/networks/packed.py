@@ -1,0 +1,144 @@
+"""BERT, RoBERTa and ELECTRA without padding: the tokens of all sentences in one row, attention within each."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from munjang.errors import ConfigError
+from munjang.networks.attention import Attention, Layout
+from munjang.networks.dense import dense
+from munjang.networks.dropout import drop
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+log = logging.getLogger("munjang")
+
+FAMILIES = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra"}
+"""Model type -> the attribute under which its classifier keeps the encoder."""
+
+
+class Packed(torch.nn.Module):
+    """A classifier or masked language model of transformers, called like it; its weights are the model's own.
+
+    Every layer runs over the real tokens alone, and after the last attention over those tokens alone whose hidden states
+    the head looks at: each sentence's first, or the masked ones. Follows autocast: bf16 products; norms, sums and
+    weights in fp32. Dropout is drawn by `keep_mask`.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+        config = model.config
+        self.family = FAMILIES[config.model_type]
+        self.trunk = [getattr(model, self.family)]  # in a list: no second name for the weights
+        self.heads = config.num_attention_heads
+        self.guesses = model.get_output_embeddings() is not None
+        self.drops = config.hidden_dropout_prob, config.attention_probs_dropout_prob
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, positions: Tensor | None = None, **unused: Any
+    ) -> SimpleNamespace:
+        """input_ids, attention_mask (B, T) to .logits (B, L) of a classifier.
+
+        Of a masked language model: .logits (K, V) for `positions` (K,), places in the flattened (B * T).
+        """
+        kind = input_ids.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
+        if attention_mask is None:
+            ids, keep = input_ids.flatten(), positions
+            lengths = torch.full(input_ids.shape[:1], input_ids.shape[1], device=input_ids.device)
+        else:
+            inside = attention_mask.bool()
+            ids, lengths = input_ids[inside], inside.sum(1)
+            keep = None if positions is None else (inside.flatten().cumsum(0) - 1)[positions]
+        with torch.autocast(kind, enabled=False):
+            firsts = lengths.cumsum(0) - lengths
+            hidden = self.encode(ids, lengths, keep if self.guesses else firsts, dtype)
+        return SimpleNamespace(logits=self.guess(hidden) if self.guesses else self.classify(hidden[:, None]))
+
+    def classify(self, first: Tensor) -> Tensor:
+        """(B, 1, width) hidden states of the first tokens to (B, L) logits."""
+        if self.family == "bert":
+            return self.model.classifier(self.model.dropout(self.model.bert.pooler(first)))
+        return self.model.classifier(first)
+
+    def guess(self, hidden: Tensor) -> Tensor:
+        """(K, width) hidden states to (K, V) logits over the vocabulary."""
+        if self.family == "electra":
+            return self.model.generator_lm_head(self.model.generator_predictions(hidden))
+        return (self.model.cls if self.family == "bert" else self.model.lm_head)(hidden)
+
+    def encode(self, ids: Tensor, lengths: Tensor, keep: Tensor, dtype: torch.dtype) -> Tensor:
+        """Hidden states of the last layer, (kept, width) fp32, of the tokens `keep` (kept,) among ids (tokens,)."""
+        hidden_drop, attention_drop = self.drops if self.training else (0.0, 0.0)
+        layout = Layout.of(lengths, self.heads)
+        hidden = self.embed(ids, lengths, hidden_drop)
+        *_, last = layers = self.trunk[0].encoder.layer
+        for layer in layers:
+            projections = layer.attention.self
+            qkv = dense(hidden, dtype, projections.query, projections.key, projections.value)
+            context = Attention.apply(qkv, layout, attention_drop)
+            if layer is last:
+                context, hidden = context[keep], hidden[keep]
+            out = layer.attention.output
+            hidden = out.LayerNorm(drop(dense(context, dtype, out.dense), hidden_drop) + hidden)
+            inner = layer.intermediate.intermediate_act_fn(dense(hidden, dtype, layer.intermediate.dense))
+            out = layer.output
+            hidden = out.LayerNorm(drop(dense(inner, dtype, out.dense), hidden_drop) + hidden)
+        return hidden
+
+    def embed(self, ids: Tensor, lengths: Tensor, dropout: float) -> Tensor:
+        """The embeddings of ids (tokens,), (tokens, width) fp32."""
+        trunk = self.trunk[0]
+        tables = trunk.embeddings
+        starts = lengths.cumsum(0) - lengths
+        places = torch.arange(len(ids), device=ids.device) - torch.repeat_interleave(starts, lengths)
+        if self.family == "roberta":
+            places = places + tables.padding_idx + 1  # its first places are for padding
+        hidden = tables.word_embeddings(ids) + tables.position_embeddings(places)
+        hidden = drop(tables.LayerNorm(hidden + tables.token_type_embeddings.weight[0]), dropout)
+        project = getattr(trunk, "embeddings_project", None)
+        return hidden if project is None else project(hidden)
+
+
+def pack(model: PreTrainedModel) -> torch.nn.Module:
+    """The model run without padding, if its kind is known here and both ways give the same; else the model itself.
+
+    Raises ConfigError for a masked language model that cannot be packed: it would guess every token.
+    """
+    config = model.config
+    if config.model_type not in FAMILIES or getattr(config, "is_decoder", False):
+        return model
+    packed = Packed(model)
+    training = model.training
+    packed.eval()
+    with torch.inference_mode():
+        padded, without = trial(packed)
+    packed.train(training)
+    if torch.allclose(padded, without, rtol=1e-3, atol=1e-3):
+        return packed
+    said = f"This version of transformers runs {config.model_type} in a way of its own"
+    if packed.guesses:
+        raise ConfigError(f"{said}, so it cannot be pre-trained here. Use another version.")
+    log.warning("%s; sentences are padded.", said)
+    return model
+
+
+def trial(packed: Packed) -> tuple[Tensor, Tensor]:
+    """The logits of two sentences of three and two tokens, padded and packed."""
+    model = packed.model
+    device = next(model.parameters()).device
+    last, padding = model.get_input_embeddings().num_embeddings - 1, model.config.pad_token_id or 0
+    ids = torch.tensor([[last, last - 1, last - 2], [last - 1, last, padding]], device=device)
+    mask = torch.tensor([[1, 1, 1], [1, 1, 0]], device=device)
+    padded = model(input_ids=ids, attention_mask=mask).logits
+    if not packed.guesses:
+        return padded, packed(ids, mask).logits
+    places = torch.arange(5, device=device)  # all but the padding
+    return padded.flatten(0, 1)[places], packed(ids, mask, places).logits
