@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ log = logging.getLogger("munjang")
 REMEDY = (
     "Check the name and the network, or give a folder that holds the model; --backbone scratch:small needs neither."
 )
+
+Vocabulary = Callable[[Sequence[str], int], "PreTrainedTokenizerBase"]
+"""A tokenizer with a vocabulary of a size, made from texts."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +103,22 @@ class Start:
             raise unloaded(f"The weights of {self.source}", self.source, error, is_local=self.is_local) from error
 
 
-def prepare(name: str, texts: Sequence[str] = (), *, tokenizer_folder: Path | None = None) -> Start:
+def prepare(
+    name: str,
+    texts: Sequence[str] = (),
+    *,
+    tokenizer_folder: Path | None = None,
+    wordpiece: Vocabulary = train_wordpiece,
+) -> Start:
     """The backbone `name`, with its tokenizer.
 
     texts: sentences from which a fresh backbone makes its vocabulary. tokenizer_folder: where a run that is being
-    resumed has kept that vocabulary.
+    resumed has kept that vocabulary. wordpiece: what makes it of texts and a size, or remembers it.
     """
     if name.startswith("scratch:"):
         size = scratch_size(name)
         rate = SCRATCH[size][4]
-        tokenizer = load_tokenizer(tokenizer_folder) if tokenizer_folder else train_wordpiece(texts, SCRATCH[size][3])
+        tokenizer = load_tokenizer(tokenizer_folder) if tokenizer_folder else wordpiece(texts, SCRATCH[size][3])
         return Start(name, None, None, tokenizer, 512, rate, f"fresh BERT ({size}), vocabulary from the train texts")
     check_name(name)
     row = BACKBONES.get(name)

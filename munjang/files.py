@@ -25,6 +25,12 @@ def facts(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": file_hash(path)}
 
 
+def cache_root() -> Path:
+    """Where munjang keeps what it could fetch or make again: MUNJANG_CACHE, else its folder of the user's caches."""
+    given = os.environ.get("MUNJANG_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "munjang"
+
+
 def is_first_process() -> bool:
     """Whether this process writes files: the only one, or the first of torchrun's."""
     return os.environ.get("RANK", "0") == "0"

@@ -13,3 +13,11 @@ def data_dir() -> Path:
     if not (folder / "nsmc").is_dir():
         pytest.skip(f"no real corpora at {folder}; set MUNJANG_DATA to a folder that holds them")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """A cache of the tests' own: nothing is taken from the user's, and nothing left there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MUNJANG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

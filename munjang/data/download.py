@@ -11,7 +11,7 @@ from pathlib import Path
 from munjang.data.checksums import check_sha256
 from munjang.data.rows import CorpusRow, Original
 from munjang.errors import FetchError
-from munjang.files import first_line
+from munjang.files import cache_root, first_line
 
 log = logging.getLogger("munjang")
 
@@ -20,10 +20,7 @@ TIMEOUT_S = 30
 
 def folder(row: CorpusRow) -> Path:
     """Where the original files of a corpus are kept: MUNJANG_CACHE, else the user's cache folder."""
-    root = os.environ.get("MUNJANG_CACHE")
-    if root:
-        return Path(root) / row.folder
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "munjang" / row.folder
+    return cache_root() / row.folder
 
 
 def cached(row: CorpusRow) -> list[Path]:

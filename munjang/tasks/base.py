@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -26,7 +28,8 @@ Outputs = dict[str, np.ndarray]
 class Encodings:
     """Token ids of many sentences, kept flat.
 
-    ids: (all tokens,) int32. starts: (n + 1,) int64; sentence i is ids[starts[i]:starts[i + 1]].
+    ids: (all tokens,) uint16 where the vocabulary allows, else int32; read-only where it lies in a file.
+    starts: (n + 1,) int64; sentence i is ids[starts[i]:starts[i + 1]].
     truncated: (n,) bool, whether the text was longer than the model takes.
     columns: arrays with one row a sentence, such as labels (n,) int64 or (n, L) float32.
     """
@@ -45,8 +48,14 @@ class Encodings:
         return np.diff(self.starts)
 
     def sentence(self, index: int) -> np.ndarray:
-        """The token ids of one sentence, (tokens,) int32."""
+        """The token ids of one sentence, (tokens,)."""
         return self.ids[self.starts[index] : self.starts[index + 1]]
+
+
+TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
+"""Token ids of texts, as `encode_texts` makes them or a cache remembers them."""
+
+CHUNK = 8192  # texts tokenised at once: the tokenizer's own records of a token are large
 
 
 class Task(Protocol):
@@ -60,8 +69,10 @@ class Task(Protocol):
     def build(self, source: str, **options: Any) -> PreTrainedModel:
         """The network for a backbone (folder or hub id), or for a transformers config given as `config`."""
 
-    def encode(self, examples: Sequence[Example], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
-        """Token ids, and the label columns where the examples are labelled."""
+    def encode(
+        self, examples: Sequence[Example], tokenizer: tokenizers.Tokenizer, max_length: int, *, encode: TextEncoder
+    ) -> Encodings:
+        """Token ids, and the label columns where the examples are labelled. encode: `encode_texts` unless given."""
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
         """One batch, padded to its longest sentence."""
@@ -91,18 +102,72 @@ def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_leng
     """Token ids of texts, special tokens added, cut to `max_length` tokens."""
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
-    pieces: list[np.ndarray] = []
-    lengths = np.empty(len(texts), dtype=np.int64)
-    truncated = np.zeros(len(texts), dtype=bool)
-    for start in range(0, len(texts), 8192):  # in chunks: the tokenizer's own records are large
-        for i, encoding in enumerate(tokenizer.encode_batch_fast(list(texts[start : start + 8192])), start):
-            pieces.append(np.asarray(encoding.ids, dtype=np.int32))
-            lengths[i] = len(pieces[-1])
-            truncated[i] = bool(encoding.overflowing)
-    starts = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=starts[1:])
-    ids = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int32)
-    return Encodings(ids, starts, truncated)
+    found = Collected(id_type(tokenizer), len(texts), max_length)
+    chunks = [slice(start, start + CHUNK) for start in range(0, len(texts), CHUNK)]
+
+    def tokenise(chunk: slice) -> list[tokenizers.Encoding]:
+        # Copies: the library leaves each text it has seen with a second form of itself, kept as long as the text is.
+        return tokenizer.encode_batch_fast([f"{text} "[:-1] for text in texts[chunk]])
+
+    if len(chunks) < 2:
+        found.take(*map(tokenise, chunks))
+        return found.encodings()
+    with ThreadPoolExecutor(1) as ahead:  # the next chunk is tokenised, by all cores, while this one is taken over
+        coming = ahead.submit(tokenise, chunks[0])
+        for chunk in [*chunks[1:], None]:
+            ready = coming.result()
+            if chunk:
+                coming = ahead.submit(tokenise, chunk)
+            found.take(ready)
+    return found.encodings()
+
+
+class Collected:
+    """Token ids taken over from the tokenizer's records, chunk by chunk."""
+
+    def __init__(self, kind: type[np.integer], sentences: int, max_length: int) -> None:
+        self.kind, self.max_length, self.done = kind, max_length, 0
+        self.ids = bytearray()
+        self.starts = np.zeros(sentences + 1, dtype=np.int64)
+        self.truncated = np.zeros(sentences, dtype=bool)
+
+    def take(self, records: Sequence[tokenizers.Encoding] = ()) -> None:
+        """Add the sentences of a chunk."""
+        sentences = [record.ids for record in records]
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        self.ids += np.fromiter(chain.from_iterable(sentences), self.kind, int(lengths.sum())).data
+        here = slice(self.done + 1, self.done + 1 + len(sentences))
+        self.starts[here] = self.starts[self.done] + np.cumsum(lengths)
+        for place in np.flatnonzero(lengths >= self.max_length):
+            self.truncated[self.done + place] = bool(records[place].overflowing)
+        self.done += len(sentences)
+
+    def encodings(self) -> Encodings:
+        return Encodings(np.frombuffer(self.ids, dtype=self.kind), self.starts, self.truncated)
+
+
+def id_type(tokenizer: tokenizers.Tokenizer) -> type[np.integer]:
+    """The integers that hold the ids of a vocabulary: uint16 up to 65,536 pieces, else int32."""
+    return np.uint16 if tokenizer.get_vocab_size(with_added_tokens=True) <= 2**16 else np.int32
+
+
+def shorten(encodings: Encodings, texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
+    """The encodings of `texts` cut to fewer tokens: what `encode_texts` gives for `max_length`, columns kept."""
+    lengths = encodings.lengths
+    cut = np.flatnonzero(lengths > max_length)
+    if not len(cut):
+        return encodings
+    again = encode_texts([texts[place] for place in cut], tokenizer, max_length)
+    kept = np.ones(len(encodings.ids), dtype=bool)
+    for place in cut:
+        kept[encodings.starts[place] + max_length : encodings.starts[place + 1]] = False
+    starts = np.zeros_like(encodings.starts)
+    np.cumsum(np.minimum(lengths, max_length), out=starts[1:])
+    shorter = Encodings(encodings.ids[kept], starts, encodings.truncated.copy(), encodings.columns)
+    for number, place in enumerate(cut):
+        shorter.sentence(place)[:] = again.sentence(number)
+    shorter.truncated[cut] = True
+    return shorter
 
 
 def pad(encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:

@@ -11,7 +11,7 @@ import numpy as np
 from munjang.errors import FetchError
 from munjang.metrics import one_hot, scores
 from munjang.records import Example, LabelSet, names_of
-from munjang.tasks.base import Batch, Encodings, Outputs, encode_texts, pad
+from munjang.tasks.base import Batch, Encodings, Outputs, TextEncoder, encode_texts, pad
 
 if TYPE_CHECKING:
     import tokenizers
@@ -37,10 +37,18 @@ class Classification:
         return build_classifier(self, source, **options)
 
     def label_column(self, examples: Sequence[Example]) -> np.ndarray:
-        return np.array([self.labels.index(example.label) for example in examples], dtype=np.int64)
+        places = {label: self.labels.index(label) for label in {example.label for example in examples}}
+        return np.fromiter((places[example.label] for example in examples), np.int64, len(examples))
 
-    def encode(self, examples: Sequence[Example], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
-        encodings = encode_texts([example.text for example in examples], tokenizer, max_length)
+    def encode(
+        self,
+        examples: Sequence[Example],
+        tokenizer: tokenizers.Tokenizer,
+        max_length: int,
+        *,
+        encode: TextEncoder = encode_texts,
+    ) -> Encodings:
+        encodings = encode([example.text for example in examples], tokenizer, max_length)
         if examples and all(example.label is not None for example in examples):
             return replace(encodings, columns={"labels": self.label_column(examples)})
         return encodings

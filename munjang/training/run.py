@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,10 @@ from munjang.files import disk_errors, is_first_process, write_json
 from munjang.prediction import Predictor, load
 from munjang.records import Corpus, count_labels, label_text
 from munjang.tasks import make_task
+from munjang.tasks.base import shorten
 
 if TYPE_CHECKING:
-    from munjang.backbones import Start
+    from munjang.backbones import Start, Vocabulary
     from munjang.tasks.base import Encodings
 
 log = logging.getLogger("munjang")
@@ -54,6 +56,11 @@ class Prepared:
         """The corpus to evaluate on: its own test split beside its own train split (whose leaks are then known)."""
         return self.corpus.with_splits(train=self.source.train) if self.source.test else self.corpus
 
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What a resumed run must find again."""
+        return fingerprint(self.corpus)
+
 
 def train(
     corpus: Corpus,
@@ -63,6 +70,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
+    cache: bool = True,
 ) -> Predictor:
     """Fine-tune on the corpus's train split and return the Predictor of the best weights on its validation split.
 
@@ -70,6 +78,7 @@ def train(
     refused without `overwrite` (deletes it) or `resume` (goes on after its newest checkpoint, with the same settings).
     A corpus without a test or validation split gets one from train first (config.test_share, config.validation_share);
     the test split is never looked at here beyond taking its texts out of train.
+    cache: whether to keep token ids and fresh vocabularies for the next run (see `munjang.training.token_cache`).
     Raises DataError for a corpus that cannot be learnt from, Interrupted after Ctrl-C once the state is saved.
     """
     config = config or TrainConfig()
@@ -78,15 +87,22 @@ def train(
         raise ConfigError("Under torchrun a run needs a folder that all processes know: give out=.")
     if out is None:
         temporary = tempfile.TemporaryDirectory(prefix="munjang-")
-        model = train_prepared(prepare(corpus, config), config, Path(temporary.name), progress=progress)
+        model = train_prepared(prepare(corpus, config), config, Path(temporary.name), progress=progress, cache=cache)
         model.keep = temporary
         return model
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
-        return train_prepared(prepare(corpus, config), config, folder, resume=resume, progress=progress)
+        prepared = prepare(corpus, config)
+        return train_prepared(prepared, config, folder, resume=resume, progress=progress, cache=cache)
 
 
 def train_prepared(
-    prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool = False, progress: bool = False
+    prepared: Prepared,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: bool = False,
+    cache: bool = True,
 ) -> Predictor:
     """Train on a prepared corpus into a folder that `run_folder` has opened."""
     if begin(prepared, config, folder, resume=resume) and (folder / MANIFEST).exists():
@@ -94,7 +110,7 @@ def train_prepared(
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of a run that was killed while tidying up
         return load(folder)
     learn = train_linear_model if config.backbone == "linear" else train_network
-    learn(prepared, config, folder, resume=resume, progress=progress)
+    learn(prepared, config, folder, resume=resume, progress=progress, cache=cache)
     return load(folder)
 
 
@@ -103,7 +119,7 @@ def begin(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool
 
     Returns whether `resume` found a run there, which must have had the same settings and data.
     """
-    settings = {"config": to_dict(config), "data": fingerprint(prepared.corpus), "versions": versions()}
+    settings = {"config": to_dict(config), "data": prepared.fingerprint, "versions": versions()}
     begun = resume and (folder / "run" / "settings.json").exists()
     if begun:
         check_settings(folder, settings)
@@ -224,23 +240,26 @@ def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
     return Prepared(corpus, cleaned, account)
 
 
-def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool) -> None:
+def train_network(
+    prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool
+) -> None:
     """Fine-tune a backbone and save the best weights as a model folder."""
-    from munjang.backbones import prepare as prepare_backbone
     from munjang.formats import native
     from munjang.networks.embedding import compact
     from munjang.training.batching import steps_per_epoch
     from munjang.training.checkpoints import best_folder, read_state
     from munjang.training.job import Job, load_weights
+    from munjang.training.token_cache import Afresh, token_cache
 
     corpus = prepared.corpus
     kept = folder / "run" / "tokenizer"
-    start = first_process_first(config, lambda: make_start(config, corpus, kept, prepare_backbone))
+    tokens = token_cache() if cache else Afresh()
+    start = first_process_first(config, lambda: make_start(config, corpus, kept, tokens.wordpiece))
     task = make_task(corpus.task, corpus.labels)
-    encoded = task.encode(corpus.train, start.tokenizer.backend_tokenizer, check_length(config, start))
+    tokenizer = start.tokenizer.backend_tokenizer
+    encoded = task.encode(corpus.train, tokenizer, check_length(config, start), encode=tokens.encode)
     length = config.max_length or choose_length(start, encoded)
-    if length < encoded.lengths.max():
-        encoded = task.encode(corpus.train, start.tokenizer.backend_tokenizer, length)
+    encoded = shorten(encoded, [example.text for example in corpus.train], tokenizer, length)
     config = replace(
         config,
         max_length=length,
@@ -252,7 +271,7 @@ def train_network(prepared: Prepared, config: TrainConfig, folder: Path, *, resu
         start.origin, config.learning_rate, config.batch_size, config.epochs,
     )  # fmt: skip
     model = start.build(task, seed=config.seed, dropout=config.dropout)
-    validation = task.encode(corpus.validation, start.tokenizer.backend_tokenizer, length)
+    validation = task.encode(corpus.validation, tokenizer, length, encode=tokens.encode)
     compaction = compact(model, encoded.ids, validation.ids) if config.loop == "native" else None
     if compaction:
         encoded, validation = (replace(part, ids=compaction.ids(part.ids)) for part in (encoded, validation))
@@ -338,13 +357,15 @@ def finish(folder: Path, manifest: Manifest, prepared: Prepared, fill: Any) -> N
     log.info("Saved %s.", folder)
 
 
-def make_start(config: TrainConfig, corpus: Corpus, kept: Path, prepare_backbone: Any) -> Start:
+def make_start(config: TrainConfig, corpus: Corpus, kept: Path, wordpiece: Vocabulary) -> Start:
     """The backbone; the vocabulary of a fresh one is made once and kept with the run."""
+    from munjang.backbones import prepare as prepare_backbone
+
     if not config.backbone.startswith("scratch:"):
         return prepare_backbone(config.backbone)
     if (kept / "tokenizer.json").exists():
         return prepare_backbone(config.backbone, tokenizer_folder=kept)
-    start = prepare_backbone(config.backbone, [example.text for example in corpus.train])
+    start = prepare_backbone(config.backbone, [example.text for example in corpus.train], wordpiece=wordpiece)
     beside = kept.with_name(".tokenizer")
     shutil.rmtree(beside, ignore_errors=True)
     start.tokenizer.save_pretrained(beside)

@@ -1,0 +1,174 @@
+"""Arrays kept on disk between runs: written beside and renamed, checked before use, bounded in size.
+
+An entry is one file: a line that names the format, a JSON header with sizes and a sha256, the arrays as raw bytes. It
+is memory-mapped, never unpickled, and may be deleted at any time. What cannot be written is done without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+log = logging.getLogger("munjang")
+
+MAGIC = b"munjang cache 1\n"
+LIMIT = 2 * 10**9  # bytes of all entries together
+ALIGNED = 64  # bytes: where each array begins
+MAX_HEADER = 2**16  # bytes
+STALE_S = 3600.0  # after which a file that was not finished belongs to a process that died
+TYPES = ("uint8", "bool", "uint16", "int32", "int64")
+
+Arrays = Mapping[str, np.ndarray]
+"""Named arrays of one dimension, of one of TYPES."""
+
+
+class Damaged(Exception):
+    """A file that is not what this module wrote."""
+
+
+@dataclass
+class Cache:
+    """Entries in a folder, each under a key of hexadecimal digits.
+
+    limit: bytes of all entries together. has_failed: whether something could not be written; no more is tried then.
+    """
+
+    folder: Path
+    limit: int = LIMIT
+    has_failed: bool = False
+
+    def read(self, key: str) -> Arrays | None:
+        """The arrays of an entry, memory-mapped (writing to them never reaches the file); None where none is usable."""
+        path = self.folder / key
+        try:
+            found = open_entry(path, key)
+        except FileNotFoundError:
+            return None
+        except (Damaged, OSError) as error:
+            log.warning("%s is not used: %s. It is made anew.", path, error)
+            return None
+        with suppress(OSError):
+            os.utime(path)  # the entries longest unused go first
+        return found
+
+    def write(self, key: str, arrays: Arrays) -> None:
+        """Keep arrays under a key, and let go of the entries longest unused; one warning where that fails."""
+        if self.has_failed or sum(array.nbytes for array in arrays.values()) > self.limit:
+            return
+        beside = self.folder / f"{key}.{os.getpid()}.part"
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+                    write_entry(stream, key, arrays)
+                beside.replace(self.folder / key)
+            finally:
+                beside.unlink(missing_ok=True)
+            self.prune(key)
+        except OSError as error:
+            self.has_failed = True
+            reason = error.strerror or error
+            log.warning("Nothing is kept in %s for the next run (%s); this one goes on.", self.folder, reason)
+
+    def prune(self, newest: str) -> None:
+        """Delete what dead processes left, and the entries longest unused until all fit the limit; never `newest`."""
+        entries = sorted(self.entries(), reverse=True)
+        total = sum(size for used, size, path in entries if path.name == newest)
+        for used, size, path in entries:
+            if path.name == newest:
+                continue
+            if path.suffix == ".part":
+                gone = time.time() - used > STALE_S
+            else:
+                total += size
+                gone = total > self.limit
+            if gone:
+                path.unlink(missing_ok=True)
+
+    def entries(self) -> Iterator[tuple[float, int, Path]]:
+        """(time of the last use, bytes, path) of every file."""
+        for path in self.folder.iterdir():
+            try:
+                found = path.stat(follow_symlinks=False)
+            except FileNotFoundError:  # another process was quicker
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield found.st_mtime, found.st_size, path
+
+
+def open_entry(path: Path, key: str) -> Arrays:
+    """The arrays of the entry in a file; Damaged where it is not whole, or not the entry of this key."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise Damaged("it is no plain file")
+    with path.open("rb") as stream:
+        header, begin = read_header(stream)
+        if header["key"] != key:
+            raise Damaged("it belongs to another entry")
+        places, end = layout(header["arrays"])
+        size = begin + end
+        if os.fstat(stream.fileno()).st_size != size:
+            raise Damaged("it was cut short or added to")
+        body = np.memmap(stream, np.uint8, "c", shape=(size,)).view(np.ndarray)[begin:]
+    if hashlib.sha256(body).hexdigest() != header["sha256"]:
+        raise Damaged("it is damaged")
+    return {name: body[place].view(kind) for (name, kind, _), place in zip(header["arrays"], places, strict=True)}
+
+
+def read_header(stream: BinaryIO) -> tuple[dict[str, Any], int]:
+    """The header of an entry, its types checked, and where the arrays begin; else Damaged."""
+    if stream.read(len(MAGIC)) != MAGIC:
+        raise Damaged("it is of another kind or version")
+    line = stream.readline(MAX_HEADER)
+    try:
+        header = json.loads(line)
+        arrays = [(str(name), str(kind), int(length)) for name, kind, length in header["arrays"]]
+        header = {"key": str(header["key"]), "sha256": str(header["sha256"]), "arrays": arrays}
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise Damaged("its header cannot be read") from error
+    if any(kind not in TYPES or length < 0 for _, kind, length in arrays):
+        raise Damaged("its header says what cannot be")
+    return header, aligned(len(MAGIC) + len(line))
+
+
+def write_entry(stream: BinaryIO, key: str, arrays: Arrays) -> None:
+    """Header and arrays, each array at a multiple of ALIGNED bytes."""
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    listing = [(name, array.dtype.name, len(array)) for name, array in plain.items()]
+    digest = hashlib.sha256()
+    gaps = [bytes(aligned(array.nbytes) - array.nbytes) for array in plain.values()]
+    for array, gap in zip(plain.values(), gaps, strict=True):
+        digest.update(array.data)
+        digest.update(gap)
+    line = json.dumps({"key": key, "sha256": digest.hexdigest(), "arrays": listing}).encode() + b"\n"
+    begin = len(MAGIC) + len(line)
+    stream.write(MAGIC + line + bytes(aligned(begin) - begin))
+    for array, gap in zip(plain.values(), gaps, strict=True):
+        stream.write(array.data)
+        stream.write(gap)
+    stream.flush()
+
+
+def layout(arrays: list[tuple[str, str, int]]) -> tuple[list[slice], int]:
+    """The bytes of each array, counted from where the arrays begin, and where the last one ends."""
+    places, begin = [], 0
+    for _, kind, length in arrays:
+        size = np.dtype(kind).itemsize * length
+        places.append(slice(begin, begin + size))
+        begin += aligned(size)
+    return places, begin
+
+
+def aligned(size: int) -> int:
+    """The next multiple of ALIGNED."""
+    return -(-size // ALIGNED) * ALIGNED
