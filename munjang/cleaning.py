@@ -144,9 +144,27 @@ def clean_text(text: str, steps: Iterable[str]) -> str:
     return trace(text, ordered(steps))[0]
 
 
+PLAIN_STEPS = frozenset(("html", "invisible", "nfc", "spaces"))
+WHITE = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"  # besides the space and LINE_BREAKS
+WORK = re.compile(f"[&<{LINE_BREAKS}{BLANKS}{UNSEEN}{WHITE}\u200c\u200d\U000e0000-\U000e007f]")
+
+
+def is_settled(text: str) -> bool:
+    """Whether a look is enough to say that none of PLAIN_STEPS changes the text, as is so with nearly every text."""
+    return (
+        WORK.search(text) is None
+        and "  " not in text
+        and text[:1] != " "
+        and text[-1:] != " "
+        and unicodedata.is_normalized("NFC", text)
+    )
+
+
 def trace(text: str, steps: tuple[str, ...]) -> tuple[str, set[str]]:
     """`text` after `steps` (names in the order of the table), and the names of those that changed it."""
     changed: set[str] = set()
+    if PLAIN_STEPS.issuperset(steps) and is_settled(text):
+        return text, changed
     for _ in range(LAYERS):
         before = text
         for name in steps:

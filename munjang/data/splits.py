@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
+import numpy as np
+
+from munjang.data.garbage import uncollected
+from munjang.data.repeats import hashes, repeated
 from munjang.errors import ConfigError, DataError
-from munjang.records import Corpus, Example, count_labels, names_of
+from munjang.records import Corpus, Example, Label, count_labels, names_of
 
 LEAST = 3
 """From this many distinct texts on, a class has at least one of them held out."""
 
 
+@uncollected()
 def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """(rest, held): about `share` of the examples held out, each class in its proportion, both in the given order.
 
@@ -24,17 +29,21 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
     """
     if not 0 < share < 1:
         raise ConfigError(f"The share to hold out must lie between 0 and 1, found {share}.")
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        groups[text_key(example.text)].append(example)
+    keys = [text_key(example.text) for example in examples]
+    groups = group(keys)
     frequency = count_labels(examples)
-    strata: dict[str, list[str]] = defaultdict(list)
-    for key, members in groups.items():
-        strata[stratum(members, frequency)].append(key)
-    held = {key for keys in strata.values() for key in draw(keys, groups, share, seed)}
-    held -= needed_in_rest(groups, held)
-    rest = [example for example in examples if text_key(example.text) not in held]
-    return rest, [example for example in examples if text_key(example.text) in held]
+    later = {place for members in groups.values() for place in members[1:]}
+    strata: dict[str, list[int]] = defaultdict(list)
+    for place, example in enumerate(examples):
+        if place in groups:
+            strata[stratum([examples[member].label for member in groups[place]], frequency)].append(place)
+        elif place not in later:
+            strata[rarest(example.label, frequency)].append(place)
+    held = {place for places in strata.values() for place in draw(places, keys, groups, share, seed)}
+    held -= needed_in_rest(examples, keys, groups, held)
+    held |= {member for place in held & groups.keys() for member in groups[place]}
+    rest = [example for place, example in enumerate(examples) if place not in held]
+    return rest, [examples[place] for place in sorted(held)]
 
 
 def text_key(text: str) -> str:
@@ -42,38 +51,76 @@ def text_key(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def stratum(members: Sequence[Example], frequency: Counter[str]) -> str:
+def group(keys: Sequence[str]) -> dict[int, list[int]]:
+    """The places of the keys that occur more than once, by the first of them."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for place in repeated(hashes(keys, len(keys))).tolist():
+        found[keys[place]].append(place)
+    return {members[0]: members for members in found.values() if len(members) > 1}
+
+
+def stratum(labels: Sequence[Label | None], frequency: Counter[str]) -> str:
     """The class for which a text counts: its most common label here, of several names the rarest in the corpus."""
-    rarest = Counter(
-        min(names_of(item.label), key=lambda name: (frequency[name], name), default="") for item in members
-    )
-    return min(rarest, key=lambda name: (-rarest[name], name))
+    counts = Counter(rarest(label, frequency) for label in labels)
+    return min(counts, key=lambda name: (-counts[name], name))
 
 
-def draw(keys: Sequence[str], groups: dict[str, list[Example]], share: float, seed: int) -> list[str]:
-    """The texts of one class to hold out: in an order given by hashes until the share of its rows is reached."""
-    filled = [key for key in keys if key]
-    target = round(share * sum(len(groups[key]) for key in filled))
+def rarest(label: Label | None, frequency: Counter[str]) -> str:
+    """The name for which an example counts."""
+    if isinstance(label, str):
+        return label
+    return min(names_of(label), key=lambda name: (frequency[name], name), default="")
+
+
+def draw(
+    places: Sequence[int], keys: Sequence[str], groups: Mapping[int, Sequence[int]], share: float, seed: int
+) -> list[int]:
+    """The texts of one class to hold out: in an order given by hashes until the share of its rows is reached.
+
+    places: where each text stands first.
+    """
+    filled = [place for place in places if keys[place]]
+    target = round(share * sum(len(groups[place]) if place in groups else 1 for place in filled))
     if target == 0 and len(filled) >= LEAST:
         target = 1
     chosen, rows = [], 0
-    for key in sorted(filled, key=lambda key: blake2b(f"{seed}\0{key}".encode("utf-8", "surrogatepass")).digest()):
-        if rows + len(groups[key]) <= target:
-            chosen.append(key)
-            rows += len(groups[key])
+    for number in hash_order([keys[place] for place in filled], seed):
+        if rows == target:
+            break
+        place = filled[number]
+        size = len(groups[place]) if place in groups else 1
+        if rows + size <= target:
+            chosen.append(place)
+            rows += size
     return chosen
 
 
-def needed_in_rest(groups: dict[str, list[Example]], held: set[str]) -> set[str]:
-    """Texts to give back because they carry the only examples of a class."""
-    left = {
-        name for key, members in groups.items() if key not in held for item in members for name in names_of(item.label)
-    }
+def hash_order(keys: Sequence[str], seed: int) -> list[int]:
+    """The places of distinct keys in the order of their blake2b hashes; 16 bytes of them tell any two apart."""
+    start = blake2b(f"{seed}\0".encode())
+    halves = bytearray()
+    for key in keys:
+        digest = start.copy()
+        digest.update(key.encode("utf-8", "surrogatepass"))
+        halves += digest.digest()[:16]
+    first, second = np.frombuffer(halves, dtype=">u8").reshape(-1, 2).T
+    return np.lexsort((second, first)).tolist()
+
+
+def needed_in_rest(
+    examples: Sequence[Example], keys: Sequence[str], groups: Mapping[int, Sequence[int]], held: set[int]
+) -> set[int]:
+    """Texts to give back because they carry the only examples of a class. held: where each text stands first."""
+    away = held.union(*(groups[place] for place in held & groups.keys()))
+    labels = {example.label for place, example in enumerate(examples) if place not in away}
+    left = {name for label in labels for name in names_of(label)}
+    if left >= {name for place in away for name in names_of(examples[place].label)}:
+        return set()
     back = set()
-    for key in sorted(held):
-        names = {name for item in groups[key] for name in names_of(item.label)}
+    for place in sorted(held, key=keys.__getitem__):
+        names = {name for member in groups.get(place, (place,)) for name in names_of(examples[member].label)}
         if names - left:
-            back.add(key)
+            back.add(place)
             left |= names
     return back
 
