@@ -65,6 +65,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a console in cp949 cannot show every character: show "?" instead
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    # A thread that waits for its partner by spinning takes the processor from it: on a busy machine a training step was
+    # 4 times as slow, on a quiet one waiting without any spinning cost a half (EXPERIMENTS, 2026-11-22). Read by
+    # torch's threads when they start.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.getLogger("munjang").addHandler(handler)
@@ -92,13 +96,14 @@ def one_line(error: OSError) -> str:
 
 def register() -> None:
     """Hang every verb on the app; verbs are listed in the order of a user's work."""
-    from munjang.cli import clean, corpora, evaluate, predict, pretrain, train
+    from munjang.cli import clean, corpora, evaluate, export, predict, pretrain, train
 
     app.command("corpora")(corpora.corpora)
     app.command("clean")(clean.clean)
     app.command("train")(train.train)
     app.command("evaluate")(evaluate.evaluate)
     app.command("predict")(predict.predict)
+    app.command("export")(export.export)
     app.command("pretrain")(pretrain.pretrain)
 
 

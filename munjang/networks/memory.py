@@ -1,6 +1,6 @@
 """Memory that a training run keeps between its steps, instead of giving it back to the system and asking again.
 
-Every large tensor is else mapped anew and its pages filled with zeros by the system: a quarter of a step's time and more
+Every large tensor is else mapped anew and its pages filled with zeros by the system: a quarter of a step and more
 (EXPERIMENTS, 2026-11-22).
 """
 

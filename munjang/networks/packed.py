@@ -22,6 +22,8 @@ log = logging.getLogger("munjang")
 FAMILIES = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra"}
 """Model type -> the attribute under which its classifier keeps the encoder."""
 
+ROUND = 8  # tokens
+
 
 class Packed(torch.nn.Module):
     """A classifier or masked language model of transformers, called like it; its weights are the model's own.
@@ -59,6 +61,7 @@ class Packed(torch.nn.Module):
             keep = None if positions is None else (inside.flatten().cumsum(0) - 1)[positions]
         with torch.autocast(kind, enabled=False):
             firsts = lengths.cumsum(0) - lengths
+            ids, lengths = rounded(ids, lengths)
             hidden = self.encode(ids, lengths, keep if self.guesses else firsts, dtype)
         return SimpleNamespace(logits=self.guess(hidden) if self.guesses else self.classify(hidden[:, None]))
 
@@ -105,6 +108,19 @@ class Packed(torch.nn.Module):
         hidden = drop(tables.LayerNorm(hidden + tables.token_type_embeddings.weight[0]), dropout)
         project = getattr(trunk, "embeddings_project", None)
         return hidden if project is None else project(hidden)
+
+
+def rounded(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """ids (tokens,) of sentences of `lengths` (B,) with sentences that no one looks at, to a multiple of ROUND tokens.
+
+    oneDNN makes a kernel for every new number of rows, and forgets old ones: with few numbers it finds them again.
+    """
+    lacking, longest = -len(ids) % ROUND, int(lengths.max())
+    if not lacking:
+        return ids, lengths
+    whole, rest = divmod(lacking, longest)
+    more = [longest] * whole + [rest] * (rest > 0)
+    return torch.cat([ids, ids[:1].expand(lacking)]), torch.cat([lengths, lengths.new_tensor(more)])
 
 
 def pack(model: PreTrainedModel) -> torch.nn.Module:
