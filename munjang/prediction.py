@@ -21,7 +21,7 @@ from munjang.tasks import make_task
 log = logging.getLogger("munjang")
 
 CHUNK = 16_384  # texts that are sorted by length together
-BATCH = 32  # sentences a forward pass
+TOKENS = 1_024  # tokens (characters of a linear model) a forward pass, padding counted
 REMEDY = "Free some space and save it again."
 
 
@@ -76,9 +76,7 @@ class Predictor:
 
     def run(self, texts: Sequence[str], *, progress: bool = False) -> Iterator[tuple]:
         """For each chunk of texts: the texts, probabilities (n, L), which were cut, which were empty."""
-        from tqdm import tqdm
-
-        bar = tqdm(total=len(texts), unit="sentence", disable=not progress, ncols=100)
+        bar = progress_bar(len(texts)) if progress else None
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             cleaned = [clean_text(text, self.steps) for text in chunk]
@@ -92,13 +90,14 @@ class Predictor:
                 encodings = self.runner.encode([cleaned[i] for i in full])
                 truncated[full] = encodings.truncated
                 order = np.argsort(-np.asarray(encodings.lengths), kind="stable")
-                for first in range(0, len(order), BATCH):
-                    indices = order[first : first + BATCH]
+                for indices in batches(order, encodings.lengths):
                     outputs = self.runner.run(self.runner.batch(encodings, indices))
                     result[full[indices]] = self.decoder.probabilities(outputs)
-                    bar.update(len(indices))
+                    if bar is not None:
+                        bar.update(len(indices))
             yield chunk, result, truncated, empty
-        bar.close()
+        if bar is not None:
+            bar.close()
 
     def decode(self, text: str, probabilities: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction:
         """One row of probabilities as a Prediction."""
@@ -143,6 +142,22 @@ class Predictor:
             with disk_errors(target, REMEDY):
                 shutil.copytree(source / "run", target / "run")
         return target
+
+
+def progress_bar(total: int) -> Any:
+    """A bar on stderr that counts sentences."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="sentence", ncols=100)
+
+
+def batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """Runs of `order`, sentences from long to short, each of at most TOKENS with its padding, and of one at least."""
+    first = 0
+    while first < len(order):
+        size = max(1, TOKENS // max(1, int(lengths[order[first]])))
+        yield order[first : first + size]
+        first += size
 
 
 def plain_files(folder: Path) -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from munjang.bundle import Manifest
     from munjang.tasks.base import Batch, Outputs
 
-FORMATS = {"native": "munjang.formats.native", "linear": "munjang.formats.linear"}
+FORMATS = {"native": "munjang.formats.native", "linear": "munjang.formats.linear", "onnx": "munjang.formats.onnx"}
 
 
 class Runner(Protocol):

@@ -1,0 +1,28 @@
+"""The card of an exported model: the source's own, with what the export changed."""
+
+from __future__ import annotations
+
+import re
+
+from munjang.bundle import Manifest
+from munjang.exporting.sample import Difference
+from munjang.prediction import Predictor
+
+PLAIN = re.compile(r"^Plain transformers opens the same folder\..*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def exported_card(source: Predictor, manifest: Manifest, found: Difference) -> str:
+    """The source's README.md, what it says of plain transformers replaced, and a section on the export."""
+    path = source.folder / "README.md" if source.folder else None
+    text = path.read_text(encoding="utf-8") if path and path.exists() else f"# {source.name}\n"
+    text = text.replace('library_name: "transformers"', 'library_name: "munjang"')
+    text = PLAIN.sub("Prediction needs neither torch nor transformers: `pip install 'munjang[onnx]'`.\n\n", text)
+    how = (
+        "in 32-bit floating point"
+        if manifest.details["precision"] == "fp32"
+        else (f"in 8 bits ({manifest.details['activations']}), embeddings included")
+    )
+    return (
+        f"{text.rstrip()}\n\n## Exported\n\nThis is `model.onnx` for ONNX Runtime, written by `munjang export`; it "
+        f"calculates {how}. Tried against the model that it was made of: {found}. The scores above are that model's.\n"
+    )

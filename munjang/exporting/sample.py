@@ -1,0 +1,66 @@
+"""Sentences on which an exported model is tried, and how far its answers are from those of the model it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from munjang.data.corpora import CORPORA
+from munjang.data.loading import read_file
+from munjang.data.sources import find
+from munjang.prediction import Predictor
+
+SAMPLES = ("sample:sentiment", "sample:topic", "sample:intent", "sample:language")
+EACH = 24  # sentences of each corpus
+EDGES = (
+    "ㅋ", ".", "1", "!?", "네", "  아  ", "ㅠㅠㅠㅠㅠㅠㅠㅠ", "😀👍", "OK", "http://example.com/?q=1", "漢字 かな",
+    "[CLS] [SEP] <s>", "010-1234-5678", "각", "\u1112\u1161\u11ab\u1100\u1173\u11af", "뷁꿻쀍",
+)  # fmt: skip
+"""Texts that models are seldom trained on: almost empty ones, other scripts, marks, decomposed Hangul."""
+
+
+def sentences(start: int = 0) -> list[str]:
+    """Some 110 texts: short, ordinary, long, and longer than a model takes. start: which of the samples' rows."""
+    texts = [text for name in SAMPLES for text in rows(name)[start : start + EACH]]
+    korean = texts[: 3 * EACH]
+    long = [" ".join(korean[i : i + count]) for i, count in ((0, 3), (8, 6), (20, 12), (0, 24), (0, 72))]
+    return [*texts, *EDGES, *long, " ".join(korean * 4)]
+
+
+def rows(name: str) -> list[str]:
+    """The train texts of an embedded sample."""
+    row = CORPORA[name]
+    found = (item for file in find(row).files for item in read_file(file, row))
+    return [example.text for split, example in found if split == "train"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far answers are from the first model's. agreement: share of labels that are the same."""
+
+    sentences: int
+    largest: float
+    mean: float
+    agreement: float
+
+    def to_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.agreement:.1%} of the labels agree on {self.sentences} sentences, "
+            f"probabilities differ by {self.largest:.1e} at most, {self.mean:.1e} in the mean"
+        )
+
+
+def difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> Difference:
+    """How far the second model's probabilities are from the first's; for several labels a text each label counts."""
+    ours, theirs = first.probabilities(texts), second.probabilities(texts)
+    apart = np.abs(ours - theirs)
+    if first.task == "multi-label":
+        same = (ours >= first.threshold) == (theirs >= first.threshold)
+    else:
+        same = ours.argmax(axis=1) == theirs.argmax(axis=1)
+    return Difference(len(texts), float(apart.max()), float(apart.mean()), float(same.mean()))
