@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -55,7 +55,7 @@ class Account:
     changed: Mapping[str, int]
     found: Mapping[str, Found]
     removed: tuple[Removed, ...] = ()
-    kept: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
     outlier_limit: float | None = None
     notes: tuple[str, ...] = ()
 

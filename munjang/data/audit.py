@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from munjang.cleaning import clean_text, ordered, trace
 from munjang.config import CleanConfig
-from munjang.data.account import Account, Found, StepCount, place
-from munjang.data.row_steps import ROW_STEPS, Row, State, applies, count_votes
+from munjang.data.account import Account, Found, StepCount
+from munjang.data.garbage import uncollected
+from munjang.data.repeats import repeated, shared
+from munjang.data.row_steps import ROW_STEPS, Rows, State, applies, count_votes
 from munjang.personal import mask_personal
 from munjang.records import SPLITS, Corpus, Example, Label, LabelSet, Removed, label_text, names_of
 
 
+@uncollected()
 def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Corpus, Account]:
     """The corpus as `config` cleans it, and the account.
 
@@ -25,7 +31,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
     steps = ordered(config.steps)
     changed = dict.fromkeys(steps, 0)
     rows = {
-        split: list(to_rows(examples, corpus, split, steps, changed))
+        split: to_rows(examples, corpus, split, steps, changed)
         for split in SPLITS
         if (examples := getattr(corpus, split))
     }
@@ -39,9 +45,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
         removed += taken
     if "mask_personal" in steps:
         removed = [hide_personal(row, steps) for row in removed]
-    cleaned = replace(
-        corpus, rejected=(), **{split: tuple(to_example(row) for row in rows) for split, rows in state.rows.items()}
-    )
+    cleaned = replace(corpus, rejected=(), **{split: to_examples(rows) for split, rows in state.rows.items()})
     account = Account(
         corpus=corpus.name,
         config=replace(config, steps=steps),
@@ -50,7 +54,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
         changed=changed,
         found=found,
         removed=tuple(removed),
-        kept={split: tuple(row.position for row in rows) for split, rows in state.rows.items()},
+        kept={split: array("q", rows.positions.tobytes()) for split, rows in state.rows.items()},
         outlier_limit=state.outlier_limit,
         notes=tuple(remarks(state, corpus.labels)),
     )
@@ -68,24 +72,24 @@ def run_step(step: str, state: State, before: Mapping[str, int]) -> tuple[StepCo
         reasons = ROW_STEPS[step](state, split)
         counts[split] = len(reasons)
         if reasons:
-            removed += (to_removed(rows[i], step, reasons[i]) for i in sorted(reasons))
-            state.rows[split] = [row for i, row in enumerate(rows) if i not in reasons]
+            removed += (to_removed(rows, i, step, reasons[i]) for i in sorted(reasons))
+            state.rows[split] = rows.without(reasons)
     return StepCount(step, counts, {split: len(state.rows.get(split, ())) for split in before}), removed
 
 
 def to_rows(
     examples: Sequence[Example], corpus: Corpus, split: str, steps: tuple[str, ...], changed: dict[str, int]
-) -> Iterator[Row]:
+) -> Rows:
     """The examples of a split with cleaned texts and resolved labels; counts into `changed` what each step changed."""
-    known: dict[Label | None, Label | None] = {}
-    for position, example in enumerate(examples):
+    texts: list[str] = []
+    for example in examples:
         text, names = trace(example.text, steps)
+        texts.append(text)
         for name in names:
             changed[name] += 1
-        if example.label not in known:
-            known[example.label] = resolve(example.label, corpus.labels)
-        file, line = place(example, position, f"{corpus.name}/{split}")
-        yield Row(position, example, text, known[example.label], file, line)
+    known = {label: resolve(label, corpus.labels) for label in {example.label for example in examples}}
+    labels = [known[example.label] for example in examples]
+    return Rows(examples, f"{corpus.name}/{split}", np.arange(len(texts), dtype=np.int64), texts, labels)
 
 
 def resolve(label: Label | None, labels: LabelSet) -> Label | None:
@@ -99,17 +103,26 @@ def resolve(label: Label | None, labels: LabelSet) -> Label | None:
     return tuple(sorted({labels.resolve(name) for name in label}, key=labels.names.index))
 
 
-def look_at(split: str, rows: Mapping[str, Sequence[Row]]) -> Found:
+def look_at(split: str, rows: Mapping[str, Rows]) -> Found:
     """What a split holds before rows are removed."""
-    filled = [row for row in rows[split] if row.text.strip()]
-    texts = {row.text for row in filled}
+    own = rows[split]
+    bare = {i for i, text in enumerate(own.texts) if not text.strip()}
+    usable = {i for i in repeated(own.hashes).tolist() if i not in bare}
     return Found(
-        rows=len(rows[split]),
-        empty=len(rows[split]) - len(filled),
-        duplicates=len(filled) - len(texts),
-        conflicts=len(count_votes([row for row in filled if row.label is not None])),
-        shared={other: len(texts & {row.text for row in rows[other]}) for other in rows if other != split},
+        rows=len(own),
+        empty=len(bare),
+        duplicates=len(usable) - len({own.texts[i] for i in usable}),
+        conflicts=sum(
+            len(votes) - (None in votes) > 1 and bool(text.strip()) for text, votes in count_votes(own).items()
+        ),
+        shared={other: count_shared(own, rows[other]) for other in rows if other != split},
     )
+
+
+def count_shared(own: Rows, other: Rows) -> int:
+    """How many distinct texts, empty ones apart, stand in both splits."""
+    texts = {own.texts[i] for i in shared(own.hashes, other.hashes).tolist() if own.texts[i].strip()}
+    return len(texts & {other.texts[i] for i in shared(other.hashes, own.hashes).tolist()})
 
 
 def count_rejected(corpus: Corpus) -> list[StepCount]:
@@ -132,16 +145,18 @@ def count_rejected(corpus: Corpus) -> list[StepCount]:
     return steps
 
 
-def to_removed(row: Row, step: str, reason: str) -> Removed:
+def to_removed(rows: Rows, i: int, step: str, reason: str) -> Removed:
     """The record of a row that goes, with text and label as they stood in the file."""
-    return Removed(row.file, row.line, row.source.text, label_text(row.source.label), step, reason)
+    source = rows.original(i)
+    return Removed(*rows.place(i), source.text, label_text(source.label), step, reason)
 
 
-def to_example(row: Row) -> Example:
-    """The cleaned example; the same object where cleaning changed nothing."""
-    if row.text == row.source.text and row.label == row.source.label:
-        return row.source
-    return replace(row.source, text=row.text, label=row.label)
+def to_examples(rows: Rows) -> Iterator[Example]:
+    """The cleaned examples; the same objects where cleaning changed nothing."""
+    for position, text, label in zip(rows.positions.tolist(), rows.texts, rows.labels, strict=True):
+        source = rows.source[position]
+        is_same = text == source.text and label == source.label
+        yield source if is_same else replace(source, text=text, label=label)
 
 
 def hide_personal(row: Removed, steps: tuple[str, ...]) -> Removed:
@@ -176,6 +191,6 @@ def remarks(state: State, labels: LabelSet) -> Iterator[str]:
     if state.outlier_limit is not None:
         yield f"Outliers: more than Q3 + {state.config.outliers:g} × (Q3 − Q1) = {state.outlier_limit:,g} characters."
     if "train" in state.rows:
-        left = {name for row in state.rows["train"] for name in names_of(row.label)}
+        left = {name for label in set(state.rows["train"].labels) for name in names_of(label)}
         if gone := [name for name in labels.names if name not in left]:
             yield f"No row of train is left with the label {', '.join(gone)}."

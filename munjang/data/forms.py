@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from munjang.data.rows import CorpusRow, TextForm
 from munjang.errors import DataError
 
 SPLIT_COLUMN = "split"
+BATCH = 16_384  # rows of parquet in memory beside the examples made of them
 
 
 class Record(NamedTuple):
@@ -49,17 +51,25 @@ def read_parquet(path: Path, row: CorpusRow) -> Iterator[Record]:
         schema = file.schema_arrow
         text, label = pick(row.text, schema.names, path), pick(row.label, schema.names, path)
         split = [SPLIT_COLUMN] if SPLIT_COLUMN in schema.names else []
-        table = file.read(columns=[text, label, *split])
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read as parquet ({error}). Fetch it again.") from error
+        raise unread(path, error) from error
     names = class_names(schema.metadata or {}, label)
     for name in names:
         known_class(name, row, path)
-    texts = table.column(text).to_pylist()
-    labels = table.column(label).to_pylist()
-    splits = table.column(SPLIT_COLUMN).to_pylist() if split else [None] * len(texts)
-    for line, (value, raw, part) in enumerate(zip(texts, labels, splits, strict=True), start=1):
-        yield Record("" if value is None else str(value), named(raw, names, path, line), line, part)
+    line = 0
+    try:
+        for batch in file.iter_batches(BATCH, columns=[text, label, *split]):
+            parts = batch.column(SPLIT_COLUMN).to_pylist() if split else repeat(None)
+            texts, labels = batch.column(text).to_pylist(), batch.column(label).to_pylist()
+            for value, raw, part in zip(texts, labels, parts, strict=False):
+                line += 1
+                yield Record("" if value is None else str(value), named(raw, names, path, line), line, part)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise unread(path, error) from error
+
+
+def unread(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} cannot be read as parquet ({error}). Fetch it again.")
 
 
 def class_names(metadata: Mapping[bytes, bytes], column: str) -> list[str]:

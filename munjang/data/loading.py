@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from munjang.data.forms import Record, read_records
+from munjang.data.forms import read_records
+from munjang.data.garbage import uncollected
 from munjang.data.rows import CorpusRow
 from munjang.data.sources import FoundFile, common_split, find
 from munjang.data.splits import hold_out
@@ -18,6 +19,7 @@ from munjang.records import SPLITS, Card, Corpus, Example, Label
 log = logging.getLogger("munjang")
 
 
+@uncollected()
 def load_row(row: CorpusRow, data_dir: str | Path | None = None, *, seed: int = 13) -> Corpus:
     """The corpus of a row, from the first source that has it (see `munjang.data.corpora.load_corpus`)."""
     found = find(row, data_dir)
@@ -48,16 +50,11 @@ def row_counts(row: CorpusRow) -> dict[str, int]:
     return dict(Counter(split for file in find(row).files for split, _ in read_file(file, row)))
 
 
-def read_file(file: FoundFile, row: CorpusRow) -> list[tuple[str, Example]]:
+def read_file(file: FoundFile, row: CorpusRow) -> Iterator[tuple[str, Example]]:
     """(split, example) for every record of a file; labels under the table's names."""
-    names = LabelReader(row, file.path)
-    return [
-        (
-            common_split(record.split, row) if record.split else file.split,
-            Example(record.text, names(record), record.line, str(file.path)),
-        )
-        for record in read_records(file.path, row, file.form)
-    ]
+    names, path = LabelReader(row, file.path), str(file.path)
+    for text, label, line, split in read_records(file.path, row, file.form):
+        yield common_split(split, row) if split else file.split, Example(text, names(label, line), line, path)
 
 
 class LabelReader:
@@ -68,13 +65,12 @@ class LabelReader:
         self.path = path
         self.known: dict[Any, str] = {}
 
-    def __call__(self, record: Record) -> Label:
-        raw = record.label
+    def __call__(self, raw: Any, line: int) -> Label:
         if self.row.task != "multi-label":
-            return self.name(raw, record.line)
+            return self.name(raw, line)
         if isinstance(raw, str):
             raw = [part for part in raw.replace("|", ",").split(",") if part.strip()]
-        chosen = {self.name(item, record.line) for item in raw or ()}
+        chosen = {self.name(item, line) for item in raw or ()}
         return tuple(name for name in self.row.labels.names if name in chosen)
 
     def name(self, raw: Any, line: int) -> str:

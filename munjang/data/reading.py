@@ -12,6 +12,7 @@ from pathlib import Path
 from munjang.config import ReadOptions
 from munjang.data.columns import find_column, guess_label, guess_text, normal_name
 from munjang.data.files import open_table
+from munjang.data.garbage import uncollected
 from munjang.data.labelling import NOT_MAPPED, LabelRules, Refused, label_set, refused
 from munjang.data.table import Row, Table, cell_text, describe_rejected
 from munjang.errors import ConfigError, DataError
@@ -50,6 +51,7 @@ class Parts:
     named: dict[str, str] = field(default_factory=dict)
 
 
+@uncollected()
 def read_corpus(
     path: str | Path,
     *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -19,6 +19,6 @@ def repeated(found: np.ndarray) -> np.ndarray:
     return np.sort(order[np.append(same, False) | np.append(False, same)]) if len(found) else order
 
 
-def shared(found: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
-    """Positions, ascending, of the hashes that also occur in one of the others."""
-    return np.flatnonzero(np.isin(found, np.concatenate(others))) if others else np.empty(0, np.int64)
+def shared(found: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Positions, ascending, of the hashes that also occur among the others."""
+    return np.flatnonzero(np.isin(found, others))

@@ -7,32 +7,57 @@ them, multi-label sets without regard to order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from munjang.config import CleanConfig
+from munjang.data.account import place
+from munjang.data.repeats import hashes, repeated, shared
 from munjang.records import Example, Label, label_text
 
 Reasons = dict[int, str]
 """Index into the split's rows -> why that row goes."""
 
 
-@dataclass(slots=True)
-class Row:
-    """One example on its way through cleaning.
+@dataclass
+class Rows:
+    """The examples of one split on their way through cleaning; entry i of each list belongs to one row.
 
-    text, label: as cleaned and under the set's own name; label is None where it cannot be used. position: index of
-    `source` in its split as read. file, line: where it stands.
+    source: the split as it was read. name: stands for the file of examples that were never in one. positions: (n,)
+    where each row stands in `source`. texts, labels: as cleaned and under the set's own name; a label is None where it
+    cannot be used. Texts that cleaning did not change are the very objects of `source`.
     """
 
-    position: int
-    source: Example
-    text: str
-    label: Label | None
-    file: str
-    line: int
+    source: Sequence[Example]
+    name: str
+    positions: np.ndarray
+    texts: list[str]
+    labels: list[Label | None]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def original(self, i: int) -> Example:
+        """The example of a row as it was read."""
+        return self.source[self.positions[i]]
+
+    def place(self, i: int) -> tuple[str, int]:
+        """File and line of a row."""
+        return place(self.original(i), int(self.positions[i]), self.name)
+
+    @cached_property
+    def hashes(self) -> np.ndarray:
+        """(n,) hashes of the texts."""
+        return hashes(self.texts, len(self.texts))
+
+    def without(self, gone: Container[int]) -> Rows:
+        """The rows that stay."""
+        stay = [i for i in range(len(self)) if i not in gone]
+        texts, labels = ([items[i] for i in stay] for items in (self.texts, self.labels))
+        return Rows(self.source, self.name, self.positions[stay], texts, labels)
 
 
 @dataclass
@@ -40,7 +65,7 @@ class State:
     """What the steps see: the rows still there for each split, and what was counted on the way."""
 
     config: CleanConfig
-    rows: dict[str, list[Row]]
+    rows: dict[str, Rows]
     has_labels: bool = True
     outlier_limit: float | None = None
     votes: dict[str, dict[str, Counter[Label]]] = field(default_factory=dict)
@@ -48,62 +73,75 @@ class State:
 
 def empty(state: State, split: str) -> Reasons:
     """Rows without text, or with nothing left of it after the text steps."""
+    rows = state.rows[split]
     return {
-        i: "nothing left after the text steps" if row.source.text.strip() else "no text"
-        for i, row in enumerate(state.rows[split])
-        if not row.text.strip()
+        i: "nothing left after the text steps" if rows.original(i).text.strip() else "no text"
+        for i, text in enumerate(rows.texts)
+        if not text.strip()
     }
 
 
 def label(state: State, split: str) -> Reasons:
     """Rows without a label, or with one outside the set."""
-    return {
-        i: "no label" if row.source.label in (None, "") else f"label '{label_text(row.source.label)}' is not in the set"
-        for i, row in enumerate(state.rows[split])
-        if row.label is None and state.has_labels
-    }
+    rows, reasons = state.rows[split], {}
+    for i, label in enumerate(rows.labels):
+        if label is None and state.has_labels:
+            found = rows.original(i).label
+            reasons[i] = "no label" if found in (None, "") else f"label '{label_text(found)}' is not in the set"
+    return reasons
 
 
 def duplicate(state: State, split: str) -> Reasons:
     """Rows whose text and label stood there before; the first stays."""
-    state.votes[split] = count_votes(state.rows[split])  # before repeats go: each of them is a vote
-    first: dict[tuple[str, Label | None], Row] = {}
+    rows = state.rows[split]
+    state.votes[split] = count_votes(rows)  # before repeats go: each of them is a vote
+    first: dict[tuple[str, Label | None], int] = {}
     reasons = {}
-    for i, row in enumerate(state.rows[split]):
-        earlier = first.setdefault((row.text, row.label), row)
-        if earlier is not row:
-            reasons[i] = f"same text and label as {where(earlier, row)}"
+    for i in repeated(rows.hashes).tolist():
+        earlier = first.setdefault((rows.texts[i], rows.labels[i]), i)
+        if earlier != i:
+            reasons[i] = f"same text and label as {where(rows.place(earlier), rows.place(i))}"
     return reasons
 
 
 def conflict(state: State, split: str) -> Reasons:
     """Rows whose text also stands with another label: all of them, or those against a clear majority."""
-    votes = state.votes[split] if split in state.votes else count_votes(state.rows[split])
-    groups: dict[str, list[tuple[int, Row]]] = {}
-    for i, row in enumerate(state.rows[split]):
-        if row.text in votes:
-            groups.setdefault(row.text, []).append((i, row))
+    rows = state.rows[split]
+    votes = state.votes[split] if split in state.votes else count_votes(rows)
+    groups: dict[str, list[int]] = {}
+    for i, text in enumerate(rows.texts) if votes else ():
+        if text in votes:
+            groups.setdefault(text, []).append(i)
     reasons = {}
     for text, members in groups.items():
         winner = majority(votes[text]) if state.config.conflicts == "keep-majority" else None
         counts = ", ".join(f"{n} × '{label_text(name)}'" for name, n in votes[text].most_common())
-        for i, row in members:
-            if winner is None or row.label != winner[0]:
-                other = next(item for _, item in members if item.label != row.label)
-                reasons[i] = f"same text with another label on {where(other, row)} ({counts})"
+        for i in members:
+            if winner is None or rows.labels[i] != winner[0]:
+                other = next(item for item in members if rows.labels[item] != rows.labels[i])
+                there = where(rows.place(other), rows.place(i))
+                reasons[i] = f"same text with another label on {there} ({counts})"
     return reasons
 
 
 def leak(state: State, split: str) -> Reasons:
     """Rows of train whose text stands in test or validation, rows of validation whose text stands in test."""
     reasons: Reasons = {}
-    for other in LEAKS_FROM[split]:
-        texts: dict[str, Row] = {}
-        for row in state.rows.get(other, ()):
-            texts.setdefault(row.text, row)
-        for i, row in enumerate(state.rows[split]):
-            if row.text in texts:
-                reasons.setdefault(i, f"same text in {other}, {where(texts[row.text], row)}")
+    rows = state.rows[split]
+    for name in LEAKS_FROM[split]:
+        other = state.rows.get(name)
+        if other is None:
+            continue
+        suspects = shared(rows.hashes, other.hashes).tolist()
+        wanted = {rows.texts[i] for i in suspects}
+        texts: dict[str, int] = {}
+        for i in shared(other.hashes, rows.hashes).tolist():
+            if other.texts[i] in wanted:
+                texts.setdefault(other.texts[i], i)
+        for i in suspects:
+            if rows.texts[i] in texts:
+                there = where(other.place(texts[rows.texts[i]]), rows.place(i))
+                reasons.setdefault(i, f"same text in {name}, {there}")
     return reasons
 
 
@@ -112,32 +150,34 @@ LEAKS_FROM = {"train": ("test", "validation"), "validation": ("test",), "test": 
 
 def outlier(state: State, split: str) -> Reasons:
     """Rows with more than Q3 + k * (Q3 - Q1) characters; quartiles of train, or of the first split there is."""
+    rows = state.rows[split]
     if state.outlier_limit is None:
-        state.outlier_limit = length_limit(state.rows[split], state.config.outliers)
+        state.outlier_limit = length_limit(rows, state.config.outliers)
     limit = state.outlier_limit
     return {
-        i: f"{len(row.text):,} characters, the limit is {limit:,g}"
-        for i, row in enumerate(state.rows[split])
-        if len(row.text) > limit
+        i: f"{len(text):,} characters, the limit is {limit:,g}"
+        for i, text in enumerate(rows.texts)
+        if len(text) > limit
     }
 
 
-def length_limit(rows: Sequence[Row], k: float) -> float:
+def length_limit(rows: Rows, k: float) -> float:
     """Q3 + k * (Q3 - Q1) of the characters of `rows`, quartiles with linear interpolation; no limit without rows."""
-    if not rows:
+    if not len(rows):
         return float("inf")
-    low, high = np.percentile([len(row.text) for row in rows], (25, 75))
+    low, high = np.percentile(np.fromiter(map(len, rows.texts), np.int64, len(rows)), (25, 75))
     return float(high + k * (high - low))
 
 
-def count_votes(rows: Sequence[Row]) -> dict[str, Counter[Label]]:
+def count_votes(rows: Rows) -> dict[str, Counter[Label]]:
     """For each text that stands there with different labels, how often each label occurs."""
+    twice = [(rows.texts[i], rows.labels[i]) for i in repeated(rows.hashes).tolist()]
     first: dict[str, Label | None] = {}
-    contradicting = {row.text for row in rows if first.setdefault(row.text, row.label) != row.label}
+    contradicting = {text for text, label in twice if first.setdefault(text, label) != label}
     votes: dict[str, Counter[Label]] = {text: Counter() for text in contradicting}
-    for row in rows:
-        if row.text in contradicting:
-            votes[row.text][row.label] += 1
+    for text, label in twice:
+        if text in contradicting:
+            votes[text][label] += 1
     return votes
 
 
@@ -147,9 +187,9 @@ def majority(votes: Counter[Label]) -> tuple[Label] | None:
     return None if rest and rest[0][1] == n else (best,)
 
 
-def where(other: Row, row: Row) -> str:
-    """Where `other` stands, seen from `row`: the line, with the file where it is another."""
-    return f"line {other.line}" if other.file == row.file else f"line {other.line} of {other.file}"
+def where(other: tuple[str, int], here: tuple[str, int]) -> str:
+    """Where another row stands, (file, line), seen from this one: the line, with the file where it is another."""
+    return f"line {other[1]}" if other[0] == here[0] else f"line {other[1]} of {other[0]}"
 
 
 ROW_STEPS: dict[str, Callable[[State, str], Reasons]] = {
