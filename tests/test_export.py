@@ -22,8 +22,7 @@ pytest.importorskip("onnxruntime")
 import torch
 import transformers
 
-from munjang.exporting import run as exporting
-from munjang.exporting.run import export
+from munjang.exporting.run import Limits, export
 from munjang.exporting.sample import sentences
 from munjang.formats.native import save as save_native
 from munjang.vocabulary import train_wordpiece
@@ -106,22 +105,19 @@ def test_eight_bits_are_near_and_say_how_near(source, tmp_path):
     assert size < 0.7 * (source.folder / "model.safetensors").stat().st_size
 
 
-@pytest.mark.parametrize("mean", [exporting.FIXED_MEAN, 0.0], ids=["fixed ranges", "each token's range"])
-def test_eight_bits_do_not_depend_on_the_batch(source, tmp_path, monkeypatch, mean):
-    monkeypatch.setattr(exporting, "FIXED_MEAN", max(mean, 0.1 * bool(mean)))
-    found = export(source, "onnx-int8", tmp_path / "out")
+@pytest.mark.parametrize("mean", [0.1, 0.0], ids=["fixed ranges", "each token's range"])
+def test_eight_bits_do_not_depend_on_the_batch(source, tmp_path, mean):
+    found = export(source, "onnx-int8", tmp_path / "out", limits=Limits(fixed_mean=mean))
     assert found.manifest.details["activations"] == ("fixed ranges" if mean else "a range for each token")
     texts = sentences()
     np.testing.assert_allclose(found.probabilities(texts), [found.probabilities([t])[0] for t in texts], atol=1e-4)
 
 
-def test_an_export_that_differs_is_refused_and_leaves_nothing(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "LARGEST_FP32", 1e-12)
+def test_an_export_that_differs_is_refused_and_leaves_nothing(source, tmp_path):
     with pytest.raises(BundleError, match=r"gives other answers, so it is not written: .* differ by"):
-        export(source, "onnx", tmp_path / "out")
-    monkeypatch.setattr(exporting, "LEAST_AGREEMENT", 1.01)
+        export(source, "onnx", tmp_path / "out", limits=Limits(fp32=1e-12))
     with pytest.raises(BundleError, match="Export to onnx"):
-        export(source, "onnx-int8", tmp_path / "out")
+        export(source, "onnx-int8", tmp_path / "out", limits=Limits(agreement=1.01))
     assert not (tmp_path / "out").exists()
 
 

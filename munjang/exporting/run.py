@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,30 @@ log = logging.getLogger("munjang")
 
 PRECISIONS = {"onnx": "fp32", "onnx-int8": "int8"}
 """Formats that a model can be exported to -> how they calculate."""
-LARGEST_FP32 = 1e-3  # how far a probability may be from the model's
-FIXED_MEAN = 5e-3  # how far probabilities may be in the mean before each token is measured by itself
-LEAST_AGREEMENT = 0.97  # of the labels on the sample, in 8 bits
 REMEDY = "Free some space and export again."
 
 
-def export(model: str | Path | Predictor, format: str, out: str | Path, *, overwrite: bool = False) -> Predictor:
+@dataclass(frozen=True)
+class Limits:
+    """How far an exported model's answers on the sample may be from its source's.
+
+    fp32: the largest difference of a probability. fixed_mean: in 8 bits, the mean difference up to which ranges are
+    fixed beforehand; beyond it every token's own is measured. agreement: in 8 bits, the least share of equal labels.
+    """
+
+    fp32: float = 1e-3
+    fixed_mean: float = 5e-3
+    agreement: float = 0.97
+
+
+def export(
+    model: str | Path | Predictor,
+    format: str,
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    limits: Limits = Limits(),
+) -> Predictor:
     """Write a model as one that ONNX Runtime answers with, without torch; returns it, loaded from `out`.
 
     format: "onnx" (fp32, the same answers) or "onnx-int8" (a third of the size, several times faster, answers almost
@@ -54,7 +71,7 @@ def export(model: str | Path | Predictor, format: str, out: str | Path, *, overw
     network = read_network(source.folder)
     tokenizer = open_tokenizer(source.folder)
     texts = sentences()
-    graph, how, found = choose(source, network, tokenizer, texts, PRECISIONS[format])
+    graph, how, found = choose(source, network, tokenizer, texts, PRECISIONS[format], limits)
     log.info("%s: %s.", format, found)
     details = {
         "precision": PRECISIONS[format], "activations": how, "pad_id": network.pad_id, "reach": network.reach,
@@ -93,7 +110,12 @@ def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:
 
 
 def choose(
-    source: Predictor, network: Network, tokenizer: tokenizers.Tokenizer, texts: Sequence[str], precision: str
+    source: Predictor,
+    network: Network,
+    tokenizer: tokenizers.Tokenizer,
+    texts: Sequence[str],
+    precision: str,
+    limits: Limits,
 ) -> tuple[bytes, str, Difference]:
     """The graph whose answers are near enough, how it treats what flows through it, and how near.
 
@@ -108,15 +130,15 @@ def choose(
 
     if precision == "fp32":
         graph, found = tried(None)
-        if not found.largest <= LARGEST_FP32:
+        if not found.largest <= limits.fp32:
             raise BundleError(f"The exported model gives other answers, so it is not written: {found}.")
         return graph, "fp32", found
     graph, found = tried(measured(source, network, tokenizer, sentences(start=100)))
-    if found.mean <= FIXED_MEAN and found.agreement >= LEAST_AGREEMENT:
+    if found.mean <= limits.fixed_mean and found.agreement >= limits.agreement:
         return graph, "fixed ranges", found
     log.info("Fixed ranges do not fit this network (%s); every token's own is measured instead.", found)
     graph, found = tried({})
-    if not found.agreement >= LEAST_AGREEMENT:
+    if not found.agreement >= limits.agreement:
         raise BundleError(f"In 8 bits the model gives other answers, so it is not written: {found}. Export to onnx.")
     return graph, "a range for each token", found
 
