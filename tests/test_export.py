@@ -274,3 +274,12 @@ def test_the_card_no_longer_offers_plain_transformers(tmp_path):
     card = (tmp_path / "out" / "README.md").read_text("utf-8")
     assert "from transformers import pipeline" not in card and "## Scores" in card and "## Exported" in card
     assert 'library_name: "munjang"' in card
+
+
+def test_the_size_of_a_batch_changes_no_answer(source, exported, monkeypatch):
+    texts = sentences()
+    expected = [model.probabilities(texts) for model in (source, exported)]
+    for tokens in (1, 90, 100_000):
+        monkeypatch.setattr("munjang.prediction.TOKENS", tokens)
+        for model, answers in zip((source, exported), expected, strict=True):
+            np.testing.assert_allclose(model.probabilities(texts), answers, atol=1e-5)

@@ -22,7 +22,7 @@ from munjang.cli.options import (
 
 if TYPE_CHECKING:
     from munjang.prediction import Predictor
-    from munjang.records import Corpus
+    from munjang.scores import Report
 
 
 def export(
@@ -51,17 +51,19 @@ def export(
     The exported model is tried on sentences before it is written; one that answers otherwise is refused. `munjang
     predict OUT` and all the other verbs take the folder as they take any model.
     """
-    from munjang.cli.evaluate import open_split, parse_labels
+    from munjang.cli.evaluate import open_split, parse_labels, score
     from munjang.exporting.run import export as write
     from munjang.prediction import load
 
     source = load(model)
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     data = open_split(check, None, options, data_dir, source) if check else None
+    label_map = None if check is None or is_file(check) else parse_labels(map_values)
+    before = score(source, *data, label_map, without_spaces=False) if data else None
     exported = write(source, form, out, overwrite=overwrite)
     typer.echo(f"{out}: {form}, {size(exported) / 1e6:,.1f} MB, was {size(source) / 1e6:,.1f} MB.", err=True)
-    if data:
-        typer.echo(compared(source, exported, *data, None if is_file(check) else parse_labels(map_values)))
+    if before and data:
+        typer.echo(compared(before, score(exported, *data, label_map, without_spaces=False)))
 
 
 def size(model: Predictor) -> int:
@@ -71,16 +73,15 @@ def size(model: Predictor) -> int:
     return sum(path.stat().st_size for path in model.folder.glob("*.safetensors")) if model.folder else 0
 
 
-def compared(
-    source: Predictor, exported: Predictor, corpus: Corpus, split: str, label_map: dict[str, str] | None
-) -> str:
-    """The scores of both models on a split, side by side."""
-    from munjang.cli.evaluate import score
+def compared(before: Report, after: Report) -> str:
+    """The scores of both models, side by side."""
     from munjang.score_tables import title
     from munjang.tables import format_table
 
-    reports = [score(each, corpus, split, label_map, without_spaces=False) for each in (source, exported)]
-    before, after = (report.metrics for report in reports)
-    rows = [[title(name), f"{before[name]:.4f}", f"{after[name]:.4f}", f"{after[name] - before[name]:+.4f}"]
-            for name in before if name in after]  # fmt: skip
+    first, second = before.metrics, after.metrics
+    rows = [
+        [title(name), f"{first[name]:.4f}", f"{second[name]:.4f}", f"{second[name] - first[name]:+.4f}"]
+        for name in first
+        if name in second
+    ]
     return format_table(["metric", "before", "after", "difference"], rows)
