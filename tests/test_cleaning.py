@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from munjang.cleaning import STEPS, clean_text, fold_repeats, html, invisible, nfc, ordered, spaces
+from munjang.cleaning import (
+    PLAIN_STEPS,
+    STEPS,
+    clean_text,
+    fold_repeats,
+    html,
+    invisible,
+    is_settled,
+    nfc,
+    ordered,
+    spaces,
+)
 from munjang.config import TEXT_STEPS
 from munjang.errors import UnknownName
 
@@ -31,6 +42,14 @@ def test_every_step_done_twice_is_done_once(name, text):
 def test_cleaning_a_cleaned_text_changes_nothing(text, steps):
     once = clean_text(text, steps)
     assert clean_text(once, steps) == once
+
+
+@given(text=texts, steps=st.sets(st.sampled_from(sorted(PLAIN_STEPS))))
+@settings(max_examples=400)
+def test_a_text_that_looks_settled_is_one_that_no_step_changes(text, steps):
+    for piece in (text, clean_text(text, STEPS), text[:3]):
+        if is_settled(piece):
+            assert all(STEPS[name](piece) == piece for name in steps)
 
 
 @given(text=st.text("영화하ㅋㅎㅠ!.~ 👍\n가1a<>&", max_size=30))

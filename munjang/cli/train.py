@@ -72,6 +72,9 @@ def train(
         list[str] | None, typer.Option("--try", metavar="TEXT", help="Classify this too at the end; may be repeated.")
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave out the HTML report.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Tokenise anew, and keep no token ids for the next run.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished or broken-off run.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
 ) -> None:
@@ -111,7 +114,8 @@ def train(
         if baseline and config.backbone != "linear" and is_first_process():
             linear = replace(config, backbone="linear")
             rival = train_prepared(prepared, linear, out / "run" / "baseline", resume=resume)
-        model = train_prepared(prepared, config, out, resume=resume, progress=sys.stderr.isatty())
+        progress = sys.stderr.isatty()
+        model = train_prepared(prepared, config, out, resume=resume, progress=progress, cache=not no_cache)
     if is_first_process():
         score(model, rival, prepared, sentences=sentences or [], report=not no_report)
 

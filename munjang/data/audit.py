@@ -89,7 +89,7 @@ def to_rows(
             changed[name] += 1
     known = {label: resolve(label, corpus.labels) for label in {example.label for example in examples}}
     labels = [known[example.label] for example in examples]
-    return Rows(examples, f"{corpus.name}/{split}", np.arange(len(texts), dtype=np.int64), texts, labels)
+    return Rows(tuple(examples), f"{corpus.name}/{split}", np.arange(len(texts), dtype=np.int64), texts, labels)
 
 
 def resolve(label: Label | None, labels: LabelSet) -> Label | None:
@@ -121,8 +121,9 @@ def look_at(split: str, rows: Mapping[str, Rows]) -> Found:
 
 def count_shared(own: Rows, other: Rows) -> int:
     """How many distinct texts, empty ones apart, stand in both splits."""
-    texts = {own.texts[i] for i in shared(own.hashes, other.hashes).tolist() if own.texts[i].strip()}
-    return len(texts & {other.texts[i] for i in shared(other.hashes, own.hashes).tolist()})
+    suspects = shared(own.hashes, other.hashes).tolist()
+    texts = {own.texts[i] for i in suspects if own.texts[i].strip()}
+    return len(texts & {other.texts[i] for i in shared(other.hashes, own.hashes[suspects]).tolist()})
 
 
 def count_rejected(corpus: Corpus) -> list[StepCount]:

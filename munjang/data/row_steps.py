@@ -135,7 +135,7 @@ def leak(state: State, split: str) -> Reasons:
         suspects = shared(rows.hashes, other.hashes).tolist()
         wanted = {rows.texts[i] for i in suspects}
         texts: dict[str, int] = {}
-        for i in shared(other.hashes, rows.hashes).tolist():
+        for i in shared(other.hashes, rows.hashes[suspects]).tolist():
             if other.texts[i] in wanted:
                 texts.setdefault(other.texts[i], i)
         for i in suspects:

@@ -25,6 +25,7 @@ from munjang.config import TrainConfig, to_dict
 from munjang.data.account import Account
 from munjang.data.account_files import write_removed
 from munjang.data.audit import clean_corpus
+from munjang.data.garbage import uncollected
 from munjang.data.splits import with_test, with_validation
 from munjang.errors import BundleError, ConfigError, DataError, require
 from munjang.files import disk_errors, is_first_process, write_json
@@ -217,6 +218,7 @@ def is_model(folder: Path) -> bool:
     return (folder / MANIFEST).exists() or (folder / "config.json").exists()
 
 
+@uncollected()
 def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
     """Clean the corpus, say what went, and give it the splits it lacks."""
     cleaned, account = clean_corpus(corpus, config.clean)

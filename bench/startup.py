@@ -1,0 +1,139 @@
+"""How long `munjang train` takes to its first optimizer step, by stage, on its first and on its second run.
+
+    python bench/startup.py [--corpus nsmc] [--data-dir FOLDER] [--repeats 3]
+
+Each run is a process of its own: the command with its stages timed, ended after the first step. The first run of each
+round finds an empty cache, the second what the first left. Backbones are scratch:small, and a model folder made here
+from a sample corpus. Medians go to bench/results/startup.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from machine import machine
+
+RESULTS = Path(__file__).parent / "results" / "startup.json"
+STAGES = {  # where a stage is called -> what it is called here
+    ("munjang.data.corpora", "load_corpus"): "reading",
+    ("munjang.data.reading", "read_corpus"): "reading",
+    ("munjang.training.run", "clean_corpus"): "cleaning",
+    ("munjang.training.run", "with_test"): "splitting",
+    ("munjang.training.run", "with_validation"): "splitting",
+    ("munjang.training.run", "begin"): "fingerprint and settings",
+    ("munjang.training.run", "make_start"): "tokenizer",
+    ("munjang.tasks.classification", "Classification.encode"): "token ids",
+    ("munjang.backbones", "Start.build"): "network",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", default="nsmc")
+    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA", "../shared/data"))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        first_step(options.child)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = folder / "model"
+        train = ["train", "sample:sentiment", "--backbone", "scratch:tiny", "--epochs", "1", "--no-report"]
+        subprocess.run([sys.executable, "-m", "munjang", *train, "--out", model], check=True, capture_output=True)
+        found: dict[str, Any] = {}
+        for backbone, label in (("scratch:small", "scratch:small"), (str(model), "a model folder")):
+            rounds = [one_round(options, backbone, folder / f"{label}-{n}") for n in range(options.repeats)]
+            found[label] = {run: medians([each[run] for each in rounds]) for run in ("first run", "second run")}
+    report = {"corpus": options.corpus, "repeats": options.repeats, "unit": "s, medians", **found, "machine": machine()}
+    RESULTS.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(found, ensure_ascii=False, indent=2))
+
+
+def one_round(options: argparse.Namespace, backbone: str, folder: Path) -> dict[str, dict[str, float]]:
+    """The stages of a run that finds nothing, and of the same command again."""
+    environment = {**os.environ, "MUNJANG_CACHE": str(folder / "cache")}
+    found = {}
+    for run in ("first run", "second run"):
+        command = ["train", options.corpus, "--data-dir", options.data_dir, "--backbone", backbone]
+        command += ["--out", str(folder / run.replace(" ", "-"))]
+        child = [sys.executable, __file__, "--child", *command]
+        done = subprocess.run(child, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(done.stderr)
+        found[run] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    return {stage: round(median(run.get(stage, 0.0) for run in runs), 3) for stage in runs[0]}
+
+
+def first_step(arguments: list[str]) -> None:
+    """Run the command, print the seconds of each stage as JSON after the first optimizer step, and end."""
+    spent: dict[str, float] = {}
+    began = time.perf_counter()
+    for label, name in (
+        ("import torch", "torch"),
+        ("import transformers, accelerate", "accelerate"),
+        ("import transformers, accelerate", "transformers.models.bert.modeling_bert"),
+        ("import transformers, accelerate", "transformers.models.auto.modeling_auto"),
+        ("import the rest", "munjang.training.loop"),
+        ("import the rest", "munjang.cli"),
+    ):
+        importing = time.perf_counter()
+        importlib.import_module(name)
+        spent[label] = spent.get(label, 0.0) + time.perf_counter() - importing
+    for (module, name), stage in STAGES.items():
+        time_calls(module, name, stage, spent)
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    after_imports = time.perf_counter()
+
+    def end(*_: Any) -> None:
+        now = time.perf_counter()
+        spent["after the imports, to the first step"] = now - after_imports
+        spent["all"] = now - began
+        print(json.dumps(spent), flush=True)
+        os._exit(0)
+
+    register_optimizer_step_post_hook(end)
+    from munjang.cli import main as munjang
+
+    sys.argv = ["munjang", *arguments]
+    munjang()
+
+
+def time_calls(module: str, name: str, stage: str, spent: dict[str, float]) -> None:
+    """Add the seconds of every call of a function, or of a method "Class.name", to its stage."""
+    holder: Any = importlib.import_module(module)
+    *classes, name = name.split(".")
+    for part in classes:
+        holder = getattr(holder, part)
+    function: Callable[..., Any] = getattr(holder, name)
+
+    @functools.wraps(function)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            spent[stage] = spent.get(stage, 0.0) + time.perf_counter() - start
+
+    setattr(holder, name, timed)
+
+
+if __name__ == "__main__":
+    main()

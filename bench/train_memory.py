@@ -1,0 +1,115 @@
+"""How much memory reading, cleaning, splitting and tokenising a large file takes, by row.
+
+    python bench/train_memory.py --rows 1000000 [--rows 3000000] [--data-dir FOLDER]
+
+Makes a TSV of NSMC's train reviews, repeated with a number after each so that no two are equal, and takes it through
+what `munjang train` does before the first step, in a process of its own for each number of rows. Peak and end of the
+resident memory after each stage go to bench/results/train-memory.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from machine import machine
+
+RESULTS = Path(__file__).parent / "results" / "train-memory.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, action="append")
+    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA", "../shared/data"))
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        through(options.child)
+        return
+    found = {}
+    for rows in options.rows or [1_000_000]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "large.tsv"
+            make_file(path, rows, options.data_dir)
+            child = [sys.executable, __file__, "--child", str(path)]
+            environment = {**os.environ, "MUNJANG_CACHE": folder}
+            done = subprocess.run(child, env=environment, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(done.stderr)
+            found[f"{rows:,}"] = {"file MB": path.stat().st_size // 2**20, **json.loads(done.stdout.splitlines()[-1])}
+            print(rows, json.dumps(found[f"{rows:,}"], indent=1), flush=True)
+    known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else {}
+    report = {"rows": {**known, **found}, "machine": machine()}
+    RESULTS.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def make_file(path: Path, rows: int, data_dir: str) -> None:
+    """A TSV of `rows` different reviews."""
+    import munjang as mj
+
+    reviews = [(row.text.strip(), row.label) for row in mj.load_corpus("nsmc", data_dir=data_dir).train]
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write("text\tlabel\n")
+        for number, (text, label) in enumerate(islice(cycle(reviews), rows)):
+            stream.write(f"{text} {number}\t{label}\n")
+
+
+def through(path: str) -> None:
+    """Read, clean, split and tokenise a file; the memory after each stage as JSON."""
+    from munjang.config import ReadOptions, TrainConfig
+    from munjang.data.reading import read_corpus
+    from munjang.tasks.classification import Classification
+    from munjang.training.run import prepare
+    from munjang.training.token_cache import token_cache
+    from munjang.vocabulary import train_wordpiece
+
+    stages: dict[str, Any] = {}
+
+    def note(stage: str) -> None:
+        stages[stage] = {"MB": resident(), "peak MB": peak(), "s": round(time.monotonic() - began, 1)}
+
+    began = time.monotonic()
+    note("imports")
+    corpus = read_corpus(path, options=ReadOptions(text="text", label="label"))
+    note("reading")
+    prepared = prepare(corpus, TrainConfig())
+    note("cleaning and splitting")
+    sample = [example.text for example in prepared.corpus.train[:100_000]]
+    tokenizer = train_wordpiece(sample, 16_000).backend_tokenizer
+    del sample
+    note("vocabulary (of 100,000 texts)")
+    task = Classification(corpus.labels)
+    encoded = task.encode(prepared.corpus.train, tokenizer, 128, encode=token_cache().encode)
+    note("token ids")
+    stages["rows of train"] = len(encoded)
+    stages["bytes of token ids"] = encoded.ids.nbytes
+    seen = {id(example.text): example.text for example in (*corpus.train, *prepared.corpus.train)}
+    stages["bytes of texts held"] = sum(map(sys.getsizeof, seen.values()))
+    stages["bytes of texts read"] = sum(sys.getsizeof(example.text) for example in corpus.train)
+    print(json.dumps(stages), flush=True)
+
+
+def resident() -> int:
+    """Resident memory, MB; memory that the allocator keeps counts."""
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+def peak() -> int:
+    """The most resident memory so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+if __name__ == "__main__":
+    main()
