@@ -22,7 +22,7 @@ log = logging.getLogger("munjang")
 FAMILIES = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra"}
 """Model type -> the attribute under which its classifier keeps the encoder."""
 
-ROUND = 8  # tokens
+ROUND = 32  # tokens
 
 
 class Packed(torch.nn.Module):
