@@ -15,7 +15,7 @@ INSTRUCTIONS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f",
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, its instructions for matrix products, threads, versions, load; an accelerator where there is one."""
+    """Processor, cores, instructions for matrix products, threads, versions, load; the accelerator, if there is one."""
     found: dict[str, Any] = {
         "processor": processor(),
         "cores": os.cpu_count(),

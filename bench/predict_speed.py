@@ -143,7 +143,8 @@ def measure(shape: Shape, train: list[str], texts: list[str], folder: Path, roun
     tokens = int(source.runner.encode(texts).lengths.sum())
     runs = {name: pipeline_of(folder / "native", f"{name[-4:].replace('fp32', 'float32').replace('bf16', 'bfloat16')}")
             for name in PIPELINES}  # fmt: skip
-    runs |= {"B native": own(source), "C onnx": own(models["onnx"]), "C onnx-int8": own(models["onnx-int8"])}
+    runs |= {"B native": own(source), "B native bf16": own(mj.load(folder / "native", precision="bf16"))}
+    runs |= {"C onnx": own(models["onnx"]), "C onnx-int8": own(models["onnx-int8"])}
     peaks = {name: gemm_peak(name) for name in ("float32", "bfloat16")}
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     answers = {}

@@ -16,6 +16,7 @@ from munjang.cli.options import (
     LabelColumn,
     Labels,
     MultiLabel,
+    Precision,
     Sheet,
     TextColumn,
     is_file,
@@ -50,6 +51,7 @@ def evaluate(
         typer.Option("--map", help="The data's labels to the model's, such as 'positive=긍정;negative=부정'."),
     ] = None,
     multi_label: MultiLabel = None,
+    precision: Precision = "fp32",
     encoding: Encoding = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
@@ -73,7 +75,7 @@ def evaluate(
 
     writable_png(plot)
     writable(json_file)
-    predictor = load(model)
+    predictor = load(model, precision=precision)
     if plot and predictor.task == "multi-label":
         raise ConfigError("A multi-label model has no confusion matrix; leave out --plot.")
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from munjang.cli.options import FILE_ENDINGS, Encoding, HeaderRow, Sheet, TextColumn, read_options
+from munjang.cli.options import FILE_ENDINGS, Encoding, HeaderRow, Precision, Sheet, TextColumn, read_options
 from munjang.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def predict(
     by: Annotated[str | None, typer.Option("--by", help="Column: print the shares of labels for each value.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
+    precision: Precision = "fp32",
     encoding: Encoding = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
@@ -73,14 +74,14 @@ def predict(
     if kind == "text":
         if out or by:
             raise ConfigError("--out and --by are for a file or lines from stdin, not for a single text.")
-        predictor = load(model)
+        predictor = load(model, precision=precision)
         answer_text(predictor, source or "", answering.check(predictor), as_json)
         return
     file = Path(source) if kind == "file" else None
     if out:
         check_out(Path(out), file, overwrite)
     table, place = open_source(source, kind, options)
-    predictor = load(model)
+    predictor = load(model, precision=precision)
     answering = answering.check(predictor)
     if out:
         counts = write_answers(predictor, table, place, out, answering, overwrite, file)

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from munjang.errors import BundleError, unknown_name
+from munjang.checks import one_of
+from munjang.errors import BundleError, ConfigError, unknown_name
 
 if TYPE_CHECKING:
     from munjang.bundle import Manifest
     from munjang.tasks.base import Batch, Outputs
 
 FORMATS = {"native": "munjang.formats.native", "linear": "munjang.formats.linear", "onnx": "munjang.formats.onnx"}
+
+PRECISIONS = ("fp32", "bf16")
 
 
 class Runner(Protocol):
@@ -40,8 +43,12 @@ class Runner(Protocol):
         """The model's outputs as NumPy arrays: `logits (B, L)` float32."""
 
 
-def load_runner(folder: Path, manifest: Manifest) -> Runner:
-    """The runner of a model folder, by its format."""
+def load_runner(folder: Path, manifest: Manifest, precision: str = "fp32") -> Runner:
+    """The runner of a model folder, by its format. precision: fp32, or bf16 for the native format's matrix products."""
+    one_of("precision", precision, PRECISIONS)
     if manifest.format not in FORMATS:
         raise BundleError(str(unknown_name("format", manifest.format, FORMATS)))
-    return import_module(FORMATS[manifest.format]).load(folder, manifest)
+    options = {} if precision == "fp32" else {"precision": precision}
+    if options and manifest.format != "native":
+        raise ConfigError(f"{folder} is of the format {manifest.format}, whose precision is fixed; leave it out.")
+    return import_module(FORMATS[manifest.format]).load(folder, manifest, **options)

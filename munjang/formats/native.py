@@ -32,15 +32,25 @@ def save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBas
 
 
 class NativeRunner:
-    """Runs a transformers model on the CPU, or on an accelerator where there is one; fp32."""
+    """Runs a transformers model on the CPU, or on an accelerator where there is one.
+
+    Without padding where the kind of network is known, else padded; matrix products in `precision`, the rest in fp32.
+    """
 
     unit = "tokens"
 
-    def __init__(self, model: Any, tokenizer: tokenizers.Tokenizer, task: Task, max_length: int) -> None:
+    def __init__(
+        self, model: Any, tokenizer: tokenizers.Tokenizer, task: Task, max_length: int, precision: str = "fp32"
+    ) -> None:
         import torch
 
+        from munjang.networks.packed import Packed, pack
+
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = model.to(self.device).eval()
+        self.model = pack(model.to(self.device).eval())
+        self.cast = precision == "bf16" and not isinstance(self.model, Packed)
+        if isinstance(self.model, Packed):
+            self.model.freeze(torch.bfloat16 if precision == "bf16" else torch.float32)
         self.tokenizer, self.task, self.max_length = tokenizer, task, max_length
         self.pad_id = int(model.config.pad_token_id or 0)
 
@@ -54,11 +64,11 @@ class NativeRunner:
         import torch
 
         tensors = {name: torch.from_numpy(array).to(self.device) for name, array in batch.items()}
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.cast):
             return {"logits": self.model(**tensors).logits.float().cpu().numpy()}
 
 
-def load(folder: Path, manifest: Manifest) -> NativeRunner:
+def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRunner:
     """The runner of a transformers folder; weights from safetensors only, no code from the folder."""
     require("a model in the native format", "train", "torch", "transformers")
     import torch
@@ -72,7 +82,7 @@ def load(folder: Path, manifest: Manifest) -> NativeRunner:
             )
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         task = make_task(manifest.task, manifest.labels)
-        runner = NativeRunner(model, tokenizer, task, manifest.max_length)
+        runner = NativeRunner(model, tokenizer, task, manifest.max_length, precision)
         reach = int(getattr(model.config, "max_position_embeddings", None) or manifest.max_length)
     except Exception as error:  # transformers, safetensors and tokenizers each raise kinds of their own
         raise BundleError(f"{folder} cannot be loaded: {files.first_line(error)}") from error

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+TYPICAL = 640  # tokens of a batch, for which oneDNN chooses a layout
+
 
 @cache
 def uses_onednn() -> bool:
@@ -73,3 +75,26 @@ def dense(x: Tensor, dtype: torch.dtype, *layers: torch.nn.Linear) -> Tensor:
     """x (tokens, in) through `layers`, their outputs side by side (tokens, all outs), computed and given in `dtype`."""
     parameters = [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
     return Dense.apply(x, dtype, *parameters)
+
+
+class Fixed:
+    """The linear layers of one input, side by side, for prediction alone: weights cast and laid out once for oneDNN.
+
+    Laid out anew at every call, they take longer than the products themselves for a single sentence (EXPERIMENTS).
+    """
+
+    def __init__(self, dtype: torch.dtype, *layers: torch.nn.Linear) -> None:
+        weight = together(tuple(layer.weight.detach() for layer in layers), dtype)
+        self.bias = together(tuple(layer.bias.detach() for layer in layers), dtype)
+        self.dtype = dtype
+        self.laid_out = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, TYPICAL) if self.laid_out else weight
+
+    def __call__(self, x: Tensor, *, gelu: bool = False) -> Tensor:
+        """x (tokens, in) to (tokens, all outs) in `dtype`, through GELU where that is asked for."""
+        x = x.to(self.dtype)
+        if self.laid_out:
+            after = ("gelu", [], "none") if gelu else ("none", [], "")  # "none": by the error function, as in BERT
+            return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, *after)
+        out = torch.nn.functional.linear(x, self.weight, self.bias)
+        return torch.nn.functional.gelu(out) if gelu else out

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from munjang.errors import ConfigError
 from munjang.networks.attention import Attention, Layout
-from munjang.networks.dense import dense
+from munjang.networks.dense import Fixed, dense
 from munjang.networks.dropout import drop
 
 if TYPE_CHECKING:
@@ -25,12 +25,50 @@ FAMILIES = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "ele
 ROUND = 32  # tokens
 
 
+class Learning:
+    """The four products of a layer with weights that change: queries, keys and values; context; inner; outer."""
+
+    def __init__(self, layer: Any, dtype: torch.dtype) -> None:
+        self.layer, self.dtype = layer, dtype
+
+    def qkv(self, hidden: Tensor) -> Tensor:
+        own = self.layer.attention.self
+        return dense(hidden, self.dtype, own.query, own.key, own.value)
+
+    def context(self, context: Tensor) -> Tensor:
+        return dense(context, self.dtype, self.layer.attention.output.dense)
+
+    def inner(self, hidden: Tensor) -> Tensor:
+        own = self.layer.intermediate
+        return own.intermediate_act_fn(dense(hidden, self.dtype, own.dense))
+
+    def outer(self, inner: Tensor) -> Tensor:
+        return dense(inner, self.dtype, self.layer.output.dense)
+
+
+class Frozen:
+    """The same four products with weights laid out once."""
+
+    def __init__(self, layer: Any, dtype: torch.dtype) -> None:
+        own = layer.attention.self
+        self.qkv = Fixed(dtype, own.query, own.key, own.value)
+        self.context = Fixed(dtype, layer.attention.output.dense)
+        self.dense = Fixed(dtype, layer.intermediate.dense)
+        self.outer = Fixed(dtype, layer.output.dense)
+        self.activation = layer.intermediate.intermediate_act_fn
+
+    def inner(self, hidden: Tensor) -> Tensor:
+        if type(self.activation).__name__ == "GELUActivation":  # the one that oneDNN has as part of a product
+            return self.dense(hidden, gelu=True)
+        return self.activation(self.dense(hidden))
+
+
 class Packed(torch.nn.Module):
     """A classifier or masked language model of transformers, called like it; its weights are the model's own.
 
-    Every layer runs over the real tokens alone, and after the last attention over those tokens alone whose hidden states
-    the head looks at: each sentence's first, or the masked ones. Follows autocast: bf16 products; norms, sums and
-    weights in fp32. Dropout is drawn by `keep_mask`.
+    Every layer runs over the real tokens alone, and after the last attention over those alone whose hidden states the
+    head looks at: each sentence's first token, or the masked ones. Follows autocast: bf16 products; norms, sums and
+    weights in fp32. Dropout is drawn by `keep_mask`. A frozen one predicts in the type it was frozen in.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -40,6 +78,7 @@ class Packed(torch.nn.Module):
         self.family = FAMILIES[config.model_type]
         self.trunk = [getattr(model, self.family)]  # in a list: no second name for the weights
         self.heads = config.num_attention_heads
+        self.frozen: dict[torch.nn.Module, Frozen] = {}
         self.guesses = model.get_output_embeddings() is not None
         self.drops = config.hidden_dropout_prob, config.attention_probs_dropout_prob
 
@@ -61,9 +100,19 @@ class Packed(torch.nn.Module):
             keep = None if positions is None else (inside.flatten().cumsum(0) - 1)[positions]
         with torch.autocast(kind, enabled=False):
             firsts = lengths.cumsum(0) - lengths
-            ids, lengths = rounded(ids, lengths)
+            if not self.frozen:
+                ids, lengths = rounded(ids, lengths)
             hidden = self.encode(ids, lengths, keep if self.guesses else firsts, dtype)
         return SimpleNamespace(logits=self.guess(hidden) if self.guesses else self.classify(hidden[:, None]))
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Make the layers ready to predict in `dtype`, and for nothing else: their own weights are let go of."""
+        for layer in self.trunk[0].encoder.layer:
+            self.frozen[layer] = Frozen(layer, dtype)
+            for module in layer.modules():
+                if isinstance(module, torch.nn.Linear):
+                    module.weight = torch.nn.Parameter(torch.empty(0), requires_grad=False)
+        self.eval()
 
     def classify(self, first: Tensor) -> Tensor:
         """(B, 1, width) hidden states of the first tokens to (B, L) logits."""
@@ -84,16 +133,12 @@ class Packed(torch.nn.Module):
         hidden = self.embed(ids, lengths, hidden_drop)
         *_, last = layers = self.trunk[0].encoder.layer
         for layer in layers:
-            projections = layer.attention.self
-            qkv = dense(hidden, dtype, projections.query, projections.key, projections.value)
-            context = Attention.apply(qkv, layout, attention_drop)
+            through = self.frozen.get(layer) or Learning(layer, dtype)
+            context = Attention.apply(through.qkv(hidden), layout, attention_drop)
             if layer is last:
                 context, hidden = context[keep], hidden[keep]
-            out = layer.attention.output
-            hidden = out.LayerNorm(drop(dense(context, dtype, out.dense), hidden_drop) + hidden)
-            inner = layer.intermediate.intermediate_act_fn(dense(hidden, dtype, layer.intermediate.dense))
-            out = layer.output
-            hidden = out.LayerNorm(drop(dense(inner, dtype, out.dense), hidden_drop) + hidden)
+            hidden = layer.attention.output.LayerNorm(drop(through.context(context), hidden_drop) + hidden)
+            hidden = layer.output.LayerNorm(drop(through.outer(through.inner(hidden)), hidden_drop) + hidden)
         return hidden
 
     def embed(self, ids: Tensor, lengths: Tensor, dropout: float) -> Tensor:
