@@ -33,7 +33,7 @@ class Words:
 
 @pytest.fixture
 def predict(monkeypatch):
-    monkeypatch.setattr("munjang.prediction.load", lambda folder, threads=None: Words())
+    monkeypatch.setattr("munjang.prediction.load", lambda folder, **options: Words())
 
     def run(*arguments, stdin=b""):
         return CliRunner().invoke(app, ["predict", "model", *map(str, arguments)], input=stdin)
@@ -131,7 +131,7 @@ def test_slips_are_one_line(predict, arguments, error, message):
 
 
 def test_an_existing_output_is_refused_before_the_model_is_loaded(monkeypatch, reviews):
-    monkeypatch.setattr("munjang.prediction.load", lambda folder: pytest.fail("loaded"))
+    monkeypatch.setattr("munjang.prediction.load", lambda folder, **options: pytest.fail("loaded"))
     result = CliRunner().invoke(app, ["predict", "model", str(reviews), "--out", str(reviews), "--overwrite"])
     assert "is the input file itself" in str(result.exception)
 

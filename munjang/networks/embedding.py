@@ -49,7 +49,11 @@ def compact(model: PreTrainedModel, *used: np.ndarray) -> Compaction | None:
     padding = table.padding_idx or 0
     if padding > LAST_PAD or getattr(model, "_tied_weights_keys", None):
         return None
-    rows = np.unique(np.concatenate([np.arange(padding + 1), *(np.unique(ids) for ids in used)]))
+    found = np.zeros(table.num_embeddings, dtype=bool)
+    found[: padding + 1] = True
+    for ids in used:
+        found |= np.bincount(ids, minlength=len(found)) > 0
+    rows = np.flatnonzero(found)
     if len(rows) > (1 - LEAST) * table.num_embeddings:
         return None
     whole = table.weight.detach()

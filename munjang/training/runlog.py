@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 log = logging.getLogger("munjang")
 
@@ -18,16 +23,20 @@ class RunLog:
     start_step: int = 0
 
     def __post_init__(self) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
         self.path = self.folder / "run" / "log.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = [row for row in read_log(self.path) if row["step"] <= self.start_step] if self.start_step else []
         beside = self.path.with_name(".log.jsonl")
         beside.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         beside.replace(self.path)
+
+    @cached_property
+    def board(self) -> SummaryWriter:
+        """TensorBoard's writer, made when there is something to write: importing it takes half a second."""
+        from torch.utils.tensorboard import SummaryWriter
+
         purge_step = self.start_step + 1 if self.start_step else None
-        self.board = SummaryWriter(self.folder / "run" / "tensorboard", purge_step=purge_step)
+        return SummaryWriter(self.folder / "run" / "tensorboard", purge_step=purge_step)
 
     def add(self, step: int, **values: float) -> None:
         """Note values after a step; where the disk is full that is said, and training goes on."""
@@ -41,7 +50,9 @@ class RunLog:
             log.warning("%s could not be written: %s.", self.path, error.strerror)
 
     def close(self) -> None:
-        self.board.close()
+        """Finish the files."""
+        if "board" in self.__dict__:
+            self.board.close()
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
