@@ -152,6 +152,16 @@ def test_bf16_products_follow_autocast_and_stay_near():
 
 
 @pytest.mark.parametrize("family", CLASSIFIERS)
+def test_a_token_of_the_padding_s_number_within_a_sentence_counts_as_in_transformers(family):
+    model = make(family).eval()
+    ids, mask = batch((7, 5), model.config.pad_token_id)
+    ids[0, 2] = ids[1, 0] = model.config.pad_token_id
+    with torch.inference_mode():
+        expected = model(input_ids=ids, attention_mask=mask).logits
+        torch.testing.assert_close(packed.pack(model)(ids, mask).logits, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", CLASSIFIERS)
 def test_a_frozen_network_answers_as_before(family):
     model = make(family).eval()
     ids, mask = batch((5, 9, 3, 9), model.config.pad_token_id)

@@ -145,14 +145,23 @@ class Packed(torch.nn.Module):
         """The embeddings of ids (tokens,), (tokens, width) fp32."""
         trunk = self.trunk[0]
         tables = trunk.embeddings
-        starts = lengths.cumsum(0) - lengths
-        places = torch.arange(len(ids), device=ids.device) - torch.repeat_interleave(starts, lengths)
-        if self.family == "roberta":
-            places = places + tables.padding_idx + 1  # its first places are for padding
+        places = self.places(ids, lengths)
         hidden = tables.word_embeddings(ids) + tables.position_embeddings(places)
         hidden = drop(tables.LayerNorm(hidden + tables.token_type_embeddings.weight[0]), dropout)
         project = getattr(trunk, "embeddings_project", None)
         return hidden if project is None else project(hidden)
+
+    def places(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """The position of each of the tokens ids (tokens,) in its sentence, as the family counts, (tokens,)."""
+        starts = lengths.cumsum(0) - lengths
+        if self.family != "roberta":
+            return torch.arange(len(ids), device=ids.device) - torch.repeat_interleave(starts, lengths)
+        # Its first places are for padding, and a token of the padding's number takes none wherever it stands.
+        padding = self.trunk[0].embeddings.padding_idx
+        counted = (ids != padding).long()
+        through = counted.cumsum(0)
+        before = through[starts] - counted[starts]
+        return (through - torch.repeat_interleave(before, lengths)) * counted + padding
 
 
 def rounded(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
