@@ -1,10 +1,10 @@
-"""Whether the two training loops give equally good models: the same data, settings and seeds, scored on the test split.
+"""Whether the two training loops give equally good models: same data, settings and seeds, scored on the test split.
 
     python bench/loops.py --data-dir DIR [--corpora nsmc,kor_3i4k] [--seeds 13,14,15] [--backbone scratch:small]
 
-For each corpus and seed one model by `--loop native` and one by `--loop trainer`. Prints the difference in test accuracy
-of each pair, and their mean with a 95% interval (Student's t over the seeds). Rows go to bench/results/loops.json one by
-one; rows that stand there already are not run again.
+For each corpus and seed one model by `--loop native` and one by `--loop trainer`. Prints the difference in test
+accuracy of each pair, and their mean with a 95% interval (Student's t over the seeds). Rows go to
+bench/results/loops.json one by one; rows that stand there already are not run again.
 """
 
 from __future__ import annotations
