@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("torch")
+import torch
 from training_fixtures import NAMES, examples
 from transformers import (
     BertConfig,
@@ -42,11 +43,37 @@ def tokenizer():
     return train_wordpiece(TEXTS, 800)
 
 
+def change_tokenizer(folder: Path, change) -> None:
+    """Change the data of a folder's tokenizer.json in place."""
+    path = folder / "tokenizer.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), encoding="utf-8")
+
+
 def hub_folder(path: Path, kind: str, tokenizer) -> Path:
     """A folder as a hub repository has it: an encoder without a head, in safetensors, and a tokenizer."""
     KINDS[kind](len(tokenizer)).save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
+
+
+def test_a_backbone_in_half_precision_is_trained_in_fp32(tokenizer, tmp_path):
+    KINDS["bert"](len(tokenizer)).half().save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    task = make_task("classification", LabelSet(NAMES["binary"]))
+    model = prepare(str(tmp_path)).build(task, seed=1, dropout=None)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_a_tokenizer_that_leaves_no_token_of_a_text_is_refused(tokenizer, tmp_path):
+    folder = hub_folder(tmp_path / "hub", "bert", tokenizer)
+    change_tokenizer(folder, lambda data: data.update(post_processor=None))
+    rows = [*examples("binary", 40), mj.Example("\u200b\u200b", NAMES["binary"][0])]
+    corpus = Corpus("few", "classification", LabelSet(NAMES["binary"]), rows)
+    config = mj.TrainConfig(backbone=str(folder), epochs=1, max_length=64, clean=mj.CleanConfig(steps=("nfc",)))
+    with pytest.raises(ConfigError, match=r"leaves no token of some texts.*post-processor"):
+        mj.train(corpus, config, out=tmp_path / "out", cache=False)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -120,7 +120,8 @@ class MultiLabel(Classification):
 
 
 def build_classifier(task: Classification, source: str | None, *, config: Any = None, **options: Any):
-    """AutoModelForSequenceClassification with the task's names and problem type; refuses pickled weights."""
+    """AutoModelForSequenceClassification in fp32 with the task's names and problem type; refuses pickled weights."""
+    import torch
     from transformers import AutoModelForSequenceClassification
 
     names = dict(enumerate(task.labels.names))
@@ -138,6 +139,7 @@ def build_classifier(task: Classification, source: str | None, *, config: Any = 
         **head,
         use_safetensors=True,
         trust_remote_code=False,
+        dtype=torch.float32,  # what a folder says of itself would be taken else, and fp16 weights hardly learn
         ignore_mismatched_sizes=True,  # another number of labels is expected; anything else is refused below
         output_loading_info=True,
         **options,

@@ -274,6 +274,11 @@ def train_network(
     )  # fmt: skip
     model = start.build(task, seed=config.seed, dropout=config.dropout)
     validation = task.encode(corpus.validation, tokenizer, length, encode=tokens.encode)
+    if not (encoded.lengths.all() and validation.lengths.all()):
+        raise ConfigError(
+            f"The tokenizer of {start.origin} leaves no token of some texts: it does not add special ones. Give its "
+            "tokenizer.json a post-processor, or take another --backbone."
+        )
     compaction = compact(model, encoded.ids, validation.ids) if config.loop == "native" else None
     if compaction:
         encoded, validation = (replace(part, ids=compaction.ids(part.ids)) for part in (encoded, validation))
