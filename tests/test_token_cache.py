@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def test_a_damaged_entry_is_made_anew(tokens, tokenizer, damage, caplog):
         assert path.read_bytes() == data
 
 
-@pytest.mark.parametrize("what", ["ids", "starts", "length", "type"])
+@pytest.mark.parametrize("what", ["ids", "starts", "length", "type", "kind of truncated"])
 def test_a_hostile_entry_with_the_right_hash_leads_nowhere(tokens, tokenizer, what):
     good = tokens.encode(TEXTS, tokenizer, 32)
     arrays = {"ids": good.ids.copy(), "starts": good.starts.copy(), "truncated": good.truncated}
@@ -102,6 +103,8 @@ def test_a_hostile_entry_with_the_right_hash_leads_nowhere(tokens, tokenizer, wh
         arrays["starts"][1] = 10**9
     elif what == "length":
         arrays["starts"] = arrays["starts"][:-1]
+    elif what == "kind of truncated":
+        arrays["truncated"] = arrays["truncated"].astype(np.int64)
     else:
         arrays["ids"] = arrays["ids"].astype(np.int64)
     tokens.cache.write(entries(tokens)[0], arrays)
@@ -148,11 +151,29 @@ def test_the_entries_longest_unused_go_first(tmp_path):
 
 
 def test_what_a_killed_process_left_is_cleared_later(tmp_path):
-    for name, age in (("old.1.part", 7200), ("new.2.part", 0)):
+    old, new = f"{'1' * 64}.abc_1.part", f"{'2' * 64}.abc_2.part"
+    for name, age in ((old, 7200), (new, 0)):
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     Cache(tmp_path).write(KEY, {"ids": np.zeros(3, np.uint16)})
-    assert {path.name for path in tmp_path.iterdir()} == {"new.2.part", KEY}
+    assert {path.name for path in tmp_path.iterdir()} == {new, KEY}
+
+
+def test_files_of_others_in_the_folder_are_never_deleted(tmp_path):
+    for name in ("my corpus.csv", "download.part"):
+        (tmp_path / name).write_bytes(bytes(20_000))
+        os.utime(tmp_path / name, (time.time() - 10**6,) * 2)
+    Cache(tmp_path, limit=10_000).write(KEY, {"ids": np.zeros(3, np.uint16)})
+    assert {path.name for path in tmp_path.iterdir()} == {"my corpus.csv", "download.part", KEY}
+
+
+def test_threads_that_write_one_entry_at_once_leave_it_whole(tmp_path, caplog):
+    cache = Cache(tmp_path)
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(40):
+            threads.submit(cache.write, KEY, {"ids": np.full(9000 + 100 * (number % 7), number)})
+    assert not cache.has_failed and [path.name for path in tmp_path.iterdir()] == [KEY]
+    assert len(np.unique(cache.read(KEY)["ids"])) == 1 and not caplog.text
 
 
 def test_only_the_user_may_read_it_and_no_text_stands_in_it(tokens, tokenizer):
@@ -188,6 +209,31 @@ def test_cutting_shorter_gives_what_tokenising_shorter_gives(tokenizer):
             shorten(encode_texts(TEXTS, tokenizer, 64), TEXTS, tokenizer, length),
             encode_texts(TEXTS, tokenizer, length),
         )
+
+
+def test_a_tokenizer_that_is_set_already_is_left_alone(tokenizer):
+    class Watched:
+        def __init__(self):
+            self.changes = 0
+
+        def enable_truncation(self, **settings):
+            self.changes += 1
+            tokenizer.enable_truncation(**settings)
+
+        def no_padding(self):
+            self.changes += 1
+            tokenizer.no_padding()
+
+        def __getattr__(self, name):
+            return getattr(tokenizer, name)
+
+    watched = Watched()
+    tokenizer.enable_padding()
+    tokenizer.enable_truncation(4, direction="left")
+    first, second, shorter = (encode_texts(TEXTS, watched, length) for length in (32, 32, 5))
+    assert_same(first, second)
+    assert first.lengths.max() == 32 and shorter.lengths.max() == 5
+    assert first.lengths.min() == 2 and watched.changes == 3
 
 
 def test_many_texts_in_chunks_are_as_texts_one_by_one(tokenizer, monkeypatch):

@@ -100,8 +100,7 @@ class Task(Protocol):
 
 def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
     """Token ids of texts, special tokens added, cut to `max_length` tokens."""
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length)
+    set_length(tokenizer, max_length)
     found = Collected(id_type(tokenizer), len(texts), max_length)
     chunks = [slice(start, start + CHUNK) for start in range(0, len(texts), CHUNK)]
 
@@ -120,6 +119,18 @@ def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_leng
                 coming = ahead.submit(tokenise, chunk)
             found.take(ready)
     return found.encodings()
+
+
+def set_length(tokenizer: tokenizers.Tokenizer, max_length: int) -> None:
+    """Have a tokenizer cut texts to `max_length` tokens and pad none.
+
+    One that does so already is left alone: another thread may be at work with it, which older versions do not bear.
+    """
+    if tokenizer.padding is not None:
+        tokenizer.no_padding()
+    plain = {"max_length": max_length, "stride": 0, "strategy": "longest_first", "direction": "right"}
+    if tokenizer.truncation != plain:
+        tokenizer.enable_truncation(**plain)
 
 
 class Collected:

@@ -10,7 +10,9 @@ import hashlib
 import json
 import logging
 import os
+import re
 import stat
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -26,6 +28,7 @@ MAGIC = b"munjang cache 1\n"
 LIMIT = 2 * 10**9  # bytes of all entries together
 ALIGNED = 64  # bytes: where each array begins
 MAX_HEADER = 2**16  # bytes
+NAMES = re.compile(r"[0-9a-f]{64}(\.\w+\.part)?")  # of entries, and of those that are being written
 STALE_S = 3600.0  # after which a file that was not finished belongs to a process that died
 TYPES = ("uint8", "bool", "uint16", "int32", "int64")
 
@@ -39,7 +42,7 @@ class Damaged(Exception):
 
 @dataclass
 class Cache:
-    """Entries in a folder, each under a key of hexadecimal digits.
+    """Entries in a folder, each under a key of 64 hexadecimal digits; files of other names are left alone.
 
     limit: bytes of all entries together. has_failed: whether something could not be written; no more is tried then.
     """
@@ -66,11 +69,12 @@ class Cache:
         """Keep arrays under a key, and let go of the entries longest unused; one warning where that fails."""
         if self.has_failed or sum(array.nbytes for array in arrays.values()) > self.limit:
             return
-        beside = self.folder / f"{key}.{os.getpid()}.part"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(".part", f"{key}.", self.folder)  # for the user alone to read
+            beside = Path(name)
             try:
-                with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+                with os.fdopen(descriptor, "wb") as stream:
                     write_entry(stream, key, arrays)
                 beside.replace(self.folder / key)
             finally:
@@ -97,8 +101,10 @@ class Cache:
                 path.unlink(missing_ok=True)
 
     def entries(self) -> Iterator[tuple[float, int, Path]]:
-        """(time of the last use, bytes, path) of every file."""
+        """(time of the last use, bytes, path) of every file that this module wrote."""
         for path in self.folder.iterdir():
+            if not NAMES.fullmatch(path.name):
+                continue
             try:
                 found = path.stat(follow_symlinks=False)
             except FileNotFoundError:  # another process was quicker

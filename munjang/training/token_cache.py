@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from munjang import __version__ as munjang_version
 from munjang.files import cache_root, is_first_process
-from munjang.tasks.base import Encodings, encode_texts, id_type
+from munjang.tasks.base import Encodings, encode_texts, id_type, set_length
 from munjang.training.cache import Arrays, Cache
 from munjang.vocabulary import SPECIAL, make_wordpiece, train_wordpiece, wrap
 
@@ -49,8 +50,7 @@ class TokenCache:
 
     def encode(self, texts: Sequence[str], tokenizer: Tokenizer, max_length: int) -> Encodings:
         """As `encode_texts`, from the cache where it has been done before (the arrays then lie in a file)."""
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length)
+        set_length(tokenizer, max_length)
         key = key_of("tokens", tokenizer.to_str(), id_type(tokenizer).__name__, texts_hash(texts))
         found = self.cache.read(key)
         if found is not None and is_usable(found, len(texts), tokenizer, max_length):
@@ -62,9 +62,7 @@ class TokenCache:
 
     def wordpiece(self, texts: Sequence[str], size: int) -> PreTrainedTokenizerBase:
         """As `train_wordpiece`: a tokenizer with a vocabulary of `size` pieces made from texts, or made before."""
-        key = key_of(
-            "vocabulary", inspect.getsource(sys.modules[train_wordpiece.__module__]), str(size), texts_hash(texts)
-        )
+        key = key_of("vocabulary", maker(), str(size), texts_hash(texts))
         found = self.cache.read(key)
         pieces = read_pieces(found) if found is not None else []
         if pieces:
@@ -75,6 +73,14 @@ class TokenCache:
             pieces = json.dumps(sorted(places, key=places.__getitem__), ensure_ascii=False).encode()
             self.cache.write(key, {"pieces": np.frombuffer(pieces, dtype=np.uint8)})
         return tokenizer
+
+
+def maker() -> str:
+    """What vocabularies are made by: the source of its module, or where only compiled files are there, the version."""
+    try:
+        return inspect.getsource(sys.modules[train_wordpiece.__module__])
+    except OSError:
+        return munjang_version
 
 
 def key_of(*parts: str) -> str:
@@ -98,8 +104,10 @@ def is_usable(found: Arrays, sentences: int, tokenizer: Tokenizer, max_length: i
     """Whether an entry can be the encodings of so many texts: nothing in it may lead outside an array."""
     if found.keys() != {"ids", "starts", "truncated"} or found["ids"].dtype != id_type(tokenizer):
         return False
-    ids, starts = found["ids"], found["starts"]
-    if starts.dtype != np.int64 or len(starts) != sentences + 1 or len(found["truncated"]) != sentences:
+    ids, starts, truncated = found["ids"], found["starts"], found["truncated"]
+    if (starts.dtype, truncated.dtype) != (np.int64, np.bool_):
+        return False
+    if (len(starts), len(truncated)) != (sentences + 1, sentences):
         return False
     lengths = np.diff(starts)
     fits = starts[0] == 0 and starts[-1] == len(ids) and (lengths >= 0).all() and (lengths <= max_length).all()
