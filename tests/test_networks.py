@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 from transformers import (
+    BartConfig,
+    BartForSequenceClassification,
     BertConfig,
     BertForMaskedLM,
     BertForSequenceClassification,
@@ -22,6 +25,8 @@ from transformers import (
     ElectraConfig,
     ElectraForMaskedLM,
     ElectraForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
     RobertaConfig,
     RobertaForMaskedLM,
     RobertaForSequenceClassification,
@@ -34,6 +39,7 @@ from munjang.networks.dropout import keep_mask
 from munjang.networks.embedding import compact
 from munjang.networks.memory import glibc, kept_memory
 from munjang.networks.packed import Packed
+from munjang.training.interrupts import Interrupted
 
 ROWS, WIDTH = 120, 32
 CLASSIFIERS = {
@@ -173,6 +179,17 @@ def test_a_frozen_network_answers_as_before(family):
             torch.testing.assert_close(network(ids, mask).logits, expected, rtol=tolerance, atol=tolerance)
 
 
+def test_a_frozen_network_answers_in_bf16_where_the_processor_has_no_instructions_for_it(monkeypatch):
+    monkeypatch.setattr("munjang.networks.dense.takes", lambda dtype: dtype == torch.float32)
+    model = make("bert").eval()
+    ids, mask = batch((5, 9), 0)
+    with torch.inference_mode():
+        expected = model(input_ids=ids, attention_mask=mask).logits
+        network = packed.pack(model)
+        network.freeze(torch.bfloat16)
+        torch.testing.assert_close(network(ids, mask).logits, expected, rtol=0.05, atol=0.05)
+
+
 def test_a_frozen_network_with_another_activation_answers_as_before():
     model = make("bert", hidden_act="relu").eval()
     ids, mask = batch((5, 9), 0)
@@ -204,6 +221,12 @@ def test_a_mask_keeps_its_share_and_the_mean():
     assert mask.mean().item() == pytest.approx(1, abs=0.005)
     rows = (mask == 0).float()
     assert abs(float(torch.corrcoef(torch.stack([rows[:, :-1].flatten(), rows[:, 1:].flatten()]))[0, 1])) < 0.01
+
+
+@pytest.mark.parametrize("probability", (0.001, 0.999))
+def test_a_mask_of_an_extreme_share_is_finite(probability):
+    mask = keep_mask((4, 4096), probability, torch.float32, "cpu")
+    assert torch.isfinite(mask).all() and (mask > 0).any()
 
 
 def test_batches_are_rounded_to_few_numbers_of_tokens():
@@ -268,8 +291,20 @@ def test_an_embedding_that_is_used_up_or_shared_stays_whole():
     assert model.get_input_embeddings().num_embeddings == ROWS
 
 
-@pytest.mark.parametrize("keep_best", (True, False))
-def test_a_trained_model_has_its_whole_vocabulary_back(tmp_path, keep_best):
+@pytest.mark.parametrize("kind", ("gpt2", "bart"))
+def test_a_network_that_looks_for_a_token_by_its_number_keeps_its_whole_table(kind):
+    if kind == "gpt2":
+        config = GPT2Config(vocab_size=ROWS, n_embd=32, n_layer=1, n_head=2, pad_token_id=90)
+        model = GPT2ForSequenceClassification(config)
+    else:
+        halves = {f"{half}_{part}": 2 for half in ("encoder", "decoder") for part in ("layers", "attention_heads")}
+        model = BartForSequenceClassification(BartConfig(vocab_size=ROWS, d_model=32, eos_token_id=50, **halves))
+    assert compact(model, np.array([3, 50, 90])) is None
+    assert model.get_input_embeddings().num_embeddings == ROWS
+
+
+def few_words(folder: Path):
+    """A corpus that touches few rows of the backbone saved in `folder`, its tokenizer, and its word embedding."""
     from munjang.backbones import prepare
     from munjang.tasks import make_task
 
@@ -277,19 +312,36 @@ def test_a_trained_model_has_its_whole_vocabulary_back(tmp_path, keep_best):
     start = prepare("scratch:tiny", [example.text for example in corpus.train])
     few = corpus.with_splits(train=corpus.train[:40], validation=corpus.train[40:60], test=())
     model = start.build(make_task("classification", corpus.labels), seed=1, dropout=0.1)
-    model.save_pretrained(tmp_path / "backbone")
-    start.tokenizer.save_pretrained(tmp_path / "backbone")
-    before = model.get_input_embeddings().weight.detach()
+    model.save_pretrained(folder)
+    start.tokenizer.save_pretrained(folder)
+    return few, start.tokenizer, model.get_input_embeddings().weight.detach()
+
+
+def test_a_run_over_few_rows_that_is_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+    few, _, before = few_words(tmp_path / "backbone")
+    config = mj.TrainConfig(backbone=str(tmp_path / "backbone"), epochs=3, test_share=0.0, learning_rate=1e-3)
+    whole = mj.train(few, config, out=tmp_path / "whole").folder / "model.safetensors"
+    asked = iter([False, False, True])
+    monkeypatch.setattr("munjang.training.loop.NativeLoop.stop_is_asked", lambda *_: next(asked, False))
+    with pytest.raises(Interrupted):
+        mj.train(few, config, out=tmp_path / "cut")
+    saved = load_file(tmp_path / "cut" / "checkpoints" / "step-00000003" / "weights.safetensors")
+    assert len(saved["bert.embeddings.word_embeddings.weight"]) < len(before) / 2
+    resumed = mj.train(few, config, out=tmp_path / "cut", resume=True).folder / "model.safetensors"
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("keep_best", (True, False))
+def test_a_trained_model_has_its_whole_vocabulary_back(tmp_path, keep_best):
+    few, tokenizer, before = few_words(tmp_path / "backbone")
     config = mj.TrainConfig(
         backbone=str(tmp_path / "backbone"), epochs=2, test_share=0.0, keep_best=keep_best, learning_rate=1e-3
     )
     trained = mj.train(few, config, out=tmp_path / "run")
-    from safetensors.torch import load_file
-
     after = load_file(trained.folder / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
     moved = (after != before).any(1)
     assert after.shape == before.shape and 0 < moved.sum() < len(before) / 2
-    known = start.tokenizer(corpus.train[0].text)["input_ids"]
+    known = tokenizer(few.train[0].text)["input_ids"]
     assert moved[known[1:-1]].all()
 
 

@@ -18,7 +18,7 @@ class Layout:
     into: (3 * B * H * T,) for the grid of queries, keys, values, the row of (tokens * 3 * H) it comes from; places
     beyond a sentence's end take its first token. back: (tokens * H,) the place in (B * H * T) of every token's head.
     ahead: (B * H * T,) as `into`, of one third. returned: (tokens * 3 * H,) as `back`, for all three.
-    outside: (B, 1, T, 1) 0 beyond a sentence's end, else 1; None where no sentence is shorter than the longest.
+    inside: (B, 1, T, 1) False beyond a sentence's end, else True; None where no sentence is shorter than the longest.
     """
 
     shape: tuple[int, int, int]  # B, H, T

@@ -77,6 +77,13 @@ def dense(x: Tensor, dtype: torch.dtype, *layers: torch.nn.Linear) -> Tensor:
     return Dense.apply(x, dtype, *parameters)
 
 
+def takes(dtype: torch.dtype) -> bool:
+    """Whether oneDNN is there and multiplies in `dtype` on this processor: bf16 needs its instructions."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 class Fixed:
     """The linear layers of one input, side by side, for prediction alone: weights cast and laid out once for oneDNN.
 
@@ -87,7 +94,7 @@ class Fixed:
         weight = together(tuple(layer.weight.detach() for layer in layers), dtype)
         self.bias = together(tuple(layer.bias.detach() for layer in layers), dtype)
         self.dtype = dtype
-        self.laid_out = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
+        self.laid_out = weight.device.type == "cpu" and takes(dtype)
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, TYPICAL) if self.laid_out else weight
 
     def __call__(self, x: Tensor, *, gelu: bool = False) -> Tensor:

@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 
 
+def share(probability: float) -> int:
+    """How many of 256 values are dropped; never all of them, which would leave nothing to scale."""
+    return min(255, round(probability * 256))
+
+
 def keep_mask(shape: torch.Size | tuple[int, ...], probability: float, dtype: torch.dtype, device) -> Tensor:
     """0 with `probability`, rounded to a multiple of 1/256, else 1 / (1 - that): what dropout multiplies with.
 
@@ -14,7 +19,7 @@ def keep_mask(shape: torch.Size | tuple[int, ...], probability: float, dtype: to
     count = 1
     for size in shape:
         count *= size
-    dropped = round(probability * 256)
+    dropped = share(probability)
     words = torch.empty(-(-count // 8), dtype=torch.int64, device=device)
     words.random_(-(2**63), None)
     kept = words.view(torch.uint8)[:count].view(shape) >= dropped
@@ -23,6 +28,6 @@ def keep_mask(shape: torch.Size | tuple[int, ...], probability: float, dtype: to
 
 def drop(x: Tensor, probability: float) -> Tensor:
     """x with dropout of `probability`, rounded as `keep_mask` does."""
-    if round(probability * 256) == 0:
+    if share(probability) == 0:
         return x
     return x * keep_mask(x.shape, probability, x.dtype, x.device)

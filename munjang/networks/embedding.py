@@ -15,6 +15,8 @@ import torch
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+FAMILIES = ("bert", "roberta", "xlm-roberta", "electra", "distilbert")
+"""Model types that ask of a token id no more than its row; BART looks for its end of text, GPT-2 for its padding."""
 LEAST = 0.25  # of the rows must lie idle, else the table stays whole
 LAST_PAD = 1_000  # rows below the padding row are all kept, so that its number stays (RoBERTa counts by it)
 
@@ -41,10 +43,12 @@ class Compaction:
 
 
 def compact(model: PreTrainedModel, *used: np.ndarray) -> Compaction | None:
-    """Leave the model only the embedding rows of the token ids in `used`; None where that would not pay.
+    """Leave the model only the embedding rows of the token ids in `used`; None where it would not pay or not be safe.
 
     The model must be trained with ids as `Compaction.ids` gives them, and made whole again afterwards.
     """
+    if model.config.model_type not in FAMILIES:
+        return None
     table = model.get_input_embeddings()
     padding = table.padding_idx or 0
     if padding > LAST_PAD or getattr(model, "_tied_weights_keys", None):

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 
 import torch
 
-# glibc's numbers for mallopt, and what it does when left alone.
+# glibc's numbers for mallopt. Left alone it raises two of them by itself with what is freed, up to these values;
+# once told anything it no longer does, and 128 KiB for good would make whatever comes after training slow.
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX = -1, -2, -3, -4
-DEFAULTS = {TRIM_THRESHOLD: 128 * 1024, TOP_PAD: 128 * 1024, MMAP_THRESHOLD: 128 * 1024, MMAP_MAX: 65_536}
+DEFAULTS = {TRIM_THRESHOLD: 64 * 2**20, TOP_PAD: 128 * 1024, MMAP_THRESHOLD: 32 * 2**20, MMAP_MAX: 65_536}
 KEEPING = {TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 64 * 2**20, MMAP_MAX: 0}
 EVERY = 100  # steps between two clearings
 

@@ -83,7 +83,7 @@ class Packed(torch.nn.Module):
         self.drops = config.hidden_dropout_prob, config.attention_probs_dropout_prob
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, positions: Tensor | None = None, **unused: Any
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, positions: Tensor | None = None
     ) -> SimpleNamespace:
         """input_ids, attention_mask (B, T) to .logits (B, L) of a classifier.
 
