@@ -57,8 +57,8 @@ class Predictor:
     def predict_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Prediction]:
         """The answers for many texts, in their order.
 
-        An empty text (after cleaning) has label None and the note "empty"; a text that was cut to the model's length
-        has a note that says so.
+        An empty text (after cleaning, or one of which a tokenizer that adds nothing leaves no token) has label None and
+        the note "empty"; a text that was cut to the model's length has a note that says so.
         """
         answers: list[Prediction] = []
         for chunk, probabilities, truncated, empty in self.run(texts, progress=progress):
@@ -88,9 +88,10 @@ class Predictor:
             full = np.flatnonzero(~empty)
             if len(full):
                 encodings = self.runner.encode([cleaned[i] for i in full])
-                truncated[full] = encodings.truncated
-                order = np.argsort(-np.asarray(encodings.lengths), kind="stable")
-                for indices in batches(order, encodings.lengths):
+                lengths = np.asarray(encodings.lengths)
+                truncated[full], empty[full] = encodings.truncated, lengths == 0
+                order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
+                for indices in batches(order, lengths):
                     outputs = self.runner.run(self.runner.batch(encodings, indices))
                     result[full[indices]] = self.decoder.probabilities(outputs)
                     if bar is not None:

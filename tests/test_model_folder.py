@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,36 @@ def test_predictions_keep_their_order_whatever_the_lengths(model):
         alone = model.predict(text)
         assert alone.label == answer.label
         assert alone.score == pytest.approx(answer.score, abs=1e-5)
+
+
+def test_threads_get_the_answers_that_one_caller_gets(model):
+    texts = [TEXTS[i % 4] + " 아" * (i * 7 % 23) for i in range(40)]
+    expected = [model.probabilities(texts[i : i + 10]) for i in range(30)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda i: model.probabilities(texts[i : i + 10]), [*range(30)] * 4))
+    for i, answers in enumerate(found):
+        np.testing.assert_allclose(answers, expected[i % 30], atol=1e-6)
+
+
+def test_a_tokenizer_of_more_pieces_than_the_network_is_refused(plain):
+    path = plain / "tokenizer.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["model"]["vocab"]["덧댄"] = 1_000_000
+    path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"the tokenizer has 1000001 pieces, the network .* copy the model anew"):
+        mj.load(plain)
+
+
+def test_a_text_without_a_token_is_empty_and_leaves_the_others_as_they_are(plain):
+    path = plain / "tokenizer.json"
+    data = json.loads(path.read_text(encoding="utf-8")) | {"post_processor": None}
+    path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    model = mj.load(plain)
+    texts = [TEXTS[0], "\x01", TEXTS[1]]
+    answers = model.predict_many(texts)
+    assert [answer.note for answer in answers] == ["", "empty", ""]
+    np.testing.assert_allclose(model.probabilities(texts)[[0, 2]], model.probabilities([TEXTS[0], TEXTS[1]]), atol=1e-6)
+    assert model.predict("\x01").label is None
 
 
 def test_an_empty_text_has_no_label(model):

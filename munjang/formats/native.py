@@ -83,12 +83,19 @@ def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRun
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         task = make_task(manifest.task, manifest.labels)
         runner = NativeRunner(model, tokenizer, task, manifest.max_length, precision)
-        reach = int(getattr(model.config, "max_position_embeddings", None) or manifest.max_length)
+        reach = int(getattr(model.config, "max_position_embeddings", None) or manifest.max_length + 2)
+        reach -= 2 if "roberta" in model.config.model_type else 0  # its first places are for padding
+        pieces, rows = max(tokenizer.get_vocab().values(), default=0) + 1, model.get_input_embeddings().num_embeddings
     except Exception as error:  # transformers, safetensors and tokenizers each raise kinds of their own
         raise BundleError(f"{folder} cannot be loaded: {files.first_line(error)}") from error
     if model.config.num_labels != len(manifest.labels):
         raise BundleError(
             f"{folder}: the network gives {model.config.num_labels} labels, munjang.json names {len(manifest.labels)}."
+        )
+    if pieces > rows:
+        raise BundleError(
+            f"{folder}: the tokenizer has {pieces} pieces, the network {rows}. They do not belong together; copy the "
+            "model anew."
         )
     if manifest.max_length > reach:
         raise BundleError(
