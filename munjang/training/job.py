@@ -247,5 +247,8 @@ def load_weights(path: Path, model: torch.nn.Module) -> None:
     missing = [name for name, tensor in own.items() if name not in tensors and tensor.data_ptr() not in held]
     unknown = [name for name in tensors if name not in own or own[name].shape != tensors[name].shape]
     if missing or unknown:
-        raise BundleError(f"{path} does not fit this network: {(missing + unknown)[0]} is missing or of another shape.")
+        raise BundleError(
+            f"{path} does not fit this network: {(missing + unknown)[0]} is missing or of another shape. It was made "
+            "by another version or of other data; begin anew with --overwrite."
+        )
     model.load_state_dict(tensors, strict=False)  # what is missing shares its memory with a tensor that is there
