@@ -99,7 +99,7 @@ def make_model(shape: Shape, train: list[str], sample: list[str], folder: Path) 
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=shape.width, num_hidden_layers=shape.layers,
         num_attention_heads=shape.width // 64, intermediate_size=4 * shape.width, num_labels=2,
-        id2label={0: "부정", 1: "긍정"}, 
+        id2label={0: "부정", 1: "긍정"},
     )  # fmt: skip
     model = BertForSequenceClassification(config)
     manifest = Manifest("native", "classification", mj.LabelSet(("부정", "긍정")), ("nfc",), 512, "scratch")
