@@ -42,7 +42,7 @@ STAGES = {  # where a stage is called -> what it is called here
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", default="nsmc")
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA", "../shared/data"))
+    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -29,7 +29,7 @@ RESULTS = Path(__file__).parent / "results" / "train-memory.json"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, action="append")
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA", "../shared/data"))
+    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
