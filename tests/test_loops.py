@@ -84,3 +84,9 @@ def test_both_loops_take_the_same_number_of_steps_and_sentences(tmp_path):
     native, trainer = (make_job(tmp_path / loop, loop=loop, sentences=90) for loop in LOOPS)
     assert native.total_steps == 12
     assert last_step(run_job(native)) == last_step(run_job(trainer)) == 12
+
+
+def test_both_loops_learn_from_the_same_batches_in_every_epoch(tmp_path):
+    native, trainer = (run_job(make_job(tmp_path / loop, loop=loop, log_every=1)).rows("loss") for loop in LOOPS)
+    assert len(native) == 12
+    assert [loss for _, loss in trainer] == pytest.approx([loss for _, loss in native], rel=2e-3)
