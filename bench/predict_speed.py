@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 from machine import gemm_peak, machine
+from shapes import Shape
 
 import munjang as mj
 from munjang.bundle import Manifest, save_bundle
@@ -50,20 +51,13 @@ PIPELINES = ("A pipeline fp32", "A pipeline bf16")
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A BERT: layers, width, and how many sentences it answers in a round."""
+class Answering(Shape):
+    """A BERT, and how many sentences it answers in a round."""
 
-    layers: int
-    width: int
     sentences: int
 
-    @property
-    def weights(self) -> int:
-        """Parameters of the layers, without embeddings: what a token's FLOP are counted by."""
-        return self.layers * (12 * self.width**2 + 13 * self.width)
 
-
-SHAPES = {"base": Shape(12, 768, 384), "small": Shape(4, 256, 3072)}
+SHAPES = {"base": Answering(12, 768, 384), "small": Answering(4, 256, 3072)}
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ import argparse
 import json
 import logging
 import os
-import platform
 import resource
 import statistics
 import tempfile
@@ -22,6 +21,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from machine import flags, processor
 
 import munjang as mj
 from munjang.files import write_json
@@ -94,19 +95,9 @@ def run(name: str, config: mj.TrainConfig, prepared: Prepared) -> dict[str, Any]
         "train_s": round(trained - began, 1),
         "test_s": round(done - trained, 1),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "machine": f"{os.cpu_count()} cores, {processor()}",
+        "machine": f"{os.cpu_count()} cores, {processor()}, {'with' if 'amx_bf16' in flags() else 'no'} AMX",
         "versions": versions(),
     }
-
-
-def processor() -> str:
-    """The processor's name, and whether it has bf16 matrix units."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine()
-    model = next((line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")), "?")
-    return f"{model}, {'with' if 'amx_bf16' in text else 'no'} AMX"
 
 
 def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from machine import gemm_peak, machine
+from shapes import Shape
 
 import munjang as mj
 from munjang.files import write_json
@@ -42,20 +43,13 @@ KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALL
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A BERT: layers, width, rows of the vocabulary."""
+class Trained(Shape):
+    """A BERT with so many rows of the vocabulary."""
 
-    layers: int
-    width: int
     vocabulary: int
 
-    @property
-    def weights(self) -> int:
-        """Parameters of the layers, without embeddings: what a token's FLOP are counted by."""
-        return self.layers * (12 * self.width**2 + 13 * self.width)
 
-
-SHAPES = {"base": Shape(12, 768, 119_547), "small": Shape(6, 384, 16_000)}
+SHAPES = {"base": Trained(12, 768, 119_547), "small": Trained(6, 384, 16_000)}
 PIECES = 16_000
 
 

@@ -88,6 +88,16 @@ def save_bundle(
     return manifest
 
 
+def check_model_target(source: Path, target: Path) -> None:
+    """Refuse to write what is made of the model in `source` to a file, into that model, or over something else."""
+    if source.resolve() in target.resolve().parents:
+        raise BundleError(f"{target} lies in the model's own folder; choose another folder.")
+    if target.exists() and not target.is_dir():
+        raise BundleError(f"{target} is a file; a model needs a folder.")
+    if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
+        raise BundleError(f"{target} is not empty and holds no model; choose another folder.")
+
+
 def remove_model(folder: Path) -> None:
     """Delete the files of the model that a folder holds, its manifest last, so that it is never half a model."""
     files: Mapping[str, Any] = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from munjang.bundle import MANIFEST, Manifest, read_manifest, save_bundle
+from munjang.bundle import Manifest, check_model_target, read_manifest, save_bundle
 from munjang.cleaning import clean_text
 from munjang.errors import BundleError
 from munjang.files import disk_errors
@@ -124,12 +124,7 @@ class Predictor:
         source = self.folder
         if target.resolve() == source.resolve():
             return source
-        if source.resolve() in target.resolve().parents:
-            raise BundleError(f"{target} lies in the model's own folder; choose another folder.")
-        if target.exists() and not target.is_dir():
-            raise BundleError(f"{target} is a file; a model needs a folder.")
-        if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
-            raise BundleError(f"{target} is not empty and holds no model; choose another folder.")
+        check_model_target(source, target)
         names = sorted(self.manifest.files) or plain_files(source)
         card = source / "README.md"
         text = (

@@ -35,6 +35,7 @@ from transformers import (
 import munjang as mj
 from munjang.errors import ConfigError
 from munjang.networks import packed
+from munjang.networks.attention import Layout
 from munjang.networks.dropout import keep_mask
 from munjang.networks.embedding import compact
 from munjang.networks.memory import glibc, kept_memory
@@ -149,7 +150,7 @@ def test_bf16_products_follow_autocast_and_stay_near():
     exact = network(ids, mask).logits
     with torch.autocast("cpu", torch.bfloat16):
         near = network(ids, mask).logits
-        hidden = network.encode(ids[mask.bool()], mask.sum(1), torch.tensor([0]), torch.bfloat16)
+        hidden = network.encode(ids[mask.bool()], Layout.of(mask.sum(1), 2), torch.tensor([0]), torch.bfloat16)
     assert not torch.equal(near.float(), exact)
     torch.testing.assert_close(near.float(), exact, rtol=0.05, atol=0.05)
     assert hidden.dtype == torch.float32
@@ -180,7 +181,7 @@ def test_a_frozen_network_answers_as_before(family):
 
 
 def test_a_frozen_network_answers_in_bf16_where_the_processor_has_no_instructions_for_it(monkeypatch):
-    monkeypatch.setattr("munjang.networks.dense.takes", lambda dtype: dtype == torch.float32)
+    monkeypatch.setattr("munjang.networks.dense.onednn_multiplies", lambda dtype: dtype == torch.float32)
     model = make("bert").eval()
     ids, mask = batch((5, 9), 0)
     with torch.inference_mode():

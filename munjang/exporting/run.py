@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from munjang import __version__
-from munjang.bundle import MANIFEST, save_bundle
+from munjang.bundle import MANIFEST, check_model_target, save_bundle
 from munjang.errors import BundleError, require, unknown_name
 from munjang.exporting.card import exported_card
 from munjang.exporting.sample import Difference, difference, sentences
@@ -67,7 +67,7 @@ def export(
     source, target = model if isinstance(model, Predictor) else load(model), Path(out)
     if source.manifest.format != "native" or source.folder is None:
         raise BundleError(f"Only models in the native format can be exported; this one is '{source.manifest.format}'.")
-    check_target(source.folder, target, overwrite)
+    check_out(source.folder, target, overwrite)
     network = read_network(source.folder)
     tokenizer = open_tokenizer(source.folder)
     texts = sentences()
@@ -86,17 +86,13 @@ def export(
     return load(target)
 
 
-def check_target(source: Path, target: Path, overwrite: bool) -> None:
-    """Refuse to write over the model itself, a file, or a folder that holds something else than a model."""
-    if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
-        raise BundleError(f"{target} is or lies in the model's own folder; choose another folder.")
-    if target.exists() and not target.is_dir():
-        raise BundleError(f"{target} is a file; a model needs a folder.")
-    if target.exists() and any(target.iterdir()):
-        if not (target / MANIFEST).exists():
-            raise BundleError(f"{target} is not empty and holds no model; choose another folder.")
-        if not overwrite:
-            raise BundleError(f"{target} holds a model already. Say --overwrite to replace it.")
+def check_out(source: Path, target: Path, overwrite: bool) -> None:
+    """Refuse to write over the model itself, over another without `overwrite`, and what `check_model_target` refuses."""
+    if target.resolve() == source.resolve():
+        raise BundleError(f"{target} is the model's own folder; choose another folder.")
+    check_model_target(source, target)
+    if (target / MANIFEST).exists() and not overwrite:
+        raise BundleError(f"{target} holds a model already. Say --overwrite to replace it.")
 
 
 def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:
@@ -157,7 +153,7 @@ def measured(
     from munjang.exporting.graph import build
 
     graph, inputs = build(network, watched=True)
-    runner = OnnxRunner(open_session(graph), tokenizer, source.decoder, source.manifest.max_length, network.pad_id)
+    runner = predictor_of(source, network, tokenizer, graph).runner
     names = list(dict.fromkeys(inputs.values()))
     low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
     encodings = runner.encode([clean_text(text, source.steps) for text in texts])

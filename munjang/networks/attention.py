@@ -18,6 +18,7 @@ class Layout:
     into: (3 * B * H * T,) for the grid of queries, keys, values, the row of (tokens * 3 * H) it comes from; places
     beyond a sentence's end take its first token. back: (tokens * H,) the place in (B * H * T) of every token's head.
     ahead: (B * H * T,) as `into`, of one third. returned: (tokens * 3 * H,) as `back`, for all three.
+    starts: (B,) the first token of each sentence. places: (tokens,) the place of each token in its sentence, from 0.
     inside: (B, 1, T, 1) False beyond a sentence's end, else True; None where no sentence is shorter than the longest.
     """
 
@@ -26,6 +27,8 @@ class Layout:
     back: Tensor
     ahead: Tensor
     returned: Tensor
+    starts: Tensor
+    places: Tensor
     inside: Tensor | None
 
     @classmethod
@@ -42,13 +45,13 @@ class Layout:
         ahead = token[:, None, :] * heads + head[:, None]  # (B, H, T)
         into = (token[None, :, None, :] * 3 + third[:, None, None, None]) * heads + head[:, None]  # (3, B, H, T)
         sentence = torch.repeat_interleave(torch.arange(count, device=device), lengths)
-        where = torch.arange(len(sentence), device=device) - starts[sentence]
-        back = (sentence[:, None] * heads + head) * longest + where[:, None]  # (tokens, H)
+        places = torch.arange(len(sentence), device=device) - starts[sentence]
+        back = (sentence[:, None] * heads + head) * longest + places[:, None]  # (tokens, H)
         returned = third[:, None] * (count * heads * longest) + back[:, None, :]  # (tokens, 3, H)
         full = bool((lengths == longest).all())
         return cls(
             (count, heads, longest), into.flatten(), back.flatten(), ahead.flatten(), returned.flatten(),
-            None if full else inside[:, None, :, None],
+            starts, places, None if full else inside[:, None, :, None],
         )  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def dense(x: Tensor, dtype: torch.dtype, *layers: torch.nn.Linear) -> Tensor:
     return Dense.apply(x, dtype, *parameters)
 
 
-def takes(dtype: torch.dtype) -> bool:
+def onednn_multiplies(dtype: torch.dtype) -> bool:
     """Whether oneDNN is there and multiplies in `dtype` on this processor: bf16 needs its instructions."""
     if not torch.backends.mkldnn.is_available():
         return False
@@ -94,7 +94,7 @@ class Fixed:
         weight = together(tuple(layer.weight.detach() for layer in layers), dtype)
         self.bias = together(tuple(layer.bias.detach() for layer in layers), dtype)
         self.dtype = dtype
-        self.laid_out = weight.device.type == "cpu" and takes(dtype)
+        self.laid_out = weight.device.type == "cpu" and onednn_multiplies(dtype)
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, TYPICAL) if self.laid_out else weight
 
     def __call__(self, x: Tensor, *, gelu: bool = False) -> Tensor:
@@ -103,5 +103,5 @@ class Fixed:
         if self.laid_out:
             after = ("gelu", [], "none") if gelu else ("none", [], "")  # "none": by the error function, as in BERT
             return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, *after)
-        out = torch.nn.functional.linear(x, self.weight, self.bias)
+        out = product(x, self.weight, self.bias)
         return torch.nn.functional.gelu(out) if gelu else out

@@ -99,10 +99,11 @@ class Packed(torch.nn.Module):
             ids, lengths = input_ids[inside], inside.sum(1)
             keep = None if positions is None else (inside.flatten().cumsum(0) - 1)[positions]
         with torch.autocast(kind, enabled=False):
-            firsts = lengths.cumsum(0) - lengths
+            sentences = len(lengths)
             if not self.frozen:
                 ids, lengths = rounded(ids, lengths)
-            hidden = self.encode(ids, lengths, keep if self.guesses else firsts, dtype)
+            layout = Layout.of(lengths, self.heads)
+            hidden = self.encode(ids, layout, keep if self.guesses else layout.starts[:sentences], dtype)
         return SimpleNamespace(logits=self.guess(hidden) if self.guesses else self.classify(hidden[:, None]))
 
     def freeze(self, dtype: torch.dtype) -> None:
@@ -126,11 +127,10 @@ class Packed(torch.nn.Module):
             return self.model.generator_lm_head(self.model.generator_predictions(hidden))
         return (self.model.cls if self.family == "bert" else self.model.lm_head)(hidden)
 
-    def encode(self, ids: Tensor, lengths: Tensor, keep: Tensor, dtype: torch.dtype) -> Tensor:
+    def encode(self, ids: Tensor, layout: Layout, keep: Tensor, dtype: torch.dtype) -> Tensor:
         """Hidden states of the last layer, (kept, width) fp32, of the tokens `keep` (kept,) among ids (tokens,)."""
         hidden_drop, attention_drop = self.drops if self.training else (0.0, 0.0)
-        layout = Layout.of(lengths, self.heads)
-        hidden = self.embed(ids, lengths, hidden_drop)
+        hidden = self.embed(ids, layout, hidden_drop)
         *_, last = layers = self.trunk[0].encoder.layer
         for layer in layers:
             through = self.frozen.get(layer) or Learning(layer, dtype)
@@ -141,27 +141,26 @@ class Packed(torch.nn.Module):
             hidden = layer.output.LayerNorm(drop(through.outer(through.inner(hidden)), hidden_drop) + hidden)
         return hidden
 
-    def embed(self, ids: Tensor, lengths: Tensor, dropout: float) -> Tensor:
+    def embed(self, ids: Tensor, layout: Layout, dropout: float) -> Tensor:
         """The embeddings of ids (tokens,), (tokens, width) fp32."""
         trunk = self.trunk[0]
         tables = trunk.embeddings
-        places = self.places(ids, lengths)
+        places = self.places(ids, layout)
         hidden = tables.word_embeddings(ids) + tables.position_embeddings(places)
         hidden = drop(tables.LayerNorm(hidden + tables.token_type_embeddings.weight[0]), dropout)
         project = getattr(trunk, "embeddings_project", None)
         return hidden if project is None else project(hidden)
 
-    def places(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def places(self, ids: Tensor, layout: Layout) -> Tensor:
         """The position of each of the tokens ids (tokens,) in its sentence, as the family counts, (tokens,)."""
-        starts = lengths.cumsum(0) - lengths
         if self.family != "roberta":
-            return torch.arange(len(ids), device=ids.device) - torch.repeat_interleave(starts, lengths)
+            return layout.places
         # Its first places are for padding, and a token of the padding's number takes none wherever it stands.
         padding = self.trunk[0].embeddings.padding_idx
         counted = (ids != padding).long()
         through = counted.cumsum(0)
-        before = through[starts] - counted[starts]
-        return (through - torch.repeat_interleave(before, lengths)) * counted + padding
+        first = torch.arange(len(ids), device=ids.device) - layout.places  # of each token's sentence
+        return (through - through[first] + counted[first]) * counted + padding
 
 
 def rounded(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

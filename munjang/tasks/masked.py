@@ -13,7 +13,7 @@ import numpy as np
 
 from munjang.errors import ConfigError
 from munjang.records import Example, LabelSet
-from munjang.tasks.base import Batch, Encodings, encode_texts, pad
+from munjang.tasks.base import Batch, Encodings, TextEncoder, encode_texts, pad
 
 if TYPE_CHECKING:
     import tokenizers
@@ -88,8 +88,15 @@ class MaskedWords:
             raise ConfigError(f"Models of type {model.config.model_type} cannot be pre-trained here; known: {known}.")
         return model
 
-    def encode(self, examples: Sequence[Example], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
-        return encode_texts([example.text for example in examples], tokenizer, max_length)
+    def encode(
+        self,
+        examples: Sequence[Example],
+        tokenizer: tokenizers.Tokenizer,
+        max_length: int,
+        *,
+        encode: TextEncoder = encode_texts,
+    ) -> Encodings:
+        return encode([example.text for example in examples], tokenizer, max_length)
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
         """A batch with nothing masked."""
