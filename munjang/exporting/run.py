@@ -87,7 +87,7 @@ def export(
 
 
 def check_out(source: Path, target: Path, overwrite: bool) -> None:
-    """Refuse to write over the model itself, over another without `overwrite`, and what `check_model_target` refuses."""
+    """Refuse the model itself, another one without `overwrite`, and what `check_model_target` refuses."""
     if target.resolve() == source.resolve():
         raise BundleError(f"{target} is the model's own folder; choose another folder.")
     check_model_target(source, target)
