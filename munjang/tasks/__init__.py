@@ -9,8 +9,9 @@ from munjang.errors import unknown_name
 from munjang.records import LabelSet
 from munjang.tasks.base import Task
 from munjang.tasks.classification import Classification, MultiLabel
+from munjang.tasks.heads import Heads
 
-TASKS = {"classification": Classification, "multi-label": MultiLabel}
+TASKS = {"classification": Classification, "multi-label": MultiLabel, "heads": Heads}
 
 
 def make_task(name: str, labels: LabelSet) -> Task:

@@ -87,6 +87,10 @@ class Classification:
         found = scores(*(one_hot(x, len(self.labels)) for x in (gold, probabilities.argmax(axis=1))), "multi-class")
         return {name: found[name] for name in ("accuracy", "macro_f1")}
 
+    def class_weights(self, encodings: Encodings) -> np.ndarray:
+        """(L,) float32: what `loss` weighs each label by, so that rare ones count as much as common ones."""
+        return class_weights(encodings, self.labels)
+
 
 @dataclass(frozen=True)
 class MultiLabel(Classification):
