@@ -9,14 +9,10 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from munjang import __version__
 from munjang.bundle import MANIFEST, Manifest, read_json, save_bundle
@@ -31,12 +27,10 @@ from munjang.errors import BundleError, ConfigError, DataError, require
 from munjang.files import disk_errors, is_first_process, write_json
 from munjang.prediction import Predictor, load
 from munjang.records import Corpus, count_labels, label_text
-from munjang.tasks import make_task
-from munjang.tasks.base import shorten
+from munjang.training.folders import run_folder
 
 if TYPE_CHECKING:
     from munjang.backbones import Start, Vocabulary
-    from munjang.tasks.base import Encodings
 
 log = logging.getLogger("munjang")
 
@@ -142,82 +136,6 @@ def check_packages(config: TrainConfig) -> None:
         require("training", "train", "torch", "transformers", "accelerate", "tensorboard")
 
 
-def open_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:
-    """Make the run's folder, empty unless a run is resumed there; refuses what `check_folder` refuses."""
-    check_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs)
-    if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
-        clear(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-
-
-def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:
-    """Refuse a folder that holds something, unless told what to do with it.
-
-    inputs: files and folders that the run reads; a folder that is one of them, holds one or lies in one is refused
-    before anything is deleted. A run that broke off before its first checkpoint is begun anew.
-    """
-    if overwrite and resume:
-        raise ConfigError("--overwrite and --resume exclude each other.")
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; --out needs a folder.")
-    for name in inputs:
-        source, target = Path(name or "").resolve(), folder.resolve()
-        if name and Path(name).exists() and (target in (source, *source.parents) or source in target.parents):
-            if source in target.parents and not is_model(source):
-                continue  # a folder of data may hold the models made from it
-            raise ConfigError(f"--out {folder} and {name}, which the run reads, overlap. Choose another --out.")
-    if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
-        ours = is_model(folder) or (folder / "run" / "settings.json").exists()
-        begun = is_model(folder) or (folder / "checkpoints").exists()
-        if not overwrite and (begun or not ours):
-            remedy = "--overwrite to replace it, --resume to go on" if ours else "another folder"
-            raise ConfigError(f"{folder} is not empty. Give {remedy}.")
-        if not ours:
-            raise ConfigError(f"{folder} holds something other than a munjang run; --overwrite will not delete it.")
-
-
-def clear(folder: Path) -> None:
-    """Delete a folder, or, where it is a link, what it holds."""
-    if not folder.is_symlink():
-        shutil.rmtree(folder)
-        return
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-@contextmanager
-def run_folder(
-    folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()
-) -> Iterator[Path]:
-    """The folder of a run, opened as `open_folder` says; what it held comes back if the run fails before it learnt.
-
-    A model that is to be overwritten is set aside (.NAME.replaced beside it) until the new run has a checkpoint or a
-    model of its own.
-    """
-    aside = folder.with_name(f".{folder.name}.replaced")
-    check_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs)
-    moved = overwrite and folder.exists() and not folder.is_symlink() and is_first_process()
-    if moved:
-        shutil.rmtree(aside, ignore_errors=True)
-        folder.replace(aside)
-    open_folder(folder, overwrite=overwrite, resume=resume)
-    try:
-        yield folder
-    except BaseException:
-        if moved and not is_model(folder) and not (folder / "checkpoints").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            aside.replace(folder)
-        raise
-    finally:
-        if moved:
-            shutil.rmtree(aside, ignore_errors=True)
-
-
-def is_model(folder: Path) -> bool:
-    """Whether a folder holds a finished model of munjang or of transformers."""
-    return (folder / MANIFEST).exists() or (folder / "config.json").exists()
-
-
 @uncollected()
 def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
     """Clean the corpus, say what went, and give it the splits it lacks."""
@@ -246,86 +164,16 @@ def train_network(
     prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool
 ) -> None:
     """Fine-tune a backbone and save the best weights as a model folder."""
-    from munjang.formats import native
-    from munjang.networks.embedding import compact
-    from munjang.training.batching import steps_per_epoch
-    from munjang.training.checkpoints import best_folder, read_state
-    from munjang.training.job import Job, load_weights
+    from munjang.training.network import fine_tune
     from munjang.training.token_cache import Afresh, token_cache
 
     corpus = prepared.corpus
-    kept = folder / "run" / "tokenizer"
     tokens = token_cache() if cache else Afresh()
-    start = first_process_first(config, lambda: make_start(config, corpus, kept, tokens.wordpiece))
-    task = make_task(corpus.task, corpus.labels)
-    tokenizer = start.tokenizer.backend_tokenizer
-    encoded = task.encode(corpus.train, tokenizer, check_length(config, start), encode=tokens.encode)
-    length = config.max_length or choose_length(start, encoded)
-    encoded = shorten(encoded, [example.text for example in corpus.train], tokenizer, length)
-    config = replace(
-        config,
-        max_length=length,
-        learning_rate=config.learning_rate or start.learning_rate,
-        epochs=config.epochs or choose_epochs(start, steps_per_epoch(len(encoded), config.batch_size)),
-    )
-    log.info(
-        "%s: learning rate %g, %d sentences a step, %g epochs.",
-        start.origin, config.learning_rate, config.batch_size, config.epochs,
-    )  # fmt: skip
-    model = start.build(task, seed=config.seed, dropout=config.dropout)
-    validation = task.encode(corpus.validation, tokenizer, length, encode=tokens.encode)
-    if not (encoded.lengths.all() and validation.lengths.all()):
-        raise ConfigError(
-            f"The tokenizer of {start.origin} leaves no token of some texts: it does not add special ones. Give its "
-            "tokenizer.json a post-processor, or take another --backbone."
-        )
-    compaction = compact(model, encoded.ids, validation.ids) if config.loop == "native" else None
-    if compaction:
-        encoded, validation = (replace(part, ids=compaction.ids(part.ids)) for part in (encoded, validation))
-    job = Job(
-        task=task,
-        model=model,
-        train=encoded,
-        validation=validation,
-        config=config,
-        folder=folder,
-        pad_id=int(start.tokenizer.pad_token_id),
-        weights=balanced(config, encoded, corpus),
-        resume=resume,
-        progress=progress,
-    )
-    if config.loop == "native":
-        from munjang.training.loop import run_native as run
-    else:
-        from munjang.training.trainer import run_trainer as run
-    if job.warmup_steps >= job.total_steps:
-        log.warning("The warm-up of %d steps outlasts the run of %d.", job.warmup_steps, job.total_steps)
-    selection = run(job)
-    if not is_first_process():
-        first_process_first(config, lambda: None)
-        return
-    if config.keep_best:
-        best = best_folder(job.checkpoints, selection.best_step)
-        read_state(best)
-        load_weights(best / "weights.safetensors", model)
-        log.info("The best weights are those after step %d.", selection.best_step)
-    if compaction:
-        compaction.expand(model)
-    manifest = Manifest(
-        format="native",
-        task=corpus.task,
-        labels=corpus.labels,
-        steps=config.clean.steps,
-        max_length=length,
-        backbone=config.backbone,
-        origin=start.origin,
-        corpus=corpus.name,
-        settings=to_dict(config),
-        validation=selection.saved(config, task.monitor),
-    )
-    model.to("cpu")
-    finish(folder, manifest, prepared, lambda beside: native.save(beside, model, start.tokenizer))
-    shutil.rmtree(folder / "checkpoints")
+    start = first_process_first(config, lambda: make_start(config, corpus, folder, tokens.wordpiece))
+    learnt = fine_tune(corpus, start, config, folder, tokens=tokens, resume=resume, progress=progress)
+    if is_first_process():
+        finish(folder, learnt.manifest(corpus), prepared, learnt.save)
+        shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
 
 
@@ -364,10 +212,11 @@ def finish(folder: Path, manifest: Manifest, prepared: Prepared, fill: Any) -> N
     log.info("Saved %s.", folder)
 
 
-def make_start(config: TrainConfig, corpus: Corpus, kept: Path, wordpiece: Vocabulary) -> Start:
-    """The backbone; the vocabulary of a fresh one is made once and kept with the run."""
+def make_start(config: TrainConfig, corpus: Corpus, folder: Path, wordpiece: Vocabulary) -> Start:
+    """The backbone; the vocabulary of a fresh one is made once and kept with the run in `folder`."""
     from munjang.backbones import prepare as prepare_backbone
 
+    kept = folder / "run" / "tokenizer"
     if not config.backbone.startswith("scratch:"):
         return prepare_backbone(config.backbone)
     if (kept / "tokenizer.json").exists():
@@ -378,44 +227,6 @@ def make_start(config: TrainConfig, corpus: Corpus, kept: Path, wordpiece: Vocab
     start.tokenizer.save_pretrained(beside)
     beside.replace(kept)
     return start
-
-
-def check_length(config: TrainConfig, start: Start) -> int:
-    """The length that the settings give, or the backbone's; one beyond the backbone's is refused."""
-    if config.max_length and config.max_length > start.max_length:
-        raise ConfigError(f"max_length is {config.max_length}; {start.name} takes at most {start.max_length}.")
-    return config.max_length or start.max_length
-
-
-def choose_length(start: Start, encoded: Encodings) -> int:
-    """Tokens a sentence may have: the 99.9th percentile of train, never more than the model takes."""
-    length = min(start.max_length, max(8, int(np.ceil(np.percentile(encoded.lengths, 99.9)))))
-    cut = float((encoded.lengths > length).mean())
-    log.info(
-        "Length %d tokens: the 99.9th percentile of train (mean %.1f, longest %d); %.2f%% of the sentences are cut.",
-        length, encoded.lengths.mean(), encoded.lengths.max(), 100 * cut,
-    )  # fmt: skip
-    return length
-
-
-def choose_epochs(start: Start, steps: int) -> float:
-    """3; for a fresh network so many that it takes at least 200 steps, but no more than 20.
-
-    steps: of one epoch. On 574 sentences, 3 epochs (54 steps) left a fresh network at chance, 8 brought it to 0.77.
-    """
-    return 3.0 if start.source else float(min(20, max(3, -(-200 // steps))))
-
-
-def balanced(config: TrainConfig, encoded: Encodings, corpus: Corpus) -> np.ndarray | None:
-    """The class weights that the settings ask for."""
-    if config.class_weights is None:
-        return None
-    from munjang.tasks.classification import class_weights
-
-    weights = class_weights(encoded, corpus.labels)
-    shown = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(corpus.labels, weights, strict=True))
-    log.info("Class weights: %s.", shown)
-    return weights
 
 
 def fingerprint(corpus: Corpus) -> dict[str, Any]:
