@@ -162,7 +162,7 @@ def public_source(source: str) -> str:
 
 def settings(manifest: Manifest) -> str:
     """Every setting that had an effect as a table; nested ones as `clean.leaks`."""
-    idle = IDLE_IN_LINEAR if manifest.format == "linear" else set()
+    idle = IDLE_IN_LINEAR if manifest.format == "linear" else set() if manifest.task == "heads" else {"sampling_power"}
     rows = list(flatten({key: value for key, value in manifest.settings.items() if key not in idle}).items())
     return markdown_table(["setting", "value"], [[key, plain(value)] for key, value in rows])
 

@@ -67,6 +67,7 @@ class TrainConfig:
     dropout: float | None = None  # None: as the backbone has it; fresh networks: 0
     max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
     class_weights: str | None = None  # None or "balanced"
+    sampling_power: float = 0.5  # several corpora: each is drawn from by its size to this power; 1: every row once
     log_every: int = 50  # steps
     save_every: int | None = None  # steps; None: at the end of each epoch
     eval_every: int | None = None  # steps; None: at the end of each epoch
@@ -98,6 +99,7 @@ class TrainConfig:
             between("dropout", self.dropout, 0, 1, low_too=True)
         between("validation_share", self.validation_share, 0, 0.5)
         between("test_share", self.test_share, 0, 0.5, low_too=True)
+        between("sampling_power", self.sampling_power, 0, 2, low_too=True)
         usable_seed(self.seed)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from munjang.cli import options
 from munjang.config import TrainConfig, parse_assignments, read_recipe, update
+from munjang.errors import ConfigError
 from munjang.records import SPLITS, Prediction, label_text
 from munjang.tables import format_table
 
@@ -25,7 +26,13 @@ Backbone = Annotated[
 
 
 def train(
-    source: Annotated[str, typer.Argument(metavar="CORPUS|FILE", help="A corpus of the table, or your own file.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]CORPUS|FILE…",
+            help="A corpus of the table, or your own file; of several, one model with a head for each.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The model folder to make.")],
     backbone: Backbone = None,
     text: options.TextColumn = None,
@@ -38,6 +45,10 @@ def train(
     header_row: options.HeaderRow = None,
     validation: options.ValidationFile = None,
     test: options.TestFile = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option("--more", metavar="NAME=FILE", help="Of several corpora: further training rows for one head."),
+    ] = None,
     data_dir: options.DataDir = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="Settings to begin with: course, or a TOML file.")
@@ -81,7 +92,8 @@ def train(
     """Fine-tune a classifier, score it on the test split, and write the model folder with its report."""
     from munjang.backbones import check_name
     from munjang.files import is_first_process
-    from munjang.training.run import begin, check_packages, prepare, run_folder, train_prepared
+    from munjang.training.folders import run_folder
+    from munjang.training.run import begin, check_packages, prepare, train_prepared
 
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -104,6 +116,16 @@ def train(
     check_name(config.backbone)
     check_packages(config)
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
+    if len(sources) > 1:
+        from munjang.cli.train_heads import Several, refuse, train_several
+
+        refuse({"--validation": validation, "--test": test, "--baseline": baseline})
+        several = Several(sources, more or [], read, data_dir)
+        train_several(several, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
+        return
+    if more:
+        raise ConfigError("--more is for several corpora; give a single one all its rows in its file.")
+    (source,) = sources
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
     with run_folder(out, overwrite=overwrite, resume=resume, inputs=[source, validation, test, config.backbone]):
         prepared = prepare(corpus, config)

@@ -42,6 +42,41 @@ class BySentences:
 
 
 @dataclass(frozen=True)
+class BySources:
+    """Batches of a fixed number of sentences, drawn from several sources that small ones should count more in.
+
+    sources: (n,) the source of each sentence, counted from 0. An epoch has as many sentences as there are; source i has
+    a share of size_i ** power of them. Each source is gone through in a random order, in as many passes as it takes,
+    and where one epoch ends the next goes on: no sentence comes a second time before all of its source have come.
+    """
+
+    size: int
+    evaluation_size: int
+    sources: np.ndarray
+    power: float
+
+    def steps(self, lengths: np.ndarray) -> int:
+        return steps_per_epoch(len(lengths), self.size)
+
+    def epoch(self, lengths: np.ndarray, *, seed: int, epoch: int) -> list[np.ndarray]:
+        counts = draws(np.bincount(self.sources), self.power)
+        rows = [self.turn(source, int(count), seed, epoch) for source, count in enumerate(counts)]
+        drawn = np.concatenate(rows)
+        return [drawn[batch] for batch in epoch_batches(lengths[drawn], self.size, seed=seed, epoch=epoch)]
+
+    def turn(self, source: int, count: int, seed: int, epoch: int) -> np.ndarray:
+        """The `count` sentences of a source that are due in an epoch; the same for the same seed and epoch."""
+        own = np.flatnonzero(self.sources == source)
+        passes = range(epoch * count // len(own), -(-(epoch + 1) * count // len(own)))
+        orders = [np.random.default_rng([seed, number, source, 2]).permutation(own) for number in passes]
+        first = epoch * count - passes.start * len(own)
+        return np.concatenate([*orders, own[:0]])[first : first + count]
+
+    def evaluation(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        return sorted_batches(lengths, self.evaluation_size)
+
+
+@dataclass(frozen=True)
 class ByTokens:
     """Batches of about `tokens` tokens, padding included: many short sentences, or a few long ones.
 
@@ -84,6 +119,16 @@ class ByTokens:
             found.append((start, stop))
             start = stop
         return found
+
+
+def draws(sizes: np.ndarray, power: float) -> np.ndarray:
+    """How many sentences to draw of sources of these sizes: sizes ** power of their sum, rounded so that it stays."""
+    weights = np.asarray(sizes, float) ** power
+    exact = weights / weights.sum() * sizes.sum()
+    counts = np.floor(exact + 1e-9).astype(np.int64)
+    last = np.argsort(counts - exact, kind="stable")[: int(sizes.sum() - counts.sum())]  # the largest remainders
+    counts[last] += 1
+    return counts
 
 
 def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> list[np.ndarray]:

@@ -18,6 +18,7 @@ from munjang.tasks import make_task
 from munjang.tasks.base import shorten
 
 if TYPE_CHECKING:
+    import tokenizers
     from transformers import PreTrainedModel
 
     from munjang.backbones import Start
@@ -54,6 +55,29 @@ class Learnt:
             settings=to_dict(self.config),
             validation=self.selection.saved(self.config, self.task.monitor),
         )
+
+    @property
+    def tokenizer(self) -> tokenizers.Tokenizer:
+        return self.start.tokenizer.backend_tokenizer
+
+    def logits(self, encoded: Encodings) -> np.ndarray:
+        """(n, L) float32 of encoded sentences, calculated in fp32 as a saved model does."""
+        import torch
+
+        from munjang.networks.packed import pack
+        from munjang.training.batching import sorted_batches
+        from munjang.training.job import pick_device, to_device
+
+        device = pick_device(self.config)
+        network = pack(self.model.to(device).eval())
+        found = np.empty((len(encoded), len(self.task.labels)), np.float32)
+        plain = replace(encoded, columns={})
+        for indices in sorted_batches(encoded.lengths, self.config.eval_batch_size):
+            batch = to_device(self.task.collate(plain, indices, int(self.start.tokenizer.pad_token_id)), device)
+            with torch.inference_mode():
+                found[indices] = self.task.forward(network, batch).float().cpu().numpy()
+        self.model.to("cpu")
+        return found
 
     def save(self, folder: Path) -> None:
         """Write the files of the native format."""

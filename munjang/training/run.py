@@ -31,6 +31,7 @@ from munjang.training.folders import run_folder
 
 if TYPE_CHECKING:
     from munjang.backbones import Start, Vocabulary
+    from munjang.training.together import Together
 
 log = logging.getLogger("munjang")
 
@@ -100,16 +101,23 @@ def train_prepared(
     cache: bool = True,
 ) -> Predictor:
     """Train on a prepared corpus into a folder that `run_folder` has opened."""
-    if begin(prepared, config, folder, resume=resume) and (folder / MANIFEST).exists():
-        log.info("%s is finished already.", folder)
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of a run that was killed while tidying up
+    if is_finished(prepared, config, folder, resume=resume):
         return load(folder)
     learn = train_linear_model if config.backbone == "linear" else train_network
     learn(prepared, config, folder, resume=resume, progress=progress, cache=cache)
     return load(folder)
 
 
-def begin(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
+def is_finished(prepared: Prepared | Together, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
+    """Begin a run, or find it begun: says whether its model is there already."""
+    if not (begin(prepared, config, folder, resume=resume) and (folder / MANIFEST).exists()):
+        return False
+    log.info("%s is finished already.", folder)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of a run that was killed while tidying up
+    return True
+
+
+def begin(prepared: Prepared | Together, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
     """Write what a run knows before it learns: its settings, and the account of the cleaning.
 
     Returns whether `resume` found a run there, which must have had the same settings and data.

@@ -1,0 +1,155 @@
+"""`munjang train` with several corpora: one model with a head for each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from munjang.cli import options
+from munjang.config import ReadOptions, TrainConfig
+from munjang.errors import ConfigError
+from munjang.records import Corpus
+from munjang.tables import format_table
+
+if TYPE_CHECKING:
+    from munjang.analysis import Analyzer
+
+
+@dataclass(frozen=True)
+class Several:
+    """The corpora as the command line names them. words: [NAME=]CORPUS|FILE. more: NAME=FILE. read: for every file."""
+
+    words: Sequence[str]
+    more: Sequence[str]
+    read: ReadOptions
+    data_dir: str | None
+
+    def sources(self) -> dict[str, str]:
+        """Head -> corpus or file. ConfigError: two heads of one name, or a name that no head can have."""
+        from munjang.training.together import check_name
+
+        found: dict[str, str] = {}
+        for word in self.words:
+            given, source = named(word)
+            head = check_name(given or own_name(source))
+            if head in found:
+                raise ConfigError(f"Two heads are called {head}. Give each a name of its own, such as second={source}.")
+            found[head] = source
+        return found
+
+    def additions(self) -> dict[str, str]:
+        """Head -> file with further rows."""
+        found: dict[str, str] = {}
+        for word in self.more:
+            head, source = named(word)
+            if head is None:
+                raise ConfigError(f"--more {word}: expected NAME=FILE, the head and what it learns from besides.")
+            if head in found:
+                raise ConfigError(f"--more gives {head} rows twice; put them into one file.")
+            found[head] = source
+        return found
+
+    def open(self) -> tuple[dict[str, Corpus], dict[str, Corpus]]:
+        """Head -> corpus, and head -> further rows; names are checked before anything is read."""
+        sources, additions = self.sources(), self.additions()
+        every = [*sources.values(), *additions.values()]
+        flags = [name for name, value in asdict(self.read).items() if value is not None]
+        if flags and not any(map(options.is_file, every)):
+            raise ConfigError(f"--{flags[0].replace('_', '-')} is for files of your own; there is none among these.")
+        for source in every:
+            check_source(source)
+        return {head: self.corpus(source) for head, source in sources.items()}, {
+            head: self.corpus(source) for head, source in additions.items()
+        }
+
+    def corpus(self, source: str) -> Corpus:
+        return options.open_corpus(source, self.read if options.is_file(source) else ReadOptions(), self.data_dir)
+
+
+def named(word: str) -> tuple[str | None, str]:
+    """NAME and source of a word; no name where it has none, or is the path of a file."""
+    name, equals, source = word.partition("=")
+    return (name, source) if equals and source and not Path(word).exists() else (None, word)
+
+
+def own_name(source: str) -> str:
+    """What a head is called that was given no name: as its corpus, with - for :, or as its file."""
+    if not options.is_file(source):
+        return source.replace(":", "-")
+    name = Path(source).name.removesuffix(".gz")
+    return name.rpartition(".")[0] or name
+
+
+def check_source(source: str) -> None:
+    """Refuse an unknown corpus, and a file that is not there."""
+    if not options.is_file(source):
+        from munjang.data.corpora import corpus_row
+
+        corpus_row(source)
+    elif not Path(source).exists():
+        raise ConfigError(f"There is no file {source}.")
+
+
+def refuse(given: Mapping[str, Any]) -> None:
+    """Refuse flags that are for one corpus."""
+    if flag := next((flag for flag, value in given.items() if value), None):
+        raise ConfigError(f"{flag} is for one corpus; with several give each its splits in a column split of its file.")
+
+
+def train_several(
+    several: Several,
+    config: TrainConfig,
+    out: Path,
+    sentences: Sequence[str],
+    *,
+    overwrite: bool,
+    resume: bool,
+    cache: bool,
+) -> None:
+    """Train a many-headed model, print its scores, and classify the sentences to try."""
+    from munjang.files import is_first_process
+    from munjang.training.folders import run_folder
+    from munjang.training.heads import check_config, train_together
+    from munjang.training.run import begin
+    from munjang.training.together import prepare_together
+
+    check_config(config)
+    corpora, more = several.open()
+    inputs = [*several.sources().values(), *several.additions().values(), config.backbone]
+    with run_folder(out, overwrite=overwrite, resume=resume, inputs=inputs):
+        together = prepare_together(corpora, config, more)
+        begin(together, config, out, resume=resume)
+        if is_first_process():
+            typer.echo(f"{together.account}\n")
+        progress = sys.stderr.isatty()
+        model = train_together(together, config, out, resume=resume, progress=progress, cache=cache)
+    if is_first_process():
+        show(model, sentences)
+
+
+def show(model: Analyzer, sentences: Sequence[str]) -> None:
+    """Print each head's scores, its answers to the sentences to try, and where the model is."""
+    rows = []
+    for head in model.heads:
+        on = "test" if head.test else "validation"
+        scores, calibration = getattr(head, on), head.calibration
+        rows.append(
+            [head.name, head.corpus, on, scores["n"], *(f"{scores[name]:.4f}" for name in ("accuracy", "macro_f1")),
+             *(f"{calibration[when]:.4f}" for when in ("before", "after")), f"{head.temperature:.3f}"]
+        )  # fmt: skip
+    header = ["head", "corpus", "split", "texts", "accuracy", "macro F1", "ECE before", "after", "temperature"]
+    typer.echo(format_table(header, rows))
+    if sentences:
+        answers = [
+            [analysis.text, head, answer.label, answer.score]
+            for analysis in model.analyze_many(list(sentences))
+            for head, answer in analysis.answers.items()
+        ]
+        typer.echo("\nNew sentences:\n" + format_table(["text", "head", "label", "score"], answers))
+    typer.echo(f"\nModel:  {model.whole.folder}")
+    typer.echo(f'Try:    munjang analyze --model {model.whole.folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"')
