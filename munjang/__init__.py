@@ -14,6 +14,8 @@ _PUBLIC = {
     "CleanConfig": "munjang.config",
     "ReadOptions": "munjang.config",
     "MunjangError": "munjang.errors",
+    "Analysis": "munjang.analysis",
+    "Analyzer": "munjang.analysis",
     "CORPORA": "munjang.data.corpora",
     "load_corpus": "munjang.data.corpora",
     "read_corpus": "munjang.data.reading",
@@ -24,6 +26,7 @@ _PUBLIC = {
     "train": "munjang.training.run",
     "evaluate": "munjang.evaluation",
     "compare": "munjang.evaluation",
+    "analyze": "munjang.analysis",
     "load": "munjang.prediction",
     "Predictor": "munjang.prediction",
 }

@@ -14,6 +14,7 @@ import numpy as np
 from munjang import __version__, metrics, resampling
 from munjang.comparison import Comparison, compare
 from munjang.gold import Gold, digest_of, files_of, flaws, read_gold
+from munjang.heads import TASK, is_packaged, too_many_heads
 from munjang.records import Corpus, Example
 from munjang.scores import CleanScore, LabelScore, Report, WrongAnswer
 
@@ -45,8 +46,11 @@ def evaluate(
     without_spaces: answer the same texts once more with white space taken out (twice the time).
 
     A model loaded from a folder notes every reading of a test split in its run/test_reads.jsonl. DataError: no such
-    split, labels that the model does not have, one label a text against several.
+    split, labels that the model does not have, one label a text against several. ConfigError: a model with many heads,
+    of which one must be named.
     """
+    if model.task == TASK:
+        raise too_many_heads(model.folder, model.manifest)
     corpus = data if isinstance(data, Corpus) else None
     examples = corpus.split(split) if corpus is not None else data
     gold = read_gold(examples, model, corpus.labels if corpus is not None else None, label_map)
@@ -174,9 +178,12 @@ def clean_score(
 
 
 def note_reading(model: Predictor, corpus: str, split: str, n: int, digest: str, score: Mapping[str, float]) -> None:
-    """Add a line to run/test_reads.jsonl of the model's folder; a folder that cannot be written is said."""
+    """Add a line to run/test_reads.jsonl of the model's folder; a folder that cannot be written is said.
+
+    The packaged model belongs to the installation and is left as it is.
+    """
     folder = getattr(model, "folder", None)
-    if folder is None:
+    if folder is None or is_packaged(folder):
         return
     line = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -15,6 +17,17 @@ from munjang.cleaning import clean_text
 from munjang.errors import BundleError
 from munjang.files import disk_errors
 from munjang.formats import Runner, load_runner
+from munjang.heads import (
+    TASK,
+    HeadRunner,
+    HeadsDecoder,
+    find_model,
+    head_manifest,
+    model_name,
+    pick,
+    read_heads,
+    too_many_heads,
+)
 from munjang.records import LabelSet, Prediction
 from munjang.tasks import make_task
 
@@ -24,14 +37,26 @@ CHUNK = 16_384  # texts that are sorted by length together
 TOKENS = 1_024  # tokens (characters of a linear model) a forward pass, padding counted
 REMEDY = "Free some space and save it again."
 
+RUNNING: WeakValueDictionary[tuple, Runner] = WeakValueDictionary()
+"""Networks with many heads that are in use: the heads of one folder share it."""
+
 
 class Predictor:
-    """A model folder, loaded. Everything it needs to know about its input stands in its manifest."""
+    """A model folder, or one head of it, loaded. What it needs to know about its input stands in its manifest.
+
+    A folder with many heads as a whole has `probabilities`, those of each head summing to 1. For answers open one of
+    its heads, or all with `munjang.analysis.Analyzer`.
+    """
 
     def __init__(self, manifest: Manifest, runner: Runner, folder: Path | None = None) -> None:
         self.manifest, self.runner, self.folder = manifest, runner, folder
         self.keep: Any = None  # whatever must live as long as this object, such as a temporary folder
-        self.decoder = make_task(manifest.task, manifest.labels)
+        many = manifest.task == TASK
+        self.decoder = (
+            HeadsDecoder(read_heads(manifest, folder or "The model"))
+            if many
+            else make_task(manifest.task, manifest.labels)
+        )
         self.threshold = manifest.threshold
 
     @property
@@ -48,7 +73,12 @@ class Predictor:
 
     @property
     def name(self) -> str:
-        return self.folder.name if self.folder else self.manifest.backbone
+        return model_name(self.folder, self.head) if self.folder else self.manifest.backbone
+
+    @property
+    def head(self) -> str | None:
+        """Which head of its folder this is; None where it is all of it."""
+        return self.manifest.details.get("head")
 
     def predict(self, text: str) -> Prediction:
         """The answer for one text."""
@@ -58,8 +88,11 @@ class Predictor:
         """The answers for many texts, in their order.
 
         An empty text (after cleaning, or one of which a tokenizer that adds nothing leaves no token) has label None and
-        the note "empty"; a text that was cut to the model's length has a note that says so.
+        the note "empty"; a text that was cut to the model's length has a note that says so. ConfigError: a model with
+        many heads, of which one must be named.
         """
+        if self.task == TASK:
+            raise too_many_heads(self.folder, self.manifest)
         answers: list[Prediction] = []
         for chunk, probabilities, truncated, empty in self.run(texts, progress=progress):
             for text, row, is_cut, is_empty in zip(chunk, probabilities, truncated, empty, strict=True):
@@ -82,8 +115,8 @@ class Predictor:
             cleaned = [clean_text(text, self.steps) for text in chunk]
             empty = np.array([not text.strip() for text in cleaned])
             result = np.zeros((len(chunk), len(self.labels)), np.float32)
-            if self.task != "multi-label":
-                result[:] = 1.0 / len(self.labels)
+            if self.task != "multi-label":  # equal shares
+                result[:] = self.decoder.probabilities({"logits": result[:1]})
             truncated = np.zeros(len(chunk), dtype=bool)
             full = np.flatnonzero(~empty)
             if len(full):
@@ -122,6 +155,8 @@ class Predictor:
         if self.folder is None:
             raise BundleError("This model was not loaded from a folder, so there is nothing to copy.")
         source = self.folder
+        if self.head:
+            raise BundleError(f"{self.name} is one head of {source} and is not saved alone; save the whole folder.")
         if target.resolve() == source.resolve():
             return source
         check_model_target(source, target)
@@ -168,12 +203,34 @@ def copy_files(source: Path, target: Path, names: Sequence[str]) -> None:
 
 
 def load(folder: str | Path, *, precision: str = "fp32") -> Predictor:
-    """A Predictor from a model folder of munjang, or of plain transformers.
+    """A Predictor from a model folder of munjang, or of plain transformers; FOLDER/HEAD is one of many heads.
 
+    "mini/HEAD" is a head of the packaged model, unless there is a folder of that name. Heads of one folder that are
+    open at the same time share its network.
     precision: fp32, or bf16: matrix products of the native format in bf16, quicker where the processor has it; scores
     then change in their third digit.
     BundleError where the folder is no model, is cut short or was changed; nothing in it is ever unpickled or executed.
+    UnknownName: no such head.
     """
-    path = Path(folder)
+    path, name = find_model(folder)
     manifest = read_manifest(path)
-    return Predictor(manifest, load_runner(path, manifest, precision), path)
+    if manifest.task != TASK:
+        return Predictor(manifest, load_runner(path, manifest, precision), path)
+    heads = read_heads(manifest, path)
+    head = None if name is None else pick(heads, name, model_name(path))
+    runner = shared_runner(path, manifest, precision)
+    if head is None:
+        return Predictor(manifest, runner, path)
+    return Predictor(head_manifest(manifest, head), HeadRunner(runner, head), path)
+
+
+def shared_runner(folder: Path, manifest: Manifest, precision: str) -> Runner:
+    """The runner of a folder with many heads, the same one as long as it is in use and the files are the same."""
+    files = tuple((name, known["sha256"]) for name, known in sorted(manifest.files.items()))
+    key = (folder.resolve(), precision, manifest.max_length, files)
+    runner = RUNNING.get(key)
+    if runner is None:
+        # To the network all heads are one classifier with many labels.
+        runner = load_runner(folder, replace(manifest, task="classification"), precision)
+        RUNNING[key] = runner
+    return runner

@@ -96,13 +96,14 @@ def one_line(error: OSError) -> str:
 
 def register() -> None:
     """Hang every verb on the app; verbs are listed in the order of a user's work."""
-    from munjang.cli import clean, corpora, evaluate, export, predict, pretrain, train
+    from munjang.cli import analyze, clean, corpora, evaluate, export, predict, pretrain, train
 
     app.command("corpora")(corpora.corpora)
     app.command("clean")(clean.clean)
     app.command("train")(train.train)
     app.command("evaluate")(evaluate.evaluate)
     app.command("predict")(predict.predict)
+    app.command("analyze")(analyze.analyze)
     app.command("export")(export.export)
     app.command("pretrain")(pretrain.pretrain)
 

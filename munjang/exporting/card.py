@@ -8,7 +8,7 @@ from munjang.bundle import Manifest
 from munjang.exporting.sample import Difference
 from munjang.prediction import Predictor
 
-PLAIN = re.compile(r"^Plain transformers opens the same folder\..*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+PLAIN = re.compile(r"^Plain transformers opens the same folder\b.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def exported_card(source: Predictor, manifest: Manifest, found: Difference) -> str:
@@ -16,7 +16,7 @@ def exported_card(source: Predictor, manifest: Manifest, found: Difference) -> s
     path = source.folder / "README.md" if source.folder else None
     text = path.read_text(encoding="utf-8") if path and path.exists() else f"# {source.name}\n"
     text = text.replace('library_name: "transformers"', 'library_name: "munjang"')
-    text = PLAIN.sub("Prediction needs neither torch nor transformers: `pip install 'munjang[onnx]'`.\n\n", text)
+    text = PLAIN.sub("Prediction needs neither torch nor transformers: `pip install munjang`.\n\n", text)
     how = (
         "in 32-bit floating point"
         if manifest.details["precision"] == "fp32"

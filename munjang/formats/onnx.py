@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.errors import BundleError, require
+from munjang.errors import BundleError, MissingExtra
 from munjang.files import first_line
 from munjang.onnx_file import check_onnx
 from munjang.records import Example
@@ -81,13 +82,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def check_runtime() -> None:
+    """Refuse to go on without ONNX Runtime, which comes with munjang but can be missing where it has no build."""
+    if find_spec("onnxruntime") is None:
+        raise MissingExtra("ONNX Runtime is not installed. Run: pip install onnxruntime")
+
+
 def load(folder: Path, manifest: Manifest) -> OnnxRunner:
     """The runner of a folder that `munjang export` wrote.
 
     BundleError: a file is missing or damaged, keeps weights in other files, holds operators that munjang does not
     write, or its inputs, outputs or number of labels do not fit.
     """
-    require("a model in the ONNX format", "onnx", "onnxruntime")
+    check_runtime()
     from tokenizers import Tokenizer
 
     path = Path(folder) / GRAPH

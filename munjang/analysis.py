@@ -1,0 +1,117 @@
+"""Several questions to a text at once: one pass through the network, an answer from each of its heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import overload
+
+from munjang.errors import ConfigError
+from munjang.heads import TASK, Head, HeadRunner, head_manifest, packaged, pick, read_heads
+from munjang.prediction import Predictor, load
+from munjang.records import Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What the heads say of one text. answers: head -> Prediction, in the order that was asked for.
+
+    note: "" or why the answers are not the plain ones ("empty", "truncated to 128 tokens"); the same for every head.
+    """
+
+    text: str
+    answers: Mapping[str, Prediction]
+    note: str = ""
+
+    def __getitem__(self, head: str) -> Prediction:
+        return self.answers[head]
+
+
+class Analyzer:
+    """A model with many heads, ready to answer: the packaged one, or a folder of one's own.
+
+    tasks: names of heads, in the order of the answers; all of them if left out. `heads` are what is asked. ConfigError:
+    the folder has no heads, or `tasks` is empty. UnknownName: no such head.
+    """
+
+    def __init__(
+        self, model: str | Path | None = None, tasks: Iterable[str] | None = None, *, precision: str = "fp32"
+    ) -> None:
+        self.whole = load(packaged() if model is None else model, precision=precision)
+        if self.whole.head is not None:
+            raise ConfigError(f"{self.whole.name} is one head; name the whole model and say which tasks.")
+        if self.whole.task != TASK:
+            raise ConfigError(f"{self.whole.name} answers one question and has no heads: use predict.")
+        self.heads = self.known = read_heads(self.whole.manifest, self.whole.folder or self.whole.name)
+        if tasks is not None:
+            self.heads = chosen(self.known, tasks, self.name)
+        self.single = {head.name: self.predictor(head) for head in self.heads}
+
+    @property
+    def name(self) -> str:
+        return self.whole.name
+
+    def asked(self, tasks: Iterable[str]) -> Analyzer:
+        """The same network, asked for these heads only."""
+        other = copy(self)
+        other.heads = chosen(self.known, tasks, self.name)
+        other.single = {head.name: other.predictor(head) for head in other.heads}
+        return other
+
+    def predictor(self, head: Head) -> Predictor:
+        """One of the heads as a classifier of its own, on the same network."""
+        runner = HeadRunner(self.whole.runner, head)
+        return Predictor(head_manifest(self.whole.manifest, head), runner, self.whole.folder)
+
+    def analyze(self, text: str) -> Analysis:
+        """The answers for one text."""
+        return self.analyze_many([text])[0]
+
+    def analyze_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Analysis]:
+        """The answers for many texts, in their order."""
+        found: list[Analysis] = []
+        for chunk, probabilities, truncated, empty in self.whole.run(texts, progress=progress):
+            for text, row, is_cut, is_empty in zip(chunk, probabilities, truncated, empty, strict=True):
+                answers = {
+                    head.name: self.single[head.name].decode(text, row[head.columns], is_cut, is_empty)
+                    for head in self.heads
+                }
+                found.append(Analysis(text, answers, next(iter(answers.values())).note))
+        return found
+
+
+def chosen(known: Sequence[Head], tasks: Iterable[str], model: str) -> tuple[Head, ...]:
+    """The heads of these names, each once. ConfigError: none. UnknownName."""
+    names = list(dict.fromkeys([tasks] if isinstance(tasks, str) else tasks))
+    if not names:
+        raise ConfigError(f"No task to analyse. {model} has {', '.join(head.name for head in known)}.")
+    return tuple(pick(known, name, model) for name in names)
+
+
+@cache
+def packaged_analyzer() -> Analyzer:
+    """The packaged model, opened once in a process."""
+    return Analyzer()
+
+
+@overload
+def analyze(texts: str, tasks: Iterable[str] | None = None, model: str | Path | None = None) -> Analysis: ...
+@overload
+def analyze(
+    texts: Sequence[str], tasks: Iterable[str] | None = None, model: str | Path | None = None
+) -> list[Analysis]: ...
+def analyze(
+    texts: str | Sequence[str], tasks: Iterable[str] | None = None, model: str | Path | None = None
+) -> Analysis | list[Analysis]:
+    """What the packaged model says of a text, or of each of many: `analyze("짜증나")["sentiment"].label`.
+
+    tasks: only these heads. model: a folder with many heads in the place of the packaged one; it is opened anew each
+    time, so make an Analyzer of it for many calls. Errors as Analyzer has them.
+    """
+    analyzer = Analyzer(model, tasks) if model is not None else packaged_analyzer()
+    if model is None and tasks is not None:
+        analyzer = analyzer.asked(tasks)
+    return analyzer.analyze(texts) if isinstance(texts, str) else analyzer.analyze_many(texts)

@@ -1,0 +1,174 @@
+"""`munjang analyze`: everything the packaged model can say of a text, of lines, or of a file."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from munjang.cli.options import Encoding, HeaderRow, Sheet, TextColumn, read_options
+from munjang.cli.rows import (
+    chunk_sizes,
+    one_line,
+    open_source,
+    print_rows,
+    shown,
+    shown_score,
+    source_kind,
+    unusable_json,
+    usable,
+    write_rows,
+)
+from munjang.errors import ConfigError
+
+if TYPE_CHECKING:
+    from munjang.analysis import Analysis, Analyzer
+    from munjang.answer_file import Counts
+    from munjang.data.table import Bad, Row, Table
+    from munjang.records import Prediction
+
+log = logging.getLogger("munjang")
+
+
+def analyze(
+    source: Annotated[
+        str | None, typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file, or - for lines from stdin.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option("--tasks", help="Only these heads, such as sentiment,hate; all if left out.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="FOLDER", help="A model with many heads; the packaged one if left out."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", help="File to write: .csv, .tsv, .jsonl, .parquet, .xlsx.")
+    ] = None,
+    text: TextColumn = None,
+    scores: Annotated[
+        str | None, typer.Option("--scores", help="all: every label's score; best: the best alone, as usual.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, with all scores.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    header_row: HeaderRow = None,
+) -> None:
+    """Say of a text what mood, hate, intent, topic and so on it has: whatever the model has heads for.
+
+    One pass through the network answers everything; needs neither network access nor torch. With --out the rows of a
+    file are written with the columns HEAD and HEAD_score for every head, and note. Without it a text gets a line for
+    each head; lines and files get a line a row: label and score of each head and the text, between tabs.
+    """
+    from munjang.answer_file import check_out
+
+    if scores not in (None, "all", "best"):
+        raise ConfigError(f"--scores is '{scores}'; it must be all or best.")
+    everything = scores == "all"
+    options = read_options(text, None, None, None, None, encoding, sheet, header_row)
+    kind = source_kind(source)
+    if kind == "text":
+        if out:
+            raise ConfigError("--out is for a file or lines from stdin, not for a single text.")
+        analysis = open_analyzer(model, tasks).analyze(usable(source or ""))
+        typer.echo(json_line(analysis) if as_json else block(analysis, everything))
+        if analysis.note:
+            log.info("%s", analysis.note)
+        return
+    file = Path(source) if kind == "file" else None
+    if out:
+        check_out(Path(out), file, overwrite)
+    table, place = open_source(source, kind, options)
+    analyzer = open_analyzer(model, tasks)
+    if out:
+        write_answers(analyzer, table, place, out, everything, overwrite, file)
+    else:
+        print_answers(analyzer, table, place, everything, as_json, one_by_one=kind == "stdin")
+
+
+def open_analyzer(model: str | None, tasks: str | None) -> Analyzer:
+    """The model that --model and --tasks mean."""
+    from munjang.analysis import Analyzer
+
+    names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
+    return Analyzer(model, names)
+
+
+def block(analysis: Analysis, scores: bool) -> str:
+    """A line for each head: its name, the label, the probability; with `scores` every label's."""
+    from munjang.tables import format_table
+
+    rows = [
+        [head, shown(answer), shown_score(answer), *([all_scores(answer)] if scores else [])]
+        for head, answer in analysis.answers.items()
+    ]
+    return format_table([""] * len(rows[0]), rows, max_width=2_000)
+
+
+def all_scores(answer: Prediction) -> str:
+    """Every label's score, the highest first."""
+    return ", ".join(f"{name} {score:.4f}" for name, score in answer.scores.items())
+
+
+def json_line(analysis: Analysis, line: int | None = None) -> str:
+    """An analysis as one JSON object; `line` is where the text stands in the file."""
+    place = {} if line is None else {"line": line}
+    answers = {head: json_answer(answer) for head, answer in analysis.answers.items()}
+    return json.dumps({**place, "text": analysis.text, "answers": answers, "note": analysis.note}, ensure_ascii=False)
+
+
+def json_answer(answer: Prediction) -> dict[str, Any]:
+    """What one head says."""
+    scores = {name: round(score, 6) for name, score in answer.scores.items()}
+    return {"label": answer.label, "score": round(answer.score, 6), "scores": scores}
+
+
+def plain_line(analysis: Analysis, scores: bool) -> str:
+    """Label and score of each head, all its scores if asked for, and the text, between tabs."""
+    cells = []
+    for answer in analysis.answers.values():
+        cells += [shown(answer), shown_score(answer), *([all_scores(answer)] if scores else [])]
+    return "\t".join([*cells, one_line(analysis.text)])
+
+
+def print_answers(
+    model: Analyzer, table: Table, place: int, scores: bool, as_json: bool, *, one_by_one: bool
+) -> Counts:
+    """Print a line for every row, in order."""
+    from munjang.analyze_file import analyses, count
+    from munjang.answer_file import Counts
+
+    counts, width = Counts(), 3 if scores else 2
+    names = [head.name for head in model.heads]
+    if not as_json:
+        log.info("In each line: %s; then the text.", ", ".join(names))
+
+    def line_of(row: Row, analysis: Analysis) -> str:
+        count(counts, analysis)
+        return json_line(analysis, row.line) if as_json else plain_line(analysis, scores)
+
+    def bad_line(item: Bad) -> str:
+        if as_json:
+            return unusable_json(item, {"answers": {}})
+        return "\t".join(["(unusable)", *[""] * (width * len(names) - 1), one_line(item.raw)])
+
+    print_rows(analyses(model, table, place, chunk_sizes(one_by_one)), table, counts, line_of, bad_line)
+    return counts
+
+
+def write_answers(
+    model: Analyzer, table: Table, place: int, out: str, scores: bool, overwrite: bool, source: Path | None
+) -> Counts:
+    """Write the file with answers and say what became of its rows."""
+    from munjang.analyze_file import analyze_table
+
+    def write(progress: Callable[[Counts], None]) -> Counts:
+        return analyze_table(
+            model, table, place, out, scores=scores, overwrite=overwrite, source=source, progress=progress
+        )
+
+    return write_rows(out, write)

@@ -1,0 +1,157 @@
+"""Texts in, answers out, as the command line does it: what the verbs that answer share, whatever they answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from munjang.cli.options import FILE_ENDINGS
+from munjang.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from munjang.answer_file import Counts
+    from munjang.config import ReadOptions
+    from munjang.data.table import Bad, Row, Table
+    from munjang.records import Prediction
+
+log = logging.getLogger("munjang")
+
+
+def source_kind(source: str | None) -> Literal["text", "file", "stdin"]:
+    """What the second argument is. A name of an existing file or folder is that; any other text with an ending of files
+    and no space is a file that is missing."""
+    if source is None and sys.stdin.isatty():
+        raise ConfigError("Nothing to label. Give a text or a file, or pipe lines in.")
+    if source in (None, "-"):
+        return "stdin"
+    try:
+        if source.strip() and Path(source).exists():
+            return "file"
+    except (OSError, ValueError):  # a long text is no file name, nor is one with a NUL
+        return "text"
+    looks_like_path = source.lower().endswith(FILE_ENDINGS) or source.startswith(("/", "./", "../", "~"))
+    if looks_like_path and not any(char.isspace() for char in source):
+        raise DataError(f"No file {source}. A text to label that looks like this goes in through stdin.")
+    return "text"
+
+
+def open_source(source: str | None, kind: str, options: ReadOptions) -> tuple[Table, int]:
+    """The table to label and the place of its text column; what was found out is said."""
+    if kind == "stdin":
+        from munjang.data.textfiles import stream_table
+
+        return stream_table(sys.stdin.buffer, "stdin", options.encoding), 0
+    from munjang.data.files import open_table
+    from munjang.data.reading import find_text, sample_rows
+
+    table = open_table(source, options)
+    place = find_text(table, options, sample_rows(table))
+    for note in table.notes:
+        log.info("%s", note)
+    return table, place
+
+
+def usable(text: str) -> str:
+    """A text from the command line; bytes of a foreign console, which are no characters, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def shown(prediction: Prediction) -> str:
+    """The label as a terminal shows it."""
+    from munjang.records import label_text
+
+    return "(empty)" if prediction.label is None else label_text(prediction.label) or "(none)"
+
+
+def shown_score(prediction: Prediction) -> str:
+    """The score as a terminal shows it: nothing for a text that has none."""
+    return f"{prediction.score:.4f}" if prediction.scores else ""
+
+
+def one_line(text: str) -> str:
+    """A text without tabs and line breaks."""
+    return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
+
+
+def unusable_json(item: Bad, blank: Mapping[str, Any]) -> str:
+    """What stands in JSON lines for a row that cannot be used, so that lines in and lines out agree."""
+    return json.dumps({"line": item.line, "text": None, **blank, "note": f"set aside: {item.reason}"})
+
+
+def chunk_sizes(one_by_one: bool) -> Sequence[int]:
+    """How many rows are answered together: each by itself where a person types them."""
+    from munjang.answer_file import CHUNKS
+
+    return (1,) if one_by_one and sys.stdin.isatty() else CHUNKS
+
+
+def print_rows(
+    items: Iterable[tuple[Row, Any] | Bad],
+    table: Table,
+    counts: Counts,
+    line_of: Callable[[Row, Any], str | None],
+    bad_line: Callable[[Bad], str | None],
+) -> None:
+    """Print a line for every answered row and for every unusable one, None for none; then say what became of them."""
+    from munjang.data.table import Bad
+
+    for item in items:
+        if isinstance(item, Bad):
+            counts.rejected += 1
+            log.warning("%s, line %s: %s", item.file, item.line, item.reason)
+            line = bad_line(item)
+        else:
+            line = line_of(*item)
+        if line is not None:
+            typer.echo(line)
+    log.info("%s: %s.", table.file, counts)
+
+
+def write_rows(out: str, write: Callable[[Callable[[Counts], None]], Counts], *, keeps: bool = False) -> Counts:
+    """Have `write`, which is given what shows progress, write the file `out`; say what became of its rows.
+
+    keeps: whether rows may be left out, so that their number is worth saying.
+    """
+    from munjang.answer_file import rejected_path
+
+    # a plain kill takes the unfinished file away, as Ctrl-C does
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    counts = write(progress_line() if sys.stderr.isatty() else lambda counts: None)
+    if sys.stderr.isatty():
+        typer.echo("\r\x1b[K", nl=False, err=True)
+    dropped = f", {counts.written:,} kept" if keeps else ""
+    log.info("%s: %s%s.", out, counts, dropped)
+    if counts.rejected:
+        log.warning(
+            "Set aside, for they could not be used: %s, see %s.", some(counts.rejected, "row"), rejected_path(Path(out))
+        )
+    if counts.escaped:
+        log.info("%s: %s changed to be safe in this kind of file (formulas, tabs).", out, some(counts.escaped, "cell"))
+    return counts
+
+
+def some(number: int, thing: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
+def progress_line() -> Callable[[Counts], None]:
+    """Shows rows and rows per second on one line of a terminal."""
+    start = last = time.monotonic()
+
+    def show(counts: Counts) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last > 0.2:
+            last = now
+            typer.echo(f"\r{counts.rows:,} rows, {counts.rows / (now - start):,.0f} rows/s", nl=False, err=True)
+
+    return show
