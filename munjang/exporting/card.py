@@ -7,6 +7,7 @@ import re
 from munjang.bundle import Manifest
 from munjang.exporting.sample import Difference
 from munjang.prediction import Predictor
+from munjang.tables import markdown_table
 
 PLAIN = re.compile(r"^Plain transformers opens the same folder\b.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -25,4 +26,13 @@ def exported_card(source: Predictor, manifest: Manifest, found: Difference) -> s
     return (
         f"{text.rstrip()}\n\n## Exported\n\nThis is `model.onnx` for ONNX Runtime, written by `munjang export`; it "
         f"calculates {how}. Tried against the model that it was made of: {found}. The scores above are that model's.\n"
+        f"{heads_table(found)}"
     )
+
+
+def heads_table(found: Difference) -> str:
+    """How often each of many heads gives the same label as before; nothing for a model that is one."""
+    if not found.heads:
+        return ""
+    table = markdown_table(["head", "labels that agree"], [[name, f"{same:.1%}"] for name, same in found.heads.items()])
+    return f"\nBy head, each with its temperature applied:\n\n{table}\n"

@@ -15,7 +15,7 @@ from munjang.bundle import MANIFEST, check_model_target, save_bundle
 from munjang.errors import BundleError, require, unknown_name
 from munjang.exporting.card import exported_card
 from munjang.exporting.sample import Difference, difference, sentences
-from munjang.formats.onnx import OnnxRunner, open_session, save
+from munjang.formats.onnx import OnnxRunner, check_runtime, open_session, save
 from munjang.prediction import Predictor, load
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Limits:
     """How far an exported model's answers on the sample may be from its source's.
 
     fp32: the largest difference of a probability. fixed_mean: in 8 bits, the mean difference up to which ranges are
-    fixed beforehand; beyond it every token's own is measured. agreement: in 8 bits, the least share of equal labels.
+    fixed beforehand; beyond it every token's own is measured. agreement: in 8 bits, the least share of equal labels, of
+    many heads that of each.
     """
 
     fp32: float = 1e-3
@@ -56,17 +57,20 @@ def export(
 
     format: "onnx" (fp32, the same answers) or "onnx-int8" (a third of the size, several times faster, answers almost
     the same). The exported model is tried on sentences first. BundleError, with nothing written: the model is not in
-    the native format or of an unknown family, `out` holds something else, fp32 probabilities differ by over 1e-3, or in
-    8 bits less than 97% of the labels agree.
+    the native format, is one head of many or of an unknown family, `out` holds something else, fp32 probabilities
+    differ by over 1e-3, or in 8 bits less than 97% of the labels (of any head) agree.
     """
     if format not in PRECISIONS:
         raise unknown_name("export format", format, PRECISIONS)
-    require("an export to ONNX", "export", "torch", "transformers", "onnx", "onnxruntime")
+    require("an export to ONNX", "export", "torch", "transformers", "onnx")
+    check_runtime()
     from munjang.exporting.network import read_network
 
     source, target = model if isinstance(model, Predictor) else load(model), Path(out)
     if source.manifest.format != "native" or source.folder is None:
         raise BundleError(f"Only models in the native format can be exported; this one is '{source.manifest.format}'.")
+    if source.head is not None:
+        raise BundleError(f"{source.name} is one head of a network; export the whole of it: {source.folder}.")
     check_out(source.folder, target, overwrite)
     network = read_network(source.folder)
     tokenizer = open_tokenizer(source.folder)
@@ -74,8 +78,8 @@ def export(
     graph, how, found = choose(source, network, tokenizer, texts, PRECISIONS[format], limits)
     log.info("%s: %s.", format, found)
     details = {
-        "precision": PRECISIONS[format], "activations": how, "pad_id": network.pad_id, "reach": network.reach,
-        "family": source.manifest.origin or source.manifest.backbone, "sample": found.to_dict(),
+        **source.manifest.details, "precision": PRECISIONS[format], "activations": how, "pad_id": network.pad_id,
+        "reach": network.reach, "family": source.manifest.origin or source.manifest.backbone, "sample": found.to_dict(),
     }  # fmt: skip
     manifest = replace(
         source.manifest, format="onnx", details=details, max_length=min(source.manifest.max_length, network.reach),
@@ -141,7 +145,7 @@ def choose(
 
 def predictor_of(source: Predictor, network: Network, tokenizer: tokenizers.Tokenizer, graph: bytes) -> Predictor:
     """A predictor with the source's text steps and a graph in memory."""
-    runner = OnnxRunner(open_session(graph), tokenizer, source.decoder, source.manifest.max_length, network.pad_id)
+    runner = OnnxRunner(open_session(graph), tokenizer, source.runner.task, source.manifest.max_length, network.pad_id)
     return Predictor(source.manifest, runner, source.folder)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from munjang.data.corpora import CORPORA
 from munjang.data.loading import read_file
 from munjang.data.sources import find
+from munjang.heads import TASK, read_heads
 from munjang.prediction import Predictor
 
 SAMPLES = ("sample:sentiment", "sample:topic", "sample:intent", "sample:language")
@@ -38,29 +40,48 @@ def rows(name: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far answers are from the first model's. agreement: share of labels that are the same."""
+    """How far answers are from the first model's. agreement: share of labels that are the same.
+
+    heads: that share for each head of a network with many; `agreement` is then the least of them.
+    """
 
     sentences: int
     largest: float
     mean: float
     agreement: float
+    heads: Mapping[str, float] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if name != "heads" or value}
 
     def __str__(self) -> str:
+        worst = (
+            f" in the worst of {len(self.heads)} heads ({min(self.heads, key=self.heads.get)})" if self.heads else ""
+        )
         return (
-            f"{self.agreement:.1%} of the labels agree on {self.sentences} sentences, "
+            f"{self.agreement:.1%} of the labels agree{worst} on {self.sentences} sentences, "
             f"probabilities differ by {self.largest:.1e} at most, {self.mean:.1e} in the mean"
         )
 
 
 def difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> Difference:
-    """How far the second model's probabilities are from the first's; for several labels a text each label counts."""
+    """How far the second model's probabilities are from the first's.
+
+    For several labels a text each label counts, of many heads each answer.
+    """
     ours, theirs = first.probabilities(texts), second.probabilities(texts)
-    apart = np.abs(ours - theirs)
-    if first.task == "multi-label":
-        same = (ours >= first.threshold) == (theirs >= first.threshold)
+    apart, heads = np.abs(ours - theirs), {}
+    if first.task == TASK:
+        parts = {head.name: head.columns for head in read_heads(first.manifest, first.name)}
+        heads = {name: same_label(ours[:, own], theirs[:, own]) for name, own in parts.items()}
+        agreement = min(heads.values())
+    elif first.task == "multi-label":
+        agreement = float(((ours >= first.threshold) == (theirs >= first.threshold)).mean())
     else:
-        same = ours.argmax(axis=1) == theirs.argmax(axis=1)
-    return Difference(len(texts), float(apart.max()), float(apart.mean()), float(same.mean()))
+        agreement = same_label(ours, theirs)
+    return Difference(len(texts), float(apart.max()), float(apart.mean()), agreement, heads)
+
+
+def same_label(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The share of rows with the same highest probability."""
+    return float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
