@@ -35,8 +35,9 @@ def fit_temperature(logits: np.ndarray, gold: np.ndarray, name: str = "the class
     found = math.exp(golden_section(loss, math.log(LOWEST), math.log(HIGHEST)))
     if not LOWEST * 1.01 < found < HIGHEST / 1.01:
         log.warning(
-            "The temperature of %s lies at the bound %.3g: too few sentences to fit it on, or too easy.", name, found
-        )
+            "The temperature of %s lies at the bound %.3g: its sentences are too few, or all answered alike well.",
+            name, found,
+        )  # fmt: skip
     return found
 
 

@@ -1,4 +1,4 @@
-"""A training run that kills itself: `python killed_run.py FOLDER LOOP KILL_STEP KILL_SAVE [resume]`.
+"""A training run that kills itself: `python killed_run.py FOLDER LOOP KILL_STEP KILL_SAVE [resume] [heads]`.
 
 KILL_STEP: SIGKILL comes in the middle of that optimizer step (0: never). KILL_SAVE: SIGKILL comes in the middle of that
 checkpoint's optimizer file (0: never). Prints the hash of the weights when it gets to its end.
@@ -23,6 +23,7 @@ def main() -> None:
     torch.set_num_threads(1)
     job = make_job(
         folder,
+        "heads" if "heads" in sys.argv else "binary",
         loop=loop,
         sentences=80,
         batch_size=8,

@@ -72,7 +72,7 @@ def test_patience_stops_when_nothing_gets_better(loop, tmp_path):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("kind", ["binary", "multi-class", "multi-label"])
+@pytest.mark.parametrize("kind", ["binary", "multi-class", "multi-label", "heads"])
 def test_each_kind_of_task_is_learnt_by_heart(kind, loop, tmp_path):
     job = make_job(tmp_path, kind, sentences=48, epochs=60, learning_rate=2e-3, dropout=0.0, loop=loop, eval_every=60)
     run = run_job(job)

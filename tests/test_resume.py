@@ -23,9 +23,11 @@ from munjang.training.runlog import RunLog, read_log
 TESTS = Path(__file__).parent
 
 
-def start(folder: Path, *, loop: str = "native", kill_step: int = 0, kill_save: int = 0, resume: bool = False):
+def start(
+    folder: Path, *extra: str, loop: str = "native", kill_step: int = 0, kill_save: int = 0, resume: bool = False
+):
     """A run in a process of its own."""
-    words = [str(folder), loop, str(kill_step), str(kill_save), *(["resume"] if resume else [])]
+    words = [str(folder), loop, str(kill_step), str(kill_save), *(["resume"] if resume else []), *extra]
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -53,14 +55,23 @@ def test_a_run_that_is_killed_cut_and_killed_again_ends_with_the_same_weights(wh
     weights = checkpoints / "step-00000012" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     assert newest_whole(checkpoints)[1]["step"] == 8
-    killed = start(tmp_path, kill_save=16, resume=True)
+    killed = start(tmp_path, "resume", kill_save=16)
     assert killed.returncode == -signal.SIGKILL
     assert [step for step, _ in steps_in(checkpoints, "step")] == [8, 12]
     assert read_state(checkpoints / "step-00000012")["step"] == 12  # written anew on the way
-    done = start(tmp_path, resume=True)
+    done = start(tmp_path, "resume")
     assert done.returncode == 0, done.stderr
     assert done.stdout == whole
     assert list(checkpoints.glob(".*")) == []
+
+
+def test_a_run_of_several_heads_that_is_killed_ends_with_the_same_weights(tmp_path):
+    alone = start(tmp_path / "whole", "heads")
+    killed = start(tmp_path / "cut", "heads", kill_step=15)  # of 20, in its second epoch
+    assert killed.returncode == -signal.SIGKILL
+    done = start(tmp_path / "cut", "heads", "resume")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == alone.stdout != ""
 
 
 def test_trainer_goes_on_after_its_newest_checkpoint(tmp_path):

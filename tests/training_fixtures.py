@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from munjang.backbones import prepare
 from munjang.config import TrainConfig
 from munjang.data.corpora import load_corpus
 from munjang.records import Example, LabelSet
-from munjang.tasks import make_task
+from munjang.tasks import TASKS, make_task
+from munjang.training.batching import BySources
 from munjang.training.job import Job, Selection
 from munjang.training.runlog import read_log
 
@@ -26,11 +27,16 @@ NAMES = {
     "binary": ("부정", "긍정"),
     "multi-class": ("IT과학", "경제", "스포츠"),
     "multi-label": ("짧다", "긍정", "물음"),
+    "heads": ("sentiment/부정", "sentiment/긍정", "topic/IT과학", "topic/경제", "topic/스포츠"),
 }
 
 
 def examples(kind: str, n: int) -> list[Example]:
-    """n labelled sentences of a sample corpus for a kind of task."""
+    """n labelled sentences of a sample corpus for a kind of task; for heads of two, two of one and one of the other."""
+    if kind == "heads":
+        parts = [("sentiment", examples("binary", n)), ("topic", examples("multi-class", n))]
+        flat = [[replace(row, label=f"{head}/{row.label}") for row in rows] for head, rows in parts]
+        return [flat[place % 3 // 2][place] for place in range(n)]
     corpus = load_corpus("sample:topic" if kind == "multi-class" else "sample:sentiment")
     rows = [example for example in corpus.train if kind == "multi-label" or example.label in NAMES[kind]]
     if kind == "multi-label":
@@ -49,11 +55,13 @@ def make_job(folder: Path, kind: str = "binary", *, sentences: int = 96, resume:
     config = TrainConfig(**{**SMALL, **settings})
     rows = examples(kind, sentences + 32)
     start = prepare("scratch:tiny", [row.text for row in rows])
-    task = make_task("multi-label" if kind == "multi-label" else "classification", LabelSet(NAMES[kind]))
+    task = make_task(kind if kind in TASKS else "classification", LabelSet(NAMES[kind]))
     backend = start.tokenizer.backend_tokenizer
     train = task.encode(rows[:sentences], backend, config.max_length or 32)
-    from munjang.tasks.classification import class_weights
-
+    batches = None
+    if kind == "heads":
+        sources = task.head_numbers[train.columns["labels"]]
+        batches = BySources(config.batch_size, config.eval_batch_size, sources, config.sampling_power)
     return Job(
         task=task,
         model=start.build(task, seed=config.seed, dropout=config.dropout),
@@ -62,8 +70,9 @@ def make_job(folder: Path, kind: str = "binary", *, sentences: int = 96, resume:
         config=config,
         folder=folder,
         pad_id=0,
-        weights=class_weights(train, task.labels) if config.class_weights else None,
+        weights=task.class_weights(train) if config.class_weights else None,
         resume=resume,
+        batches=batches,
     )
 
 
