@@ -24,6 +24,7 @@ _PUBLIC = {
     "describe": "munjang.data.explore",
     "encode": "munjang.training.dataset",
     "train": "munjang.training.run",
+    "train_heads": "munjang.training.heads",
     "evaluate": "munjang.evaluation",
     "compare": "munjang.evaluation",
     "analyze": "munjang.analysis",

@@ -65,7 +65,7 @@ def test_every_format_can_be_loaded(name):
 
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_every_task_has_what_the_trunk_asks_for(name):
-    task = tasks.make_task(name, mj.LabelSet(("a", "b")))
+    task = tasks.make_task(name, mj.LabelSet(("head/a", "head/b")))
     assert task.name == name
     wanted = [name for name in vars(tasks.Task) if not name.startswith("_")]
     assert wanted and [missing for missing in wanted if not hasattr(task, missing)] == []
