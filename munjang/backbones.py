@@ -30,9 +30,13 @@ Vocabulary = Callable[[Sequence[str], int], "PreTrainedTokenizerBase"]
 """A tokenizer with a vocabulary of a size, made from texts."""
 
 
+PACKAGED = Path(__file__).parent / "assets" / "mini" / "encoder"
+
+
 @dataclass(frozen=True)
 class Backbone:
-    """One row of BACKBONES. source: a hub id. learning_rate: what suits fine-tuning it."""
+    """One row of BACKBONES. source: a hub id, or the folder of one that comes with munjang. learning_rate: what suits
+    fine-tuning it."""
 
     source: str
     licence: str
@@ -42,6 +46,7 @@ class Backbone:
 
 
 BACKBONES: dict[str, Backbone] = {
+    "mini": Backbone(str(PACKAGED), "Apache-2.0", "7M", 3e-4),
     "mbert": Backbone("google-bert/bert-base-multilingual-cased", "Apache-2.0", "178M", 5e-5),
     "klue-bert": Backbone("klue/bert-base", "CC BY-SA 4.0", "110M", 5e-5),
     "klue-roberta-small": Backbone("klue/roberta-small", "CC BY-SA 4.0", "68M", 5e-5),
@@ -127,7 +132,7 @@ def prepare(
     tokenizer = load_tokenizer(source, revision, is_local=is_local)
     config = load_config(source, revision, is_local=is_local)
     rate = row.learning_rate if row else rate_by_size(config)
-    origin = f"{source} ({row.licence})" if row else str(source)
+    origin = f"{name if is_packaged(name) else source} ({row.licence})" if row else str(source)
     if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
         raise FetchError(f"{source}: the tokenizer has {len(tokenizer)} pieces, the network {config.vocab_size}.")
     dropouts = tuple(name for name in DROPOUTS if hasattr(config, name))
@@ -221,6 +226,11 @@ def unloaded(what: str, source: str | Path, error: Exception, *, is_local: bool)
     if is_local and not Path(source).is_dir() and isinstance(error, OSError):
         return FetchError(no_download(str(source)))
     return FetchError(f"{what} cannot be loaded: {first_line(error)} {REMEDY}")
+
+
+def is_packaged(name: str) -> bool:
+    """Whether a name of the table stands for a model that comes with munjang."""
+    return name in BACKBONES and Path(BACKBONES[name].source).is_absolute()
 
 
 def locate(name: str) -> tuple[str, str | None]:

@@ -1,0 +1,117 @@
+"""`munjang pretrain` on 2 MB of comments: how long from texts to a model, and whether a kill on the way changes it.
+
+    python bench/pretrain.py --data-dir DIR [--megabytes 2] [--kills 2]
+
+One run goes through; of another the process is killed (SIGKILL) as often as asked for, each time after a further
+checkpoint, and goes on with --resume. Both folders must open in plain transformers and hold the same weights.
+Seconds, hashes and the masked accuracy go to bench/results/pretrain.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from machine import machine
+
+from munjang.pretraining.packed import text_stream
+
+RESULTS = Path(__file__).parent / "results" / "pretrain.json"
+SOURCE = "corpus/soynlp_movie_comments.txt.zst"
+SETTINGS = ["--set", "save_every=10", "--set", "eval_every=20", "--epochs", "2"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, default=os.environ.get("MUNJANG_DATA"))
+    parser.add_argument("--megabytes", type=float, default=2.0)
+    parser.add_argument("--kills", type=int, default=2)
+    words = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        texts = folder / "texts.txt"
+        size = write_texts(Path(words.data_dir) / SOURCE, texts, int(words.megabytes * 1e6))
+        whole, broken = folder / "whole", folder / "broken"
+        began = time.monotonic()
+        start(texts, whole).wait()
+        seconds = time.monotonic() - began
+        kills = killed_run(texts, broken, words.kills)
+        report = {
+            "texts": SOURCE, "bytes": size, "settings": " ".join(SETTINGS), "seconds": round(seconds, 1),
+            "weights": sha256(whole), "killed after steps": kills, "weights after the kills": sha256(broken),
+            "same": sha256(whole) == sha256(broken), "validation": last_score(whole), **opened(whole),
+            "machine": machine(),
+        }  # fmt: skip
+    RESULTS.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report, ensure_ascii=False, indent=2))
+    if not report["same"]:
+        sys.exit("A killed and resumed run gave other weights.")
+
+
+def write_texts(source: Path, target: Path, size: int) -> int:
+    """The first lines of a packed file, up to `size` bytes; returns how many there are."""
+    written = 0
+    with text_stream(source) as lines, target.open("w", encoding="utf-8") as out:
+        for line in lines:
+            if written >= size:
+                break
+            out.write(line)
+            written += len(line.encode())
+    return written
+
+
+def start(texts: Path, out: Path, *more: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "munjang", "pretrain", str(texts), "--out", str(out), *SETTINGS, *more]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def killed_run(texts: Path, out: Path, kills: int) -> list[int]:
+    """Run to the end with so many kills on the way; returns the steps whose checkpoints stood when it was killed."""
+    found: list[int] = []
+    for _ in range(kills):
+        process = start(texts, out, *(["--resume"] if found else []))
+        while process.poll() is None and newest(out) <= (found[-1] if found else 0):
+            time.sleep(0.05)
+        if process.poll() is not None:
+            sys.exit(f"The run ended with {process.returncode} before it could be killed {kills} times.")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        found.append(newest(out))
+    if start(texts, out, "--resume").wait():
+        sys.exit("The resumed run failed.")
+    return found
+
+
+def newest(out: Path) -> int:
+    """The step of the newest checkpoint, 0 where there is none."""
+    return max((int(path.name[5:]) for path in (out / "checkpoints").glob("step-*")), default=0)
+
+
+def sha256(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def last_score(folder: Path) -> dict[str, Any]:
+    rows = [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return next(row for row in reversed(rows) if "validation_loss" in row)
+
+
+def opened(folder: Path) -> dict[str, Any]:
+    """What plain transformers makes of the folder."""
+    from transformers import pipeline
+
+    guesses = pipeline("fill-mask", model=str(folder))("정말 [MASK] 영화")
+    return {"transformers guesses for 정말 [MASK] 영화": [each["token_str"] for each in guesses[:3]]}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Put a pre-trained encoder and a many-headed model into the package, as munjang-mini.
+
+    python recipes/mini/package.py --encoder runs/mini --heads runs/mini-heads
+
+The encoder's weights are stored in 16 bits (config.json says that they are loaded in 32, and that fine-tuning drops a
+tenth); the heads are exported to 8 bits and tried against the model that they were made of. Prints what everything
+weighs; more than 30 MB is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from munjang.backbones import PACKAGED
+
+MOST = 30_000_000  # bytes
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+DROPOUT = 0.1  # chosen on dev splits (EXPERIMENTS, 2026-11-22)
+CARD = """---
+language: "ko"
+license: "apache-2.0"
+library_name: "transformers"
+pipeline_tag: "fill-mask"
+tags: ["munjang", "korean", "bert"]
+---
+
+# munjang-mini
+
+A small Korean BERT ({layers} layers of {width}, {parameters:.1f} million parameters, {pieces:,} pieces, texts of up to
+{length} tokens) that comes with munjang. It was pre-trained by guessing masked words in comments, reviews, headlines
+and some formal text; how well it does after fine-tuning stands in docs/mini.md of the project.
+
+## Use
+
+```sh
+munjang train CORPUS --backbone mini --out RUN_FOLDER
+```
+
+```python
+from transformers import AutoModel, AutoTokenizer
+from munjang.backbones import PACKAGED
+
+model = AutoModel.from_pretrained(PACKAGED)
+tokenizer = AutoTokenizer.from_pretrained(PACKAGED)
+```
+
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", type=Path, help="folder that munjang pretrain wrote")
+    parser.add_argument("--heads", type=Path, help="folder that munjang train wrote for several corpora")
+    parser.add_argument("--out", type=Path, default=PACKAGED.parent)
+    words = parser.parse_args()
+    if words.encoder:
+        package_encoder(words.encoder, words.out / "encoder")
+    if words.heads:
+        package_heads(words.heads, words.out / "heads")
+    sizes = {path: path.stat().st_size for path in sorted(words.out.rglob("*")) if path.is_file()}
+    for path, size in sizes.items():
+        print(f"{size:>12,}  {path.relative_to(words.out)}")
+    print(f"{sum(sizes.values()):>12,}  bytes in all")
+    if sum(sizes.values()) > MOST:
+        sys.exit(f"More than {MOST:,} bytes.")
+
+
+def package_encoder(source: Path, target: Path) -> None:
+    """The weights in 16 bits, the settings, the tokenizer and the card of a pre-trained model."""
+    weights = load_file(source / "model.safetensors")
+    largest = max(float(np.abs(array).max()) for array in weights.values())
+    if not largest < np.finfo(np.float16).max:
+        sys.exit(f"A weight of {largest} does not fit into 16 bits.")
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    save_file(
+        {name: array.astype(np.float16) for name, array in weights.items()},
+        target / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    config |= {"dtype": "float32", "hidden_dropout_prob": DROPOUT, "attention_probs_dropout_prob": DROPOUT}
+    (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    for name in TOKENIZER:
+        shutil.copyfile(source / name, target / name)
+    card = CARD.format(
+        layers=config["num_hidden_layers"], width=config["hidden_size"], pieces=config["vocab_size"],
+        parameters=sum(array.size for array in weights.values()) / 1e6, length=config["max_position_embeddings"],
+    )  # fmt: skip
+    _, begins, rest = (source / "README.md").read_text(encoding="utf-8").partition("## Texts\n")
+    shutil.copyfile(source / "loss.png", target / "loss.png")
+    (target / "README.md").write_text(card + begins + rest, encoding="utf-8")
+
+
+def package_heads(source: Path, target: Path) -> None:
+    """The many-headed model in 8 bits."""
+    from munjang.exporting.run import export
+
+    export(source, "onnx-int8", target, overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
