@@ -297,6 +297,7 @@ def command(*words: object):
         (["a=sample:sentiment", "sample:topic", "--baseline"], "--baseline is for one corpus"),
         (["a=sample:sentiment", "sample:topic", "--text", "x"], "--text is for files"),
         (["a=sample:sentiment", "sample:topic", "--more", "x.csv"], "expected NAME=FILE"),
+        (["a=sample:sentiment", "sample:topic", "--more", "b=x.csv"], "no head b; the heads are a, sample-topic"),
         (["sample:sentiment", "--more", "a=x.csv"], "--more is for several corpora"),
         (["가=sample:sentiment", "sample:topic"], "'가' cannot name a head"),
         (["a=sample:sentiment", "sample:topic", "--backbone", "linear"], "no encoder for several heads"),

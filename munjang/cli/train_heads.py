@@ -43,12 +43,15 @@ class Several:
         return found
 
     def additions(self) -> dict[str, str]:
-        """Head -> file with further rows."""
+        """Head -> file with further rows. ConfigError: no such head, or one named twice."""
         found: dict[str, str] = {}
+        heads = self.sources()
         for word in self.more:
             head, source = named(word)
             if head is None:
                 raise ConfigError(f"--more {word}: expected NAME=FILE, the head and what it learns from besides.")
+            if head not in heads:
+                raise ConfigError(f"--more {word}: there is no head {head}; the heads are {', '.join(heads)}.")
             if head in found:
                 raise ConfigError(f"--more gives {head} rows twice; put them into one file.")
             found[head] = source
