@@ -84,6 +84,7 @@ def test_notes_stand_for_all_heads(analyzer):
 def test_only_the_heads_asked_for_answer_in_their_order(folder):
     assert list(mj.analyze("좋아요", tasks=["topic", "hate", "topic"], model=folder).answers) == ["topic", "hate"]
     assert list(mj.analyze("좋아요", tasks="topic", model=folder).answers) == ["topic"]
+    assert [head.name for head in mj.Analyzer(folder, ["hate", "hate"]).heads] == ["hate"]
     with pytest.raises(UnknownName, match="Unknown head of onnx 'mood'"):
         mj.Analyzer(folder, ["mood"])
     with pytest.raises(ConfigError, match=r"No task to analyse\. onnx has sentiment, hate, topic"):
