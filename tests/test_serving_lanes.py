@@ -291,7 +291,7 @@ def test_a_full_queue_answers_503_and_clients_that_leave_make_room(held):
         connections[0].close()
 
 
-def test_too_many_requests_under_way_are_turned_away_unread(held):
+def test_too_many_requests_under_way_are_turned_away_unread(held, caplog):
     with served(held.models, limits=Limits(queue=2, texts=1)) as server:
         slow = []
         for _ in range(2):  # bodies that never come take no more than their place
@@ -303,6 +303,7 @@ def test_too_many_requests_under_way_are_turned_away_unread(held):
         for connection in slow:
             connection.close()
         wait_for(server, "munjang_requests_under_way", 1)
+        assert server.number("munjang_clients_gone_total") == 2 and caplog.text == ""
         held.let.set()
         assert server.ask("/predict", {"inputs": "가"}).status == 200
 

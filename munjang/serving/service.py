@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
 
 from munjang.errors import MunjangError, unknown_name
 from munjang.serving.answers import analysis_body, hub_body, tei_body
@@ -108,7 +109,7 @@ class Service:
                 network, asked, finish = read(parse(await read_body(request, limits, share)))
                 lane = self.lanes[network.name]
                 body = await unless_gone(request, lane.answer(asked.texts, finish))
-        except ClientGone:
+        except (ClientGone, ClientDisconnect):
             self.metrics.gone.add()
             return Response(status_code=499)
         except TimeoutError:
