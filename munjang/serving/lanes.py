@@ -100,7 +100,7 @@ class Lane:
             await self.gather(1, None)
             if not self.jobs:
                 return
-            if len(self.jobs) < self.crowd and self.settings.wait_s:
+            if self.settings.wait_s:
                 await self.gather(self.crowd, self.settings.wait_s)
             if turns := self.take():
                 await self.run(turns)
