@@ -314,7 +314,9 @@ def test_a_request_has_a_timeout_and_its_place_is_freed(held):
     with served(held.models, limits=Limits(timeout_s=0.4)) as server:
         first = raw_request(server, {"inputs": "첫"})
         assert held.begun.acquire(timeout=20)
+        began = time.perf_counter()
         status, _, body = server.ask("/predict", {"inputs": "둘"})
+        assert time.perf_counter() - began < 10
         assert (status, body["error_type"]) == (504, "Timeout") and "within 0.4 seconds" in body["error"]
         wait_for(server, WAITING, 0)
         slow = socket.create_connection(urlsplit(server.url).netloc.split(":"), 20)
@@ -343,6 +345,7 @@ def test_bodies_together_are_bounded(held):
         held.let.set()
         statuses = [connection.getresponse().status for connection in slow]
         assert statuses == [200] * room + [503] * (40 - room)
+        assert server.ask("/predict", body).status == 200, "what was answered is no longer kept"
 
 
 def test_a_stopping_server_answers_what_it_has_accepted(held):
