@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 REMEDY = (
-    "Check the name and the network, or give a folder that holds the model; --backbone scratch:small needs neither."
+    "Check the name and the network, or give a folder that holds the model; --backbone mini needs neither."
 )
 
 Vocabulary = Callable[[Sequence[str], int], "PreTrainedTokenizerBase"]

@@ -55,7 +55,7 @@ class CleanConfig:
 class TrainConfig:
     """Everything that decides a training run; saved with the model."""
 
-    backbone: str = "scratch:small"  # a name of BACKBONES, a hub id, a folder, scratch:SIZE, or linear
+    backbone: str = "mini"  # a name of BACKBONES, a hub id, a folder, scratch:SIZE, or linear
     loop: str = "native"  # native or trainer
     epochs: float | None = None  # None: 3; a fresh network takes more of a small corpus
     batch_size: int = 32  # sentences an optimizer step, over all processes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,12 +66,16 @@ class Several:
             raise ConfigError(f"--{flags[0].replace('_', '-')} is for files of your own; there is none among these.")
         for source in every:
             check_source(source)
-        return {head: self.corpus(source) for head, source in sources.items()}, {
-            head: self.corpus(source) for head, source in additions.items()
-        }
+        corpora = {head: self.corpus(source, self.read) for head, source in sources.items()}
+        return corpora, {head: self.addition(source, corpora[head]) for head, source in additions.items()}
 
-    def corpus(self, source: str) -> Corpus:
-        return options.open_corpus(source, self.read if options.is_file(source) else ReadOptions(), self.data_dir)
+    def addition(self, source: str, own: Corpus) -> Corpus:
+        """Further rows of a head: they have its labels, or some of them, where no others are named."""
+        fixed = self.read.labels is None and self.read.map is None
+        return self.corpus(source, replace(self.read, labels=tuple(own.labels)) if fixed else self.read)
+
+    def corpus(self, source: str, read: ReadOptions) -> Corpus:
+        return options.open_corpus(source, read if options.is_file(source) else ReadOptions(), self.data_dir)
 
 
 def named(word: str) -> tuple[str | None, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -100,10 +101,13 @@ def package_encoder(source: Path, target: Path) -> None:
 
 
 def package_heads(source: Path, target: Path) -> None:
-    """The many-headed model in 8 bits."""
+    """The many-headed model in 8 bits; its card says of the corpora what they are called, not where they lay."""
     from munjang.exporting.run import export
 
     export(source, "onnx-int8", target, overwrite=True)
+    card = target / "README.md"
+    text = re.sub(r"^Source: \S*/(?=\S+ \()", "Source: ", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    card.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
