@@ -125,7 +125,7 @@ def is_passed_over(index: str) -> bool:
 
 
 def sentence_name(comments: Sequence[str], number: int) -> str:
-    """How messages call a sentence: by its id where a comment has one (`sent_id = …`, KLUE's first word), its number."""
+    """How messages call a sentence: its number, and its id where a comment has one (`sent_id =`, KLUE's first word)."""
     for comment in comments:
         key, equals, value = comment.partition("=")
         if equals and key.strip() == "sent_id":
