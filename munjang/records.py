@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas
 
 SPLITS = ("train", "validation", "test")
+EMPTY = "empty"
+"""The note of an answer for a text without content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,13 +164,14 @@ def read_parquet(path: Path) -> Iterator[Example]:
         yield make_example(words, row["head"], row["deprel"], str(path), line, str(line))
 
 
-def to_conllu(trees: Iterable[Tree], texts: Iterable[str] | None = None) -> str:
-    """Trees in CoNLL-U, with `sent_id` and `text` comments. texts: as they were given; left out, the words joined."""
-    trees = list(trees)
-    parts = []
-    for number, (tree, text) in enumerate(zip(trees, texts or [" ".join(t.words) for t in trees], strict=True), 1):
-        lines = [f"# sent_id = {number}", f"# text = {' '.join(text.split())}"]
-        for place, (word, head, name) in enumerate(zip(tree.words, tree.heads, tree.relations, strict=True), start=1):
-            lines.append("\t".join([str(place), word, "_", "_", "_", "_", str(head), name, "_", "_"]))
-        parts.append("\n".join(lines) + "\n\n")
-    return "".join(parts)
+def to_conllu(trees: Iterable[Tree]) -> str:
+    """Trees in CoNLL-U, with `sent_id` and `text` comments."""
+    return "".join(sentence_conllu(tree, number, " ".join(tree.words)) for number, tree in enumerate(trees, start=1))
+
+
+def sentence_conllu(tree: Tree, number: int, text: str) -> str:
+    """One tree in CoNLL-U with the empty line after it. text: as it was given; its white space becomes spaces."""
+    lines = [f"# sent_id = {number}", f"# text = {' '.join(text.split())}"]
+    for place, (word, head, name) in enumerate(zip(tree.words, tree.heads, tree.relations, strict=True), start=1):
+        lines.append("\t".join([str(place), word, "_", "_", "_", "_", str(head), name, "_", "_"]))
+    return "\n".join(lines) + "\n\n"
