@@ -304,6 +304,16 @@ def test_what_does_not_fit_a_parser_is_refused(trained, words, message, tmp_path
     assert done.exit_code and message in str(done.exception)
 
 
+def test_what_is_for_classifiers_alone_says_so(trained, tmp_path):
+    for words, message in (
+        (["export", trained.folder, "onnx", tmp_path / "x"], "is a parser; only classifiers can be exported"),
+        (["corpora", "klue-dp", "--plot", tmp_path / "x.png"], "has trees, whose numbers stand on its card"),
+        (["evaluate", trained.folder, "sample:topic", "--plot", tmp_path / "x.png"], "has no confusion matrix"),
+    ):
+        done = run(*words)
+        assert done.exit_code and message in str(done.exception)
+
+
 def test_evaluate_and_train_from_the_command_line(trained, tmp_path):
     path = tmp_path / "ten.conllu"
     path.write_text(to_conllu(example.label for example in examples()), "utf-8")
