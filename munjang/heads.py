@@ -6,7 +6,6 @@ The logits of all heads stand side by side. `munjang.json` names them "HEAD/LABE
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from munjang.bundle import MANIFEST, Manifest, is_number, read_json
 from munjang.errors import BundleError, ConfigError, DataError, unknown_name
 from munjang.records import LabelSet
+from munjang.tasks.heads import NAME
 
 if TYPE_CHECKING:
     from munjang.formats import Runner
@@ -27,7 +27,6 @@ TASK = "heads"
 MINI = "mini"
 """The name of the packaged model; MINI/HEAD is one head of it."""
 PACKAGED = Path(__file__).parent / "assets" / MINI / "heads"
-NAME = re.compile(r"[a-z][a-z0-9_-]*")
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures; what calibration finds lies near 1
 
 

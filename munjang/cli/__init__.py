@@ -96,7 +96,7 @@ def one_line(error: OSError) -> str:
 
 def register() -> None:
     """Hang every verb on the app; verbs are listed in the order of a user's work."""
-    from munjang.cli import analyze, clean, corpora, evaluate, export, predict, pretrain, train
+    from munjang.cli import analyze, clean, corpora, evaluate, export, predict, pretrain, serve, train
 
     app.command("corpora")(corpora.corpora)
     app.command("clean")(clean.clean)
@@ -105,6 +105,7 @@ def register() -> None:
     app.command("predict")(predict.predict)
     app.command("analyze")(analyze.analyze)
     app.command("export")(export.export)
+    app.command("serve")(serve.serve)
     app.command("pretrain")(pretrain.pretrain)
 
 

@@ -1,0 +1,113 @@
+"""Clients for a server under load, in one light process: each sends a text, waits for the answer, and sends the next.
+
+    python bench/http_load.py URL TEXTS.json --clients 64 --seconds 20 [--warm 3]
+
+Prints one JSON object: answers a second, the latencies' p50, p95 and p99 in ms, errors by status, and with --minutes
+the same for each minute. Connections are kept open. The answers are read, not parsed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+
+class Load:
+    """What the clients saw: (moment of the answer, latency) of each, and how often something else came than 200."""
+
+    def __init__(self, url: str, texts: list[str], end: float) -> None:
+        place = urlsplit(url)
+        self.host, self.port, self.end = place.hostname, place.port, end
+        self.bodies = [request(place.path or "/", text) for text in texts]
+        self.answers: list[tuple[float, float]] = []
+        self.errors: Counter[str] = Counter()
+
+    async def client(self, first: int) -> None:
+        """One client, which takes every text in turn from `first` on."""
+        place = first
+        while time.perf_counter() < self.end:
+            reader, writer = await asyncio.open_connection(self.host, self.port)
+            try:
+                while time.perf_counter() < self.end:
+                    began = time.perf_counter()
+                    writer.write(self.bodies[place % len(self.bodies)])
+                    place += 1
+                    status, last = await answer(reader)
+                    now = time.perf_counter()
+                    if status == "200":
+                        self.answers.append((now, now - began))
+                    else:
+                        self.errors[status] += 1
+                    if last:
+                        break
+            except (OSError, EOFError) as error:
+                self.errors[type(error).__name__] += 1
+            finally:
+                writer.close()
+
+
+def request(path: str, text: str) -> bytes:
+    """A POST of one text in the hub's shape."""
+    body = json.dumps({"inputs": text}, ensure_ascii=False).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[str, bool]:
+    """The status of the next answer, and whether the connection ends with it."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+    lines = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+    await reader.readexactly(int(lines["content-length"]))
+    return head.split(" ", 2)[1], lines.get("connection") == "close"
+
+
+def summary(answers: list[tuple[float, float]], seconds: float) -> dict[str, Any]:
+    """Rate and latencies of some answers."""
+    times = np.array([latency for _, latency in answers]) * 1_000
+    if not len(times):
+        return {"per_s": 0.0, "n": 0}
+    found = {f"p{q}_ms": round(float(np.percentile(times, q)), 2) for q in (50, 95, 99)}
+    return {"per_s": round(len(times) / seconds, 1), **found, "n": len(times)}
+
+
+async def run(url: str, texts: list[str], clients: int, warm: float, seconds: float) -> tuple[Load, float]:
+    """All clients, for the warming and the measured time; and the moment when the measuring began."""
+    began = time.perf_counter() + warm
+    load = Load(url, texts, began + seconds)
+    step = max(1, len(texts) // clients)
+    await asyncio.gather(*(load.client(n * step) for n in range(clients)))
+    return load, began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url")
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("--clients", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--warm", type=float, default=3)
+    parser.add_argument("--minutes", action="store_true")
+    words = parser.parse_args()
+    texts = json.loads(words.texts.read_text(encoding="utf-8"))
+    load, began = asyncio.run(run(words.url, texts, words.clients, words.warm, words.seconds))
+    measured = [item for item in load.answers if began <= item[0] <= began + words.seconds]
+    found = {**summary(measured, words.seconds), "errors": dict(load.errors)}
+    if words.minutes:
+        parts = range(int(words.seconds // 60))
+        each = ([item for item in measured if 60 * n <= item[0] - began < 60 * (n + 1)] for n in parts)
+        found["minutes"] = [summary(part, 60) for part in each]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

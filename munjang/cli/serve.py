@@ -1,0 +1,66 @@
+"""`munjang serve`: models behind HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from munjang.cli.options import Precision
+from munjang.errors import require
+
+
+def serve(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="Folders of models, FOLDER/HEAD, or NAME=FOLDER for another name; the packaged model if left out.",
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0 is every network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one and says which.")] = 8_000,
+    default: Annotated[
+        str | None,
+        typer.Option("--default", metavar="NAME", help="The model at / and /predict; the first if left out."),
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            "--api-key",
+            envvar="MUNJANG_API_KEY",
+            help="What clients must send as a bearer token. In the variable it stands in no list of processes.",
+        ),
+    ] = None,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cors", metavar="ORIGIN", help="Let pages of this site ask, as https://example.org; repeatable."
+        ),
+    ] = None,
+    queue: Annotated[int, typer.Option("--queue", help="Texts that may wait for a model; past it 503.")] = 1_024,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds for a request; past it 504.")] = 30.0,
+    max_body: Annotated[int, typer.Option("--max-body", help="Bytes of a request; past it 413.")] = 2_000_000,
+    max_texts: Annotated[int, typer.Option("--max-texts", help="Texts of a request; past it 422.")] = 256,
+    max_characters: Annotated[
+        int, typer.Option("--max-characters", help="Characters of a text; past it 422.")
+    ] = 10_000,
+    wait_ms: Annotated[float, typer.Option("--wait-ms", help="How long a batch waits for more requests.")] = 2.0,
+    log_texts: Annotated[bool, typer.Option("--log-texts", help="Write texts and answers to the log.")] = False,
+    precision: Precision = "fp32",
+) -> None:
+    """Answer over HTTP, on this machine alone unless --host says otherwise.
+
+    Takes requests of the Hugging Face hub's client (/) and of text-embeddings-inference (/predict), and gives all
+    answers of a model with many heads at once (/analyze); /docs lists the rest. Exported and linear models need no
+    torch.
+    """
+    require("serving", "serve", "fastapi", "uvicorn")
+    from munjang.serving.run import serve as run
+    from munjang.serving.settings import Limits, Settings, checked_key
+
+    limits = Limits(queue, timeout, max_body, max_texts, max_characters)
+    settings = Settings(
+        host, port, default, limits, wait_ms / 1_000, checked_key(api_key), tuple(cors or ()), log_texts
+    )
+    run(models or [], settings, precision=precision)

@@ -1,0 +1,137 @@
+"""The web application: its routes, over a Service."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from munjang import __version__
+from munjang.errors import MunjangError
+from munjang.serving.answers import dumped
+from munjang.serving.guards import Counted, Keyed
+from munjang.serving.metrics import CONTENT_TYPE
+from munjang.serving.models import Models
+from munjang.serving.pages import docs_page, home_page
+from munjang.serving.schemas import ANALYZE, ERRORS, HUB, PREDICT
+from munjang.serving.service import Service, error_response, munjang_error
+from munjang.serving.settings import Settings
+
+
+def make_app(models: Models, settings: Settings) -> FastAPI:
+    """The application for these models."""
+    service = Service(models, settings)
+    app = FastAPI(
+        title="munjang", version=__version__, lifespan=service.alive, docs_url=None, redoc_url=None,
+        description="Korean sentence classification.",
+    )  # fmt: skip
+    app.state.service = service
+    add_answers(app, service)
+    add_facts(app, service)
+
+    @app.exception_handler(HTTPException)
+    async def no_route(request: Request, error: HTTPException) -> Response:
+        message = {
+            404: "There is nothing at this address; /docs lists what there is.",
+            405: f"This address does not take {request.method}; /docs lists what there is.",
+        }.get(error.status_code, str(error.detail))
+        return error_response(error.status_code, message, dict(error.headers or {}))
+
+    if settings.api_key:
+        app.add_middleware(Keyed, key=settings.api_key)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"], expose_headers=["Retry-After"],
+        )  # fmt: skip
+    app.add_middleware(Counted, metrics=service.metrics, limits=settings.limits)
+    return app
+
+
+def add_answers(app: FastAPI, service: Service) -> None:
+    """The routes that classify."""
+    models = service.models
+    default = models.network_of(models.default)
+
+    @app.post("/", summary="The default model, for the hub's clients", openapi_extra=HUB, responses=ERRORS)
+    async def hub(request: Request) -> Response:
+        return await service.respond(request, partial(service.hub, models.default))
+
+    @app.post(
+        "/predict", summary="The default model, as text-embeddings-inference", openapi_extra=PREDICT, responses=ERRORS
+    )
+    async def predict(request: Request) -> Response:
+        return await service.respond(request, partial(service.predict, models.default))
+
+    @app.post("/analyze", summary="All heads of the default model in one pass", openapi_extra=ANALYZE, responses=ERRORS)
+    async def analyze(request: Request) -> Response:
+        return await service.respond(request, partial(service.analyze, default, default.views))
+
+    @app.post(
+        "/models/{name:path}/predict",
+        summary="A model, as text-embeddings-inference",
+        openapi_extra=PREDICT,
+        responses=ERRORS,
+    )
+    async def named_predict(request: Request, name: str) -> Response:
+        return await service.respond(request, lambda body: service.predict(models.view(name), body))
+
+    @app.post(
+        "/models/{name:path}/analyze",
+        summary="All heads of a model in one pass",
+        openapi_extra=ANALYZE,
+        responses=ERRORS,
+    )
+    async def named_analyze(request: Request, name: str) -> Response:
+        return await service.respond(request, lambda body: service.analyze(*models.network(name), body))
+
+    @app.post("/models/{name:path}", summary="A model, for the hub's clients", openapi_extra=HUB, responses=ERRORS)
+    async def named_hub(request: Request, name: str) -> Response:
+        return await service.respond(request, lambda body: service.hub(models.view(name.rstrip("/")), body))
+
+
+def add_facts(app: FastAPI, service: Service) -> None:
+    """The routes that say what there is and how it goes."""
+    models = service.models
+
+    def answered(value: Any, status: int = 200) -> Response:
+        return Response(dumped(value), status, media_type="application/json")
+
+    @app.get("/", include_in_schema=False)
+    async def home(request: Request) -> Response:
+        known = [] if service.settings.api_key else models.known  # this page needs no key, so it tells nothing
+        if "text/html" in request.headers.get("accept", ""):
+            return Response(home_page(known), media_type="text/html")
+        return answered({"munjang": __version__, "models": known, "docs": "/docs"})
+
+    @app.get("/models", summary="All models, and which is the default")
+    async def all_models() -> Response:
+        described = [network.describe() for network in models.networks.values()]
+        return answered({"default": models.default.name, "models": described})
+
+    @app.get("/models/{name:path}", summary="One model: its labels, heads and length")
+    async def one_model(name: str) -> Response:
+        try:
+            network, views = models.network(name.rstrip("/"))
+        except MunjangError as error:
+            return munjang_error(error)
+        if name.rstrip("/") in models.networks:
+            return answered(network.describe())
+        return answered({**network.describe(), **views[0].describe()})
+
+    @app.get("/health", summary="200 while the server can answer")
+    async def health() -> Response:
+        return (
+            answered({"status": "ok"}) if service.healthy else error_response(503, "A queue has stopped; start anew.")
+        )
+
+    @app.get("/metrics", summary="Counts and times for Prometheus")
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return Response(docs_page(app.openapi(), models), media_type="text/html")

@@ -1,0 +1,195 @@
+"""Requests gathered into batches: a bounded queue before each network, one thread that runs them all.
+
+What waits is held in turns of a few texts from each request, so that a large request delays the small ones behind it by
+a turn and not by its whole length.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from munjang.serving.metrics import Metrics
+from munjang.serving.models import Network, Rows
+from munjang.serving.settings import Overloaded, Settings
+
+log = logging.getLogger("munjang")
+
+BATCH = 4_096  # characters that are taken together, about 64 reviews; as tokens they fill one or two passes
+TURN = 16  # texts of one request before the next one has its turn
+
+Finish = Callable[[Rows], bytes]
+"""From what the network says of a request's texts to the body of its answer; runs in the network's thread."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A request's texts, how many of them were taken, and what is known of those."""
+
+    texts: Sequence[str]
+    finish: Finish
+    future: asyncio.Future[bytes]
+    taken: int = 0
+    parts: list[Rows] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        return len(self.texts) - self.taken
+
+
+class Lane:
+    """The queue of one network. `serve` runs until `close`; `answer` is called by requests, on the same event loop."""
+
+    def __init__(self, network: Network, settings: Settings, threads: Executor, metrics: Metrics) -> None:
+        self.network, self.settings, self.threads, self.metrics = network, settings, threads, metrics
+        self.jobs: deque[Job] = deque()
+        self.waiting = 0  # texts that no batch has taken yet
+        self.crowd = 1  # requests that were under way when the last batch had been answered
+        self.target, self.enough = 1, asyncio.Event()
+        self.closing = False
+        self.rate = 0.0  # texts a second, lately
+
+    async def answer(self, texts: Sequence[str], finish: Finish) -> bytes:
+        """What `finish` makes of the network's answer. Overloaded: no room. Cancelling gives up the place."""
+        if self.closing:
+            raise Overloaded("The server is stopping.")
+        room = self.settings.limits.queue - self.waiting
+        if len(texts) > room:
+            self.metrics.turned_away.add(reason="queue")
+            raise Overloaded(
+                f"{self.waiting:,} texts are waiting for {self.network.name}; there is room for {max(room, 0):,} more "
+                f"of {self.settings.limits.queue:,}. Try again later.",
+                self.retry_s(),
+            )
+        job = Job(texts, finish, asyncio.get_running_loop().create_future())
+        self.jobs.append(job)
+        self.count(len(texts))
+        if len(self.jobs) >= self.target:
+            self.enough.set()
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            self.withdraw(job)
+            raise
+
+    def withdraw(self, job: Job) -> None:
+        """Take a request that nobody waits for out of the queue."""
+        with suppress(ValueError):  # a batch has taken all of it
+            self.jobs.remove(job)
+            self.count(-job.left)
+
+    def count(self, texts: int) -> None:
+        self.waiting += texts
+        self.metrics.waiting.set(self.waiting, model=self.network.name)
+
+    def retry_s(self) -> int:
+        """In how many seconds the queue should be half empty: 1 to 60."""
+        return round(min(60.0, max(1.0, self.waiting / 2 / self.rate))) if self.rate else 1
+
+    async def serve(self) -> None:
+        """Answer what comes, batch by batch, until closed and empty."""
+        while True:
+            await self.gather(1, None)
+            if not self.jobs:
+                return
+            if self.settings.wait_s:
+                await self.gather(self.crowd, self.settings.wait_s)
+            if turns := self.take():
+                await self.run(turns)
+            self.crowd = max(1, len({id(job) for job, _ in turns}) + len(self.jobs))
+
+    async def gather(self, target: int, wait_s: float | None) -> None:
+        """Wait until that many requests are there, at most `wait_s` (None: for ever), or until the lane closes."""
+        self.target = target
+        self.enough.clear()
+        if len(self.jobs) < target and not self.closing:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.enough.wait(), wait_s)
+
+    def close(self) -> None:
+        """Let `serve` end once everything that was accepted is answered."""
+        self.closing = True
+        self.enough.set()
+
+    def take(self) -> list[tuple[Job, slice]]:
+        """Texts for a batch, a few of each request in turn; one at least, and about BATCH characters at most."""
+        turns: list[tuple[Job, slice]] = []
+        room = BATCH
+        while self.jobs and room > 0:
+            job = self.jobs.popleft()
+            first = job.taken
+            while job.left and job.taken - first < TURN and room > 0:
+                room -= self.network.cost(job.texts[job.taken])
+                job.taken += 1
+            turns.append((job, slice(first, job.taken)))
+            self.count(first - job.taken)
+            if job.left:
+                self.jobs.append(job)
+        return turns
+
+    async def run(self, turns: list[tuple[Job, slice]]) -> None:
+        """Run a batch in the thread and hand out what is complete; a batch that fails is tried request by request."""
+        loop, began = asyncio.get_running_loop(), time.perf_counter()
+        turns = [(job, part) for job, part in turns if not job.future.done()]
+        texts = sum(part.stop - part.start for _, part in turns)
+        if not texts:
+            return
+        try:
+            done = await loop.run_in_executor(self.threads, self.work, turns)
+        except Exception as error:  # runtimes raise kinds of their own; the server goes on
+            if len(turns) > 1:
+                for turn in turns:
+                    await self.run([turn])
+                return
+            log.error("%s failed on a batch: %s.", self.network.name, type(error).__name__)
+            self.fail(turns[0][0], error)
+            return
+        spent = time.perf_counter() - began
+        self.rate = 0.9 * self.rate + 0.1 * texts / spent if self.rate else texts / spent
+        self.metrics.batch_texts.observe(texts, model=self.network.name)
+        self.metrics.texts.add(texts, model=self.network.name)
+        for job, body in done:
+            if job.future.done():
+                continue
+            if isinstance(body, Exception):
+                job.future.set_exception(body)
+            else:
+                job.future.set_result(body)
+
+    def fail(self, job: Job, error: Exception) -> None:
+        """Tell a request that it cannot be answered, and forget the rest of it."""
+        self.withdraw(job)
+        if not job.future.done():
+            job.future.set_exception(error)
+
+    def work(self, turns: list[tuple[Job, slice]]) -> list[tuple[Job, bytes | Exception]]:
+        """In the thread: run the texts of all turns at once, and finish the requests that are complete by it."""
+        rows = self.network.run([text for job, part in turns for text in job.texts[part]])
+        done: list[tuple[Job, bytes | Exception]] = []
+        start = 0
+        for job, part in turns:
+            stop = start + part.stop - part.start
+            job.parts.append(Rows(*(array[start:stop] for array in (rows.logits, rows.truncated, rows.empty))))
+            start = stop
+            if part.stop == len(job.texts):
+                try:
+                    done.append((job, job.finish(joined(job.parts))))
+                except Exception as error:  # it is this request's alone
+                    done.append((job, error))
+        return done
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of several batches as one."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*((part.logits, part.truncated, part.empty) for part in parts), strict=True)
+    return Rows(*(np.concatenate(column) for column in columns))

@@ -1,0 +1,200 @@
+"""The models of a server: networks by folder, and the classifiers on them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from munjang.errors import ConfigError, unknown_name
+from munjang.heads import TASK, model_name, packaged, read_heads
+from munjang.prediction import Predictor, load
+from munjang.records import LabelSet
+from munjang.tasks import make_task
+from munjang.tasks.base import Outputs
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a network says of n texts: logits (n, L) of all its heads, which were cut, which had nothing to read."""
+
+    logits: np.ndarray
+    truncated: np.ndarray
+    empty: np.ndarray
+
+
+@dataclass(frozen=True)
+class View:
+    """One classifier: a network of its own, or one head of many. name: what a client calls it.
+
+    columns: where its logits stand among the network's. threshold: for multi-label.
+    """
+
+    name: str
+    head: str
+    task: str
+    labels: LabelSet
+    columns: slice
+    temperature: float = 1.0
+    threshold: float = 0.5
+    corpus: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """What /models/NAME says of one head, as JSON values."""
+        return {
+            "name": self.name, "task": self.task, "corpus": self.corpus, "labels": list(self.labels), "heads": [],
+        }  # fmt: skip
+
+    def logits(self, rows: Rows) -> np.ndarray:
+        """(n, own labels) float32, of which `probabilities` are the softmax or the logistic function."""
+        return rows.logits[:, self.columns] / np.float32(self.temperature)
+
+    def probabilities(self, logits: np.ndarray, task: str | None = None) -> np.ndarray:
+        """(n, own labels) float32 of this view's own logits. task: whose function, where not the model's own."""
+        return make_task(task or self.task, self.labels).probabilities({"logits": logits})
+
+
+@dataclass(frozen=True)
+class Logits:
+    """In the place of a Predictor's decoder: the logits as they are. labels: how many there are of a text."""
+
+    labels: int
+
+    def ready(self, text: str) -> str:
+        return text
+
+    def blank(self, count: int) -> np.ndarray:
+        """(count, labels) zeros."""
+        return np.zeros((count, self.labels), np.float32)
+
+    def decode(self, outputs: Outputs) -> np.ndarray:
+        return outputs["logits"].astype(np.float32)
+
+
+class Network:
+    """One folder, opened: what runs, and the views on it, in the order of its heads."""
+
+    def __init__(self, name: str, predictor: Predictor) -> None:
+        if predictor.task == "parsing":
+            raise ConfigError(f"{predictor.name} is a parser; only classifiers can be served so far.")
+        self.name, self.manifest, self.runner = name, predictor.manifest, predictor.runner
+        self.plain = copy(predictor)
+        self.plain.decoder = Logits(len(predictor.labels))
+        self.views = views_of(name, predictor)
+        self.many = predictor.task == TASK
+
+    def run(self, texts: Sequence[str]) -> Rows:
+        """The logits of a few texts: cleaned, tokenised, run in batches by length."""
+        parts = list(self.plain.run(texts))
+        return Rows(*(np.concatenate([part[place] for part in parts]) for place in (1, 2, 3)))
+
+    def cost(self, text: str) -> int:
+        """About how much work a text is, in characters; what is cut off costs little."""
+        return min(len(text) + 2, 4 * self.runner.max_length)
+
+    def describe(self) -> dict[str, Any]:
+        """What /models says of it, as JSON values."""
+        manifest = self.manifest
+        facts = {
+            "name": self.name, "task": manifest.task, "format": manifest.format,
+            "max_length": self.runner.max_length, "unit": self.runner.unit,
+        }  # fmt: skip
+        if not self.many:
+            return {**facts, "corpus": manifest.corpus, "labels": list(manifest.labels), "heads": []}
+        heads = [
+            {"name": view.head, "model": view.name, "corpus": view.corpus, "labels": list(view.labels)}
+            for view in self.views
+        ]
+        return {**facts, "heads": heads}
+
+
+def views_of(name: str, predictor: Predictor) -> tuple[View, ...]:
+    """The classifiers of a model: itself, or each of its heads."""
+    manifest = predictor.manifest
+    if manifest.task != TASK:
+        head = predictor.head or name
+        everything = slice(0, len(manifest.labels))
+        threshold = predictor.threshold
+        return (View(name, head, manifest.task, manifest.labels, everything, 1.0, threshold, manifest.corpus),)
+    return tuple(
+        View(
+            f"{name}/{head.name}", head.name, "classification", head.labels, head.columns, head.temperature,
+            corpus=head.corpus,
+        )
+        for head in read_heads(manifest, predictor.folder or name)
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Models:
+    """All models of a server. networks, views: by the name that a client uses. default: answers at / and /predict."""
+
+    networks: Mapping[str, Network]
+    views: Mapping[str, View]
+    default: View
+
+    def network_of(self, view: View) -> Network:
+        """The network that answers for a view."""
+        return self.networks[view.name] if view.name in self.networks else self.networks[view.name.rpartition("/")[0]]
+
+    def view(self, name: str) -> View:
+        """The classifier of that name. UnknownName lists the known; ConfigError: a network with many heads."""
+        if name in self.networks and self.networks[name].many:
+            heads = ", ".join(view.name for view in self.networks[name].views)
+            raise ConfigError(
+                f"{name} answers several questions. Name one of its heads: {heads}; or post to /models/{name}/analyze."
+            )
+        if name not in self.views:
+            raise unknown_name("model", name, self.known)
+        return self.views[name]
+
+    def network(self, name: str) -> tuple[Network, Sequence[View]]:
+        """The network of that name and all its views, or a head's network and that view alone."""
+        if name in self.networks:
+            return self.networks[name], self.networks[name].views
+        view = self.view(name)
+        return self.network_of(view), (view,)
+
+    @property
+    def known(self) -> list[str]:
+        """Every name that a client may use."""
+        return [*self.networks, *(name for name in self.views if name not in self.networks)]
+
+
+def open_models(names: Sequence[str], *, default: str | None = None, precision: str = "fp32") -> Models:
+    """Open the models that a command line names: FOLDER, FOLDER/HEAD, mini/HEAD, or NAME=one of these; none: mini.
+
+    Nothing is ever unpickled. ConfigError: two of one name, a name with a slash. Errors as munjang.load has them.
+    """
+    networks: dict[str, Network] = {}
+    views: dict[str, View] = {}
+    for word in names or [str(packaged())]:
+        own, source = split_name(word)
+        predictor = load(source, precision=precision)
+        network = Network(own or served_name(predictor), predictor)
+        for name in dict.fromkeys((network.name, *(view.name for view in network.views))):
+            if name in networks or name in views:
+                raise ConfigError(f"Two models would be called {name}. Give one another name: other={source}.")
+        networks[network.name] = network
+        views |= {view.name: view for view in network.views}
+    models = Models(networks, views, next(iter(views.values())))
+    return models if default is None else Models(networks, views, models.view(default))
+
+
+def served_name(predictor: Predictor) -> str:
+    """What a model is called after its folder: `nsmc`, `multi/sentiment` for one head opened alone, `mini`."""
+    return model_name((predictor.folder or Path()).resolve(), predictor.head)
+
+
+def split_name(word: str) -> tuple[str, str]:
+    """NAME=FOLDER as (name, folder); a plain folder has the name "". ConfigError: a name that cannot stand in a URL."""
+    name, sign, source = word.partition("=")
+    if not sign or Path(word).exists():
+        return "", word
+    if not name or not source or "/" in name or name in (".", ".."):
+        raise ConfigError(f"'{word}' should be NAME=FOLDER, the name without a slash.")
+    return name, source

@@ -1,0 +1,71 @@
+"""Two plain pages for people, without anything from the network: the way in, and the routes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from munjang.serving.models import Models
+
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;"
+    "color:#1a1a1a;background:#fff}code,pre{font:14px/1.5 ui-monospace,monospace}pre{overflow:auto;padding:.75rem;"
+    "background:#8881;border-radius:6px}h2{font-size:1.1rem;margin-top:2rem}a{color:#0b57d0}"
+    "@media(prefers-color-scheme:dark){body{color:#e8e8e8;background:#161616}a{color:#8ab4f8}}"
+)
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def page(title: str, *parts: str) -> str:
+    """A whole document. parts: HTML; title: plain text."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
+        + "\n".join(parts)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def home_page(known: Sequence[str]) -> str:
+    """Where to go on, and the models of these names."""
+    rows = [f'<li><a href="/models/{quote(name)}">{escape(name)}</a></li>' for name in known]
+    return page(
+        "munjang",
+        "<p>A server for Korean sentence classification. <a href='/docs'>Routes</a>, <a href='/models'>models</a>, "
+        "<a href='/metrics'>metrics</a>.</p>",
+        f"<h2>Models</h2>\n<ul>\n{''.join(rows)}\n</ul>" if rows else "",
+    )
+
+
+def docs_page(openapi: Mapping[str, Any], models: Models) -> str:
+    """Every route with its body, as the OpenAPI description has it."""
+    parts = [
+        "<p>Bodies and answers are JSON in UTF-8. The machine-readable form is <a href='/openapi.json'>"
+        f"/openapi.json</a>. {{name}} is one of {escape(', '.join(models.known))}; / and /predict answer with "
+        f"{escape(models.default.name)}.</p>"
+    ]
+    for path, methods in openapi["paths"].items():
+        for method, facts in methods.items():
+            parts.append(route_section(method.upper(), path, facts))
+    return page("munjang: routes", *parts)
+
+
+def route_section(method: str, path: str, facts: Mapping[str, Any]) -> str:
+    """One route: what it is for, an example of its body, the options, the errors."""
+    lines = [f"<h2><code>{method} {escape(path)}</code></h2>", f"<p>{escape(facts.get('summary', ''))}.</p>"]
+    content = facts.get("requestBody", {}).get("content", {}).get("application/json")
+    if content:
+        lines.append(f"<pre>{escape(json.dumps(content['example'], ensure_ascii=False))}</pre>")
+        names = ", ".join(f"<code>{escape(name)}</code>" for name in content["schema"]["properties"])
+        failures = "; ".join(
+            f"{status}: {escape(answer['description'])}"
+            for status, answer in facts["responses"].items()
+            if status != "200"
+        )
+        lines.append(f"<p>Takes {names}. {failures}.</p>")
+    return "\n".join(lines)

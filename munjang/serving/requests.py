@@ -1,0 +1,238 @@
+"""What clients send, read and checked: a body within its limit, JSON, the texts in it, the options beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from munjang.errors import DataError
+from munjang.serving.settings import Limits, Overloaded
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+BODIES = 32  # of the largest size that may be kept at once
+DRAINED = 32_000_000  # bytes of a body over the limit that are read and dropped, so that a client gets to the answer
+FUNCTIONS = {"softmax": "classification", "sigmoid": "multi-label", "none": None}
+"""What the hub's function_to_apply may be -> the task whose function that is."""
+PAIR = (
+    "two strings in a list are a sentence pair, and this model takes single sentences. Send several texts as "
+    'one-element lists: [["first"], ["second"]].'
+)
+
+
+class TooLarge(DataError):
+    """A body over the limit."""
+
+    http_status = 413
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The texts of a request, and its shape. single: one text was sent as such, not as a list of one."""
+
+    texts: Sequence[str]
+    single: bool
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a client wants of the scores. function: a key of FUNCTIONS, or "" for the model's own probabilities.
+
+    top_k: how many labels; None for all. cut: whether a text that is too long for the model is cut or refused.
+    """
+
+    function: str = ""
+    top_k: int | None = None
+    cut: bool = True
+
+
+@dataclass
+class Held:
+    """The bytes of bodies that are kept for all requests under way, at most `most`."""
+
+    most: int
+    size: int = 0
+
+
+@dataclass
+class Share:
+    """What one request keeps of these; `release` gives it back."""
+
+    held: Held
+    size: int = 0
+
+    def take(self, size: int) -> None:
+        """Keep more. Overloaded: all bodies are too much together."""
+        if self.held.size + size > self.held.most:
+            raise Overloaded("The requests under way are too large together. Try again later.")
+        self.held.size += size
+        self.size += size
+
+    def release(self) -> None:
+        self.held.size -= self.size
+        self.size = 0
+
+
+async def read_body(request: Request, limits: Limits, share: Share) -> bytes:
+    """The body of a request. TooLarge: it is longer than the limit, by its header or in fact. Overloaded."""
+    declared = request.headers.get("content-length", "")
+    size, kept = 0, []
+    over = declared.isascii() and declared.isdigit() and int(declared[:18]) > limits.body_bytes
+    async for part in request.stream():
+        size += len(part)
+        over = over or size > limits.body_bytes
+        if not over:
+            share.take(len(part))
+            kept.append(part)
+        elif size > limits.body_bytes + DRAINED:
+            break
+    if over:
+        raise TooLarge(f"The body is longer than {limits.body_bytes:,} bytes, the limit of this server.")
+    return b"".join(kept)
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. DataError: no UTF-8, no JSON, or something else than an object."""
+    if not body.strip():
+        raise DataError('The body is empty; send JSON such as {"inputs": "a sentence"}.')
+    try:
+        value = json.loads(body.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"The body is not UTF-8: byte {error.start + 1} is 0x{body[error.start]:02x}.") from error
+    except RecursionError as error:
+        raise DataError("The body is no JSON that can be read: it is nested too deep.") from error
+    except json.JSONDecodeError as error:
+        raise DataError(f"The body is no JSON: {error.msg} at character {error.pos + 1}.") from error
+    except ValueError as error:
+        raise DataError("The body is no JSON that can be read: a number in it is too long.") from error
+    if not isinstance(value, dict):
+        raise DataError(f'The body is {kind(value)}; send an object such as {{"inputs": "a sentence"}}.')
+    if "inputs" not in value:
+        known = ", ".join(map(repr, list(value)[:5]))[:200] or "nothing"
+        raise DataError(f"The body has no 'inputs', which holds the text; it has {known}.")
+    return value
+
+
+def hub_inputs(value: Any, limits: Limits) -> Asked:
+    """`inputs` of the hub's clients: a text, or a list of texts."""
+    if isinstance(value, str):
+        return Asked(checked([value], limits, "inputs"), True)
+    if isinstance(value, dict) and "text_pair" in value:
+        raise DataError("inputs has a text_pair, and this model takes single sentences.")
+    return Asked(checked(expect_list(value, "a text or a list of texts"), limits), False)
+
+
+def tei_inputs(value: Any, limits: Limits) -> Asked:
+    """`inputs` of text-embeddings-inference's /predict: "a", ["a"], or a batch [["a"], ["b"]]; pairs are refused."""
+    if isinstance(value, str):
+        return Asked(checked([value], limits, "inputs"), True)
+    items = expect_list(value, 'a text or a batch [["first"], ["second"]]')
+    if isinstance(items[0], str):
+        if len(items) == 2 and isinstance(items[1], str):
+            raise DataError(f"inputs: {PAIR}")
+        if len(items) > 1:
+            refuse("inputs", items, 'a text or a batch [["first"], ["second"]]')
+        return Asked(checked(items, limits), True)
+    if len(items) > limits.texts:
+        too_many(len(items), limits)
+    texts = []
+    for place, item in enumerate(items):
+        if not isinstance(item, list) or not 1 <= len(item) <= 2:
+            refuse(f"inputs[{place}]", item, 'a one-element list such as ["a sentence"]')
+        if len(item) == 2:
+            raise DataError(f"inputs[{place}]: {PAIR}")
+        texts.append(item[0])
+    return Asked(checked(texts, limits), False)
+
+
+def expect_list(value: Any, expected: str) -> list[Any]:
+    """A list that is not empty."""
+    if not isinstance(value, list):
+        refuse("inputs", value, expected)
+    if not value:
+        raise DataError(f"inputs is an empty list; expected {expected}.")
+    return value
+
+
+def checked(texts: Sequence[Any], limits: Limits, name: str = "") -> list[str]:
+    """The texts of a request, each a string within the limit that can be encoded. name: of a single one."""
+    if len(texts) > limits.texts:
+        too_many(len(texts), limits)
+    for place, text in enumerate(texts):
+        own = name or f"inputs[{place}]"
+        if not isinstance(text, str):
+            refuse(own, text, "a text")
+        if len(text) > limits.characters:
+            raise DataError(
+                f"{own} has {len(text):,} characters; this server takes at most {limits.characters:,} a text. Split it "
+                "into sentences."
+            )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"{own} has half a surrogate pair at character {error.start + 1}.") from error
+    return list(texts)
+
+
+def too_many(count: int, limits: Limits) -> NoReturn:
+    raise DataError(f"inputs has {count:,} texts; this server takes at most {limits.texts:,} a request.")
+
+
+def refuse(name: str, value: Any, expected: str) -> NoReturn:
+    """The error for a value of a wrong kind; says nothing of what it holds."""
+    raise DataError(f"{name} is {kind(value)}; expected {expected}.")
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    names = {str: "a text", int: "a number", float: "a number", dict: "an object"}
+    return names.get(type(value)) or f"a list of {len(value)}"
+
+
+def hub_options(body: Mapping[str, Any]) -> Options:
+    """`parameters` of the hub's clients: top_k and function_to_apply; truncation is always on."""
+    given = body.get("parameters")
+    given = {} if given is None else given
+    if not isinstance(given, dict):
+        refuse("parameters", given, "an object")
+    if unknown := set(given) - {"top_k", "function_to_apply"}:
+        names = ", ".join(sorted(map(repr, unknown)))[:200]
+        raise DataError(f"parameters has {names}; known are 'function_to_apply' and 'top_k'.")
+    top_k, function = given.get("top_k"), given.get("function_to_apply")
+    if top_k is not None and (not isinstance(top_k, int) or isinstance(top_k, bool) or top_k < 1):
+        raise DataError(f"parameters.top_k is {shown(top_k)}; expected a whole number from 1.")
+    if function is not None and (not isinstance(function, str) or function not in FUNCTIONS):
+        raise DataError(f"parameters.function_to_apply is {shown(function)}; expected {', '.join(FUNCTIONS)}.")
+    return Options(function or "", top_k)
+
+
+def tei_options(body: Mapping[str, Any]) -> Options:
+    """raw_scores and truncate of /predict; where truncate is left out or null, long texts are cut."""
+    found = {}
+    for name, usual in (("raw_scores", False), ("truncate", True)):
+        value = body.get(name)
+        if value is not None and not isinstance(value, bool):
+            refuse(name, value, "true or false")
+        found[name] = usual if value is None else value
+    return Options("none" if found["raw_scores"] else "", None, found["truncate"])
+
+
+def asked_tasks(body: Mapping[str, Any]) -> list[str] | None:
+    """`tasks` of /analyze: names of heads, or None for all."""
+    tasks = body.get("tasks")
+    if tasks is None:
+        return None
+    tasks = [tasks] if isinstance(tasks, str) else tasks
+    if not isinstance(tasks, list) or not tasks or not all(isinstance(name, str) for name in tasks):
+        refuse("tasks", tasks, "a list of heads' names")
+    return list(dict.fromkeys(tasks))
+
+
+def shown(value: Any) -> str:
+    """A short value as JSON, or what it is."""
+    return json.dumps(value) if isinstance(value, int | float) else kind(value)

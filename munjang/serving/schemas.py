@@ -1,0 +1,98 @@
+"""What /openapi.json says of bodies and errors. They are read and checked by `requests`, for messages of our own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SCORES = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"label": {"type": "string"}, "score": {"type": "number"}},
+        "required": ["label", "score"],
+    },
+}
+TEXT = {"type": "string", "description": "One text"}
+ONE = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1, "description": "One text"}
+ANSWER = {
+    "type": "object",
+    "properties": {
+        "answers": {
+            "type": "object",
+            "description": "head -> its answer; label is null for an empty text, a list for several labels a text",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "label": {"type": ["string", "array", "null"], "items": {"type": "string"}},
+                    "score": {"type": "number"},
+                    "scores": {"type": "object", "additionalProperties": {"type": "number"}},
+                },
+            },
+        },
+        "note": {"type": "string"},
+    },
+}
+
+
+def route(properties: dict[str, Any], answer: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    """The part of OpenAPI for a route that takes one JSON object with `inputs`."""
+    schema = {"type": "object", "required": ["inputs"], "properties": properties}
+    body = {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
+    answers = {"200": {"description": "The answer", "content": {"application/json": {"schema": answer}}}}
+    return {"requestBody": body, "responses": answers}
+
+
+HUB = route(
+    {
+        "inputs": {"oneOf": [TEXT, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "top_k": {"type": "integer", "minimum": 1, "description": "How many labels; all if left out"},
+                "function_to_apply": {
+                    "enum": ["softmax", "sigmoid", "none"],
+                    "description": "Instead of the model's own",
+                },
+            },
+            "additionalProperties": False,
+        },
+    },
+    {"type": "array", "items": SCORES, "description": "A list of labels for each text, the highest score first"},
+    {"inputs": "배송이 정말 빨라요", "parameters": {"top_k": 1}},
+)
+PREDICT = route(
+    {
+        "inputs": {"oneOf": [TEXT, ONE, {"type": "array", "items": ONE, "minItems": 1, "description": "A batch"}]},
+        "raw_scores": {"type": "boolean", "default": False, "description": "Logits in the place of probabilities"},
+        "truncate": {"type": "boolean", "default": True, "description": "Cut a text that is too long, or refuse it"},
+    },
+    {"oneOf": [SCORES, {"type": "array", "items": SCORES}], "description": "Flat for one text, a list for a batch"},
+    {"inputs": [["배송이 정말 빨라요"], ["환불해 주세요"]], "raw_scores": False},
+)
+ANALYZE = route(
+    {
+        "inputs": {"oneOf": [TEXT, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
+        "tasks": {"type": "array", "items": {"type": "string"}, "description": "Only these heads; all if left out"},
+    },
+    {
+        "oneOf": [ANSWER, {"type": "array", "items": ANSWER}],
+        "description": "One object for one text, a list for a list",
+    },
+    {"inputs": "배송이 정말 빨라요"},
+)
+
+
+def error(description: str) -> dict[str, Any]:
+    properties = {"error": {"type": "string"}, "error_type": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    401: error("The API key is missing or wrong"),
+    404: error("No such model or head; the known are listed"),
+    413: error("The body is too large"),
+    422: error("The body cannot be used; the message names the place, the limit and the remedy"),
+    503: error("No room in the queue; the header Retry-After says when to come again"),
+    504: error("Not answered in time"),
+}

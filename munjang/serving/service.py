@@ -1,0 +1,164 @@
+"""What happens to a request: read, checked, answered by its lane; whatever goes wrong becomes a JSON error."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import traceback
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
+
+from munjang.errors import MunjangError, unknown_name
+from munjang.serving.answers import analysis_body, hub_body, tei_body
+from munjang.serving.guards import error_body
+from munjang.serving.lanes import Finish, Lane
+from munjang.serving.metrics import Metrics
+from munjang.serving.models import Models, Network, View
+from munjang.serving.requests import (
+    BODIES,
+    Asked,
+    Held,
+    Share,
+    asked_tasks,
+    hub_inputs,
+    hub_options,
+    parse,
+    read_body,
+    tei_inputs,
+    tei_options,
+)
+from munjang.serving.settings import Overloaded, Settings
+
+log = logging.getLogger("munjang")
+
+KINDS = {401: "Unauthorized", 404: "NotFound", 405: "NotFound", 413: "Validation", 422: "Validation",
+         503: "Overloaded", 504: "Timeout"}  # fmt: skip
+"""Status -> error_type; any other is Backend."""
+
+
+class ClientGone(Exception):
+    """Nobody is left to answer."""
+
+
+class Service:
+    """The models of a server, a lane for each network, and what they count."""
+
+    def __init__(self, models: Models, settings: Settings) -> None:
+        self.models, self.settings, self.metrics = models, settings, Metrics()
+        self.held = Held(BODIES * settings.limits.body_bytes)
+        self.threads = ThreadPoolExecutor(1, thread_name_prefix="munjang")
+        self.lanes = {
+            name: Lane(network, settings, self.threads, self.metrics) for name, network in models.networks.items()
+        }
+        self.running: list[asyncio.Task[None]] = []
+
+    @asynccontextmanager
+    async def alive(self, _: FastAPI) -> AsyncIterator[None]:
+        """Lanes run within; at the end they finish what was accepted."""
+        self.running = [asyncio.create_task(lane.serve()) for lane in self.lanes.values()]
+        try:
+            yield
+        finally:
+            for lane in self.lanes.values():
+                lane.close()
+            await asyncio.gather(*self.running, return_exceptions=True)
+            self.threads.shutdown()
+
+    @property
+    def healthy(self) -> bool:
+        return not any(task.done() for task in self.running)
+
+    def hub(self, view: View, body: dict[str, Any]) -> tuple[Network, Asked, Finish]:
+        """A request in the shape of the hub's clients."""
+        asked, options = hub_inputs(body["inputs"], self.settings.limits), hub_options(body)
+        network = self.models.network_of(view)
+        return network, asked, partial(hub_body, asked, view, network, options)
+
+    def predict(self, view: View, body: dict[str, Any]) -> tuple[Network, Asked, Finish]:
+        """A request to /predict in the shape of text-embeddings-inference."""
+        asked, options = tei_inputs(body["inputs"], self.settings.limits), tei_options(body)
+        network = self.models.network_of(view)
+        return network, asked, partial(tei_body, asked, view, network, options)
+
+    def analyze(self, network: Network, views: Sequence[View], body: dict[str, Any]) -> tuple[Network, Asked, Finish]:
+        """A request to /analyze: every head of a network, or those in `tasks`."""
+        asked, tasks = hub_inputs(body["inputs"], self.settings.limits), asked_tasks(body)
+        if tasks is not None:
+            by_head = {view.head: view for view in views}
+            for name in tasks:
+                if name not in by_head:
+                    raise unknown_name(f"head of {network.name}", name, by_head)
+            views = [by_head[name] for name in tasks]
+        return network, asked, partial(analysis_body, asked, views, network)
+
+    async def respond(
+        self, request: Request, read: Callable[[dict[str, Any]], tuple[Network, Asked, Finish]]
+    ) -> Response:
+        """Read a request, have it answered within the timeout; whatever goes wrong becomes a JSON error."""
+        limits = self.settings.limits
+        share = Share(self.held)
+        try:
+            async with asyncio.timeout(limits.timeout_s):
+                network, asked, finish = read(parse(await read_body(request, limits, share)))
+                lane = self.lanes[network.name]
+                body = await unless_gone(request, lane.answer(asked.texts, finish))
+        except (ClientGone, ClientDisconnect):
+            self.metrics.gone.add()
+            return Response(status_code=499)
+        except TimeoutError:
+            return error_response(504, f"Not answered within {limits.timeout_s:g} seconds, the limit of this server.")
+        except MunjangError as error:
+            return munjang_error(error)
+        except Exception as error:  # the message may hold a text, so it is not logged
+            log.error("%s while answering: %s", type(error).__name__, places(error))
+            return error_response(500, "The server could not answer this; its log says where it failed.")
+        finally:
+            share.release()
+        if self.settings.log_texts:
+            log.info("%s %s -> %s", network.name, json.dumps(list(asked.texts), ensure_ascii=False), body.decode())
+        return Response(body, media_type="application/json")
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
+    """The result of `work`, which is cancelled when the client closes its connection. ClientGone."""
+    answer = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(until_gone(request))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        raise ClientGone
+    finally:
+        answer.cancel()
+        gone.cancel()
+
+
+async def until_gone(request: Request) -> None:
+    """Wait for the end of the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def places(error: Exception) -> str:
+    """Where an error came from, without the message and the values in it."""
+    return " < ".join(
+        f"{frame.filename}:{frame.lineno}" for frame in reversed(traceback.extract_tb(error.__traceback__))
+    )
+
+
+def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    body = error_body(KINDS.get(status, "Backend"), message)
+    return Response(body, status, headers, media_type="application/json")
+
+
+def munjang_error(error: MunjangError) -> Response:
+    """An error with the status of its kind."""
+    headers = {"Retry-After": str(error.retry_s)} if isinstance(error, Overloaded) else None
+    return error_response(error.http_status, str(error), headers)

@@ -1,0 +1,84 @@
+"""What a server is told: where it listens, how much it takes, who may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from munjang.errors import ConfigError, MunjangError
+
+LOCAL = "127.0.0.1"
+
+
+class Overloaded(MunjangError):
+    """There is no room. retry_s: when there is likely to be room."""
+
+    http_status = 503
+
+    def __init__(self, message: str, retry_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken. A ConfigError names a value that is out of range.
+
+    queue: texts that may wait for one network, and requests that may be under way at once. timeout_s: for reading a
+    request and answering it. body_bytes, texts, characters: of one request, of one request, of one text.
+    """
+
+    queue: int = 1_024
+    timeout_s: float = 30.0
+    body_bytes: int = 2_000_000
+    texts: int = 256
+    characters: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name, least in (("queue", 1), ("body_bytes", 64), ("texts", 1), ("characters", 1)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be {least} at least.")
+        if not 0 < self.timeout_s <= 3_600:
+            raise ConfigError(f"timeout_s is {self.timeout_s:g}; it must be more than 0 and at most 3600.")
+        if self.texts > self.queue:
+            raise ConfigError(
+                f"A request may bring {self.texts} texts, but only {self.queue} may wait. Allow fewer texts a request, "
+                "or a longer queue."
+            )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A server's settings. ConfigError: an empty key, an origin that is none, a port or a wait out of range.
+
+    port: 0 takes a free one. wait_s: how long a batch waits for requests that are likely to come. default: the model
+    that answers at / and /predict; the first if left out. api_key: what a client must show; "" asks for none. origins:
+    pages of other sites that may ask (CORS). log_texts: whether texts and answers may stand in the log.
+    """
+
+    host: str = LOCAL
+    port: int = 8_000
+    default: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    wait_s: float = 0.002
+    api_key: str = field(default="", repr=False)
+    origins: Sequence[str] = ()
+    log_texts: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise ConfigError(f"The port is {self.port}; it must be 0 to 65535, where 0 takes a free one.")
+        if not 0 <= self.wait_s <= 1:
+            raise ConfigError(f"A batch would wait {1_000 * self.wait_s:g} ms for more; it must be 0 to 1000.")
+        for origin in self.origins:
+            if origin != "*" and (not origin.startswith(("http://", "https://")) or origin.count("/") != 2):
+                raise ConfigError(f"'{origin}' is no origin; write it like https://example.org, without a path, or *.")
+
+
+def checked_key(key: str | None) -> str:
+    """The key that clients must show, "" for none. ConfigError: it is set but empty, or holds a space or line break."""
+    if key is None:
+        return ""
+    if not key or key != "".join(key.split()):
+        raise ConfigError("The API key is empty or holds white space. Leave it out for a server that asks for none.")
+    return key
