@@ -314,6 +314,13 @@ def test_what_is_for_classifiers_alone_says_so(trained, tmp_path):
         assert done.exit_code and message in str(done.exception)
 
 
+def test_a_server_refuses_a_parser(trained):
+    from munjang.serving.models import Network
+
+    with pytest.raises(ConfigError, match="is a parser; only classifiers can be served so far"):
+        Network("ten", trained)
+
+
 def test_evaluate_and_train_from_the_command_line(trained, tmp_path):
     path = tmp_path / "ten.conllu"
     path.write_text(to_conllu(example.label for example in examples()), "utf-8")
