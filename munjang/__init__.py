@@ -10,6 +10,8 @@ _PUBLIC = {
     "Example": "munjang.records",
     "LabelSet": "munjang.records",
     "Prediction": "munjang.records",
+    "Tree": "munjang.records",
+    "Parse": "munjang.records",
     "TrainConfig": "munjang.config",
     "CleanConfig": "munjang.config",
     "ReadOptions": "munjang.config",
@@ -28,6 +30,7 @@ _PUBLIC = {
     "evaluate": "munjang.evaluation",
     "compare": "munjang.evaluation",
     "analyze": "munjang.analysis",
+    "relations": "munjang.structure",
     "load": "munjang.prediction",
     "Predictor": "munjang.prediction",
 }

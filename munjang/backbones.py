@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
-REMEDY = (
-    "Check the name and the network, or give a folder that holds the model; --backbone mini needs neither."
-)
+REMEDY = "Check the name and the network, or give a folder that holds the model; --backbone mini needs neither."
 
 Vocabulary = Callable[[Sequence[str], int], "PreTrainedTokenizerBase"]
 """A tokenizer with a vocabulary of a size, made from texts."""

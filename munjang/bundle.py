@@ -46,6 +46,14 @@ class Manifest:
     munjang: str = __version__
     version: int = VERSION
 
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """What munjang.tasks.make_task needs beside the labels."""
+        options = self.details.get("task", {})
+        if not isinstance(options, dict):
+            raise BundleError(f"{MANIFEST} is damaged: details.task is {str(options)[:80]!r}.")
+        return options
+
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(replace(self, labels=LabelSet(()))), "labels": self.labels.to_dict()}
 

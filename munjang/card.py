@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from munjang.data.account import Account
     from munjang.evaluation import Report
     from munjang.records import Corpus
+    from munjang.tree_evaluation import TreeReport
 
 HUB_LICENCES = {
     "cc0": "cc0-1.0",
@@ -43,24 +44,25 @@ def model_card(
     account: Account | None = None,
     report: Report | None = None,
     baseline_report: Report | None = None,
+    trees: TreeReport | None = None,
 ) -> str:
-    """The card of a model as Markdown.
+    """The card of a model as Markdown. trees: a parser's scores on the test split, in the place of `report`.
 
     manifest: what munjang.json holds. corpus: as it was trained on, after cleaning. account: of that cleaning.
     report: of the test split; baseline_report: the linear model's on the same texts.
     """
-    name = f"{manifest.corpus or 'Sentence'} classifier"
+    name = f"{manifest.corpus or 'Sentence'} {'parser' if manifest.task == 'parsing' else 'classifier'}"
     sections = [
         front_matter(manifest, corpus, report),
         f"# {escape_markdown(name)}\n\n{introduction(manifest)}",
         "## Use\n\n" + usage(manifest),
-        "## Scores\n\n" + scores(manifest, report, baseline_report),
+        "## Scores\n\n" + (tree_scores(trees) if trees else scores(manifest, report, baseline_report)),
     ]
     if corpus is not None:
         sections.append("## Data\n\n" + data(corpus))
     if account is not None:
         sections.append("## Cleaning\n\n" + fenced(str(account)))
-    sections += ["## Settings\n\n" + settings(manifest), "## Limits\n\n" + limits(manifest, corpus, report)]
+    sections += ["## Settings\n\n" + settings(manifest), "## Limits\n\n" + limits(manifest, corpus, report or trees)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -71,7 +73,7 @@ def front_matter(manifest: Manifest, corpus: Corpus | None, report: Report | Non
         "language": corpus.card.language if corpus is not None else "ko",
         "license": HUB_LICENCES.get(licence.lower().replace(" ", "-"), "other"),
         "library_name": "munjang" if manifest.format == "linear" else "transformers",
-        "pipeline_tag": "text-classification",
+        "pipeline_tag": "token-classification" if manifest.task == "parsing" else "text-classification",
         "tags": ["munjang", "korean", "text-classification", manifest.task],
         "metrics": ["accuracy", "f1"],
     }
@@ -81,6 +83,13 @@ def front_matter(manifest: Manifest, corpus: Corpus | None, report: Report | Non
 
 def introduction(manifest: Manifest) -> str:
     """What the model is, in two sentences, and its labels."""
+    if manifest.task == "parsing":
+        return (
+            f"Hangs every word of a sentence from its head, by one of {len(manifest.labels)} relations: "
+            f"{', '.join(map(escape_markdown, manifest.labels.names))}.\n\n"
+            f"Trained with munjang {manifest.munjang} from `{manifest.origin}` on "
+            f"{escape_markdown(manifest.corpus) or 'a treebank'}."
+        )
     kind = "any number of" if manifest.task == "multi-label" else "one of"
     labels = ", ".join(escape_markdown(name) for name in manifest.labels.names)
     origin = "a linear model on character n-grams" if manifest.format == "linear" else f"`{manifest.origin}`"
@@ -100,6 +109,8 @@ def usage(manifest: Manifest) -> str:
             "Plain transformers cannot open this folder: a linear model is no transformer. Predict with munjang, "
             "which for this format needs neither torch nor transformers."
         )
+    if manifest.task == "parsing":
+        return own + "Plain transformers opens the encoder of this folder (`AutoModel`); trees need munjang."
     several = ', top_k=None, function_to_apply="sigmoid"' if manifest.task == "multi-label" else ""
     threshold = f" A label counts from a score of {manifest.threshold:g}." if several else ""
     return own + (
@@ -110,6 +121,12 @@ def usage(manifest: Manifest) -> str:
         f"munjang cleans a text before it is read ({', '.join(manifest.steps) or 'no steps'}); the pipeline does not. "
         "For text that is not clean, such as decomposed Hangul (NFD) from macOS, clean it first."
     )
+
+
+def tree_scores(report: TreeReport) -> str:
+    """A parser's scores, by relation and by sentence length. No texts."""
+    heading = f"On {escape_markdown(report.corpus)}, {report.split}: {report.n:,} sentences, {report.words:,} words."
+    return "\n\n".join([heading, *report.tables(markdown_table)])
 
 
 def scores(manifest: Manifest, report: Report | None, baseline: Report | None) -> str:
@@ -187,14 +204,16 @@ def plain(value: Any) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def limits(manifest: Manifest, corpus: Corpus | None, report: Report | None) -> str:
+def limits(manifest: Manifest, corpus: Corpus | None, report: Report | TreeReport | None) -> str:
     """What the scores do not say."""
     points = [
         "The scores hold for texts like those of its corpus; for other sources measure again, on labels of your own."
     ]
     if manifest.max_length and manifest.format != "linear":
         points.append(f"Texts of more than {manifest.max_length} tokens are cut; munjang says so, a pipeline does not.")
-    if manifest.task != "multi-label":
+    if manifest.task == "parsing":
+        points.append("Every text gets a tree, also one that is no sentence.")
+    elif manifest.task != "multi-label":
         points.append("Every text gets one of its labels, also a text that fits none; look at the score.")
     if report is None:
         points.append("No test split had been read when this card was written.")

@@ -17,6 +17,7 @@ from munjang.gold import Gold, digest_of, files_of, flaws, read_gold
 from munjang.heads import TASK, is_packaged, too_many_heads
 from munjang.records import Corpus, Example
 from munjang.scores import CleanScore, LabelScore, Report, WrongAnswer
+from munjang.tree_evaluation import TreeReport, evaluate_trees
 
 if TYPE_CHECKING:
     from munjang.prediction import Predictor
@@ -37,8 +38,10 @@ def evaluate(
     without_spaces: bool = True,
     progress: bool = False,
     seed: int = 13,
-) -> Report:
+) -> Report | TreeReport:
     """Score a model on one split of a corpus, or on a sequence of examples (`split` then only says what they are).
+
+    A parser gets a TreeReport, see `munjang.tree_evaluation.evaluate_trees`; the rest is about classifiers.
 
     The split is scored as published: only rows without text, without a label or with a label outside the corpus's set
     are left out, and counted. Where it has repeats, texts with two labels or texts of the train split, the report has
@@ -51,6 +54,11 @@ def evaluate(
     """
     if model.task == TASK:
         raise too_many_heads(model.folder, model.manifest)
+    if model.task == "parsing":
+        found = evaluate_trees(model, data, split=split, progress=progress, seed=seed)
+        if split == "test":
+            note_reading(model, found.corpus, split, found.n, found.sha256, found.metrics)
+        return found
     corpus = data if isinstance(data, Corpus) else None
     examples = corpus.split(split) if corpus is not None else data
     gold = read_gold(examples, model, corpus.labels if corpus is not None else None, label_map)

@@ -14,7 +14,7 @@ from munjang.cleaning import clean_text
 from munjang.config import TEXT_STEPS
 from munjang.errors import DataError
 from munjang.matching import match_labels, translate
-from munjang.records import Corpus, Example, LabelSet, names_of
+from munjang.records import Corpus, Example, LabelSet, Tree, names_of
 
 if TYPE_CHECKING:
     from munjang.prediction import Predictor
@@ -35,6 +35,8 @@ def read_gold(
     examples: Sequence[Example], model: Predictor, labels: LabelSet | None, label_map: Mapping[str, str] | None
 ) -> Gold:
     """The rows that can be scored, their labels translated to the model's; a DataError where none can."""
+    if any(isinstance(example.label, Tree) for example in examples):
+        raise DataError(f"The data has trees, the model {model.name} gives labels (task {model.task}).")
     several = model.task == "multi-label"
     kinds = {isinstance(example.label, tuple) for example in examples if example.label is not None}
     if kinds == {not several}:

@@ -59,7 +59,14 @@ class HeadsDecoder:
 
     heads: tuple[Head, ...]
 
-    def probabilities(self, outputs: Outputs) -> np.ndarray:
+    def ready(self, text: str) -> str:
+        return text
+
+    def blank(self, count: int) -> np.ndarray:
+        """(count, all labels): equal shares within each head."""
+        return self.decode({"logits": np.zeros((count, sum(len(head.labels) for head in self.heads)), np.float32)})
+
+    def decode(self, outputs: Outputs) -> np.ndarray:
         """(B, all labels) float32; the labels of each head sum to 1."""
         return np.concatenate([head.probabilities(outputs["logits"]) for head in self.heads], axis=1)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from munjang.bundle import Manifest, check_model_target, read_manifest, save_bundle
 from munjang.cleaning import clean_text
-from munjang.errors import BundleError
+from munjang.errors import BundleError, ConfigError
 from munjang.files import disk_errors
 from munjang.formats import Runner, load_runner
 from munjang.heads import (
@@ -28,7 +28,7 @@ from munjang.heads import (
     read_heads,
     too_many_heads,
 )
-from munjang.records import LabelSet, Prediction
+from munjang.records import EMPTY, LabelSet, Parse, Prediction
 from munjang.tasks import make_task
 
 log = logging.getLogger("munjang")
@@ -55,7 +55,7 @@ class Predictor:
         self.decoder = (
             HeadsDecoder(read_heads(manifest, folder or "The model"))
             if many
-            else make_task(manifest.task, manifest.labels)
+            else make_task(manifest.task, manifest.labels, **manifest.task_options)
         )
         self.threshold = manifest.threshold
 
@@ -80,12 +80,12 @@ class Predictor:
         """Which head of its folder this is; None where it is all of it."""
         return self.manifest.details.get("head")
 
-    def predict(self, text: str) -> Prediction:
+    def predict(self, text: str) -> Prediction | Parse:
         """The answer for one text."""
         return self.predict_many([text])[0]
 
-    def predict_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Prediction]:
-        """The answers for many texts, in their order.
+    def predict_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Prediction] | list[Parse]:
+        """The answers for many texts, in their order; of a parser Parses.
 
         An empty text (after cleaning, or one of which a tokenizer that adds nothing leaves no token) has label None and
         the note "empty"; a text that was cut to the model's length has a note that says so. ConfigError: a model with
@@ -93,30 +93,31 @@ class Predictor:
         """
         if self.task == TASK:
             raise too_many_heads(self.folder, self.manifest)
-        answers: list[Prediction] = []
-        for chunk, probabilities, truncated, empty in self.run(texts, progress=progress):
-            for text, row, is_cut, is_empty in zip(chunk, probabilities, truncated, empty, strict=True):
+        answers = []
+        for chunk, rows, truncated, empty in self.run(texts, progress=progress):
+            for text, row, is_cut, is_empty in zip(chunk, rows, truncated, empty, strict=True):
                 answers.append(self.decode(text, row, is_cut, is_empty))
         return answers
 
     def probabilities(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
         """(n, labels) float32: for one label a sentence each row sums to 1; for multi-label each value is its own.
 
-        An empty text has equal shares, or for multi-label zeros.
+        An empty text has equal shares, or for multi-label zeros. ConfigError: a parser, which has none.
         """
+        if self.task == "parsing":
+            raise ConfigError(f"{self.name} is a parser: it gives trees, no probabilities.")
         rows = [probabilities for _, probabilities, _, _ in self.run(texts, progress=progress)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
 
     def run(self, texts: Sequence[str], *, progress: bool = False) -> Iterator[tuple]:
-        """For each chunk of texts: the texts, probabilities (n, L), which were cut, which were empty."""
+        """For each chunk of texts: the texts, a row of the task's answers each (probabilities (n, L), or trees), which
+        were cut, which were empty."""
         bar = progress_bar(len(texts)) if progress else None
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
-            cleaned = [clean_text(text, self.steps) for text in chunk]
+            cleaned = [self.ready(text) for text in chunk]
             empty = np.array([not text.strip() for text in cleaned])
-            result = np.zeros((len(chunk), len(self.labels)), np.float32)
-            if self.task != "multi-label":  # equal shares
-                result[:] = self.decoder.probabilities({"logits": result[:1]})
+            result = self.decoder.blank(len(chunk))
             truncated = np.zeros(len(chunk), dtype=bool)
             full = np.flatnonzero(~empty)
             if len(full):
@@ -126,25 +127,21 @@ class Predictor:
                 order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
                 for indices in batches(order, lengths):
                     outputs = self.runner.run(self.runner.batch(encodings, indices))
-                    result[full[indices]] = self.decoder.probabilities(outputs)
+                    result[full[indices]] = self.decoder.decode(outputs)
                     if bar is not None:
                         bar.update(len(indices))
             yield chunk, result, truncated, empty
         if bar is not None:
             bar.close()
 
-    def decode(self, text: str, probabilities: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction:
-        """One row of probabilities as a Prediction."""
-        if is_empty:
-            return Prediction(text, None, {}, "empty")
-        names = self.labels.names
-        order = np.argsort(-probabilities, kind="stable")
-        scores = {names[i]: float(probabilities[i]) for i in order}
+    def ready(self, text: str) -> str:
+        """A text cleaned, as the model reads it."""
+        return self.decoder.ready(clean_text(text, self.steps))
+
+    def decode(self, text: str, row: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction | Parse:
+        """One row of the task's answers as a record."""
         note = f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
-        if self.task == "multi-label":
-            chosen = tuple(names[i] for i in range(len(names)) if probabilities[i] >= self.threshold)
-            return Prediction(text, chosen, scores, note)
-        return Prediction(text, names[order[0]], scores, note)
+        return self.decoder.answer(text, self.ready(text), row, EMPTY if is_empty else note, self.threshold)
 
     def save(self, folder: str | Path) -> Path:
         """Copy the model folder; one that holds something else is refused. A plain transformers model gets a manifest.

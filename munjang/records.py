@@ -14,14 +14,35 @@ if TYPE_CHECKING:
     import pandas
 
 SPLITS = ("train", "validation", "test")
+EMPTY = "empty"
+"""The note of an answer for a text without content."""
 
-Label = str | tuple[str, ...]
-"""A class name, or for multi-label data a tuple of class names (the empty tuple is "none of them")."""
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What hangs on what: word i (counted from 1) hangs from word `heads[i - 1]`, 0 being the root.
+
+    words, heads, relations have one entry a word; `relations[i - 1]` names how word i hangs. Readers and decoders give
+    legal trees only (`munjang.data.trees.flaw`): one root, no cycle.
+    """
+
+    words: tuple[str, ...]
+    heads: tuple[int, ...]
+    relations: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+Label = str | tuple[str, ...] | Tree
+"""A class name, for multi-label data a tuple of class names (the empty tuple is "none of them"), or a tree."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One sentence. `label` is a name, a tuple of names, or None where there is none.
+    """One sentence. `label` is a name, a tuple of names, a tree, or None where there is none.
+
+    A sentence with a tree has its words between single spaces as `text`.
 
     `file` and `line` say where it came from: `line` is the 1-based physical line in a text file on which the record
     starts, or the row number (header = 1) in Excel and the 1-based row in Parquet.
@@ -143,9 +164,9 @@ class Split(tuple[Example, ...]):
 class Corpus:
     """Examples in up to three splits, with their labels and origin.
 
-    task: a key of munjang.tasks.TASKS ("classification" or "multi-label"). As read, examples may carry labels outside
-    `labels` (a 3 among 0 and 1) and be empty or repeated; `munjang.data.audit.clean_corpus` takes those out with an
-    account. `rejected` holds rows that the reader could not turn into an example at all.
+    task: a key of munjang.tasks.TASKS ("classification", "multi-label" or "parsing"). As read, examples may carry
+    labels outside `labels` (a 3 among 0 and 1) and be empty or repeated; `munjang.data.audit.clean_corpus` takes those
+    out with an account. `rejected` holds rows that the reader could not turn into an example at all.
     """
 
     name: str
@@ -217,20 +238,37 @@ class Prediction:
         return next(iter(self.scores.values()), 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """The tree of one text; of a text without words an empty one.
+
+    text: as it was given; the words of the tree are those of the cleaned text. note: "" or what to know ("empty",
+    "truncated to 512 tokens": what is beyond is attached blindly).
+    """
+
+    text: str
+    tree: Tree
+    note: str = ""
+
+
 def label_text(label: Label | None, separator: str = "|") -> str:
-    """A label as one cell of a table: the name, the names joined, or nothing."""
+    """A label as one cell of a table: the name, the names joined, head:relation of every word of a tree, or nothing."""
     if label is None:
         return ""
+    if isinstance(label, Tree):
+        return " ".join(f"{head}:{name}" for head, name in zip(label.heads, label.relations, strict=True))
     return label if isinstance(label, str) else separator.join(label)
 
 
 def names_of(label: Label | None) -> tuple[str, ...]:
-    """The class names in a label: none, one, or several."""
+    """The class names in a label: none, one, or several; of a tree the relation of every word."""
     if label is None:
         return ()
+    if isinstance(label, Tree):
+        return label.relations
     return (label,) if isinstance(label, str) else label
 
 
 def count_labels(examples: Iterable[Example]) -> Counter[str]:
-    """How often each class name occurs; a multi-label example counts once for each of its names."""
+    """How often each class name occurs; a multi-label example or a tree counts once for each of its names."""
     return Counter(name for example in examples for name in names_of(example.label))

@@ -66,6 +66,19 @@ def kote_names() -> tuple[str, ...]:
     return CORPORA["kote"].labels.names  # 44 names; the hub's are the same
 
 
+def trees() -> bytes:
+    """A split of KLUE's trees: for each relation a sentence whose first word is its name."""
+    from munjang.data.relations import KLUE
+
+    rows = [
+        (f"{name} 문장 하나", [name, "문장", "하나"], [2, 3, 0], [name, "NP", "VP"])
+        for name in KLUE.names
+        for _ in range(2)
+    ]
+    keys = ("sentence", "word_form", "head", "deprel")
+    return parquet({key: [row[place] for row in rows] for place, key in enumerate(keys)}, {})
+
+
 def converted(content: bytes, *splits: str, config: str = "default") -> dict[str, bytes]:
     """The layout of the hub's own conversion to parquet."""
     return {f"{config}/{split}/0000.parquet": content for split in splits}
@@ -88,6 +101,8 @@ def repositories() -> dict[tuple[str, str], dict[str, bytes]]:
         ("klue/klue", KLUE_COMMIT): {
             "ynat/train-00000-of-00001.parquet": ynat,
             "ynat/validation-00000-of-00001.parquet": ynat,
+            "dp/train-00000-of-00001.parquet": trees(),
+            "dp/validation-00000-of-00001.parquet": trees(),
             "nli/train-00000-of-00001.parquet": parquet({"premise": ["전제"], "hypothesis": ["가설"]}, {}),
         },
         ("jeanlee/kmhas_korean_hate_speech", PARQUET): converted(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from munjang.cli.options import DataDir, writable_png
+from munjang.errors import ConfigError
 from munjang.records import SPLITS, Corpus
 from munjang.tables import format_table
 
@@ -172,6 +173,8 @@ def print_card(
 
     writable_png(plot)
     row = corpus_row(name)
+    if plot and row.task == "parsing":
+        raise ConfigError(f"--plot draws labelled texts; {name} has trees, whose numbers stand on its card.")
     counter = load_tokenizer(tokenizer) if tokenizer else None
     corpus = only(load_corpus(name, data_dir), split) if split else load_corpus(name, data_dir)
     stats = describe(corpus)

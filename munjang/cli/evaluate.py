@@ -76,13 +76,15 @@ def evaluate(
     writable_png(plot)
     writable(json_file)
     predictor = load(model, precision=precision)
-    if plot and predictor.task == "multi-label":
-        raise ConfigError("A multi-label model has no confusion matrix; leave out --plot.")
+    if plot and predictor.task in ("multi-label", "parsing"):
+        raise ConfigError(f"A {predictor.task} model has no confusion matrix; leave out --plot.")
+    if against and predictor.task == "parsing":
+        raise ConfigError("--against compares classifiers; evaluate each parser and compare the intervals.")
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus, split = open_split(source, split, options, data_dir, predictor)
     label_map = None if is_file(source) else parse_labels(map_values)
     report = score(predictor, corpus, split, label_map, without_spaces=without_spaces)
-    typer.echo(print_report(report, worst=worst))
+    typer.echo(str(report) if predictor.task == "parsing" else print_report(report, worst=worst))
     if json_file:
         from munjang.files import write_json
 
@@ -107,7 +109,7 @@ def open_split(
     if not is_file(source):
         corpus = open_corpus(source, replace(options, map=None), data_dir)  # its --map matches labels, it reads none
         return (corpus, split) if split else (validation_as_test(corpus), "test")
-    corpus = open_file(source, options, model)
+    corpus = open_corpus(source, options, None) if model.task == "parsing" else open_file(source, options, model)
     if split is None and not corpus.test and not corpus.validation:
         if corpus.name == model.manifest.corpus:
             log.warning("%s has learnt from %s: these scores are not those of unseen texts.", model.name, source)

@@ -41,7 +41,7 @@ Outliers = Annotated[
 ]
 CleanTest = Annotated[bool, typer.Option("--clean-test", help="Clean the test split like train.")]
 
-FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".xls", ".gz")
+FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".xls", ".conllu", ".conll", ".gz")
 
 
 def read_options(

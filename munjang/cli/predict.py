@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +27,7 @@ from munjang.errors import ConfigError
 
 if TYPE_CHECKING:
     from munjang.answer_file import Counts
+    from munjang.config import ReadOptions
     from munjang.data.table import Bad, Row, Table
     from munjang.predict_file import Answering
     from munjang.prediction import Predictor
@@ -63,13 +64,16 @@ def predict(
     ] = None,
     by: Annotated[str | None, typer.Option("--by", help="Column: print the shares of labels for each value.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    form: Annotated[
+        str | None, typer.Option("--format", help="Of a parser: tree, conllu, json or svg; tree if left out.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
     precision: Precision = "fp32",
     encoding: Encoding = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
 ) -> None:
-    """Label a text, lines from stdin, or a file.
+    """Label a text, lines from stdin, or a file; of a parser, print its trees.
 
     With --out the same rows are written with the columns label, score, score_LABEL and note added. Rows that cannot be
     read are listed in OUT.rejected.csv. Without --out the answers are printed: label, score, text, between tabs. A text
@@ -86,6 +90,12 @@ def predict(
     answering = Answering(everything, threshold, min_score, names, by)
     options = read_options(text, None, None, None, None, encoding, sheet, header_row)
     kind = source_kind(source)
+    if is_parser(model):
+        lonely = {"--scores": scores, "--threshold": threshold, "--min-score": min_score, "--keep": keep, "--by": by}
+        answer_trees(model, source, kind, out, "json" if as_json else form, options, precision, overwrite, lonely)
+        return
+    if form:
+        raise ConfigError(f"--format is for parsers; {model} gives labels: see --json and --out.")
     if kind == "text":
         if out or by:
             raise ConfigError("--out and --by are for a file or lines from stdin, not for a single text.")
@@ -104,6 +114,44 @@ def predict(
         counts = print_answers(predictor, table, place, answering, as_json, one_by_one=kind == "stdin")
     if by:
         typer.echo(counts.table(predictor.labels.names, by))
+
+
+def is_parser(model: str) -> bool:
+    """Whether a model's name means a parser."""
+    from munjang.bundle import MANIFEST, read_json
+    from munjang.heads import find_model
+
+    path, _ = find_model(model)
+    return (path / MANIFEST).is_file() and read_json(path / MANIFEST).get("task") == "parsing"
+
+
+def answer_trees(
+    model: str,
+    source: str | None,
+    kind: str,
+    out: str | None,
+    form: str | None,
+    options: ReadOptions,
+    precision: str,
+    overwrite: bool,
+    lonely: Mapping[str, object],
+) -> None:
+    """Print or write what a parser says. lonely: flags of classifiers, which are refused."""
+    from munjang.cli.parse import check_form, parse_table, parse_text
+    from munjang.prediction import load
+
+    if flag := next((flag for flag, value in lonely.items() if value is not None), None):
+        raise ConfigError(f"{flag} is for classifiers; {model} is a parser.")
+    form = check_form(form, out)
+    if kind == "text":
+        if out:
+            raise ConfigError("--out is for a file or lines from stdin, not for a single text.")
+        parse_text(load(model, precision=precision), usable(source or ""), form)
+        return
+    if out and Path(out).exists() and not overwrite:
+        raise ConfigError(f"{out} exists. Name another file, or add --overwrite.")
+    table, place = open_source(source, kind, options)
+    parse_table(load(model, precision=precision), table, place, form, Path(out) if out else None)
 
 
 def answer_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:

@@ -159,6 +159,9 @@ def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sent
     from munjang.files import write_json
 
     corpus = prepared.published
+    if model.task == "parsing":
+        score_parser(model, prepared, sentences)
+        return
     answers = model.predict_many(sentences)
     if answers:
         typer.echo("New sentences:\n" + format_table(["text", "label", "score"], [row(answer) for answer in answers]))
@@ -184,6 +187,26 @@ def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sent
         )
         typer.echo(f"Report: {path}")
     typer.echo(f'Try:    munjang predict {model.folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"')
+
+
+def score_parser(model: Predictor, prepared: Prepared, sentences: list[str]) -> None:
+    """Evaluate a parser on the test split, draw the trees of the sentences to try, write the card."""
+    from munjang.card import model_card
+    from munjang.evaluation import evaluate
+    from munjang.files import write_json
+    from munjang.tree_pictures import tree_lines
+
+    for parse in model.predict_many(sentences):
+        typer.echo(f"{parse.text}\n{tree_lines(parse.tree)}\n")
+    if prepared.published.test:
+        result = evaluate(model, prepared.published)
+        typer.echo(str(result))
+        card = model_card(model.manifest, corpus=prepared.corpus, account=prepared.account, trees=result)
+        (model.folder / "README.md").write_text(card, encoding="utf-8")
+        write_json(model.folder / "run" / "test.json", result.to_dict())
+    else:
+        typer.echo("There is no test split, so there is no score; see munjang evaluate.")
+    typer.echo(f'\nModel:  {model.folder}\nTry:    munjang predict {model.folder} "나는 구름그림을 벽에 걸었다"')
 
 
 def row(answer: Prediction) -> list[object]:

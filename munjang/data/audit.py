@@ -16,7 +16,7 @@ from munjang.data.garbage import uncollected
 from munjang.data.repeats import repeated, shared
 from munjang.data.row_steps import ROW_STEPS, Rows, State, applies, count_votes
 from munjang.personal import mask_personal
-from munjang.records import SPLITS, Corpus, Example, Label, LabelSet, Removed, label_text, names_of
+from munjang.records import SPLITS, Corpus, Example, Label, LabelSet, Removed, Tree, label_text, names_of
 
 
 @uncollected()
@@ -89,6 +89,8 @@ def to_rows(
             changed[name] += 1
     known = {label: resolve(label, corpus.labels) for label in {example.label for example in examples}}
     labels = [known[example.label] for example in examples]
+    if corpus.task == "parsing":
+        labels = [with_words(label, text) for label, text in zip(labels, texts, strict=True)]
     return Rows(tuple(examples), f"{corpus.name}/{split}", np.arange(len(texts), dtype=np.int64), texts, labels)
 
 
@@ -100,7 +102,17 @@ def resolve(label: Label | None, labels: LabelSet) -> Label | None:
         return None
     if isinstance(label, str):
         return labels.resolve(label)
+    if isinstance(label, Tree):
+        return replace(label, relations=tuple(map(labels.resolve, label.relations)))
     return tuple(sorted({labels.resolve(name) for name in label}, key=labels.names.index))
+
+
+def with_words(label: Label | None, text: str) -> Label | None:
+    """The tree over the words of the cleaned text; None where they are no longer as many."""
+    words = tuple(text.split())
+    if not isinstance(label, Tree) or len(label) != len(words):
+        return None
+    return label if label.words == words else replace(label, words=words)
 
 
 def look_at(split: str, rows: Mapping[str, Rows]) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from munjang.data.loading import load_row
+from munjang.data.relations import KLUE, UNIVERSAL
 from munjang.data.rows import PARQUET_REF, CorpusRow, HubPlace, Original, TextForm, label_set, plain_labels
 from munjang.data.splits import validation_as_test
 from munjang.errors import unknown_name
@@ -12,7 +13,30 @@ from munjang.records import Corpus
 
 GITHUB = "https://raw.githubusercontent.com"
 YNAT = f"{GITHUB}/KLUE-benchmark/KLUE/ab22cd5cfdd6b527a9a4e2d177f9dacb85ddde2c/klue_benchmark/ynat-v1/ynat-v1"
+DP = f"{GITHUB}/KLUE-benchmark/KLUE/main/klue_benchmark/klue-dp-v1.1/klue-dp-v1.1"
 CC_BY_SA = "CC BY-SA 4.0"
+
+
+def treebank(name: str, title: str, rows: dict[str, int], citation: str) -> CorpusRow:
+    """The row of a Korean treebank of Universal Dependencies."""
+    repository = f"UD_Korean-{name.upper() if name != 'kaist' else 'Kaist'}"
+    place = f"{GITHUB}/UniversalDependencies/{repository}/master/ko_{name}-ud"
+    files = {"train": "train", "validation": "dev", "test": "test"}
+    return CorpusRow(
+        name=f"ud:{name}",
+        title=title,
+        about="structure",
+        task="parsing",
+        labels=UNIVERSAL,
+        rows=rows,
+        licence=CC_BY_SA,
+        citation=citation,
+        homepage=f"https://universaldependencies.org/treebanks/ko_{name}",
+        originals=tuple(Original(split, f"{place}-{files[split]}.conllu") for split in rows),
+        part=name,
+        notes=("words are the treebank's: signs of punctuation are words of their own",),
+    )
+
 
 BEEP = CorpusRow(
     name="kor_hate",
@@ -309,6 +333,45 @@ ROWS = (
             for split, file in {"train": "train.tsv", "validation": "val.tsv", "test": "test.tsv"}.items()
         ),
     ),
+    CorpusRow(
+        name="klue-dp",
+        title="Dependency trees of news and reviews (KLUE)",
+        about="structure",
+        task="parsing",
+        labels=KLUE,
+        rows={"train": 10_000, "validation": 2_000},
+        licence=CC_BY_SA,
+        citation="Park et al. (2021), KLUE: Korean Language Understanding Evaluation, arXiv:2105.09680",
+        homepage="https://klue-benchmark.com",
+        text=("sentence",),
+        label=("deprel",),
+        hub=(
+            HubPlace("klue/klue", "349481ec73fff722f88e0453ca05c77a447d967c", ("dp/*.parquet",)),
+            HubPlace("klue/klue", PARQUET_REF, ("dp/*.parquet",)),
+        ),
+        originals=(Original("train", f"{DP}_train.tsv"), Original("validation", f"{DP}_dev.tsv")),
+        made_test=0.2,
+        notes=("KLUE keeps its test split hidden: scores are compared on validation",),
+    ),
+    treebank(
+        "kaist",
+        "Dependency trees of novels, news and essays (Universal Dependencies, Kaist)",
+        {"train": 23_010, "validation": 2_066, "test": 2_287},
+        "Chun, Han, Hwang and Choi (2018), Building Universal Dependency Treebanks in Korean, LREC",
+    ),
+    treebank(
+        "gsd",
+        "Dependency trees of blogs and news (Universal Dependencies, GSD)",
+        {"train": 4_400, "validation": 950, "test": 989},
+        "McDonald et al. (2013), Universal Dependency Annotation for Multilingual Parsing, ACL; Chun et al. (2018)",
+    ),
+    treebank(
+        "ksl",
+        "Dependency trees of learners' essays (Universal Dependencies, KSL)",
+        {"train": 6_024, "validation": 753},
+        "Sung and Shin (2023), Towards L2-friendly pipelines for learner corpora: a case of written production by "
+        "L2-Korean learners, BEA",
+    ),
     replace(
         SAMPLE,
         name="sample:sentiment",
@@ -365,5 +428,4 @@ def load_corpus(name: str, data_dir: str | None = None, *, seed: int = 13) -> Co
     """
     row = corpus_row(name)
     corpus = load_row(row, data_dir, seed=seed)
-    hides_test = "test" not in row.rows and not row.made_test
-    return validation_as_test(corpus) if hides_test else corpus
+    return corpus if "test" in row.rows else validation_as_test(corpus)

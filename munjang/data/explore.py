@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from munjang.data.tokens import TokenStats, token_stats
+from munjang.data.tree_stats import TreebankStats, describe_trees
 from munjang.records import SPLITS, Corpus, Example, count_labels, names_of
 from munjang.tables import format_table
 
@@ -133,8 +134,10 @@ class CorpusStats:
         return header, rows
 
 
-def describe(corpus: Corpus) -> CorpusStats:
-    """Count what a corpus holds, split by split and between its splits. It changes nothing."""
+def describe(corpus: Corpus) -> CorpusStats | TreebankStats:
+    """Count what a corpus holds, split by split and between its splits; of trees also their shape. Changes nothing."""
+    if corpus.task == "parsing":
+        return describe_trees(corpus)
     splits = {name: getattr(corpus, name) for name in SPLITS if getattr(corpus, name)}
     texts = {name: {example.text for example in examples} for name, examples in splits.items()}
     return CorpusStats(

@@ -13,6 +13,7 @@ from munjang.data.garbage import uncollected
 from munjang.data.rows import CorpusRow
 from munjang.data.sources import FoundFile, common_split, find
 from munjang.data.splits import hold_out
+from munjang.data.treebanks import read_trees
 from munjang.errors import DataError
 from munjang.records import SPLITS, Card, Corpus, Example, Label
 
@@ -33,9 +34,11 @@ def load_row(row: CorpusRow, data_dir: str | Path | None = None, *, seed: int = 
     if not splits["train"] and splits["validation"] and "train" in row.rows:
         splits["train"], splits["validation"] = splits["validation"], []
         notes.append("there is no train split here: the validation split is used as train")
-    if row.made_test and splits["train"] and not splits["test"]:
+    if row.made_test and splits["train"] and not (splits["test"] or splits["validation"]):
         splits["train"], splits["test"] = hold_out(splits["train"], row.made_test, seed)
-        notes.append(f"the test split is {row.made_test:.0%} of the one published file, stratified, seed {seed}")
+        how = "" if row.task == "parsing" else "stratified, "
+        one = "one published file" if len(row.rows) == 1 else "one file there is"
+        notes.append(f"the test split is {row.made_test:.0%} of the {one}, {how}seed {seed}")
     card = Card(row.name, found.source, row.licence, row.citation, row.language, row.about, tuple(notes))
     log.info("%s: %s", row.name, found.source)
     for note in notes:
@@ -52,9 +55,22 @@ def row_counts(row: CorpusRow) -> dict[str, int]:
 
 def read_file(file: FoundFile, row: CorpusRow) -> Iterator[tuple[str, Example]]:
     """(split, example) for every record of a file; labels under the table's names."""
+    if row.task == "parsing":
+        for example in read_trees(file.path):
+            yield file.split, checked_tree(example, row)
+        return
     names, path = LabelReader(row, file.path), str(file.path)
     for text, label, line, split in read_records(file.path, row, file.form):
         yield common_split(split, row) if split else file.split, Example(text, names(label, line), line, path)
+
+
+def checked_tree(example: Example, row: CorpusRow) -> Example:
+    """The example, if all its relations are in the table; else a DataError."""
+    if strange := next((name for name in example.label.relations if name not in row.labels), None):
+        raise DataError(
+            f"{example.file}, line {example.line}: unknown relation '{strange}'. {row.name} has {row.labels.listing}."
+        )
+    return example
 
 
 class LabelReader:

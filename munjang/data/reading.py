@@ -14,7 +14,9 @@ from munjang.data.columns import find_column, guess_label, guess_text, normal_na
 from munjang.data.files import open_table
 from munjang.data.garbage import uncollected
 from munjang.data.labelling import NOT_MAPPED, LabelRules, Refused, label_set, refused
+from munjang.data.relations import relation_set
 from munjang.data.table import Row, Table, cell_text, describe_rejected
+from munjang.data.treebanks import is_treebank, read_trees
 from munjang.errors import ConfigError, DataError
 from munjang.records import Card, Corpus, Example, Removed
 
@@ -70,6 +72,8 @@ def read_corpus(
     """
     options = options or ReadOptions()
     options = replace(options, text=text or options.text, label=label or options.label)
+    if is_treebank(path):
+        return read_treebank(path, options, validation=validation, test=test)
     rules, parts = LabelRules.from_options(options), Parts()
     names = read_into(parts, path, options, rules, None)
     for split, further in (("validation", validation), ("test", test)):
@@ -91,6 +95,23 @@ def read_corpus(
     task = "classification" if rules.separator is None else "multi-label"
     card = Card(name, str(path), licence="your own data", notes=tuple(parts.notes))
     return Corpus(name, task, labels, **parts.examples, card=card, rejected=tuple(parts.rejected))
+
+
+def read_treebank(
+    path: str | Path, options: ReadOptions, *, validation: str | Path | None, test: str | Path | None
+) -> Corpus:
+    """The corpus in CoNLL-U files. Its relations are UD's or KLUE's whole table where they belong to it."""
+    given = [name for name in ("text", "label", "labels", "map", "multi_label", "sheet", "header_row")
+             if getattr(options, name) is not None]  # fmt: skip
+    if given:
+        raise ConfigError(f"--{given[0].replace('_', '-')} is for tables; {path} is a treebank in CoNLL-U.")
+    files = {"train": path, "validation": validation, "test": test}
+    splits = {split: list(read_trees(file)) for split, file in files.items() if file is not None}
+    if not splits["train"]:
+        raise DataError(f"{path} has no sentences.")
+    labels = relation_set(name for examples in splits.values() for item in examples for name in item.label.relations)
+    name = Path(path).name.removesuffix(".gz").rpartition(".")[0]
+    return Corpus(name, "parsing", labels, **splits, card=Card(name, str(path), "your own data", about="structure"))
 
 
 def read_into(

@@ -16,7 +16,7 @@ import numpy as np
 from munjang.config import CleanConfig
 from munjang.data.account import place
 from munjang.data.repeats import hashes, repeated, shared
-from munjang.records import Example, Label, label_text
+from munjang.records import Example, Label, Tree, label_text
 
 Reasons = dict[int, str]
 """Index into the split's rows -> why that row goes."""
@@ -87,7 +87,10 @@ def label(state: State, split: str) -> Reasons:
     for i, label in enumerate(rows.labels):
         if label is None and state.has_labels:
             found = rows.original(i).label
-            reasons[i] = "no label" if found in (None, "") else f"label '{label_text(found)}' is not in the set"
+            if isinstance(found, Tree) and len(found) != len(rows.texts[i].split()):
+                reasons[i] = f"the text steps leave {len(rows.texts[i].split())} words of {len(found)}"
+            else:
+                reasons[i] = "no label" if found in (None, "") else f"label '{label_text(found)}' is not in the set"
     return reasons
 
 

@@ -57,8 +57,9 @@ class CorpusRow:
     """One corpus of the table.
 
     text, label: names of the columns in the order in which they are looked for (the hub's first).
-    rows: rows per split in the full corpus. about: sentiment, hate, sarcasm, intent, topic, language or emotion.
-    hub: places to ask, in order. made_test: share of the one published file that becomes the test split.
+    rows: rows per split in the full corpus. about: sentiment, hate, sarcasm, intent, topic, language, emotion or
+    structure. hub: places to ask, in order. made_test: share of the one file there is that becomes the test split.
+    part: what the names of the corpus's files hold, where several corpora share a folder.
     """
 
     name: str
@@ -76,6 +77,7 @@ class CorpusRow:
     hub: tuple[HubPlace, ...] = ()
     originals: tuple[Original, ...] = ()
     made_test: float = 0.0
+    part: str = ""
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -17,7 +17,7 @@ from munjang.records import SPLITS
 
 SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
 ORIGINAL, PARQUET, OTHER = range(3)  # which file of a split is preferred
-SUFFIXES = (".parquet", ".json", ".tsv", ".csv", ".txt")
+SUFFIXES = (".parquet", ".json", ".tsv", ".csv", ".txt", ".conllu")
 
 SPLIT_NAMES = {
     "train": "train",
@@ -134,19 +134,24 @@ def choose(row: CorpusRow, root: Path, names: Iterable[str]) -> tuple[FoundFile,
     """Of the files under `root` (paths with `/`), those of the corpus, in the order of the splits.
 
     For each split the original file comes first, then parquet (all of its parts), then another text file whose name
-    tells the split, such as a sample of the original.
+    tells the split, such as a sample of the original. A treebank may also be one text file that tells no split.
     """
     by_split: dict[str, dict[int, list[FoundFile]]] = {}
+    alone: list[FoundFile] = []
     for name in names:
         path = root / name
-        if path.suffix not in SUFFIXES:
+        if Path(name.removesuffix(".gz")).suffix not in SUFFIXES or row.part not in path.name.lower():
             continue
         original = next((item for item in row.originals if item.name == path.name), None)
         split = original.split if original else split_in(name, row)
         rank = ORIGINAL if original else PARQUET if path.suffix == ".parquet" else OTHER
+        file = FoundFile(path, split or "train", original.form if original else form_for(path, row))
         if split or rank != OTHER:
-            file = FoundFile(path, split or "train", original.form if original else form_for(path, row))
             by_split.setdefault(file.split, {}).setdefault(rank, []).append(file)
+        elif row.task == "parsing":
+            alone.append(file)
+    if not by_split and len(alone) == 1:
+        return (alone[0],)
     best = [(split, *min(by_split[split].items())) for split in SPLITS if split in by_split]
     return tuple(file for _, rank, files in best for file in (files if rank == PARQUET else files[:1]))
 

@@ -13,7 +13,7 @@ import numpy as np
 from munjang.data.garbage import uncollected
 from munjang.data.repeats import hashes, repeated
 from munjang.errors import ConfigError, DataError
-from munjang.records import Corpus, Example, Label, count_labels, names_of
+from munjang.records import Corpus, Example, Label, Tree, count_labels, names_of
 
 LEAST = 3
 """From this many distinct texts on, a class has at least one of them held out."""
@@ -24,7 +24,8 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
     """(rest, held): about `share` of the examples held out, each class in its proportion, both in the given order.
 
     Texts that are equal after NFC and trimming stay on one side, so that no text is in both. A multi-label example
-    counts for the rarest of its names. Every class keeps an example in the rest; empty texts stay there. The choice
+    counts for the rarest of its names, trees are all of one class. Every class keeps an example in the rest; empty
+    texts stay there. The choice
     depends on `seed` and the texts alone, not on their order nor on a random generator.
     """
     if not 0 < share < 1:
@@ -66,9 +67,11 @@ def stratum(labels: Sequence[Label | None], frequency: Counter[str]) -> str:
 
 
 def rarest(label: Label | None, frequency: Counter[str]) -> str:
-    """The name for which an example counts."""
+    """The name for which an example counts; a tree, which has many and often, counts for none."""
     if isinstance(label, str):
         return label
+    if isinstance(label, Tree):
+        return ""
     return min(names_of(label), key=lambda name: (frequency[name], name), default="")
 
 
@@ -111,6 +114,8 @@ def needed_in_rest(
     examples: Sequence[Example], keys: Sequence[str], groups: Mapping[int, Sequence[int]], held: set[int]
 ) -> set[int]:
     """Texts to give back because they carry the only examples of a class. held: where each text stands first."""
+    if any(isinstance(example.label, Tree) for example in examples):
+        return set()
     away = held.union(*(groups[place] for place in held & groups.keys()))
     labels = {example.label for place, example in enumerate(examples) if place not in away}
     left = {name for label in labels for name in names_of(label)}
@@ -156,6 +161,7 @@ def with_split(corpus: Corpus, split: str, share: float, seed: int) -> Corpus:
             f"{corpus.name}: {len(corpus.train)} examples are too few to hold out {share:.0%} of them as {split}. "
             f"Give more examples, a larger share, or a {split} file of your own."
         )
-    note = f"{split}: {len(held):,} rows, {share:.0%} of train, stratified, by distinct text, seed {seed}"
+    how = "" if corpus.task == "parsing" else "stratified, "
+    note = f"{split}: {len(held):,} rows, {share:.0%} of train, {how}by distinct text, seed {seed}"
     card = replace(corpus.card, notes=(*corpus.card.notes, note))
     return replace(corpus, train=rest, card=card, **{split: held})

@@ -69,6 +69,8 @@ def export(
     source, target = model if isinstance(model, Predictor) else load(model), Path(out)
     if source.manifest.format != "native" or source.folder is None:
         raise BundleError(f"Only models in the native format can be exported; this one is '{source.manifest.format}'.")
+    if source.task == "parsing":
+        raise BundleError(f"{source.name} is a parser; only classifiers can be exported so far.")
     if source.head is not None:
         raise BundleError(f"{source.name} is one head of a network; export the whole of it: {source.folder}.")
     check_out(source.folder, target, overwrite)

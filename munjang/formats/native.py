@@ -65,33 +65,27 @@ class NativeRunner:
 
         tensors = {name: torch.from_numpy(array).to(self.device) for name, array in batch.items()}
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.cast):
-            return {"logits": self.model(**tensors).logits.float().cpu().numpy()}
+            return self.task.outputs(self.model, tensors)
 
 
 def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRunner:
     """The runner of a transformers folder; weights from safetensors only, no code from the folder."""
     require("a model in the native format", "train", "torch", "transformers")
-    import torch
     from tokenizers import Tokenizer
-    from transformers import AutoModelForSequenceClassification
 
     try:
+        task = make_task(manifest.task, manifest.labels, **manifest.task_options)
         with quiet_transformers():
-            model = AutoModelForSequenceClassification.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, local_files_only=True
-            )
+            model = task.open(folder)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        task = make_task(manifest.task, manifest.labels)
         runner = NativeRunner(model, tokenizer, task, manifest.max_length, precision)
         reach = int(getattr(model.config, "max_position_embeddings", None) or manifest.max_length + 2)
         reach -= 2 if "roberta" in model.config.model_type else 0  # its first places are for padding
         pieces, rows = max(tokenizer.get_vocab().values(), default=0) + 1, model.get_input_embeddings().num_embeddings
+    except BundleError:
+        raise
     except Exception as error:  # transformers, safetensors and tokenizers each raise kinds of their own
         raise BundleError(f"{folder} cannot be loaded: {files.first_line(error)}") from error
-    if model.config.num_labels != len(manifest.labels):
-        raise BundleError(
-            f"{folder}: the network gives {model.config.num_labels} labels, munjang.json names {len(manifest.labels)}."
-        )
     if pieces > rows:
         raise BundleError(
             f"{folder}: the tokenizer has {pieces} pieces, the network {rows}. They do not belong together; copy the "

@@ -67,8 +67,9 @@ class Packed(torch.nn.Module):
     """A classifier or masked language model of transformers, called like it; its weights are the model's own.
 
     Every layer runs over the real tokens alone, and after the last attention over those alone whose hidden states the
-    head looks at: each sentence's first token, or the masked ones. Follows autocast: bf16 products; norms, sums and
-    weights in fp32. Dropout is drawn by `keep_mask`. A frozen one predicts in the type it was frozen in.
+    head looks at: each sentence's first token, the masked ones, or those that a network with a method `read` names.
+    Follows autocast: bf16 products; norms, sums and weights in fp32. Dropout is drawn by
+    `keep_mask`. A frozen one predicts in the type it was frozen in.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -80,15 +81,24 @@ class Packed(torch.nn.Module):
         self.heads = config.num_attention_heads
         self.frozen: dict[torch.nn.Module, Frozen] = {}
         self.guesses = model.get_output_embeddings() is not None
+        self.reads = hasattr(model, "read")
         self.drops = config.hidden_dropout_prob, config.attention_probs_dropout_prob
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, positions: Tensor | None = None
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, positions: Tensor | None = None, **more: Any
     ) -> SimpleNamespace:
         """input_ids, attention_mask (B, T) to .logits (B, L) of a classifier.
 
-        Of a masked language model: .logits (K, V) for `positions` (K,), places in the flattened (B * T).
+        Of a masked language model: .logits (K, V) for `positions` (K,), places in the flattened (B * T). Of a network
+        with a method `read`: .logits are what it makes of the hidden states (K, width) there, and of `more`.
         """
+        hidden = self.hidden(input_ids, attention_mask, positions)
+        if self.reads:
+            return SimpleNamespace(logits=self.model.read(hidden, **more))
+        return SimpleNamespace(logits=self.guess(hidden) if self.guesses else self.classify(hidden[:, None]))
+
+    def hidden(self, input_ids: Tensor, attention_mask: Tensor | None, positions: Tensor | None) -> Tensor:
+        """The hidden states that the head looks at, (K, width) fp32."""
         kind = input_ids.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
         if attention_mask is None:
@@ -103,8 +113,8 @@ class Packed(torch.nn.Module):
             if not self.frozen:
                 ids, lengths = rounded(ids, lengths)
             layout = Layout.of(lengths, self.heads)
-            hidden = self.encode(ids, layout, keep if self.guesses else layout.starts[:sentences], dtype)
-        return SimpleNamespace(logits=self.guess(hidden) if self.guesses else self.classify(hidden[:, None]))
+            own = keep if self.guesses or self.reads else layout.starts[:sentences]
+            return self.encode(ids, layout, own, dtype)
 
     def freeze(self, dtype: torch.dtype) -> None:
         """Make the layers ready to predict in `dtype`, and for nothing else: their own weights are let go of."""
@@ -200,14 +210,17 @@ def pack(model: PreTrainedModel) -> torch.nn.Module:
 
 
 def trial(packed: Packed) -> tuple[Tensor, Tensor]:
-    """The logits of two sentences of three and two tokens, padded and packed."""
+    """The logits of two sentences of three and two tokens, padded and packed; where they are read, hidden states."""
     model = packed.model
     device = next(model.parameters()).device
     last, padding = model.get_input_embeddings().num_embeddings - 1, model.config.pad_token_id or 0
     ids = torch.tensor([[last, last - 1, last - 2], [last - 1, last, padding]], device=device)
     mask = torch.tensor([[1, 1, 1], [1, 1, 0]], device=device)
+    places = torch.arange(5, device=device)  # all but the padding
+    if packed.reads:
+        padded = packed.trunk[0](input_ids=ids, attention_mask=mask).last_hidden_state
+        return padded.flatten(0, 1)[places], packed.hidden(ids, mask, places)
     padded = model(input_ids=ids, attention_mask=mask).logits
     if not packed.guesses:
         return padded, packed(ids, mask).logits
-    places = torch.arange(5, device=device)  # all but the padding
     return padded.flatten(0, 1)[places], packed(ids, mask, places).logits

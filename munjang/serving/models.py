@@ -58,10 +58,20 @@ class View:
         return make_task(task or self.task, self.labels).probabilities({"logits": logits})
 
 
+@dataclass(frozen=True)
 class Logits:
-    """In the place of a Predictor's decoder: the logits as they are."""
+    """In the place of a Predictor's decoder: the logits as they are. labels: how many there are of a text."""
 
-    def probabilities(self, outputs: Outputs) -> np.ndarray:
+    labels: int
+
+    def ready(self, text: str) -> str:
+        return text
+
+    def blank(self, count: int) -> np.ndarray:
+        """(count, labels) zeros."""
+        return np.zeros((count, self.labels), np.float32)
+
+    def decode(self, outputs: Outputs) -> np.ndarray:
         return outputs["logits"].astype(np.float32)
 
 
@@ -69,9 +79,11 @@ class Network:
     """One folder, opened: what runs, and the views on it, in the order of its heads."""
 
     def __init__(self, name: str, predictor: Predictor) -> None:
+        if predictor.task == "parsing":
+            raise ConfigError(f"{predictor.name} is a parser; only classifiers can be served so far.")
         self.name, self.manifest, self.runner = name, predictor.manifest, predictor.runner
         self.plain = copy(predictor)
-        self.plain.decoder = Logits()
+        self.plain.decoder = Logits(len(predictor.labels))
         self.views = views_of(name, predictor)
         self.many = predictor.task == TASK
 

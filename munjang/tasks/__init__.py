@@ -5,17 +5,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from munjang.errors import unknown_name
-from munjang.records import LabelSet
+from munjang.records import Corpus, LabelSet
 from munjang.tasks.base import Task
 from munjang.tasks.classification import Classification, MultiLabel
 from munjang.tasks.heads import Heads
+from munjang.tasks.parsing import options_for, parsing
 
-TASKS = {"classification": Classification, "multi-label": MultiLabel, "heads": Heads}
+TASKS = {"classification": Classification, "multi-label": MultiLabel, "heads": Heads, "parsing": parsing}
 
 
-def make_task(name: str, labels: LabelSet) -> Task:
-    """The task of that name over these labels; an unknown name lists the known ones."""
+def make_task(name: str, labels: LabelSet, **options: Any) -> Task:
+    """The task of that name over these labels; an unknown name lists the known ones. options: as `Task.options`."""
     if name not in TASKS:
         raise unknown_name("task", name, TASKS)
-    return TASKS[name](labels)
+    return TASKS[name](labels, **options)
+
+
+def task_for(corpus: Corpus) -> Task:
+    """The task of a corpus, which may look at its train split."""
+    options = options_for([example.label for example in corpus.train]) if corpus.task == "parsing" else {}
+    return make_task(corpus.task, corpus.labels, **options)

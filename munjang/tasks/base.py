@@ -13,15 +13,19 @@ import numpy as np
 from munjang.records import Example, LabelSet
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import tokenizers
     import torch
     from transformers import PreTrainedModel
+
+    from munjang.records import Parse, Prediction
 
 Batch = dict[str, Any]
 """Named arrays of one batch: `input_ids (B, T)`, `attention_mask (B, T)`, `labels (B,)` or `(B, L)`."""
 
 Outputs = dict[str, np.ndarray]
-"""Named arrays that a model gives for a batch: `logits (B, L)` float32."""
+"""Named arrays that a model gives for a batch: `logits (B, L)` float32; of a parser `arcs (B, W, W + 1)` and so on."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,18 @@ class Task(Protocol):
     labels: LabelSet
     monitor: str  # the key of score() that chooses checkpoints; higher is better
     speed: str  # what the progress bar counts: "sentences_s" or "tokens_s"
+    cuts_texts: bool  # whether the few longest texts may lose their ends
+    least_steps: int  # optimizer steps that a head needs at least, whatever the backbone
+    options: dict[str, Any]  # what make_task needs beside the labels to make it again, as JSON values
 
     def build(self, source: str, **options: Any) -> PreTrainedModel:
         """The network for a backbone (folder or hub id), or for a transformers config given as `config`."""
+
+    def open(self, folder: Path) -> PreTrainedModel:
+        """The network of a model folder, in fp32; from safetensors only, no code from the folder."""
+
+    def ready(self, text: str) -> str:
+        """A cleaned text as `encode` takes it."""
 
     def encode(
         self, examples: Sequence[Example], tokenizer: tokenizers.Tokenizer, max_length: int, *, encode: TextEncoder
@@ -90,6 +103,18 @@ class Task(Protocol):
 
     def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
         """The sum of the batch's losses, a scalar; the loop divides it by the number that `step_batch` gave."""
+
+    def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
+        """What a network says of a batch, as named arrays."""
+
+    def blank(self, count: int) -> np.ndarray:
+        """(count, …): what `decode` would give for texts of which nothing can be said."""
+
+    def decode(self, outputs: Outputs) -> np.ndarray:
+        """(B, …): the answers in a batch's outputs, one row a sentence: probabilities, or trees."""
+
+    def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Prediction | Parse:
+        """One row of `decode` as a record. text: as it was given; ready: as it was encoded."""
 
     def answers(self, logits: torch.Tensor) -> np.ndarray:
         """What `score` needs of the logits of a batch, one row for each of its labels."""

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.errors import FetchError
+from munjang.errors import BundleError, FetchError
 from munjang.metrics import one_hot, scores
-from munjang.records import Example, LabelSet, names_of
+from munjang.records import EMPTY, Example, LabelSet, Prediction, names_of
 from munjang.tasks.base import Batch, Encodings, Outputs, TextEncoder, encode_texts, pad
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import tokenizers
     import torch
     from transformers import PreTrainedModel
@@ -30,11 +32,25 @@ class Classification:
     name: str = "classification"
     monitor: str = "macro_f1"
     speed = "sentences_s"
+    cuts_texts = True
+    least_steps = 0
     problem_type = "single_label_classification"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """None: the labels are enough to make this task again."""
+        return {}
 
     def build(self, source: str | None = None, **options: Any) -> PreTrainedModel:
         """A sequence classifier with this task's label names, from a folder, a hub id, or `config=`."""
         return build_classifier(self, source, **options)
+
+    def open(self, folder: Path) -> PreTrainedModel:
+        """The classifier of a folder; one with another number of labels is a BundleError."""
+        return open_classifier(self, folder)
+
+    def ready(self, text: str) -> str:
+        return text
 
     def label_column(self, examples: Sequence[Example]) -> np.ndarray:
         places = {label: self.labels.index(label) for label in {example.label for example in examples}}
@@ -72,6 +88,25 @@ class Classification:
         from torch.nn.functional import cross_entropy
 
         return cross_entropy(logits.float(), batch["labels"], weight=weights, reduction="sum")
+
+    def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
+        """`logits (B, L)` float32."""
+        return {"logits": self.forward(network, batch).float().cpu().numpy()}
+
+    def blank(self, count: int) -> np.ndarray:
+        """(count, L) equal shares."""
+        return self.probabilities({"logits": np.zeros((count, len(self.labels)), np.float32)})
+
+    def decode(self, outputs: Outputs) -> np.ndarray:
+        """The probabilities, (B, L) float32."""
+        return self.probabilities(outputs)
+
+    def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
+        """One row of probabilities as a Prediction; the likeliest label is the answer."""
+        if note == EMPTY:
+            return Prediction(text, None, {}, note)
+        scores = ordered(self.labels, row)
+        return Prediction(text, next(iter(scores)), scores, note)
 
     def probabilities(self, outputs: Outputs) -> np.ndarray:
         """Softmax over the labels, (B, L) float32."""
@@ -114,6 +149,17 @@ class MultiLabel(Classification):
         total = binary_cross_entropy_with_logits(logits.float(), batch["labels"], pos_weight=weights, reduction="sum")
         return total / len(self.labels)
 
+    def blank(self, count: int) -> np.ndarray:
+        """(count, L) zeros."""
+        return np.zeros((count, len(self.labels)), np.float32)
+
+    def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
+        """One row of probabilities as a Prediction; labels from the threshold on are the answer."""
+        if note == EMPTY:
+            return Prediction(text, None, {}, note)
+        chosen = tuple(name for name, value in zip(self.labels.names, row, strict=True) if value >= threshold)
+        return Prediction(text, chosen, ordered(self.labels, row), note)
+
     def probabilities(self, outputs: Outputs) -> np.ndarray:
         """The logistic function of each logit, (B, L) float32; rows need not sum to 1."""
         return 1.0 / (1.0 + np.exp(-np.clip(outputs["logits"].astype(np.float32), -60, 60)))
@@ -121,6 +167,26 @@ class MultiLabel(Classification):
     def score(self, gold: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         found = scores(gold > 0, probabilities >= self.threshold, "multi-label")
         return {name: found[name] for name in ("micro_f1", "macro_f1")}
+
+
+def ordered(labels: LabelSet, row: np.ndarray) -> dict[str, float]:
+    """Label -> probability, highest first."""
+    return {labels.names[i]: float(row[i]) for i in np.argsort(-row, kind="stable")}
+
+
+def open_classifier(task: Classification, folder: Path) -> PreTrainedModel:
+    """AutoModelForSequenceClassification of a folder in fp32; BundleError where it has another number of labels."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, local_files_only=True
+    )
+    if model.config.num_labels != len(task.labels):
+        raise BundleError(
+            f"{folder}: the network gives {model.config.num_labels} labels, munjang.json names {len(task.labels)}."
+        )
+    return model
 
 
 def build_classifier(task: Classification, source: str | None, *, config: Any = None, **options: Any):

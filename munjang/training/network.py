@@ -14,7 +14,7 @@ from munjang.config import TrainConfig, to_dict
 from munjang.errors import ConfigError
 from munjang.files import is_first_process
 from munjang.records import Corpus
-from munjang.tasks import make_task
+from munjang.tasks import task_for
 from munjang.tasks.base import shorten
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from munjang.backbones import Start
-    from munjang.tasks.base import Encodings
+    from munjang.tasks.base import Encodings, Task
     from munjang.tasks.classification import Classification
     from munjang.training.batching import Batches
     from munjang.training.job import Selection
@@ -54,6 +54,7 @@ class Learnt:
             corpus=corpus.name,
             settings=to_dict(self.config),
             validation=self.selection.saved(self.config, self.task.monitor),
+            details={"task": self.task.options} if self.task.options else {},
         )
 
     @property
@@ -107,16 +108,18 @@ def fine_tune(
     from munjang.training.checkpoints import best_folder, read_state
     from munjang.training.job import Job, load_weights
 
-    task = make_task(corpus.task, corpus.labels)
+    if config.loop == "trainer" and corpus.task == "parsing":
+        raise ConfigError("--loop trainer trains classifiers; a parser learns in the native loop: leave it out.")
+    task = task_for(corpus)
     tokenizer = start.tokenizer.backend_tokenizer
     encoded = task.encode(corpus.train, tokenizer, check_length(config, start), encode=tokens.encode)
-    length = config.max_length or choose_length(start, encoded)
+    length = config.max_length or (choose_length(start, encoded) if task.cuts_texts else start.max_length)
     encoded = shorten(encoded, [example.text for example in corpus.train], tokenizer, length)
     config = replace(
         config,
         max_length=length,
         learning_rate=config.learning_rate or start.learning_rate,
-        epochs=config.epochs or choose_epochs(start, steps_per_epoch(len(encoded), config.batch_size)),
+        epochs=config.epochs or choose_epochs(start, steps_per_epoch(len(encoded), config.batch_size), task),
     )
     log.info(
         "%s: learning rate %g, %d sentences a step, %g epochs.",
@@ -182,12 +185,14 @@ def choose_length(start: Start, encoded: Encodings) -> int:
     return length
 
 
-def choose_epochs(start: Start, steps: int) -> float:
-    """3; for a fresh network so many that it takes at least 200 steps, but no more than 20.
+def choose_epochs(start: Start, steps: int, task: Task) -> float:
+    """3; for a fresh network so many that it takes at least 200 steps, but no more than 20. Up to 40 where the task
+    has a head that needs more steps.
 
     steps: of one epoch. On 574 sentences, 3 epochs (54 steps) left a fresh network at chance, 8 brought it to 0.77.
     """
-    return 3.0 if start.source else float(min(20, max(3, -(-200 // steps))))
+    own = 3.0 if start.source else float(min(20, max(3, -(-200 // steps))))
+    return max(own, float(min(40, -(-task.least_steps // steps))))
 
 
 def balanced(config: TrainConfig, encoded: Encodings, task: Classification) -> np.ndarray | None:

@@ -103,6 +103,8 @@ def train_prepared(
     """Train on a prepared corpus into a folder that `run_folder` has opened."""
     if is_finished(prepared, config, folder, resume=resume):
         return load(folder)
+    if config.backbone == "linear" and prepared.corpus.task == "parsing":
+        raise ConfigError("--backbone linear classifies sentences; a parser needs a network, such as --backbone mini.")
     learn = train_linear_model if config.backbone == "linear" else train_network
     learn(prepared, config, folder, resume=resume, progress=progress, cache=cache)
     return load(folder)
@@ -162,7 +164,7 @@ def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
     if cleaned.task != "multi-label" and len(counts) < 2:
         found = ", ".join(counts) or "none"
         raise DataError(f"{corpus.name}: a classifier needs at least two labels in train, found {found}.")
-    for name in cleaned.labels:
+    for name in cleaned.labels if cleaned.task != "parsing" else ():  # rare relations are lacking in any treebank
         if not counts[name]:
             log.warning("No sentence in train has the label %s.", name)
     return Prepared(corpus, cleaned, account)

@@ -164,8 +164,9 @@ def check_heads(corpora: Mapping[str, Corpus], more: Mapping[str, Corpus]) -> No
     for head, corpus in (*corpora.items(), *more.items()):
         check_name(head)
         if corpus.task != "classification":
+            gives = "a tree" if corpus.task == "parsing" else "several labels"
             raise ConfigError(
-                f"{corpus.name} gives a sentence several labels; a head gives one. Train a model for it alone."
+                f"{corpus.name} gives a sentence {gives}; a head gives one label. Train a model for it alone."
             )
     for head, corpus in more.items():
         if head not in corpora:

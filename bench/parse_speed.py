@@ -1,0 +1,60 @@
+"""Sentences a second of a parser on sentences of 20 words, and the share of the time that finding the trees takes.
+
+python bench/parse_speed.py MODEL TREES [--sentences N] [--threads N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from munjang.data.treebanks import read_trees
+from munjang.prediction import load
+from munjang.tasks.parsing.decoding import DECODERS
+
+WORDS = 20
+
+
+def sentences(path: str, count: int) -> list[str]:
+    """Texts of 20 words: the words of a treebank, sentence after sentence, cut anew."""
+    words = [word for example in read_trees(path) for word in example.label.words]
+    texts = [" ".join(words[start : start + WORDS]) for start in range(0, len(words) - WORDS, WORDS)]
+    return [texts[i % len(texts)] for i in range(count)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("trees")
+    parser.add_argument("--sentences", type=int, default=800)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(given.threads)
+    model, texts = load(given.model), sentences(given.trees, given.sentences)
+    model.predict_many(texts[:100])
+    spent = {name: 0.0 for name in DECODERS}
+    for name, decode in list(DECODERS.items()):
+
+        def timed(scores: np.ndarray, words: np.ndarray, name: str = name, decode=decode) -> np.ndarray:
+            began = time.perf_counter()
+            try:
+                return decode(scores, words)
+            finally:
+                spent[name] += time.perf_counter() - began
+
+        DECODERS[name] = timed
+    began, used = time.perf_counter(), time.process_time()
+    model.predict_many(texts)
+    took, used = time.perf_counter() - began, time.process_time() - used
+    share = sum(spent.values()) / took
+    print(f"{len(texts)} sentences of {WORDS} words, {given.threads} threads, {model.name}, {model.decoder.scheme}:")
+    print(f"{len(texts) / took:.0f} sentences/s; finding the trees {share:.1%} of the time")
+    print(f"{len(texts) / used:.0f} sentences for a second of one processor, however busy the machine")
+
+
+if __name__ == "__main__":
+    main()

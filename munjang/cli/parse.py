@@ -1,0 +1,97 @@
+"""What `munjang predict` prints and writes where the model is a parser."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from munjang.errors import ConfigError
+
+if TYPE_CHECKING:
+    from munjang.data.table import Table
+    from munjang.prediction import Predictor
+    from munjang.records import Parse
+
+log = logging.getLogger("munjang")
+
+FORMATS = ("tree", "conllu", "json", "svg")
+CHUNK = 1_024  # sentences parsed together
+
+
+def parse_text(model: Predictor, text: str, form: str) -> None:
+    """Print the tree of one text."""
+    parse = model.predict(text)
+    typer.echo("".join(rendered([parse], form)).rstrip("\n"))
+    if parse.note:
+        log.info("%s", parse.note)
+
+
+def parse_table(model: Predictor, table: Table, place: int, form: str, out: Path | None) -> None:
+    """Print the trees of a table's texts, or write them to a file; rows that cannot be used are said."""
+    if form == "svg":
+        raise ConfigError("--format svg draws one text; for many take conllu or json.")
+    parts = rendered(parses(model, table, place), form)
+    if out is None:
+        for part in parts:
+            typer.echo(part, nl=False)
+        return
+    from munjang.files import disk_errors
+
+    beside = out.with_name(f".{out.name}.part")
+    try:
+        with disk_errors(out, "Free some space and give the same command again."):
+            with beside.open("w", encoding="utf-8") as stream:
+                stream.writelines(parts)
+            beside.replace(out)
+    finally:
+        beside.unlink(missing_ok=True)
+    log.info("%s written.", out)
+
+
+def parses(model: Predictor, table: Table, place: int) -> Iterator[Parse]:
+    """The parses of the texts in a column, in their order."""
+    from munjang.data.table import cell_text
+
+    texts: list[str] = []
+    for row in table.rows():
+        texts.append(cell_text(row.cells[place]))
+        if len(texts) == CHUNK:
+            yield from model.predict_many(texts)
+            texts = []
+    yield from model.predict_many(texts)
+    for bad in table.rejected:
+        log.warning("%s, line %s: %s", bad.file, bad.line, bad.reason)
+
+
+def rendered(items: Iterable[Parse], form: str) -> Iterator[str]:
+    """Each parse in a form, with the line breaks that end it."""
+    from munjang.data.treebanks import sentence_conllu
+    from munjang.structure import to_json
+    from munjang.tree_pictures import tree_lines, tree_svg
+
+    for number, parse in enumerate(items, start=1):
+        if form == "json":
+            yield json.dumps(to_json(parse), ensure_ascii=False) + "\n"
+        elif form == "conllu":
+            yield sentence_conllu(parse.tree, number, parse.text) if len(parse.tree) else ""
+        elif form == "svg":
+            yield tree_svg(parse.tree)
+        else:
+            yield (tree_lines(parse.tree) or "(empty)") + "\n\n"
+
+
+def check_form(form: str | None, out: str | None) -> str:
+    """The form that --format or the ending of --out means."""
+    endings = {".conllu": "conllu", ".jsonl": "json", ".json": "json"}
+    if form is None and out is not None:
+        form = endings.get(Path(out).suffix.lower())
+        if form is None:
+            raise ConfigError(f"--out {out}: a parser writes .conllu or .jsonl.")
+    if form not in (None, *FORMATS):
+        raise ConfigError(f"--format is '{form}'; it must be one of {', '.join(FORMATS)}.")
+    return form or "tree"

@@ -1,0 +1,93 @@
+"""What a tree says of its words: subjects, objects and modifiers, as triples and as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from munjang.errors import missing_extra
+from munjang.records import Parse, Tree
+
+SUBJECT, OBJECT, MODIFIER = "subject", "object", "modifier"
+MODIFYING = {"DP", "amod", "nmod", "acl", "det", "nummod"}  # beside KLUE's relations that end in _MOD
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Word `word` is the subject, object or modifier (`kind`) of word `head`; places in the sentence, from 1."""
+
+    kind: str
+    word: int
+    head: int
+    word_text: str
+    head_text: str
+
+
+def relations(tree: Tree | Parse) -> list[Relation]:
+    """The subjects, objects and modifiers in a tree, in the order of its words.
+
+    Read off KLUE's relations (NP_SBJ, NP_OBJ, VP_MOD, DP, …) or those of Universal Dependencies (nsubj, obj, amod, …).
+    """
+    tree = tree.tree if isinstance(tree, Parse) else tree
+    return [
+        Relation(kind, word, head, tree.words[word - 1], tree.words[head - 1])
+        for word, (head, name) in enumerate(zip(tree.heads, tree.relations, strict=True), start=1)
+        if head and (kind := kind_of(name))
+    ]
+
+
+def kind_of(relation: str) -> str:
+    """subject, object or modifier; "" for what is none of them."""
+    function = relation.partition("_")[2]
+    plain = relation.partition(":")[0]
+    if function == "SBJ" or plain in ("nsubj", "csubj"):
+        return SUBJECT
+    if function == "OBJ" or plain in ("obj", "iobj"):
+        return OBJECT
+    return MODIFIER if function == "MOD" or plain in MODIFYING else ""
+
+
+def to_json(parse: Parse) -> dict[str, Any]:
+    """A parse as JSON values: text, words with head and relation, the triples, and the note."""
+    tree = parse.tree
+    rows = zip(tree.words, tree.heads, tree.relations, strict=True)
+    words = [{"id": i, "word": word, "head": head, "relation": name} for i, (word, head, name) in enumerate(rows, 1)]
+    return {
+        "text": parse.text,
+        "words": words,
+        "relations": [asdict(item) for item in relations(tree)],
+        "note": parse.note,
+    }
+
+
+def to_graph(trees: Iterable[Tree | Parse]) -> Any:
+    """A networkx MultiDiGraph of trees: a node for every word ("sentence.word"), an arc from each head to its word.
+
+    MissingExtra where networkx is not installed.
+    """
+    try:
+        import networkx
+    except ImportError as error:
+        raise missing_extra("graphs", "graph") from error
+    graph = networkx.MultiDiGraph()
+    for number, item in enumerate(trees, start=1):
+        tree = item.tree if isinstance(item, Parse) else item
+        for place, word in enumerate(tree.words, start=1):
+            graph.add_node(f"{number}.{place}", word=word, sentence=number, place=place)
+        for place, (head, name) in enumerate(zip(tree.heads, tree.relations, strict=True), start=1):
+            if head:
+                kind = kind_of(name)
+                graph.add_edge(
+                    f"{number}.{head}", f"{number}.{place}", relation=name, **({"kind": kind} if kind else {})
+                )
+    return graph
+
+
+def write_graphml(trees: Iterable[Tree | Parse], path: str | Path) -> None:
+    """Write the graph of trees as GraphML, which Gephi, yEd and Cytoscape open."""
+    graph = to_graph(trees)
+    import networkx
+
+    networkx.write_graphml(graph, path, encoding="utf-8")

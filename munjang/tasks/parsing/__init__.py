@@ -1,0 +1,30 @@
+"""Dependency parsing: every word of a sentence hangs from another by a named relation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from munjang.checks import one_of
+from munjang.data.trees import ANY, scheme_of
+from munjang.records import LabelSet
+from munjang.tasks.parsing.biaffine import Biaffine
+from munjang.tasks.parsing.words import SPACES, cut_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from munjang.records import Tree
+
+PARSERS = {"biaffine": Biaffine}
+"""The ways of parsing; each is a Task."""
+
+
+def parsing(labels: LabelSet, parser: str = "biaffine", scheme: str = ANY, cut: str = SPACES) -> Biaffine:
+    """The task of parsing over these relations, in one of the ways of PARSERS."""
+    one_of("parser", parser, tuple(PARSERS))
+    return PARSERS[parser](labels, scheme, cut)
+
+
+def options_for(trees: Sequence[Tree], parser: str = "biaffine") -> dict[str, Any]:
+    """What a parser has to know of the trees that it learns from: their scheme, and where words end."""
+    return {"parser": parser, "scheme": scheme_of(trees), "cut": cut_of(trees)}

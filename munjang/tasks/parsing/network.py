@@ -1,0 +1,145 @@
+"""The networks of parsing: an encoder of transformers, and a head that reads the first and last piece of every word."""
+
+from __future__ import annotations
+
+from copy import copy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel
+
+from munjang.errors import FetchError
+from munjang.networks.dropout import drop
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+SETTINGS = "munjang_parser"
+"""The key of config.json under which a head's settings stand."""
+
+REACH = 32  # words: how far the bias by distance tells one from another
+BIAS_SCALE = 10.0  # so that the bias by distance learns at the rate of an encoder
+
+
+class ArcScores(NamedTuple):
+    """What the biaffine head says of a batch, unmasked.
+
+    arcs (B, W, W + 1): word i from word j, 0 the root. relations (B, W, W + 1, R): likewise by each relation.
+    words (B,): how many words each sentence has.
+    """
+
+    arcs: Tensor
+    relations: Tensor
+    words: Tensor
+
+
+class Biaffine(nn.Module):
+    """Deep biaffine attention, after Dozat & Manning (2017), with a bias by distance (as Qi et al., 2018)."""
+
+    def __init__(self, width: int, relations: int, arc: int = 256, relation: int = 96, dropout: float = 0.33) -> None:
+        super().__init__()
+        self.sizes = [arc, arc, relation, relation]
+        self.inner = nn.Linear(2 * width, sum(self.sizes))
+        self.arc = nn.Parameter(torch.empty(arc + 1, arc))
+        self.relation = nn.Parameter(torch.empty(relations, relation + 1, relation + 1))
+        self.distance = nn.Parameter(torch.zeros(2 * REACH + 2))
+        self.dropout = dropout
+        nn.init.orthogonal_(self.inner.weight)
+        nn.init.zeros_(self.inner.bias)
+        nn.init.xavier_uniform_(self.arc)
+        nn.init.zeros_(self.relation)
+
+    def forward(self, pieces: Tensor, words: Tensor) -> ArcScores:
+        """pieces (sum of words + 1, 2, width): of each sentence the root's and every word's first and last piece."""
+        rate = self.dropout if self.training else 0.0
+        inner = nn.functional.leaky_relu(self.inner(drop(pieces.flatten(1), rate)), 0.1)
+        nodes = nn.utils.rnn.pad_sequence(drop(inner, rate).split((words + 1).tolist()), batch_first=True)
+        arc_child, arc_head, relation_child, relation_head = nodes.split(self.sizes, dim=2)  # (B, W + 1, …)
+        arcs = with_one(arc_child[:, 1:]) @ self.arc @ arc_head.transpose(1, 2)  # (B, W, W + 1)
+        arcs = arcs + BIAS_SCALE * self.distance[distances(arcs.shape[1], arcs.device)]
+        heads = with_one(relation_head)
+        relations = torch.einsum("bir,nrs,bjs->bijn", with_one(relation_child[:, 1:]), self.relation, heads)
+        return ArcScores(arcs, relations, words)
+
+
+HEADS: dict[str, type[nn.Module]] = {"biaffine": Biaffine}
+
+
+class WordNetwork(nn.Module):
+    """An encoder and a head over its words. Saved, it is a folder from which plain transformers opens the encoder."""
+
+    def __init__(self, encoder: PreTrainedModel) -> None:
+        super().__init__()
+        self.config = encoder.config
+        settings = dict(getattr(encoder.config, SETTINGS))
+        if getattr(encoder, "pooler", None) is not None:
+            encoder.pooler = None
+        self.part = encoder.base_model_prefix
+        setattr(self, self.part, encoder)
+        self.parser = HEADS[settings.pop("kind")](encoder.config.hidden_size, **settings)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return getattr(self, self.part).get_input_embeddings()
+
+    def get_output_embeddings(self) -> None:
+        return None
+
+    def read(self, hidden: Tensor, words: Tensor) -> Any:
+        """What the head makes of the hidden states (K, width), two a word and two for the root; in fp32."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.parser(hidden.float().unflatten(0, (-1, 2)), words)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, positions: Tensor, words: Tensor) -> SimpleNamespace:
+        """.logits: what `read` gives; positions (K,) in the flattened (B * T)."""
+        encoder = getattr(self, self.part)
+        hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return SimpleNamespace(logits=self.read(hidden.flatten(0, 1)[positions], words))
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write config.json and model.safetensors."""
+        config = copy(self.config)
+        config.architectures = [type(self).__name__]
+        config.save_pretrained(folder)
+        tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def build(settings: dict[str, Any], source: str | None, *, config: PretrainedConfig | None, **options: Any):
+    """A network with a fresh head: over the encoder of a folder or hub id, or a fresh one from `config`, in fp32."""
+    if config is not None:
+        setattr(config, SETTINGS, settings)
+        return WordNetwork(AutoModel.from_config(config))
+    encoder, found = AutoModel.from_pretrained(
+        source, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True, **options
+    )
+    lacking = [name for name in found["missing_keys"] if "pooler" not in name]
+    if lacking:
+        raise FetchError(f"{source} does not fit its own config.json: {len(lacking)} weights such as {lacking[0]}.")
+    setattr(encoder.config, SETTINGS, settings)
+    return WordNetwork(encoder)
+
+
+def open_network(folder: Path) -> WordNetwork:
+    """The network that was saved in a folder, in fp32. Errors of transformers, safetensors and torch pass through."""
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    config.dtype = torch.float32
+    network = WordNetwork(AutoModel.from_config(config))
+    network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
+    return network.eval()
+
+
+def with_one(x: Tensor) -> Tensor:
+    """x (…, n) with a last column of ones, so that a product has a bias."""
+    return torch.cat([x, x.new_ones(*x.shape[:-1], 1)], dim=-1)
+
+
+def distances(words: int, device: torch.device) -> Tensor:
+    """(W, W + 1): for word i and head j which entry of the bias, by j - i within REACH; the root has its own."""
+    child = torch.arange(1, words + 1, device=device)[:, None]
+    found = (torch.arange(words + 1, device=device) - child).clamp(-REACH, REACH) + REACH
+    found[:, 0] = 2 * REACH + 1
+    return found
