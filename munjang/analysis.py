@@ -73,10 +73,10 @@ class Analyzer:
     def analyze_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Analysis]:
         """The answers for many texts, in their order."""
         found: list[Analysis] = []
-        for chunk, probabilities, truncated, empty in self.whole.run(texts, progress=progress):
-            for text, row, is_cut, is_empty in zip(chunk, probabilities, truncated, empty, strict=True):
+        for parts in self.whole.run(texts, progress=progress):
+            for text, ready, row, is_cut, is_empty in zip(*parts, strict=True):
                 answers = {
-                    head.name: self.single[head.name].decode(text, row[head.columns], is_cut, is_empty)
+                    head.name: self.single[head.name].decode(text, ready, row[head.columns], is_cut, is_empty)
                     for head in self.heads
                 }
                 found.append(Analysis(text, answers, next(iter(answers.values())).note))

@@ -94,9 +94,8 @@ class Predictor:
         if self.task == TASK:
             raise too_many_heads(self.folder, self.manifest)
         answers = []
-        for chunk, rows, truncated, empty in self.run(texts, progress=progress):
-            for text, row, is_cut, is_empty in zip(chunk, rows, truncated, empty, strict=True):
-                answers.append(self.decode(text, row, is_cut, is_empty))
+        for parts in self.run(texts, progress=progress):
+            answers += [self.decode(*part) for part in zip(*parts, strict=True)]
         return answers
 
     def probabilities(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
@@ -106,16 +105,16 @@ class Predictor:
         """
         if self.task == "parsing":
             raise ConfigError(f"{self.name} is a parser: it gives trees, no probabilities.")
-        rows = [probabilities for _, probabilities, _, _ in self.run(texts, progress=progress)]
+        rows = [probabilities for _, _, probabilities, _, _ in self.run(texts, progress=progress)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
 
     def run(self, texts: Sequence[str], *, progress: bool = False) -> Iterator[tuple]:
-        """For each chunk of texts: the texts, a row of the task's answers each (probabilities (n, L), or trees), which
-        were cut, which were empty."""
+        """For each chunk of texts: the texts, the same as the model read them, a row of the task's answers each
+        (probabilities (n, L), or trees), which were cut, which were empty."""
         bar = progress_bar(len(texts)) if progress else None
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
-            cleaned = [self.ready(text) for text in chunk]
+            cleaned = [self.decoder.ready(clean_text(text, self.steps)) for text in chunk]
             empty = np.array([not text.strip() for text in cleaned])
             result = self.decoder.blank(len(chunk))
             truncated = np.zeros(len(chunk), dtype=bool)
@@ -130,18 +129,14 @@ class Predictor:
                     result[full[indices]] = self.decoder.decode(outputs)
                     if bar is not None:
                         bar.update(len(indices))
-            yield chunk, result, truncated, empty
+            yield chunk, cleaned, result, truncated, empty
         if bar is not None:
             bar.close()
 
-    def ready(self, text: str) -> str:
-        """A text cleaned, as the model reads it."""
-        return self.decoder.ready(clean_text(text, self.steps))
-
-    def decode(self, text: str, row: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction | Parse:
-        """One row of the task's answers as a record."""
+    def decode(self, text: str, ready: str, row: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction | Parse:
+        """One row of the task's answers as a record. ready: the text as the model read it."""
         note = f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
-        return self.decoder.answer(text, self.ready(text), row, EMPTY if is_empty else note, self.threshold)
+        return self.decoder.answer(text, ready, row, EMPTY if is_empty else note, self.threshold)
 
     def save(self, folder: str | Path) -> Path:
         """Copy the model folder; one that holds something else is refused. A plain transformers model gets a manifest.

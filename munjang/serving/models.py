@@ -90,7 +90,7 @@ class Network:
     def run(self, texts: Sequence[str]) -> Rows:
         """The logits of a few texts: cleaned, tokenised, run in batches by length."""
         parts = list(self.plain.run(texts))
-        return Rows(*(np.concatenate([part[place] for part in parts]) for place in (1, 2, 3)))
+        return Rows(*(np.concatenate([part[place] for part in parts]) for place in (2, 3, 4)))
 
     def cost(self, text: str) -> int:
         """About how much work a text is, in characters; what is cut off costs little."""
