@@ -58,7 +58,8 @@ def request(path: str, text: str) -> bytes:
     """A POST of one text in the hub's shape."""
     body = json.dumps({"inputs": text}, ensure_ascii=False).encode()
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
