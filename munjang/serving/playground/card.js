@@ -3,7 +3,7 @@
 import { askJson } from "./api.js";
 import { byId, fill, make } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { matrix } from "./matrix.js";
+import { FEW, matrix } from "./matrix.js";
 import { address, viewPairs } from "./models.js";
 import { problem } from "./problem.js";
 import { gloss, inWords, number, say } from "./words.js";
@@ -40,7 +40,9 @@ function parts(card) {
   const head = card.name.split("/").at(-1);
   return [
     scores(card),
-    make("div", { class: "split even" }, confusion(card, head), make("div", { class: "stack" }, byLabel(card), facts(card, head))),
+    ...(card.confusion && card.labels.length > FEW
+      ? [confusion(card, head), make("div", { class: "split even" }, byLabel(card), facts(card, head))]
+      : [make("div", { class: "split even" }, confusion(card, head), make("div", { class: "stack" }, byLabel(card), facts(card, head)))]),
     card.readme
       ? make("details", { class: "sheet readme" }, make("summary", {}, say("card.readme")), markdown(card.readme))
       : make("p", { class: "quiet" }, say("card.none")),
