@@ -37,9 +37,22 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(folder):
+def several(folder):
+    """A linear model with several labels a text."""
+    rows = [
+        f"{word} {n},{label}" for n in range(12) for word, label in (("욕설 비난", "욕설|비난"), ("칭찬 좋아", "칭찬"))
+    ]
+    source = folder.parent / "many.csv"
+    source.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    corpus = mj.read_corpus(source, options=mj.ReadOptions(multi_label="|"))
+    mj.train(corpus, mj.TrainConfig(backbone="linear"), out=folder.parent / "several")
+    return folder.parent / "several"
+
+
+@pytest.fixture(scope="module")
+def server(folder, several):
     limits = Limits(file_bytes=20_000, rows=300, characters=500)
-    with served([str(packaged()), str(folder)], limits=limits) as found:
+    with served([str(packaged()), str(folder), str(several)], limits=limits) as found:
         yield found
 
 
@@ -108,6 +121,14 @@ def test_an_explanation_is_that_of_the_library_for_every_head(server):
     expected = mj.explain(mj.load(server.models.networks["reviews"].folder), TEXT)
     assert one["drops"] == pytest.approx([word.drop for word in expected.words], abs=1e-5)
     assert list(server.ask("/models/mini/explain", {"inputs": TEXT, "tasks": ["hate"]}).body["answers"]) == ["hate"]
+
+
+def test_without_its_only_word_a_text_counts_as_one_of_which_nothing_is_known(server, several):
+    for model, folder in (("several", several), ("reviews", server.models.networks["reviews"].folder)):
+        found = server.ask(f"/models/{model}/explain", {"inputs": "비난"}).body["answers"][model]
+        (word,) = mj.explain(mj.load(folder), "비난").words
+        assert (found["drops"], found["shares"]) == ([pytest.approx(word.drop, abs=1e-6)], [1.0])
+        assert found["drops"][0] == pytest.approx(found["score"] - (0.5 if model == "reviews" else 0), abs=1e-6)
 
 
 def test_an_explanation_of_nothing_and_of_too_much(server):
