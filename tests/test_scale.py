@@ -146,7 +146,7 @@ def test_a_killed_worker_is_replaced_and_every_row_comes_once(tmp_path, model, t
         assert [(row["line"], row["reason"]) for row in csv.DictReader(stream)] == [("41", "it holds a NUL byte")]
     assert "1 parts were begun again" in done.stderr and "Traceback" not in done.stderr
     foreign = [line for line in done.stderr.splitlines() if "ray" in line.lower() and "munjang" not in line]
-    assert foreign == []  # Ray itself says nothing
+    assert (foreign, done.stdout) == ([], "")  # Ray itself says nothing
 
 
 @needs_ray
@@ -227,8 +227,9 @@ def test_a_finished_folder_is_refused_resumed_and_replaced_as_told(tmp_path, mod
     assert mj.predict_files(model, source, out, resume=True).rows == 199
     with pytest.raises(ConfigError, match=r"begun otherwise: answering was .* now it is"):
         mj.predict_files(model, source, out, resume=True, answering=Answering(scores=False))
+    (out / "note.txt").write_text("mine")
     mj.predict_files(model, source, out, overwrite=True, part_rows=100)
-    assert len(list(out.glob("part-*"))) == 2
+    assert len(list(out.glob("part-*"))) == 2 and (out / "note.txt").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     with pytest.raises(DataError, match="no folder of an earlier run"):
@@ -248,6 +249,27 @@ def test_a_part_that_was_cut_after_its_receipt_is_made_again(tmp_path, model, te
     (out / ATTEMPTS / "part-000001.dead").mkdir()
     assert mj.predict_files(model, source, out, resume=True).rows == 299
     same(pq.read_table(out), locally(model, source, tmp_path / "b.parquet"))
+
+
+def test_a_replacement_that_was_cut_off_leaves_one_run_or_the_other(tmp_path, model, texts, monkeypatch):
+    in_process(monkeypatch)
+    source, out = write_rows(tmp_path / "a.parquet", texts, 300), tmp_path / "out"
+    mj.predict_files(model, source, out, part_rows=20)
+
+    def cut(*words):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "clear", cut)
+        with pytest.raises(KeyboardInterrupt):
+            mj.predict_files(model, source, out, part_rows=150, overwrite=True)
+    assert len(list(out.glob("part-*"))) == 15 and not (out / "_manifest.json").exists()
+    assert mj.predict_files(model, source, out, resume=True).rows == 299
+    assert len(list(out.glob("part-*"))) == 2
+    same(
+        pq.read_table([str(path) for path in sorted(out.glob("part-*"))]),
+        locally(model, source, tmp_path / "b.parquet"),
+    )
 
 
 def test_a_part_that_kills_its_workers_ends_the_run(tmp_path, model, texts, monkeypatch):

@@ -159,6 +159,7 @@ def ray_settings(own: bool) -> Iterator[None]:
     """
     level = os.environ.get("RAY_BACKEND_LOG_LEVEL", "fatal")
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": level}
+    settings["RAY_DEDUP_LOGS_SKIP_REGEX"] = "."  # what Ray would print on stdout of a worker that died: nothing
     if own:
         # The first is Ray's own switch for machines that may not listen on their network; the second keeps Ray from
         # writing a secret into the home folder; the third from installing an environment again for each worker.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ log = logging.getLogger("munjang")
 MANIFEST = "_manifest.json"
 """Written last: a folder that has it holds a finished run."""
 PLAN = f"{WORK}/run.json"
+OWN = re.compile(r"part-\d{6,}\.parquet|" + REJECTED + r"/part-\d{6,}\.csv")
+"""Names that a run gives."""
 NUMBERS = ("rows", "written", "empty", "truncated", "held", "rejected")
 
 
@@ -153,13 +156,25 @@ def reach(target: Place) -> str:
 
 
 def begin(plan: Plan, target: Place) -> None:
-    """Write the plan into the folder, after what an earlier run has left there was deleted."""
-    (target / MANIFEST).remove()  # first, so that what is left after a kill does not pass for finished
-    (target / PLAN).remove()
-    for name in {path.partition("/")[0] for path in target.files()}:
-        (target / name).remove()
+    """Write the plan into the folder and delete the parts of an earlier run; files of others stay.
+
+    In this order: receipts, new plan, old manifest, old parts. Whenever it is cut off, the folder is the old run or the
+    new one, none of whose parts is done.
+    """
     (target / ATTEMPTS).make()
+    for path in (target / WORK).files():
+        if f"{WORK}/{path}" != PLAN:
+            (target / f"{WORK}/{path}").remove()
     (target / PLAN).write_json(plan.to_dict())
+    (target / MANIFEST).remove()
+    clear(target, set())
+
+
+def clear(target: Place, wanted: set[str]) -> None:
+    """Delete the parts and lists of rejected rows that are not `wanted`."""
+    for path in target.files():
+        if OWN.fullmatch(path) and path not in wanted:
+            (target / path).remove()
 
 
 def receipts(target: Place) -> dict[int, dict[str, Any]]:
@@ -209,6 +224,8 @@ def finish(plan: Plan, target: Place, done: Mapping[int, Mapping[str, Any]], cre
     for piece in pieces:
         check_part(piece, done.get(piece.number), target)
     parts = [{key: value for key, value in done[piece.number].items() if key != "number"} for piece in pieces]
+    lists = {f"{REJECTED}/{piece.name}.csv" for piece in pieces if done[piece.number]["counts"]["rejected"]}
+    clear(target, {part["name"] for part in parts} | lists)  # of an earlier run whose deletion was cut off
     counts = total(parts)
     manifest = {
         "munjang": plan.munjang,
