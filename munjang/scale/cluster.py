@@ -167,6 +167,9 @@ def ray_settings(own: bool) -> Iterator[None]:
         settings["RAY_AUTH_MODE"], settings["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
         settings["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
         settings["RAY_gcs_server_port_wait_time_s"] = str(STARTS_S)
+    elif "RAY_AUTH_MODE" not in os.environ and has_token():
+        # Ray's own rule, which Ray 2.60 applies too late where an address is given: no cluster seems to answer then.
+        settings["RAY_AUTH_MODE"] = "token"
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
@@ -177,6 +180,12 @@ def ray_settings(own: bool) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def has_token() -> bool:
+    """Whether the user has a secret for clusters, where Ray looks for it."""
+    path = os.environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser("~/.ray/auth_token")
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or os.path.isfile(path)
 
 
 def results(worker: type, arguments: tuple, numbers: Sequence[int], crew: Crew) -> Iterator[dict[str, Any]]:
