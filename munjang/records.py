@@ -243,12 +243,14 @@ class Parse:
     """The tree of one text; of a text without words an empty one.
 
     text: as it was given; the words of the tree are those of the cleaned text. note: "" or what to know ("empty",
-    "truncated to 512 tokens": what is beyond is attached blindly).
+    "truncated to 512 tokens": what is beyond is attached blindly). probabilities: how sure each word's head is, by
+    itself, before the tree was chosen.
     """
 
     text: str
     tree: Tree
     note: str = ""
+    probabilities: tuple[float, ...] = field(default=(), compare=False)
 
 
 def label_text(label: Label | None, separator: str = "|") -> str:

@@ -12,7 +12,7 @@ from munjang.errors import DataError
 from munjang.gold import digest_of, files_of
 from munjang.records import Corpus, Example, Tree
 from munjang.tables import format_table
-from munjang.tasks.parsing.biaffine import label_column
+from munjang.tasks.parsing.rows import label_column
 from munjang.tasks.parsing.scores import attachment, by_relation, klue_las, klue_uas
 
 if TYPE_CHECKING:

@@ -56,6 +56,21 @@ class Encodings:
         return self.ids[self.starts[index] : self.starts[index + 1]]
 
 
+@dataclass(frozen=True)
+class Signature:
+    """What an exported network of a task takes and gives: name -> number of dimensions.
+
+    The last dimension of the last output is as long as there are labels. kept: arrays of the batch that `decode` needs
+    beside the outputs.
+    """
+
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+    kept: tuple[str, ...] = ()
+
+
+CLASSIFIER = Signature({"input_ids": 2, "attention_mask": 2}, {"logits": 2})
+
 TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
 """Token ids of texts, as `encode_texts` makes them or a cache remembers them."""
 
@@ -68,6 +83,8 @@ class Task(Protocol):
     name: str
     labels: LabelSet
     monitor: str  # the key of score() that chooses checkpoints; higher is better
+    answers_are: str  # "probabilities", or "trees"
+    exported: Signature | None  # None: it cannot be exported
     speed: str  # what the progress bar counts: "sentences_s" or "tokens_s"
     cuts_texts: bool  # whether the few longest texts may lose their ends
     least_steps: int  # optimizer steps that a head needs at least, whatever the backbone

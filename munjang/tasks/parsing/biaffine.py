@@ -12,9 +12,10 @@ import numpy as np
 from munjang.checks import one_of
 from munjang.data.trees import ANY, HEAD_FINAL, SCHEMES
 from munjang.errors import ConfigError
-from munjang.records import Example, LabelSet, Parse, Tree
-from munjang.tasks.base import Batch, Encodings, Outputs, TextEncoder, encode_texts, pad
-from munjang.tasks.parsing.decoding import DECODERS
+from munjang.records import Example, LabelSet, Parse
+from munjang.tasks.base import Batch, Encodings, Outputs, Signature, TextEncoder, encode_texts, pad
+from munjang.tasks.parsing.decoding import DECODERS, LOWEST
+from munjang.tasks.parsing.rows import as_rows, label_column, only_seen, to_parse
 from munjang.tasks.parsing.words import CUTS, SPACES, encode_words, spaced, word_batch
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Biaffine:
     monitor: str = "las"
     speed = "sentences_s"
     parser = "biaffine"
+    answers_are = "trees"
+    exported = Signature(
+        {"input_ids": 2, "attention_mask": 2, "positions": 1, "nodes": 2}, {"arcs": 3, "relations": 4}, ("words",)
+    )
     cuts_texts = False
     least_steps = 1000
 
@@ -85,7 +90,7 @@ class Biaffine:
         if examples and all(example.label is not None for example in examples):
             labels = label_column([example.label for example in examples], self.labels)
             return replace(encodings, columns={**encodings.columns, "labels": labels})
-        return encodings
+        return only_seen(encodings)
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
         batch = pad(encodings, indices, pad_id)
@@ -124,51 +129,41 @@ class Biaffine:
         width = logits.arcs.shape[1]
         child = torch.arange(1, width + 1, device=logits.arcs.device)[:, None]
         head = torch.arange(width + 1, device=logits.arcs.device)
-        count = logits.words[:, None, None]
-        if self.scheme == HEAD_FINAL:
-            return ((head > child) & (head <= count)) | ((head == 0) & (child == count))
-        return (head != child) & (head <= count)
+        return may_hang(self.scheme, child, head, logits.words[:, None, None])
 
     def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
-        """`arcs (B, W, W + 1)` float32, log-probabilities of heads; `relations`, likewise the best for each; `words`.
-
-        Where the relations have a `root`, the root has it and no one else.
-        """
-        return self.tables(self.forward(network, batch))
-
-    def tables(self, logits: ArcScores) -> Outputs:
-        import torch
-
-        arcs = logits.arcs.float().masked_fill(~self.allowed(logits), -torch.inf).log_softmax(dim=2)
-        relations = logits.relations
-        if ROOT in self.labels.names:
-            own = torch.arange(len(self.labels), device=arcs.device) == self.labels.index(ROOT)
-            relations = relations.clone()
-            relations[:, :, 0] = relations[:, :, 0].masked_fill(~own, -torch.inf)
-            relations[:, :, 1:] = relations[:, :, 1:].masked_fill(own, -torch.inf)
-        found = {"arcs": arcs, "relations": relations.argmax(dim=3), "words": logits.words}
-        return {name: tensor.cpu().numpy() for name, tensor in found.items()}
+        """`arcs (B, W, W + 1)`, `relations (B, W, W + 1, R)` float32, unmasked scores as in ArcScores; `words (B,)`."""
+        return as_arrays(self.forward(network, batch))
 
     def blank(self, count: int) -> np.ndarray:
         """(count,) answers for texts that have none yet: trees without words."""
-        return as_rows([np.zeros((0, 2), np.int64)] * count)
+        return as_rows([np.zeros((0, 3))] * count)
 
     def decode(self, outputs: Outputs) -> np.ndarray:
-        """(B,) of (words, 2): heads and relation numbers of the best trees."""
-        heads = DECODERS[self.scheme](outputs["arcs"], outputs["words"])
-        relations = np.take_along_axis(outputs["relations"], heads[:, :, None], 2)[:, :, 0]
-        table = np.stack([heads, relations], axis=2)
-        return as_rows([table[row, :count] for row, count in enumerate(outputs["words"])])
+        """(B,) of (words, 3): heads, relation numbers and the heads' probabilities in the best trees.
+
+        Where the relations have a `root`, the root has it and no one else.
+        """
+        words = outputs["words"]
+        width = outputs["arcs"].shape[1]
+        child, head = np.arange(1, width + 1)[:, None], np.arange(width + 1)
+        arcs = log_shares(outputs["arcs"], may_hang(self.scheme, child, head, words[:, None, None]))
+        heads = DECODERS[self.scheme](arcs, words)
+        sure = np.exp(np.take_along_axis(arcs, heads[:, :, None], 2)[:, :, 0])
+        relations = np.take_along_axis(outputs["relations"], heads[:, :, None, None], 2)[:, :, 0]  # (B, W, R)
+        if ROOT in self.labels.names:
+            own = np.arange(len(self.labels)) == self.labels.index(ROOT)
+            relations = np.where(own == (heads == 0)[:, :, None], relations, -np.inf)
+        table = np.stack([heads, relations.argmax(axis=2), sure], axis=2)
+        return as_rows([table[row, :count] for row, count in enumerate(words)])
 
     def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Parse:
         """The tree of one text, whose words are those of `ready`."""
-        names = self.labels.names
-        words = tuple(ready.split()) if len(row) else ()
-        return Parse(text, Tree(words, tuple(row[:, 0].tolist()), tuple(names[i] for i in row[:, 1])), note)
+        return to_parse(text, ready.split(), row, note, self.labels, self.scheme)
 
     def answers(self, logits: ArcScores) -> np.ndarray:
         """(N, 2) heads and relations of the words of a batch, one after another."""
-        return np.concatenate(list(self.decode(self.tables(logits))))
+        return np.concatenate(list(self.decode(as_arrays(logits))))[:, :2].astype(np.int64)
 
     def score(self, gold: np.ndarray, answers: np.ndarray) -> dict[str, float]:
         """uas, las: shares of the words with the right head, and with the right head and relation."""
@@ -179,14 +174,27 @@ class Biaffine:
         raise ConfigError("class_weights is for classifiers; leave it out for a parser.")
 
 
-def label_column(trees: Sequence[Tree], labels: LabelSet) -> np.ndarray:
-    """(n, W, 2) int16: head and relation number of each word, -1 beyond a tree's words."""
-    places = {name: labels.index(name) for name in {name for tree in trees for name in tree.relations}}
-    column = np.full((len(trees), max(map(len, trees)), 2), -1, np.int16)
-    for row, tree in enumerate(trees):
-        column[row, : len(tree), 0] = tree.heads
-        column[row, : len(tree), 1] = [places[name] for name in tree.relations]
-    return column
+def may_hang(scheme: str, child: Any, head: Any, count: Any) -> Any:
+    """(…) bool: whether a word can have that head by a scheme; arrays of NumPy or torch that broadcast.
+
+    child: the words' places from 1; head: from 0, the root; count: how many words the sentence has.
+    """
+    if scheme == HEAD_FINAL:
+        return ((head > child) & (head <= count)) | ((head == 0) & (child == count))
+    return (head != child) & (head <= count)
+
+
+def log_shares(scores: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """The logarithm of the softmax over the last axis, among what is allowed; minus infinity for the rest."""
+    kept = np.where(allowed, scores, -np.inf)
+    top = np.maximum(kept.max(axis=-1, keepdims=True), np.float32(LOWEST))  # rows where nothing is allowed stay so
+    total = np.exp(kept - top).sum(axis=-1, keepdims=True)
+    return kept - top - np.log(np.maximum(total, np.finfo(np.float32).tiny))
+
+
+def as_arrays(logits: ArcScores) -> Outputs:
+    """The same as NumPy arrays, float32."""
+    return {name: (t if name == "words" else t.float()).cpu().numpy() for name, t in logits._asdict().items()}
 
 
 def real_words(logits: ArcScores) -> torch.Tensor:
@@ -194,11 +202,3 @@ def real_words(logits: ArcScores) -> torch.Tensor:
     import torch
 
     return torch.arange(logits.arcs.shape[1], device=logits.words.device) < logits.words[:, None]
-
-
-def as_rows(items: Sequence[np.ndarray]) -> np.ndarray:
-    """(n,) an array of arrays of any length."""
-    rows = np.empty(len(items), dtype=object)
-    for place, item in enumerate(items):
-        rows[place] = item
-    return rows
