@@ -23,7 +23,7 @@ COMPACT = "4:NP_SBJ 4:NP_OBJ 4:NP_AJT 0:VP"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return save_heads(tmp_path_factory.mktemp("models") / "native").folder
+    return save_heads(tmp_path_factory.mktemp("models") / "native")
 
 
 @pytest.fixture

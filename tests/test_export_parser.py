@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import munjang as mj
 from munjang.cli import app
 from munjang.data.treebanks import to_conllu
-from munjang.errors import BundleError
+from munjang.errors import BundleError, ConfigError
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -97,3 +97,30 @@ def test_a_graph_of_a_classifier_is_no_parser(trained, exported, tmp_path):
     (folder / "munjang.json").write_text(json.dumps(manifest), "utf-8")
     with pytest.raises(BundleError, match="takes attention_mask, input_ids, nodes, positions, expected"):
         mj.load(folder)
+
+
+def test_a_packaged_parser_keeps_only_the_words_of_its_own(trained, tmp_path, monkeypatch):
+    """The packaged encoder is stood in for by the parser's own words, a few of them changed."""
+    from safetensors.numpy import load_file
+
+    from munjang.formats import shared_words
+
+    words = load_file(trained.folder / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
+    packaged = words.astype(np.float16)
+    changed = np.array([5, 40, 41])
+    packaged[changed] += 0.5
+    monkeypatch.setattr(shared_words, "packaged_words", lambda: (packaged, "abc"))
+    found = export(trained, "onnx-int8", tmp_path / "out", limits=Limits(words=0.5), share_words=True)
+    own = load_file(tmp_path / "out" / "words.safetensors")
+    assert own["ids"].tolist() == changed.tolist()
+    np.testing.assert_allclose(found.runner.words, words, atol=0.02)
+    plain = export(trained, "onnx-int8", tmp_path / "plain", limits=Limits(words=0.5))
+    sizes = [(folder / "model.onnx").stat().st_size for folder in (found.folder, plain.folder)]
+    assert sizes[1] - sizes[0] > 0.95 * words.size
+    trees = [parse.tree for parse in found.predict_many([text for text, *_ in TREES])]
+    assert np.mean([tree == example.label for tree, example in zip(trees, examples(), strict=True)]) >= 0.8
+    monkeypatch.setattr(shared_words, "packaged_words", lambda: (packaged, "another"))
+    with pytest.raises(BundleError, match="belongs to another packaged encoder"):
+        mj.load(tmp_path / "out")
+    with pytest.raises(ConfigError, match="Words are shared in 8 bits only"):
+        export(trained, "onnx", tmp_path / "fp32", share_words=True)

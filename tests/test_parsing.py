@@ -21,6 +21,7 @@ from munjang.tasks import make_task
 from munjang.tasks.parsing import scores
 from munjang.tasks.parsing.rows import to_parse
 from munjang.tasks.parsing.words import PUNCTUATION, SPACES, cut_of, encode_words, spaced
+from munjang.tree_evaluation import TreeReport
 from munjang.tree_pictures import tree_lines, tree_svg
 
 CLOUD = Tree(*(TREES[0][0].split(), TREES[0][1], TREES[0][2].split()))
@@ -184,6 +185,31 @@ def test_the_report_counts_sentences_words_and_lengths(trained):
     assert "KLUE's LAS" in str(report)
 
 
+def test_two_parsers_are_compared_word_by_word_on_the_same_sentences(trained, tmp_path):
+    rows = examples()
+    best = mj.evaluate(trained, rows)
+    # a second parser that hangs the first word of five sentences wrong, and one more by a wrong relation
+    guessed = best.guessed.copy()
+    starts = np.cumsum(best.lengths) - best.lengths
+    guessed[starts[:5], 0] += 1
+    guessed[starts[5], 1] += 1
+    other = TreeReport.from_dict(json.loads(json.dumps({**best.to_dict(), "model": "b", "guessed": guessed.tolist()})))
+    found = mj.compare(best, other)
+    words = int(best.lengths.sum())
+    assert (found.only_first, found.only_second, found.words) == (6, 0, words)
+    assert found.differences["las"].difference == pytest.approx(6 / words)
+    assert found.differences["uas"].difference == pytest.approx(5 / words)
+    assert found.differences["exact"].difference == pytest.approx(0.6)
+    low, high = found.differences["las"].interval
+    assert 0 < low < 6 / words < high and found.verdict.startswith("ten is better than b by")
+    same = mj.compare(best, best)
+    assert "No difference between ten (1) and ten (2) can be shown" in str(same)
+    with pytest.raises(DataError, match="Different sentences"):
+        mj.compare(best, mj.evaluate(trained, rows[:3]))
+    with pytest.raises(DataError, match="different gold trees"):
+        mj.compare(best, TreeReport.from_dict({**best.to_dict(), "gold": guessed.tolist()}))
+
+
 def test_trees_and_labels_do_not_mix(trained):
     with pytest.raises(DataError, match="no sentence here has a tree"):
         mj.evaluate(trained, [mj.Example("좋아요", "긍정")])
@@ -288,6 +314,9 @@ def test_evaluate_and_train_from_the_command_line(trained, tmp_path):
     done = run("evaluate", trained.folder, path, "--json", tmp_path / "report.json")
     assert done.exit_code == 0, done.output
     assert json.loads((tmp_path / "report.json").read_text("utf-8"))["metrics"]["las"] == 1.0
+    for against in (tmp_path / "report.json", trained.folder):
+        done = run("evaluate", trained.folder, path, "--against", against)
+        assert done.exit_code == 0 and "0.0 points of LAS apart" in done.stdout, str(done.exception)
     out = tmp_path / "run"
     done = run(
         "train", path, "--test", path, "--backbone", "scratch:tiny", "--epochs", 1, "--out", out,

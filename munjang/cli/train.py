@@ -70,6 +70,12 @@ def train(
     patience: Annotated[
         int | None, typer.Option("--patience", help="Stop after so many scores without a better.")
     ] = None,
+    parser: Annotated[
+        str | None, typer.Option("--parser", help="Of a treebank: biaffine, or labeling (round by round).")
+    ] = None,
+    pos: Annotated[
+        bool, typer.Option("--pos", help="Of a treebank: learn with its parts of speech, and always need them.")
+    ] = False,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
     precision: Annotated[str | None, typer.Option("--precision", help="auto, fp32 or bf16.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
@@ -99,7 +105,7 @@ def train(
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "warmup": warmup, "weight_decay": weight_decay, "max_length": max_length, "class_weights": class_weights,
         "log_every": log_every, "save_every": save_every, "keep_checkpoints": keep_checkpoints, "patience": patience,
-        "seed": seed, "precision": precision, "device": device,
+        "seed": seed, "precision": precision, "device": device, "parser": parser, "pos": pos or None,
     }  # fmt: skip
     config = settings(recipe, assignments or [], flags)
     config = replace(
@@ -119,7 +125,7 @@ def train(
     if len(sources) > 1:
         from munjang.cli.train_heads import Several, refuse, train_several
 
-        refuse({"--validation": validation, "--test": test, "--baseline": baseline})
+        refuse({"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser, "--pos": pos})
         several = Several(sources, more or [], read, data_dir)
         train_several(several, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
         return

@@ -88,7 +88,10 @@ def export(
     if source.head is not None:
         raise BundleError(f"{source.name} is one head of a network; export the whole of it: {source.folder}.")
     if source.runner.task.exported is None:
-        raise BundleError(f"{source.name} decides step by step, which no exported form has. Train --parser biaffine.")
+        raise BundleError(
+            f"{source.name} works in rounds or with given parts of speech, which has no exported form. Train --parser "
+            "biaffine without --pos."
+        )
     check_out(source.folder, target, overwrite)
     network = read_network(source.folder, source.runner.task)
     own = own_rows(network.words) if share_words else None

@@ -69,6 +69,20 @@ class Signature:
     kept: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Usual:
+    """What a training run of a task takes where its settings leave it open.
+
+    batch_size: sentences a step. epochs: over train; least_steps: optimizer steps that a head needs at least, whatever
+    the backbone. rate: the backbone's learning rate times this.
+    """
+
+    batch_size: int = 32
+    epochs: float = 3.0
+    least_steps: int = 0
+    rate: float = 1.0
+
+
 CLASSIFIER = Signature({"input_ids": 2, "attention_mask": 2}, {"logits": 2})
 
 TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
@@ -87,7 +101,7 @@ class Task(Protocol):
     exported: Signature | None  # None: it cannot be exported
     speed: str  # what the progress bar counts: "sentences_s" or "tokens_s"
     cuts_texts: bool  # whether the few longest texts may lose their ends
-    least_steps: int  # optimizer steps that a head needs at least, whatever the backbone
+    usual: Usual  # of a training run
     options: dict[str, Any]  # what make_task needs beside the labels to make it again, as JSON values
 
     def build(self, source: str, **options: Any) -> PreTrainedModel:

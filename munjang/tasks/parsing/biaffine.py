@@ -13,8 +13,9 @@ from munjang.checks import one_of
 from munjang.data.trees import ANY, HEAD_FINAL, SCHEMES
 from munjang.errors import ConfigError
 from munjang.records import Example, LabelSet, Parse
-from munjang.tasks.base import Batch, Encodings, Outputs, Signature, TextEncoder, encode_texts, pad
+from munjang.tasks.base import Batch, Encodings, Outputs, Signature, TextEncoder, Usual, encode_texts, pad
 from munjang.tasks.parsing.decoding import DECODERS, LOWEST
+from munjang.tasks.parsing.parts import tag_column, untagged, words_and_tags
 from munjang.tasks.parsing.rows import as_rows, label_column, only_seen, to_parse
 from munjang.tasks.parsing.words import CUTS, SPACES, encode_words, spaced, word_batch
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
     from munjang.tasks.parsing.network import ArcScores
 
+SIGNATURE = Signature(
+    {"input_ids": 2, "attention_mask": 2, "positions": 1, "nodes": 2}, {"arcs": 3, "relations": 4}, ("words",)
+)
+
 ROOT = "root"
 """The relation that Universal Dependencies keeps for the root, and the root for it."""
 
@@ -34,38 +39,45 @@ class Biaffine:
     """A tree a sentence. Columns: `labels` (n, W, 2) int16, head and relation of each word, -1 beyond its words.
 
     In a batch `labels` are those of its words one after another, (N, 2). labels: the relations. scheme: what trees can
-    come out (munjang.data.trees.SCHEMES). cut: where words of raw text end.
+    come out (munjang.data.trees.SCHEMES). cut: where words of raw text end. tags: parts of speech, for a parser that
+    is given them.
     """
 
     labels: LabelSet
     scheme: str = ANY
     cut: str = SPACES
+    tags: tuple[str, ...] = ()
     dropout: float = 0.33
     name: str = "parsing"
     monitor: str = "las"
     speed = "sentences_s"
     parser = "biaffine"
     answers_are = "trees"
-    exported = Signature(
-        {"input_ids": 2, "attention_mask": 2, "positions": 1, "nodes": 2}, {"arcs": 3, "relations": 4}, ("words",)
-    )
+    usual = Usual(batch_size=16, epochs=10, least_steps=600, rate=5 / 3)  # EXPERIMENTS, 2026-11-22
     cuts_texts = False
-    least_steps = 1000
 
     def __post_init__(self) -> None:
         one_of("scheme", self.scheme, SCHEMES)
         one_of("cut", self.cut, CUTS)
 
     @property
+    def exported(self) -> Signature | None:
+        """A graph is given no parts of speech."""
+        return None if self.tags else SIGNATURE
+
+    @property
     def options(self) -> dict[str, Any]:
         """What `munjang.tasks.make_task` needs beside the labels to make this task again."""
-        return {"parser": self.parser, "scheme": self.scheme, "cut": self.cut}
+        tags = {"tags": list(self.tags)} if self.tags else {}
+        return {"parser": self.parser, "scheme": self.scheme, "cut": self.cut, **tags}
 
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
         """An encoder with a fresh head, from a folder, a hub id, or `config=`."""
         from munjang.tasks.parsing.network import build
 
         head = {"kind": self.parser, "relations": len(self.labels), "dropout": self.dropout}
+        if self.tags:
+            head["tags"] = len(self.tags)
         return build(head, source, config=config, **options)
 
     def open(self, folder: Path) -> PreTrainedModel:
@@ -75,7 +87,7 @@ class Biaffine:
 
     def ready(self, text: str) -> str:
         """The words of a cleaned text between single spaces."""
-        return spaced(text, self.cut)
+        return " ".join(text.split()) if self.tags else spaced(text, self.cut)
 
     def encode(
         self,
@@ -85,8 +97,17 @@ class Biaffine:
         *,
         encode: TextEncoder = encode_texts,
     ) -> Encodings:
-        """As `encode_words`; a cache of token ids does not help here, for places are wanted too."""
-        encodings = encode_words([example.text for example in examples], tokenizer, max_length)
+        """As `encode_words`; a cache of token ids does not help here, for places are wanted too.
+
+        DataError: a parser with parts of speech is given a word without.
+        """
+        texts, tags = [example.text for example in examples], []
+        if self.tags and examples:
+            texts, tags = zip(*map(words_and_tags, examples), strict=True)
+        encodings = encode_words(texts, tokenizer, max_length)
+        if self.tags:
+            column = tag_column(tags, self.tags, encodings.columns["places"].shape[1])
+            encodings = replace(encodings, columns={**encodings.columns, "tags": column})
         if examples and all(example.label is not None for example in examples):
             labels = label_column([example.label for example in examples], self.labels)
             return replace(encodings, columns={**encodings.columns, "labels": labels})
@@ -107,8 +128,8 @@ class Biaffine:
         return self.collate(encodings, indices[own], pad_id), int(encodings.columns["words"][indices].sum())
 
     def forward(self, network: torch.nn.Module, batch: Batch) -> ArcScores:
-        names = ("input_ids", "attention_mask", "positions", "words")
-        return network(**{name: batch[name] for name in names}).logits
+        names = ("input_ids", "attention_mask", "positions", "words", "tags")
+        return network(**{name: batch[name] for name in names if name in batch}).logits
 
     def loss(self, logits: ArcScores, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
         """Cross-entropy of every word's head among those it may have, and of its relation given the head; summed."""
@@ -159,7 +180,8 @@ class Biaffine:
 
     def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Parse:
         """The tree of one text, whose words are those of `ready`."""
-        return to_parse(text, ready.split(), row, note, self.labels, self.scheme)
+        words = untagged(ready)[0] if self.tags else ready
+        return to_parse(text, words.split(), row, note, self.labels, self.scheme)
 
     def answers(self, logits: ArcScores) -> np.ndarray:
         """(N, 2) heads and relations of the words of a batch, one after another."""

@@ -42,8 +42,9 @@ def only_seen(encodings: Encodings) -> Encodings:
     seen = encodings.columns["places"][:, 1:, 0] != FAR  # (n, W)
     last = np.where(seen.any(axis=1), seen.shape[1] - seen[:, ::-1].argmax(axis=1), 0) if seen.size else 0
     words = np.where(encodings.truncated, np.maximum(last, 1), encodings.columns["words"])
-    places = encodings.columns["places"][:, : int(words.max(initial=0)) + 1]
-    return replace(encodings, columns={**encodings.columns, "words": words, "places": places})
+    width = int(words.max(initial=0)) + 1
+    tables = {name: array[:, :width] for name, array in encodings.columns.items() if name in ("places", "tags")}
+    return replace(encodings, columns={**encodings.columns, **tables, "words": words})
 
 
 def to_parse(text: str, words: Sequence[str], row: np.ndarray, note: str, labels: LabelSet, scheme: str) -> Parse:
