@@ -1,5 +1,11 @@
 """/parse: the trees of a parser beside classifiers, within the same limits and errors."""
 
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch")
@@ -109,3 +115,33 @@ def test_without_models_the_packaged_parser_is_served_where_there_is_one(tiny_pa
     monkeypatch.setattr("munjang.heads.PACKAGED_PARSER", topic / "none")
     with served([]) as server:
         assert [item["name"] for item in server.ask("/models").body["models"]] == ["topic"]
+
+
+def test_the_module_that_draws_arcs_fetches_nothing_and_takes_texts_as_texts():
+    folder = Path(mj.__file__).parent / "serving" / "playground"
+    script, style = ((folder / name).read_text("utf-8") for name in ("arcs.js", "arcs.css"))
+    assert "export function drawTree(container, tree)" in script
+    for word in ("innerHTML", "outerHTML", "insertAdjacent", "fetch(", "import ", "document.write", "XMLHttp"):
+        assert word not in script
+    assert "url(" not in style and "@import" not in style
+    assert re.findall(r"https?://[^\"]+", script) == ["http://www.w3.org/2000/svg"]
+    used = set(re.findall(r'"(arcs-[a-z]+)', script)) - {"arcs-"}
+    assert used <= set(re.findall(r"\.(arcs-[a-z]+)", style)) | {"arcs-empty"}
+
+
+def test_each_noun_is_listed_with_its_modifiers_and_predicates(server):
+    """The module's own function, run by node."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    tree = server.ask("/parse", {"inputs": TREES[1][0], "triples": True}).body
+    module = Path(mj.__file__).parent / "serving" / "playground" / "arcs.js"
+    code = "import(process.argv[1]).then((m) => console.log(JSON.stringify(m.nouns(JSON.parse(process.argv[2])))))"
+    done = subprocess.run([node, "-e", code, str(module), json.dumps(tree)], capture_output=True, text=True)
+    assert json.loads(done.stdout) == [
+        {"place": 1, "word": "새털구름을", "modifiers": [], "predicates": [{"kind": "object", "word": "그린"}]},
+        {"place": 3, "word": "것이", "modifiers": ["새털구름을 그린"],
+         "predicates": [{"kind": "subject", "word": "구름그림이다"}]},
+        {"place": 4, "word": "내가", "modifiers": [], "predicates": [{"kind": "subject", "word": "그린"}]},
+        {"place": 6, "word": "구름그림이다", "modifiers": ["내가 그린"], "predicates": []},
+    ], done.stderr  # fmt: skip

@@ -5,9 +5,11 @@
 const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 16, NARROW = 9, GAP = 26, MARGIN = 18, LEVEL = 30, LINE = 24; // pixels
 
-/** Draw a tree into an element, in the place of what is there. */
-export function drawTree(container, tree) {
-  const parts = tree.words.length ? [picture(tree), ...nounList(tree)] : [text("p", "arcs-empty", "–")];
+const SAID = { modifier: "modified by", subject: "subject of", object: "object of" };
+
+/** Draw a tree into an element, in the place of what is there. said: the words before a noun's modifiers and predicates. */
+export function drawTree(container, tree, said = SAID) {
+  const parts = tree.words.length ? [picture(tree), ...nounList(tree, said)] : [text("p", "arcs-empty", "–")];
   container.replaceChildren(...parts);
 }
 
@@ -47,7 +49,7 @@ function picture(tree) {
   const base = Math.ceil(MARGIN + 0.75 * LEVEL * Math.max(...levels)) + LINE; // a curve goes three quarters of its way
   const width = left - GAP + MARGIN, height = base + 2 * LINE;
   const drawing = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", class: "arcs-tree" });
-  drawing.setAttribute("aria-label", tree.words.map((word, i) => said(tree, i)).join("; "));
+  drawing.setAttribute("aria-label", tree.words.map((word, i) => arcText(tree, i)).join("; "));
   tree.words.forEach((word, i) => drawing.append(arc(tree, i, centres, levels[i], base)));
   tree.words.forEach((word, i) => drawing.append(label(word, centres[i], base + LINE, "arcs-word")));
   const frame = document.createElement("div");
@@ -63,7 +65,7 @@ function arc(tree, i, centres, level, base) {
   const start = head ? centres[head - 1] + (end > centres[head - 1] ? 6 : -6) : end;
   const group = shape("g", { class: head ? "arcs-arc" : "arcs-arc arcs-root" });
   const title = shape("title", {});
-  title.textContent = said(tree, i);
+  title.textContent = arcText(tree, i);
   const line = head
     ? `M${start} ${base} C${start} ${top} ${end} ${top} ${end} ${base - 4}`
     : `M${end} ${top - 4} L${end} ${base - 4}`;
@@ -80,7 +82,7 @@ function arc(tree, i, centres, level, base) {
 }
 
 /** What one arc says, in words: `나는 ← 걸었다, NP_SBJ, 0.98`. */
-function said(tree, i) {
+function arcText(tree, i) {
   const head = tree.heads[i], sure = tree.probabilities?.[i];
   const pair = head ? `${tree.words[i]} ← ${tree.words[head - 1]}` : tree.words[i];
   return `${pair}, ${tree.relations[i]}${sure === undefined ? "" : `, ${sure.toFixed(2)}`}`;
@@ -103,17 +105,23 @@ function wordWidth(word) {
   return [...word].reduce((sum, letter) => sum + (letter.codePointAt(0) >= 0x1100 ? WIDE : NARROW), 0);
 }
 
-function nounList(tree) {
+function nounList(tree, said) {
   const found = nouns(tree);
   if (!found.length) return [];
   const list = document.createElement("dl");
   list.className = "arcs-nouns";
   for (const noun of found) {
     list.append(text("dt", "", noun.word));
-    for (const modifier of noun.modifiers) list.append(text("dd", "arcs-modifier", modifier));
-    for (const { kind, word } of noun.predicates) list.append(text("dd", `arcs-${kind}`, word));
+    for (const modifier of noun.modifiers) list.append(entry("modifier", modifier));
+    for (const { kind, word } of noun.predicates) list.append(entry(kind, word));
   }
   return [list];
+
+  function entry(kind, words) {
+    const element = text("dd", `arcs-${kind}`, words);
+    element.dataset.said = said[kind];
+    return element;
+  }
 }
 
 function text(kind, name, content) {
