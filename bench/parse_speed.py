@@ -60,7 +60,9 @@ def main() -> None:
     how = " ".join(filter(None, (model.manifest.format, model.manifest.details.get("precision"))))
     facts = f"{given.threads} threads, {model.name} ({how}), {model.decoder.scheme}"
     print(f"{len(texts)} sentences of {WORDS} words, {facts}:")
-    print(f"{len(texts) / took:.0f} sentences/s; finding the trees {share:.1%} of the time")
+    in_rounds = model.decoder.parser == "labeling"
+    finding = "the rounds are the network's own" if in_rounds else f"finding the trees {share:.1%} of the time"
+    print(f"{len(texts) / took:.0f} sentences/s; {finding}")
     print(f"{len(texts) / used:.0f} sentences for a second of one processor, however busy the machine")
 
 

@@ -103,7 +103,7 @@ def test_a_packaged_parser_keeps_only_the_words_of_its_own(trained, tmp_path, mo
     """The packaged encoder is stood in for by the parser's own words, a few of them changed."""
     from safetensors.numpy import load_file
 
-    from munjang.formats import shared_words
+    from munjang import shared_words
 
     words = load_file(trained.folder / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
     packaged = words.astype(np.float16)

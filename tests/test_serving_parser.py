@@ -120,7 +120,7 @@ def test_without_models_the_packaged_parser_is_served_where_there_is_one(tiny_pa
 def test_the_module_that_draws_arcs_fetches_nothing_and_takes_texts_as_texts():
     folder = Path(mj.__file__).parent / "serving" / "playground"
     script, style = ((folder / name).read_text("utf-8") for name in ("arcs.js", "arcs.css"))
-    assert "export function drawTree(container, tree)" in script
+    assert "export function drawTree(container, tree, said = SAID)" in script
     for word in ("innerHTML", "outerHTML", "insertAdjacent", "fetch(", "import ", "document.write", "XMLHttp"):
         assert word not in script
     assert "url(" not in style and "@import" not in style

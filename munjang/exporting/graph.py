@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from munjang.errors import BundleError
 from munjang.exporting.graph_parser import score_pairs
 from munjang.exporting.network import FirstToken, Layer, Linear, Network, Norm, WordPairs
-from munjang.formats.shared_words import INPUT
+from munjang.shared_words import INPUT
 
 FUSED = "com.microsoft"  # ONNX Runtime's own operators
 OPSET, IR = 20, 10

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from munjang import __version__
+from munjang import __version__, shared_words
 from munjang.bundle import MANIFEST, check_model_target, save_bundle
 from munjang.errors import BundleError, ConfigError, require, unknown_name
 from munjang.exporting.card import exported_card
 from munjang.exporting.sample import Difference, difference, sentences
-from munjang.formats import shared_words
 from munjang.formats.onnx import OnnxRunner, check_runtime, open_session, save
-from munjang.formats.shared_words import own_rows
 from munjang.prediction import Predictor, load
+from munjang.shared_words import own_rows
 
 if TYPE_CHECKING:
     import tokenizers

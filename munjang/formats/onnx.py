@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang import shared_words
 from munjang.errors import BundleError, MissingExtra
 from munjang.files import first_line
-from munjang.formats import shared_words
 from munjang.onnx_file import check_onnx
 from munjang.records import Example
 from munjang.tasks import make_task
