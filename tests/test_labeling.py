@@ -190,6 +190,7 @@ def test_a_parser_learns_with_parts_of_speech_and_then_needs_them(with_pos, tmp_
         "VV",
     ]
     assert mj.evaluate(with_pos, tagged()).metrics["las"] == 1.0
+    assert "Every word needs its parts of speech" in (with_pos.folder / "README.md").read_text("utf-8")
     changed = with_pos.predict(text.replace("JKO", "JKS").replace("NNG+NNG", "VA"))
     assert changed.tree.words == examples()[0].label.words
     assert changed.tree.relations[1] == "NP_SBJ", "what is written for a word is what is read"
