@@ -57,7 +57,7 @@ def evaluate(
     """
     if model.task == TASK:
         raise too_many_heads(model.folder, model.manifest)
-    if model.decoder.answers_are == "trees":
+    if model.task == "parsing":
         found = evaluate_trees(model, data, split=split, progress=progress, seed=seed)
         if split == "test":
             note_reading(model, found.corpus, split, found.n, found.sha256, found.metrics)

@@ -324,6 +324,9 @@ def test_evaluate_and_train_from_the_command_line(trained, tmp_path):
     )  # fmt: skip
     assert done.exit_code == 0, done.output + str(done.exception)
     assert "LAS, words" in done.stdout and "나는 갔다" in done.stdout
+    page = (out / "run" / "report.html").read_text("utf-8")
+    assert "LAS, words" in page and ">나는</text>" in page and "words a sentence, most" in page
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "it needs no network"
     card = (out / "README.md").read_text("utf-8")
     assert "parser" in card and "KLUE's UAS" in card and (out / "run" / "test.json").exists()
 
