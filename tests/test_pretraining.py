@@ -78,7 +78,11 @@ def test_the_folder_opens_in_transformers_and_as_a_backbone(done):
     assert not loading["missing_keys"] and not loading["unexpected_keys"]
     text = "영화 개재밌어 ㅋㅋㅋㅋㅋ 2019년"
     start = prepare(str(done))
-    assert AutoTokenizer.from_pretrained(done)(text).input_ids == start.tokenizer(text).input_ids
+    tokenizer = AutoTokenizer.from_pretrained(done)
+    assert tokenizer(text).input_ids == start.tokenizer(text).input_ids
+    assert len(tokenizer(text * 9, truncation=True).input_ids) == 32  # as far as the network's positions reach
+    written = json.loads((done / "tokenizer_config.json").read_text(encoding="utf-8"))
+    assert written["tokenizer_class"] == "PreTrainedTokenizerFast"  # known to transformers 4 as well
     classifier = start.build(make_task("classification", LabelSet(("부정", "긍정"))), seed=13, dropout=None)
     learnt = model.bert.encoder.layer[0].attention.self.query.weight
     assert torch.equal(classifier.bert.encoder.layer[0].attention.self.query.weight, learnt)
