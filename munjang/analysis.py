@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import overload
 
-from munjang.errors import ConfigError
+from munjang.errors import ConfigError, unknown_name
 from munjang.heads import (
     TASK,
     Head,
@@ -113,7 +113,10 @@ def chosen(known: Sequence[Head], tasks: Iterable[str], model: str) -> tuple[tup
     names = list(dict.fromkeys([tasks] if isinstance(tasks, str) else tasks))
     if not names:
         raise ConfigError(f"No task to analyse. {model} has {', '.join(head.name for head in known)}.")
-    has_structure = STRUCTURE in names and STRUCTURE not in {head.name for head in known}
+    own = [head.name for head in known]
+    has_structure = STRUCTURE in names and STRUCTURE not in own
+    if strange := next((name for name in names if name not in (*own, STRUCTURE)), None):
+        raise unknown_name(f"head of {model}", strange, [*own, *([STRUCTURE] if has_parser() else [])])
     return tuple(pick(known, name, model) for name in names if name != STRUCTURE or not has_structure), has_structure
 
 

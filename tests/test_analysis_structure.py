@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import munjang as mj
 from munjang import analysis, heads
 from munjang.cli import app
-from munjang.errors import BundleError, ConfigError
+from munjang.errors import BundleError, ConfigError, UnknownName
 from munjang.tree_pictures import tree_lines
 
 TEXT, PLACES, NAMES = TREES[0]
@@ -74,6 +74,11 @@ def test_the_terminal_shows_the_tree_below_the_answers(packaged):
     assert [item["kind"] for item in found["structure"]["relations"]] == ["subject", "object"]
     line = run("analyze", "-", "--tasks", "topic,structure", text=f"{TEXT}\n").stdout
     assert line.rstrip("\n").split("\t")[2:] == [COMPACT, TEXT]
+
+
+def test_an_unknown_name_lists_the_structure_too(packaged):
+    with pytest.raises(UnknownName, match=r"'structur'.*structure"):
+        mj.analyze(TEXT, tasks=["structur"])
 
 
 def test_a_file_gets_a_column_for_it(packaged, tmp_path):

@@ -75,7 +75,7 @@ def difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> Dif
 
     For several labels a text each label counts, of many heads each answer, of parsers each word.
     """
-    if first.decoder.answers_are == "trees":
+    if first.task == "parsing":
         return tree_difference(first, second, texts)
     ours, theirs = first.probabilities(texts), second.probabilities(texts)
     apart, heads = np.abs(ours - theirs), {}
