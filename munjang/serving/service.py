@@ -55,7 +55,8 @@ class Service:
         self.held = Held(BODIES * settings.limits.body_bytes)
         self.threads = ThreadPoolExecutor(1, thread_name_prefix="munjang")
         self.lanes = {
-            name: Lane(network, settings, self.threads, self.metrics) for name, network in models.networks.items()
+            name: Lane(network, settings, self.threads, self.metrics)
+            for name, network in (*models.networks.items(), *models.parsers.items())
         }
         self.running: list[asyncio.Task[None]] = []
 
