@@ -1,9 +1,10 @@
 """Clients for a server under load, in one light process: each sends a text, waits for the answer, and sends the next.
 
-    python bench/http_load.py URL TEXTS.json --clients 64 --seconds 20 [--warm 3]
+    python bench/http_load.py URL TEXTS.json --clients 64 --seconds 20 [--warm 3] [--form infinity]
 
 Prints one JSON object: answers a second, the latencies' p50, p95 and p99 in ms, errors by status, and with --minutes
-the same for each minute. Connections are kept open. The answers are read, not parsed.
+the same for each minute. Connections are kept open. The answers are read, not parsed. --form: the body of a request, as
+the hub's client sends it or as infinity-emb's /classify takes it.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+FORMS = {
+    "hub": lambda text: {"inputs": text},
+    "infinity": lambda text: {"model": "model", "input": [text]},
+}
+
 
 class Load:
     """What the clients saw: (moment of the answer, latency) of each, and how often something else came than 200."""
 
-    def __init__(self, url: str, texts: list[str], end: float) -> None:
+    def __init__(self, url: str, texts: list[str], form: str, end: float) -> None:
         place = urlsplit(url)
         self.host, self.port, self.end = place.hostname, place.port, end
-        self.bodies = [request(place.path or "/", text) for text in texts]
+        self.bodies = [request(place.path or "/", place.netloc, FORMS[form](text)) for text in texts]
         self.answers: list[tuple[float, float]] = []
         self.errors: Counter[str] = Counter()
 
@@ -54,14 +60,11 @@ class Load:
                 writer.close()
 
 
-def request(path: str, text: str) -> bytes:
-    """A POST of one text in the hub's shape."""
-    body = json.dumps({"inputs": text}, ensure_ascii=False).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def request(path: str, host: str, content: dict[str, Any]) -> bytes:
+    """A POST of one JSON object."""
+    body = json.dumps(content, ensure_ascii=False).encode()
+    head = [f"POST {path} HTTP/1.1", f"Host: {host}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*head, "", ""]).encode() + body
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[str, bool]:
@@ -81,10 +84,10 @@ def summary(answers: list[tuple[float, float]], seconds: float) -> dict[str, Any
     return {"per_s": round(len(times) / seconds, 1), **found, "n": len(times)}
 
 
-async def run(url: str, texts: list[str], clients: int, warm: float, seconds: float) -> tuple[Load, float]:
+async def run(url: str, texts: list[str], form: str, clients: int, warm: float, seconds: float) -> tuple[Load, float]:
     """All clients, for the warming and the measured time; and the moment when the measuring began."""
     began = time.perf_counter() + warm
-    load = Load(url, texts, began + seconds)
+    load = Load(url, texts, form, began + seconds)
     step = max(1, len(texts) // clients)
     await asyncio.gather(*(load.client(n * step) for n in range(clients)))
     return load, began
@@ -98,9 +101,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--warm", type=float, default=3)
     parser.add_argument("--minutes", action="store_true")
+    parser.add_argument("--form", choices=sorted(FORMS), default="hub")
     words = parser.parse_args()
     texts = json.loads(words.texts.read_text(encoding="utf-8"))
-    load, began = asyncio.run(run(words.url, texts, words.clients, words.warm, words.seconds))
+    load, began = asyncio.run(run(words.url, texts, words.form, words.clients, words.warm, words.seconds))
     measured = [item for item in load.answers if began <= item[0] <= began + words.seconds]
     found = {**summary(measured, words.seconds), "errors": dict(load.errors)}
     if words.minutes:

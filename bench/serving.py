@@ -5,8 +5,9 @@
 
 A  pipeline_server.py: FastAPI around transformers.pipeline("text-classification"), one text a call, in fp32
 B  `munjang serve` of the native folder, of its onnx and of its onnx-int8 export
+C  infinity-emb's server (--infinity COMMAND, of an environment of its own: it needs older packages), torch, 2 threads
 
-Both run behind uvicorn with the same event loop and HTTP parser, each in a process of its own; the clients of
+All run behind uvicorn with the same event loop and HTTP parser, each in a process of its own; the clients of
 http_load.py in a third, on the same machine, each sending one NSMC test review after the other. All answer with all
 labels. Shapes: base is a BERT-base, small 4 layers of 256, both with random weights; mini is the packaged encoder under
 a fresh classifier of two labels. Rates and latencies are medians over the rounds, ratios stand against A with as many
@@ -37,6 +38,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from http_load import FORMS
 from machine import machine
 from predict_speed import LIMITS, SHAPES, make_model
 
@@ -46,7 +48,7 @@ from munjang.files import write_json
 from munjang.tables import format_table
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
-SERVERS = ("A pipeline", "B native", "B onnx", "B onnx-int8")
+SERVERS = ("A pipeline", "B native", "B onnx", "B onnx-int8", "C infinity")
 TEXTS = 4_096
 
 
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
     parser.add_argument("--shapes", default="base,mini")
     parser.add_argument("--only", default=",".join(SERVERS))
+    parser.add_argument("--infinity", metavar="COMMAND", help="where infinity_emb lies; left out, it is not measured")
     parser.add_argument("--clients", default="1,8,64")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=20)
@@ -89,7 +92,7 @@ def make_folders(name: str, train: list[str], sample: list[str], place: Path) ->
     source = (
         mini_model(place / "native") if name == "mini" else make_model(SHAPES[name], train, sample, place / "native")
     )
-    folders = {"A pipeline": place / "native", "B native": place / "native"}
+    folders = dict.fromkeys(("A pipeline", "B native", "C infinity"), place / "native")
     for form in ("onnx", "onnx-int8"):
         export(source, form, place / form, limits=LIMITS)
         folders[f"B {form}"] = place / form
@@ -118,15 +121,19 @@ def mini_model(folder: Path) -> mj.Predictor:
 
 
 @contextmanager
-def running(name: str, folder: Path, wait_ms: float) -> Iterator[tuple[str, subprocess.Popen, float]]:
+def running(name: str, folder: Path, words: argparse.Namespace) -> Iterator[tuple[str, subprocess.Popen, float]]:
     """A server in a process of its own: its URL, the process, the seconds of its start."""
     port = free_port()
-    own = [sys.executable, "-m", "munjang", "serve", str(folder), "--port", str(port), "--wait-ms", str(wait_ms)]
-    pipeline = [sys.executable, str(Path(__file__).with_name("pipeline_server.py")), str(folder), str(port)]
+    command = {
+        "A": [sys.executable, str(Path(__file__).with_name("pipeline_server.py")), folder, port],
+        "B": [sys.executable, "-m", "munjang", "serve", folder, "--port", port, "--wait-ms", words.wait_ms],
+        "C": [words.infinity, "v2", "--model-id", folder, "--served-model-name", "model", "--port", port, "--engine",
+              "torch", "--device", "cpu", "--no-bettertransformer", "--host", "127.0.0.1"],
+    }[name[0]]  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile() as said:  # a pipe that nobody reads fills up, and then the server stands still
         began = time.perf_counter()
-        process = subprocess.Popen(pipeline if name.startswith("A") else own, stderr=said)
+        process = subprocess.Popen([str(word) for word in command], stdout=said, stderr=said)
         try:
             while not alive(url):
                 if process.poll() is not None:
@@ -134,20 +141,27 @@ def running(name: str, folder: Path, wait_ms: float) -> Iterator[tuple[str, subp
                     sys.exit(f"{name} ended: {said.read().decode()}")
                 time.sleep(0.02)
             start = time.perf_counter() - began
-            check(name, url)
-            yield url, process, start
+            target = f"{url}/classify" if name[0] == "C" else url
+            check(name, target)
+            yield target, process, start
         finally:
             process.terminate()
             process.wait(60)
 
 
 def check(name: str, url: str) -> None:
-    """Refuse to measure a server that does not give both labels of a text in the hub's shape."""
-    raw = json.dumps({"inputs": "배송이 정말 빨라요"}).encode()
+    """Refuse to measure a server that does not give both labels of a text in its shape."""
+    raw = json.dumps(FORMS[form_of(name)]("배송이 정말 빨라요")).encode()
     with urllib.request.urlopen(urllib.request.Request(url, raw, {"Content-Type": "application/json"})) as answer:
         found = json.load(answer)
+    found = found["data"] if name[0] == "C" else found
     if len(found) != 1 or sorted(found[0][0]) != ["label", "score"] or len(found[0]) != 2:
         sys.exit(f"{name} answers {found}.")
+
+
+def form_of(name: str) -> str:
+    """What a server's requests look like."""
+    return "infinity" if name[0] == "C" else "hub"
 
 
 def free_port() -> int:
@@ -163,26 +177,26 @@ def alive(url: str) -> bool:
         return False
 
 
-def load(url: str, file: Path, clients: int, seconds: float, warm: float, *flags: str) -> dict[str, Any]:
+def load(name: str, url: str, file: Path, clients: int, seconds: float, warm: float, *flags: str) -> dict[str, Any]:
     """What http_load.py prints."""
     words = [sys.executable, str(Path(__file__).with_name("http_load.py")), url, str(file), "--clients", str(clients)]
-    words += ["--seconds", str(seconds), "--warm", str(warm), *flags]
+    words += ["--seconds", str(seconds), "--warm", str(warm), "--form", form_of(name), *flags]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
 def measure(folders: dict[str, Path], file: Path, words: argparse.Namespace) -> dict[str, Any]:
     """Every server at every number of clients, in turns."""
-    names = [name for name in SERVERS if name in words.only.split(",")]
+    names = [name for name in SERVERS if name in words.only.split(",") and (words.infinity or name[0] != "C")]
     counts = [int(count) for count in words.clients.split(",")]
     runs: dict[str, dict[str, list[dict[str, Any]]]] = {name: {str(count): [] for count in counts} for name in names}
     starts: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(words.rounds):
         for name in names:
-            with running(name, folders[name], words.wait_ms) as (url, _, start):
+            with running(name, folders[name], words) as (url, _, start):
                 starts[name].append(start)
                 for count in counts:
-                    runs[name][str(count)].append(load(url, file, count, words.seconds, words.warm))
+                    runs[name][str(count)].append(load(name, url, file, count, words.seconds, words.warm))
     servers = {
         name: {"start_s": round(statistics.median(starts[name]), 2), **{n: middle(r) for n, r in runs[name].items()}}
         for name in names
@@ -232,7 +246,7 @@ def table(shape: str, found: dict[str, Any]) -> tuple[list[str], list[list[str]]
 def soak(folder: Path, file: Path, words: argparse.Namespace) -> dict[str, Any]:
     """Many minutes with 64 clients: rates, latencies and errors by minute, and the memory over time."""
     memory: list[tuple[float, float]] = []
-    with running("B onnx-int8", folder, words.wait_ms) as (url, process, _):
+    with running("B onnx-int8", folder, words) as (url, process, _):
         over, began = threading.Event(), time.perf_counter()
 
         def watch() -> None:
@@ -242,7 +256,7 @@ def soak(folder: Path, file: Path, words: argparse.Namespace) -> dict[str, Any]:
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            found = load(url, file, 64, 60 * words.soak, 0, "--minutes")
+            found = load("B onnx-int8", url, file, 64, 60 * words.soak, 0, "--minutes")
         finally:
             over.set()
             watcher.join()

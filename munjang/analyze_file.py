@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from munjang.analysis import Analysis, Analyzer
+from munjang.analysis import STRUCTURE, Analysis, Analyzer
 from munjang.answer_file import CHUNKS, Added, Counts, answered, check_out, free_names, write_table
 from munjang.data.table import Bad, Row, Table
 from munjang.errors import ConfigError
 from munjang.heads import Head
+from munjang.records import EMPTY, Parse, Prediction, label_text
 
 
 def analyses(
@@ -25,11 +26,18 @@ def analyses(
 
 def count(counts: Counts, analysis: Analysis) -> None:
     """Count a row; empty or cut it is for every head alike."""
-    counts.add(next(iter(analysis.answers.values())), None)
+    counts.add(next(iter(analysis.answers.values()), None) or as_prediction(analysis.structure), None)
 
 
-def wanted_names(heads: Sequence[Head], scores: bool) -> list[str]:
+def as_prediction(parse: Parse) -> Prediction:
+    """A tree as what is counted."""
+    return Prediction(parse.text, None if parse.note == EMPTY else label_text(parse.tree), {}, parse.note)
+
+
+def wanted_names(heads: Sequence[Head], scores: bool, structure: bool = False) -> list[str]:
     """The columns of the heads, then note: HEAD, HEAD_score, and with `scores` HEAD_score_LABEL for every label.
+
+    structure: whether a column for the tree comes before the note.
 
     ConfigError: two would have the same name.
     """
@@ -37,7 +45,7 @@ def wanted_names(heads: Sequence[Head], scores: bool) -> list[str]:
     for head in heads:
         names += [head.name, f"{head.name}_score"]
         names += [f"{head.name}_score_{label}" for label in head.labels if scores]
-    names.append("note")
+    names += [*([STRUCTURE] if structure else []), "note"]
     folded = [name.casefold() for name in names]
     twice = next((name for name in names if folded.count(name.casefold()) > 1), None)
     if twice:
@@ -53,7 +61,8 @@ def cells_of(analysis: Analysis, heads: Sequence[Head], scores: bool) -> list[An
         found = {name: round(score, 6) for name, score in answer.scores.items()}
         cells += [answer.label or "", round(answer.score, 6) if found else None]
         cells += [found.get(label) for label in head.labels if scores]
-    return [*cells, analysis.note]
+    tree = [label_text(analysis.structure.tree)] if analysis.structure else []
+    return [*cells, *tree, analysis.note]
 
 
 def analyze_table(
@@ -73,9 +82,9 @@ def analyze_table(
     """
     out, counts, heads = Path(out), Counts(), model.heads
     check_out(out, source, overwrite)
-    wanted = wanted_names(heads, scores)
+    wanted = wanted_names(heads, scores, model.parser is not None)
     columns = free_names(table.columns, wanted)
-    words = {"note", *(head.name for head in heads)}
+    words = {"note", STRUCTURE, *(head.name for head in heads)}
     numbers = frozenset(column for column, name in zip(columns, wanted, strict=True) if name not in words)
 
     def cells(row: Row, analysis: Analysis) -> list[Any]:

@@ -213,6 +213,8 @@ def limits(manifest: Manifest, corpus: Corpus | None, report: Report | TreeRepor
         points.append(f"Texts of more than {manifest.max_length} tokens are cut; munjang says so, a pipeline does not.")
     if manifest.task == "parsing":
         points.append("Every text gets a tree, also one that is no sentence.")
+        if manifest.task_options.get("tags"):
+            points.append("Every word needs its parts of speech: `나는/NP+JX 밥을/NNG+JKO 먹었다/VV+EP+EF`.")
     elif manifest.task != "multi-label":
         points.append("Every text gets one of its labels, also a text that fits none; look at the score.")
     if report is None:

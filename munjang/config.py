@@ -57,16 +57,18 @@ class TrainConfig:
 
     backbone: str = "mini"  # a name of BACKBONES, a hub id, a folder, scratch:SIZE, or linear
     loop: str = "native"  # native or trainer
-    epochs: float | None = None  # None: 3; a fresh network takes more of a small corpus
-    batch_size: int = 32  # sentences an optimizer step, over all processes
+    epochs: float | None = None  # None: 3, of a parser 10; a fresh network takes more of a small corpus
+    batch_size: int | None = None  # sentences an optimizer step, over all processes; None: 32, of a parser 16
     eval_batch_size: int = 64
-    learning_rate: float | None = None  # None: by the backbone
+    learning_rate: float | None = None  # None: by the backbone; of a parser 5/3 of that
     warmup: float = 0.1  # below 1 a share of all steps, from 1 a number of steps
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
     dropout: float | None = None  # None: as the backbone has it; fresh networks: 0
     max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
     class_weights: str | None = None  # None or "balanced"
+    parser: str | None = None  # of a treebank: biaffine, or labeling; None: biaffine
+    pos: bool = False  # of a treebank: learn with its parts of speech; the parser then always needs them
     sampling_power: float = 0.5  # several corpora: each is drawn from by its size to this power; 1: every row once
     log_every: int = 50  # steps
     save_every: int | None = None  # steps; None: at the end of each epoch
@@ -86,9 +88,10 @@ class TrainConfig:
         one_of("class_weights", self.class_weights, (None, "balanced"))
         one_of("precision", self.precision, ("auto", "fp32", "bf16"))
         one_of("device", self.device, ("auto", "cpu", "cuda"))
-        for name in ("batch_size", "eval_batch_size", "log_every", "keep_checkpoints"):
+        one_of("parser", self.parser, (None, "biaffine", "labeling"))
+        for name in ("eval_batch_size", "log_every", "keep_checkpoints"):
             above_zero(name, getattr(self, name))
-        for name in ("epochs", "learning_rate", "save_every", "eval_every", "patience"):
+        for name in ("batch_size", "epochs", "learning_rate", "save_every", "eval_every", "patience"):
             if getattr(self, name) is not None:
                 above_zero(name, getattr(self, name))
         for name in ("warmup", "weight_decay", "max_grad_norm"):

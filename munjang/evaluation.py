@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang import __version__, metrics, resampling
-from munjang.comparison import Comparison, compare
+from munjang.comparison import Comparison
+from munjang.comparison import compare as compare_labels
+from munjang.errors import DataError
 from munjang.gold import Gold, digest_of, files_of, flaws, read_gold
 from munjang.heads import TASK, is_packaged, too_many_heads
 from munjang.records import Corpus, Example
 from munjang.scores import CleanScore, LabelScore, Report, WrongAnswer
+from munjang.tree_comparison import TreeComparison, compare_trees
 from munjang.tree_evaluation import TreeReport, evaluate_trees
 
 if TYPE_CHECKING:
@@ -104,6 +107,14 @@ def evaluate(
         clean=clean_score(gold, guessed, kind, corpus, split, seed),
         worst=worst_answers(gold, probabilities, guessed, model),
     )
+
+
+def compare(first: Report | TreeReport, second: Report | TreeReport, *, seed: int = 13) -> Comparison | TreeComparison:
+    """How the first model differs from the second; a DataError unless both reports are over the same texts and gold."""
+    kinds = {first.task == "parsing", second.task == "parsing"}
+    if len(kinds) == 2:
+        raise DataError(f"{first.model} and {second.model} are a parser and a classifier; compare two of one kind.")
+    return compare_trees(first, second, seed=seed) if kinds == {True} else compare_labels(first, second, seed=seed)
 
 
 def answers(model: Predictor, probabilities: np.ndarray) -> np.ndarray:

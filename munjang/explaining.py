@@ -74,7 +74,7 @@ def explain(model: Predictor, text: str, *, label: str | None = None, max_words:
 
     if model.task == TASK:
         raise too_many_heads(model.folder, model.manifest)
-    if model.task == "parsing":
+    if model.decoder.answers_are == "trees":
         raise ConfigError(f"{model.name} is a parser: it gives trees, and no score that a word could change.")
     spans = eojeols(text)
     check_count(len(spans), max_words)

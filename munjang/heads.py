@@ -27,6 +27,9 @@ TASK = "heads"
 MINI = "mini"
 """The name of the packaged model; MINI/HEAD is one head of it."""
 PACKAGED = Path(__file__).parent / "assets" / MINI / "heads"
+PARSER = "parser"
+"""MINI/PARSER is the packaged parser, where there is one."""
+PACKAGED_PARSER = PACKAGED.with_name(PARSER)
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures; what calibration finds lies near 1
 
 
@@ -58,6 +61,7 @@ class HeadsDecoder:
     """Outputs of a network with many heads to probabilities."""
 
     heads: tuple[Head, ...]
+    answers_are = "probabilities"
 
     def ready(self, text: str) -> str:
         return text
@@ -174,15 +178,17 @@ def head_manifest(manifest: Manifest, head: Head) -> Manifest:
 def find_model(name: str | Path) -> tuple[Path, str | None]:
     """The folder that a model's name means, and which head of it: None for the whole.
 
-    In this order: a folder on disk; FOLDER/HEAD of a folder with many heads; "mini" or "mini/HEAD", the packaged model.
-    So a folder of one's own that is called mini/sentiment comes before the packaged head. BundleError: the packaged
-    model is not there.
+    In this order: a folder on disk; FOLDER/HEAD of a folder with many heads; "mini" or "mini/HEAD", the packaged model,
+    "mini/parser", the packaged parser. So a folder of one's own that is called mini/sentiment comes before the packaged
+    head. BundleError: the packaged model is not there.
     """
     path = Path(name)
     if path.is_dir():
         return path, None
     if has_heads(path.parent):
         return path.parent, path.name
+    if path.parts == (MINI, PARSER):
+        return packaged_parser(), None
     if path.parts and path.parts[0] == MINI and len(path.parts) <= 2:
         return packaged(), path.name if len(path.parts) == 2 else None
     return path, None
@@ -203,13 +209,30 @@ def packaged() -> Path:
     return PACKAGED
 
 
+def has_parser() -> bool:
+    """Whether this installation came with a parser."""
+    return (PACKAGED_PARSER / MANIFEST).is_file()
+
+
+def packaged_parser() -> Path:
+    """The folder of the packaged parser. BundleError: this installation came without it."""
+    if not has_parser():
+        raise BundleError(
+            f"This installation of munjang has no packaged parser ({PACKAGED_PARSER}). Train one: munjang train "
+            "klue-dp --out FOLDER."
+        )
+    return PACKAGED_PARSER
+
+
 def is_packaged(folder: Path) -> bool:
-    """Whether a folder is the packaged model, in which nothing is written."""
-    return folder.resolve() == PACKAGED.resolve()
+    """Whether a folder is a packaged model, in which nothing is written."""
+    return folder.resolve() in (PACKAGED.resolve(), PACKAGED_PARSER.resolve())
 
 
 def model_name(folder: Path, head: str | None = None) -> str:
     """How messages and reports call a model, or one head of it: `nsmc`, `multi/sentiment`, `mini/sentiment`."""
+    if folder.resolve() == PACKAGED_PARSER.resolve():
+        return f"{MINI}/{PARSER}"
     own = MINI if is_packaged(folder) else folder.name
     return own if head is None else f"{own}/{head}"
 

@@ -11,8 +11,9 @@ from munjang.errors import BundleError
 
 OPERATORS = {
     "": {
-        "Abs", "Add", "Cast", "Concat", "CumSum", "Div", "Equal", "Gather", "Gelu", "Gemm", "LayerNormalization",
-        "Max", "Mul", "Not", "QuantizeLinear", "ReduceMax", "Relu", "Reshape", "Shape", "Slice", "Tanh",
+        "Abs", "Add", "Cast", "Clip", "Concat", "CumSum", "Div", "Equal", "Gather", "Gelu", "Gemm",
+        "LayerNormalization", "LeakyRelu", "MatMul", "Max", "Mul", "Not", "QuantizeLinear", "Range", "ReduceMax",
+        "Relu", "Reshape", "Shape", "Slice", "Sub", "Tanh", "Transpose",
     },
     "com.microsoft": {"Gelu", "MatMulIntegerToFloat", "MultiHeadAttention"},
 }  # fmt: skip

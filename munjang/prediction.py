@@ -103,7 +103,7 @@ class Predictor:
 
         An empty text has equal shares, or for multi-label zeros. ConfigError: a parser, which has none.
         """
-        if self.task == "parsing":
+        if self.decoder.answers_are == "trees":
             raise ConfigError(f"{self.name} is a parser: it gives trees, no probabilities.")
         rows = [probabilities for _, _, probabilities, _, _ in self.run(texts, progress=progress)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)

@@ -23,12 +23,14 @@ class Tree:
     """What hangs on what: word i (counted from 1) hangs from word `heads[i - 1]`, 0 being the root.
 
     words, heads, relations have one entry a word; `relations[i - 1]` names how word i hangs. Readers and decoders give
-    legal trees only (`munjang.data.trees.flaw`): one root, no cycle.
+    legal trees only (`munjang.data.trees.flaw`): one root, no cycle. pos: the words' parts of speech, where a treebank
+    has them, such as NNG+JKO.
     """
 
     words: tuple[str, ...]
     heads: tuple[int, ...]
     relations: tuple[str, ...]
+    pos: tuple[str, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -243,12 +245,14 @@ class Parse:
     """The tree of one text; of a text without words an empty one.
 
     text: as it was given; the words of the tree are those of the cleaned text. note: "" or what to know ("empty",
-    "truncated to 512 tokens": what is beyond is attached blindly).
+    "truncated to 512 tokens": what is beyond is attached blindly). probabilities: how sure each word's head is, by
+    itself, before the tree was chosen.
     """
 
     text: str
     tree: Tree
     note: str = ""
+    probabilities: tuple[float, ...] = field(default=(), compare=False)
 
 
 def label_text(label: Label | None, separator: str = "|") -> str:

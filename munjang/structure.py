@@ -50,10 +50,12 @@ def kind_of(relation: str) -> str:
 
 
 def to_json(parse: Parse) -> dict[str, Any]:
-    """A parse as JSON values: text, words with head and relation, the triples, and the note."""
+    """A parse as JSON values: text, words with head, relation and the head's probability, the triples, and the note."""
     tree = parse.tree
     rows = zip(tree.words, tree.heads, tree.relations, strict=True)
     words = [{"id": i, "word": word, "head": head, "relation": name} for i, (word, head, name) in enumerate(rows, 1)]
+    for word, probability in zip(words, parse.probabilities, strict=False):
+        word["probability"] = round(probability, 4)
     return {
         "text": parse.text,
         "words": words,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from munjang.errors import DataError
 from munjang.gold import digest_of, files_of
 from munjang.records import Corpus, Example, Tree
 from munjang.tables import format_table
-from munjang.tasks.parsing.biaffine import label_column
+from munjang.tasks.parsing.parts import tagged_text
+from munjang.tasks.parsing.rows import label_column
 from munjang.tasks.parsing.scores import attachment, by_relation, klue_las, klue_uas
 
 if TYPE_CHECKING:
@@ -57,12 +58,17 @@ class LengthScore:
     exact: float
 
 
+def no_words() -> np.ndarray:
+    return np.zeros((0, 2), np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class TreeReport:
     """The scores of one parser on the trees of one split.
 
     n: sentences; words: how many they have. metrics: keys of TITLES -> value; intervals: 95% bootstrap over sentences,
-    of uas and las. sha256: of the texts, in order.
+    of uas and las. sha256: of the texts, in order. gold, guessed: (words, 2) head and relation of every word, relations
+    as places in `per_relation`; lengths: (n,) words of each sentence.
     """
 
     model: str
@@ -76,11 +82,35 @@ class TreeReport:
     per_relation: tuple[RelationScore, ...]
     by_length: tuple[LengthScore, ...]
     sha256: str
+    gold: np.ndarray = field(default_factory=no_words, repr=False)
+    guessed: np.ndarray = field(default_factory=no_words, repr=False)
+    lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     task: str = "parsing"
+
+    @property
+    def gold_names(self) -> list[str]:
+        """The name of every word's gold relation."""
+        return [self.per_relation[number].name for number in self.gold[:, 1]]
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
-        return asdict(self)
+        found = {item.name: getattr(self, item.name) for item in fields(self)}
+        rows = {name: [asdict(row) for row in found[name]] for name in ("per_relation", "by_length")}
+        arrays = {name: found[name].tolist() for name in ("gold", "guessed", "lengths")}
+        return {**found, **rows, **arrays}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TreeReport:
+        """A report from what `to_dict` gave. DataError: it is none."""
+        try:
+            rows = {
+                "per_relation": tuple(RelationScore(**row) for row in values["per_relation"]),
+                "by_length": tuple(LengthScore(**row) for row in values["by_length"]),
+            }
+            arrays = {name: np.array(values.get(name, []), np.int64) for name in ("gold", "guessed", "lengths")}
+            return cls(**{**values, **rows, **arrays})
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"This is no whole report of a parser ({error}); evaluate it again.") from error
 
     def __str__(self) -> str:
         left = ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items() if count)
@@ -124,7 +154,8 @@ def evaluate_trees(
     kept, left_out = usable(examples, model)
     by_words = with_given_words(model)
     options = {"progress": True} if progress else {}
-    texts = [" ".join(example.label.words) for example in kept]
+    text_of = tagged_text if by_words.decoder.tags else (lambda tree: " ".join(tree.words))
+    texts = [text_of(example.label) for example in kept]
     trees = [parse.tree for parse in by_words.predict_many(texts, **options)]
     gold, guessed = (flat(items, model) for items in ([example.label for example in kept], trees))
     lengths = np.array([len(example.label) for example in kept])
@@ -152,6 +183,9 @@ def evaluate_trees(
         per_relation=relation_scores(gold, guessed, model.labels.names),
         by_length=length_scores(right, whole, lengths),
         sha256=digest_of([example.text for example in kept]),
+        gold=gold,
+        guessed=guessed,
+        lengths=lengths,
     )
 
 

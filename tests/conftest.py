@@ -21,3 +21,12 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MUNJANG_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def tiny_parser(tmp_path_factory):
+    """A parser of 32 dimensions that knows the ten trees of tests/parsers.py by heart."""
+    pytest.importorskip("torch")
+    from parsers import train_tiny
+
+    return train_tiny(tmp_path_factory.mktemp("parser") / "ten")

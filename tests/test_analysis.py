@@ -35,9 +35,10 @@ def analyzer(folder):
 
 @pytest.fixture
 def mini(folder, monkeypatch):
-    """The folder in the place of the packaged model."""
+    """The folder in the place of the packaged model, which has no parser beside it."""
     analysis.packaged_analyzer.cache_clear()
     monkeypatch.setattr(heads, "PACKAGED", folder)
+    monkeypatch.setattr(heads, "PACKAGED_PARSER", folder / "none")
     yield
     analysis.packaged_analyzer.cache_clear()
 

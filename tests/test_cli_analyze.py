@@ -21,6 +21,8 @@ HEADS = (
 class Words:
     """A model with two heads that knows one word."""
 
+    parser = None
+
     def __init__(self, model=None, tasks=None):
         known = {head.name: head for head in HEADS}
         if strange := [name for name in tasks or () if name not in known]:
@@ -46,8 +48,9 @@ class Words:
 
 
 @pytest.fixture
-def analyze(monkeypatch):
+def analyze(monkeypatch, tmp_path):
     monkeypatch.setattr("munjang.analysis.Analyzer", Words)
+    monkeypatch.setattr("munjang.heads.PACKAGED_PARSER", tmp_path / "none")
 
     def run(*arguments, stdin=b""):
         return CliRunner().invoke(app, ["analyze", *map(str, arguments)], input=stdin)

@@ -99,6 +99,7 @@ def test_an_exported_model_is_served_without_torch_or_table_libraries(folder):
 
 def test_without_a_model_the_packaged_one_is_served(folder, tmp_path):
     place = f"import pathlib, munjang.heads\nmunjang.heads.PACKAGED = pathlib.Path({str(folder)!r})\n"
+    place += "munjang.heads.PACKAGED_PARSER = munjang.heads.PACKAGED / 'none'\n"
     code = REPORT.replace("from munjang.cli", f"{place}from munjang.cli")
     words = [sys.executable, "-c", code, "serve", "--port", "0"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=tmp_path)

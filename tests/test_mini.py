@@ -40,6 +40,7 @@ def test_plain_transformers_opens_it_in_fp32_and_it_guesses_a_word():
 
     model, tokenizer = AutoModelForMaskedLM.from_pretrained(PACKAGED).eval(), AutoTokenizer.from_pretrained(PACKAGED)
     assert model.dtype == torch.float32
+    assert len(tokenizer("가 " * 400, truncation=True)["input_ids"]) == 128
     inputs = tokenizer("진짜 너무 [MASK] 있어요", return_tensors="pt")
     place = int((inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero())
     best = model(**inputs).logits[0, place].topk(5).indices

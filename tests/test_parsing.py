@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from parsers import TREES, examples, legal
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner
 
@@ -13,55 +14,23 @@ import munjang as mj
 from munjang.cli import app
 from munjang.data.relations import KLUE
 from munjang.data.treebanks import read_trees, to_conllu
-from munjang.data.trees import flaw, is_head_final, is_projective
 from munjang.errors import BundleError, ConfigError, DataError
 from munjang.records import Tree
 from munjang.structure import to_json, write_graphml
 from munjang.tasks import make_task
 from munjang.tasks.parsing import scores
+from munjang.tasks.parsing.rows import to_parse
 from munjang.tasks.parsing.words import PUNCTUATION, SPACES, cut_of, encode_words, spaced
+from munjang.tree_evaluation import TreeReport
 from munjang.tree_pictures import tree_lines, tree_svg
 
-TREES = [
-    ("나는 구름그림을 벽에 걸었다", (4, 4, 4, 0), "NP_SBJ NP_OBJ NP_AJT VP"),
-    ("새털구름을 그린 것이 내가 그린 구름그림이다", (2, 3, 6, 5, 6, 0), "NP_OBJ VP_MOD NP_SBJ NP_SBJ VP_MOD VNP"),
-    ("하늘이 매우 푸르다", (3, 3, 0), "NP_SBJ AP VP"),
-    ("그 아이는 밥을 먹었다", (2, 4, 4, 0), "DP NP_SBJ NP_OBJ VP"),
-    ("어제 산 책을 친구에게 주었다", (2, 3, 5, 5, 0), "AP VP_MOD NP_OBJ NP_AJT VP"),
-    ("비가 와서 길이 젖었다", (2, 4, 4, 0), "NP_SBJ VP NP_SBJ VP"),
-    ("우리 학교 운동장은 넓다", (2, 3, 4, 0), "NP_MOD NP NP_SBJ VP"),
-    ("강아지와 고양이가 함께 논다", (2, 4, 4, 0), "NP_CNJ NP_SBJ AP VP"),
-    ("그녀는 노래를 잘 부르는 가수이다", (5, 4, 4, 5, 0), "NP_SBJ NP_OBJ AP VP_MOD VNP"),
-    ("좋다", (0,), "VP"),
-]
 CLOUD = Tree(*(TREES[0][0].split(), TREES[0][1], TREES[0][2].split()))
 CLOUD = Tree(tuple(CLOUD.words), CLOUD.heads, tuple(CLOUD.relations))
 
 
-def examples():
-    return [
-        mj.Example(text, Tree(tuple(text.split()), heads, tuple(names.split())), line)
-        for line, (text, heads, names) in enumerate(TREES, start=1)
-    ]
-
-
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A parser that has seen ten trees until it knows them by heart; they are its validation and test splits too."""
-    from munjang.config import CleanConfig
-
-    rows = examples()
-    corpus = mj.Corpus("ten", "parsing", KLUE, train=rows * 2, validation=rows, test=rows)  # a piece must come twice
-    config = mj.TrainConfig(
-        backbone="scratch:tiny", epochs=25, batch_size=10, learning_rate=5e-3, precision="fp32", save_every=10_000,
-        eval_every=20, max_length=64, clean=CleanConfig(leaks=False, duplicates=False),
-    )  # fmt: skip
-    return mj.train(corpus, config, out=tmp_path_factory.mktemp("parser") / "ten")
-
-
-def legal(tree: Tree) -> bool:
-    heads = list(tree.heads)
-    return flaw(heads, tree.relations) == "" and is_head_final(heads) and is_projective(heads)
+def trained(tiny_parser):
+    return tiny_parser
 
 
 def test_a_tiny_parser_learns_ten_trees_by_heart(trained):
@@ -164,10 +133,11 @@ def test_universal_trees_give_the_root_relation_to_the_root_alone():
     task = make_task("parsing", mj.LabelSet(("dep", "root")), scheme="any")
     import torch
 
+    from munjang.tasks.parsing.biaffine import as_arrays
     from munjang.tasks.parsing.network import ArcScores
 
     logits = ArcScores(torch.zeros(1, 3, 4), torch.randn(1, 3, 4, 2) * 9, torch.tensor([3]))
-    (row,) = task.decode(task.tables(logits))
+    (row,) = task.decode(as_arrays(logits))
     assert [name == 1 for name in row[:, 1]] == [head == 0 for head in row[:, 0]]
 
 
@@ -213,6 +183,31 @@ def test_the_report_counts_sentences_words_and_lengths(trained):
     assert low <= report.metrics["uas"] <= high
     assert json.loads(json.dumps(report.to_dict()))["metrics"] == report.metrics
     assert "KLUE's LAS" in str(report)
+
+
+def test_two_parsers_are_compared_word_by_word_on_the_same_sentences(trained, tmp_path):
+    rows = examples()
+    best = mj.evaluate(trained, rows)
+    # a second parser that hangs the first word of five sentences wrong, and one more by a wrong relation
+    guessed = best.guessed.copy()
+    starts = np.cumsum(best.lengths) - best.lengths
+    guessed[starts[:5], 0] += 1
+    guessed[starts[5], 1] += 1
+    other = TreeReport.from_dict(json.loads(json.dumps({**best.to_dict(), "model": "b", "guessed": guessed.tolist()})))
+    found = mj.compare(best, other)
+    words = int(best.lengths.sum())
+    assert (found.only_first, found.only_second, found.words) == (6, 0, words)
+    assert found.differences["las"].difference == pytest.approx(6 / words)
+    assert found.differences["uas"].difference == pytest.approx(5 / words)
+    assert found.differences["exact"].difference == pytest.approx(0.6)
+    low, high = found.differences["las"].interval
+    assert 0 < low < 6 / words < high and found.verdict.startswith("ten is better than b by")
+    same = mj.compare(best, best)
+    assert "No difference between ten (1) and ten (2) can be shown" in str(same)
+    with pytest.raises(DataError, match="Different sentences"):
+        mj.compare(best, mj.evaluate(trained, rows[:3]))
+    with pytest.raises(DataError, match="different gold trees"):
+        mj.compare(best, TreeReport.from_dict({**best.to_dict(), "gold": guessed.tolist()}))
 
 
 def test_trees_and_labels_do_not_mix(trained):
@@ -306,19 +301,11 @@ def test_what_does_not_fit_a_parser_is_refused(trained, words, message, tmp_path
 
 def test_what_is_for_classifiers_alone_says_so(trained, tmp_path):
     for words, message in (
-        (["export", trained.folder, "onnx", tmp_path / "x"], "is a parser; only classifiers can be exported"),
         (["corpora", "klue-dp", "--plot", tmp_path / "x.png"], "has trees, whose numbers stand on its card"),
         (["evaluate", trained.folder, "sample:topic", "--plot", tmp_path / "x.png"], "has no confusion matrix"),
     ):
         done = run(*words)
         assert done.exit_code and message in str(done.exception)
-
-
-def test_a_server_refuses_a_parser(trained):
-    from munjang.serving.models import Network
-
-    with pytest.raises(ConfigError, match="is a parser; only classifiers can be served so far"):
-        Network("ten", trained)
 
 
 def test_evaluate_and_train_from_the_command_line(trained, tmp_path):
@@ -327,6 +314,9 @@ def test_evaluate_and_train_from_the_command_line(trained, tmp_path):
     done = run("evaluate", trained.folder, path, "--json", tmp_path / "report.json")
     assert done.exit_code == 0, done.output
     assert json.loads((tmp_path / "report.json").read_text("utf-8"))["metrics"]["las"] == 1.0
+    for against in (tmp_path / "report.json", trained.folder):
+        done = run("evaluate", trained.folder, path, "--against", against)
+        assert done.exit_code == 0 and "0.0 points of LAS apart" in done.stdout, str(done.exception)
     out = tmp_path / "run"
     done = run(
         "train", path, "--test", path, "--backbone", "scratch:tiny", "--epochs", 1, "--out", out,
@@ -334,5 +324,17 @@ def test_evaluate_and_train_from_the_command_line(trained, tmp_path):
     )  # fmt: skip
     assert done.exit_code == 0, done.output + str(done.exception)
     assert "LAS, words" in done.stdout and "나는 갔다" in done.stdout
+    page = (out / "run" / "report.html").read_text("utf-8")
+    assert "LAS, words" in page and ">나는</text>" in page and "words a sentence, most" in page
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "it needs no network"
     card = (out / "README.md").read_text("utf-8")
     assert "parser" in card and "KLUE's UAS" in card and (out / "run" / "test.json").exists()
+
+
+def test_words_beyond_the_models_length_cost_nothing_and_are_attached_all_the_same(trained):
+    parse = trained.predict("가 나 " * 1_000)
+    assert len(parse.tree) == 2_000 and legal(parse.tree) and parse.probabilities[-1] == 0
+    assert parse.tree.heads[100:103] == (102, 103, 104)
+    universal = to_parse("", ["a", "b", "c"], np.array([[0, 1, 0.9]]), "", mj.LabelSet(("dep", "root")), "any")
+    assert universal.tree == Tree(("a", "b", "c"), (0, 1, 2), ("root", "dep", "dep"))
+    assert universal.probabilities == (0.9, 0, 0)

@@ -297,6 +297,23 @@ def test_ten_thousand_rows_stay_quick_to_sort_and_filter(page):
     assert max(seconds[0].values()) < 2, seconds  # 0.05 on an idle machine
 
 
+def test_where_a_parser_is_served_the_sentences_tree_is_drawn(opened, folder, tiny_parser):
+    with served([str(folder), f"dp={tiny_parser.folder}"]) as parsing:
+        page = opened(parsing.url)
+        page.wait_for_selector("html[data-ready]")
+        assert page.locator("#arcs").is_hidden()
+        page.fill("#text", "나는 구름그림을 벽에 걸었다")
+        page.wait_for_selector("#arcs svg")
+        assert texts(page, "#arcs .arcs-word") == ["나는", "구름그림을", "벽에", "걸었다"]
+        assert page.locator("#arcs .arcs-arc").count() == 4 and "다음의 주어" in page.evaluate(
+            "[...document.querySelectorAll('.arcs-nouns dd')].map((e) => e.dataset.said).join()"
+        )
+        assert page.locator("#compare-one option").count() == 1, "a parser is no classifier"
+        page.fill("#text", "")
+        page.wait_for_selector("#arcs", state="hidden")
+        page.context.close()
+
+
 def test_two_models_are_compared_on_one_text(page, server):
     page.click("#tab-compare")
     page.select_option("#compare-two", "reviews")

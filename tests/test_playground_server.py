@@ -87,7 +87,7 @@ def test_every_file_of_the_page_is_served_and_names_no_other_site(server):
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["content-type"].startswith("text/css" if path.suffix == ".css" else "text/javascript")
     for path in FOLDER.iterdir():
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")  # a name, not an address
         assert (
             re.findall(r"https?://|innerHTML|insertAdjacent|document\.write|\beval\b|new Function| on\w+=", text) == []
         )

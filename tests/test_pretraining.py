@@ -1,6 +1,7 @@
 """Pre-training: texts in, masks drawn, runs that are killed and go on, a folder that others can open."""
 
 import gzip
+import json
 import os
 import signal
 import subprocess
@@ -21,7 +22,8 @@ from munjang.data.corpora import load_corpus
 from munjang.errors import BundleError, ConfigError, DataError
 from munjang.networks import packed
 from munjang.pretraining.blocks import cut_places, open_blocks, segmented
-from munjang.pretraining.run import decay, pretrain
+from munjang.pretraining.decay import decay
+from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import Source, Texts, clean_texts, copies, evaluation_keys, lines_of, parse_source
 from munjang.tasks.base import Encodings
 from munjang.tasks.masked import MaskedWords, Pieces
@@ -76,7 +78,11 @@ def test_the_folder_opens_in_transformers_and_as_a_backbone(done):
     assert not loading["missing_keys"] and not loading["unexpected_keys"]
     text = "영화 개재밌어 ㅋㅋㅋㅋㅋ 2019년"
     start = prepare(str(done))
-    assert AutoTokenizer.from_pretrained(done)(text).input_ids == start.tokenizer(text).input_ids
+    tokenizer = AutoTokenizer.from_pretrained(done)
+    assert tokenizer(text).input_ids == start.tokenizer(text).input_ids
+    assert len(tokenizer(text * 9, truncation=True).input_ids) == 32  # as far as the network's positions reach
+    written = json.loads((done / "tokenizer_config.json").read_text(encoding="utf-8"))
+    assert written["tokenizer_class"] == "PreTrainedTokenizerFast"  # known to transformers 4 as well
     classifier = start.build(make_task("classification", LabelSet(("부정", "긍정"))), seed=13, dropout=None)
     learnt = model.bert.encoder.layer[0].attention.self.query.weight
     assert torch.equal(classifier.bert.encoder.layer[0].attention.self.query.weight, learnt)
@@ -175,7 +181,7 @@ def test_texts_and_the_model_to_begin_with_are_never_overwritten(done, tmp_path)
 def test_bringing_down_goes_on_after_a_kill_while_copying(trunk, tmp_path, monkeypatch, at):
     import shutil
 
-    from munjang.pretraining import run
+    from munjang.pretraining import decay as branch
 
     class Killed(BaseException):
         pass
@@ -189,8 +195,8 @@ def test_bringing_down_goes_on_after_a_kill_while_copying(trunk, tmp_path, monke
         return copy
 
     with monkeypatch.context() as patch:
-        patch.setattr(run.shutil, "copytree", killing(shutil.copytree))
-        patch.setattr(run.shutil, "copyfile", killing(shutil.copyfile))
+        patch.setattr(branch.shutil, "copytree", killing(shutil.copytree))
+        patch.setattr(branch.shutil, "copyfile", killing(shutil.copyfile))
         with pytest.raises(Killed):
             decay(trunk, out=tmp_path / "model", steps=1)
     shutil.copytree(tmp_path / "model", tmp_path / "again")
@@ -212,13 +218,40 @@ def test_resuming_another_bringing_down_is_refused(trunk, done, tmp_path):
         decay(trunk, out=done, steps=1, resume=True)
 
 
+def test_the_last_steps_can_learn_from_other_texts_in_the_vocabulary_of_the_run(trunk, texts, tmp_path):
+    comments = tmp_path / "comments.txt"
+    comments.write_text("\n".join(sentences()[:100]), encoding="utf-8")
+    folder = decay(trunk, out=tmp_path / "model", steps=2, sources=[Source(str(comments), weight=2, licence="CC0")])
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "comments.txt" in card and "CC0" in card and "/texts.txt" not in card
+    vocabulary = [json.loads((each / "run" / "tokenizer" / "tokenizer.json").read_text()) for each in (trunk, folder)]
+    assert vocabulary[0] == vocabulary[1]
+    with pytest.raises(ConfigError, match="begun on other texts"):
+        decay(trunk, out=folder, steps=2, resume=True)
+
+
+def test_the_last_steps_leave_out_what_the_run_left_out(texts, tmp_path):
+    torch.set_num_threads(1)
+    config = PretrainConfig(**{**TINY, "schedule": "constant", "warmup": 2, "steps": 1000})
+    unseen = tmp_path / "test.txt"
+    unseen.write_text("\n".join(sentences()[:5]), encoding="utf-8")
+    with pytest.raises(TimeIsUp):
+        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", exclude=[unseen], minutes=1e-9)
+    with pytest.raises(ConfigError, match=r"left out the texts of \S+/test.txt"):
+        decay(tmp_path / "trunk", out=tmp_path / "model", steps=1, sources=[Source(str(texts))])
+    assert not (tmp_path / "model" / "model.safetensors").exists()
+    how = {"sources": [Source(str(texts))], "exclude": [unseen]}
+    folder = decay(tmp_path / "trunk", out=tmp_path / "model", steps=1, overwrite=True, **how)
+    assert json.loads((folder / "run" / "texts.json").read_text())[0]["excluded"] == 5
+
+
 def test_several_processes_bring_a_run_down_together(trunk, tmp_path):
     code = (
-        "from munjang.pretraining import run; import os, time; from unittest import mock; plain = run.branch_off\n"
+        "from munjang.pretraining import decay; import os, time; from unittest import mock; plain = decay.branch_off\n"
         "def slow(*given): time.sleep(1); plain(*given)\n"
-        "only = mock.patch.object(run, 'run_and_save', lambda job, start, settings: print(settings['decay_from']))\n"
-        "with mock.patch.object(run, 'branch_off', slow), only:\n"
-        f"    run.decay({str(trunk)!r}, out={str(tmp_path / 'm')!r}, steps=2)\n"
+        "only = mock.patch.object(decay, 'run_and_save', lambda job, start, settings: print(settings['decay_from']))\n"
+        "with mock.patch.object(decay, 'branch_off', slow), only:\n"
+        f"    decay.decay({str(trunk)!r}, out={str(tmp_path / 'm')!r}, steps=2)\n"
     )
     (tmp_path / "code.py").write_text(code)
     words = [
@@ -255,7 +288,7 @@ def test_bringing_down_takes_no_other_settings(trunk, tmp_path):
     from munjang.cli import app
 
     words = ["pretrain", "--decay", str(trunk), "--out", str(tmp_path / "m"), "--steps", "1"]
-    for more in (["--learning-rate", "1"], ["--set", "seed=3"], ["--exclude", "x"]):
+    for more in (["--learning-rate", "1"], ["--set", "seed=3"], ["--exclude", "x"]):  # --exclude without texts
         assert isinstance(CliRunner().invoke(app, [*words, *more]).exception, ConfigError | SystemExit)
         assert not (tmp_path / "m").exists()
 

@@ -39,7 +39,8 @@ def analyze(
         str | None, typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file, or - for lines from stdin.")
     ] = None,
     tasks: Annotated[
-        str | None, typer.Option("--tasks", help="Only these heads, such as sentiment,hate; all if left out.")
+        str | None,
+        typer.Option("--tasks", help="Only these heads, such as sentiment,hate; all if left out. structure: the tree."),
     ] = None,
     model: Annotated[
         str | None,
@@ -74,7 +75,7 @@ def analyze(
     if kind == "text":
         if out:
             raise ConfigError("--out is for a file or lines from stdin, not for a single text.")
-        analysis = open_analyzer(model, tasks).analyze(usable(source or ""))
+        analysis = open_analyzer(model, tasks, single=True).analyze(usable(source or ""))
         typer.echo(json_line(analysis) if as_json else block(analysis, everything))
         if analysis.note:
             log.info("%s", analysis.note)
@@ -90,12 +91,15 @@ def analyze(
         print_answers(analyzer, table, place, everything, as_json, one_by_one=kind == "stdin")
 
 
-def open_analyzer(model: str | None, tasks: str | None) -> Analyzer:
-    """The model that --model and --tasks mean."""
-    from munjang.analysis import Analyzer
+def open_analyzer(model: str | None, tasks: str | None, *, single: bool = False) -> Analyzer:
+    """The model that --model and --tasks mean. single: for one text, of which the structure is said too."""
+    from munjang.analysis import Analyzer, everything
+    from munjang.heads import has_parser
 
     names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
-    return Analyzer(model, names)
+    analyzer = Analyzer(model, names)
+    is_plain = single and model is None and tasks is None and has_parser()
+    return analyzer.asked(everything(analyzer)) if is_plain else analyzer
 
 
 def block(analysis: Analysis, scores: bool) -> str:
@@ -106,7 +110,12 @@ def block(analysis: Analysis, scores: bool) -> str:
         [head, shown(answer), shown_score(answer), *([all_scores(answer)] if scores else [])]
         for head, answer in analysis.answers.items()
     ]
-    return format_table([""] * len(rows[0]), rows, max_width=2_000)
+    parts = [format_table([""] * len(rows[0]), rows, max_width=2_000)] if rows else []
+    if analysis.structure is not None:
+        from munjang.tree_pictures import tree_lines
+
+        parts.append(tree_lines(analysis.structure.tree) or "(empty)")
+    return "\n\n".join(parts)
 
 
 def all_scores(answer: Prediction) -> str:
@@ -118,7 +127,18 @@ def json_line(analysis: Analysis, line: int | None = None) -> str:
     """An analysis as one JSON object; `line` is where the text stands in the file."""
     place = {} if line is None else {"line": line}
     answers = {head: json_answer(answer) for head, answer in analysis.answers.items()}
-    return json.dumps({**place, "text": analysis.text, "answers": answers, "note": analysis.note}, ensure_ascii=False)
+    found = {**place, "text": analysis.text, "answers": answers, **json_structure(analysis), "note": analysis.note}
+    return json.dumps(found, ensure_ascii=False)
+
+
+def json_structure(analysis: Analysis) -> dict[str, Any]:
+    """The tree: its words with head and relation, and the triples; nothing where none was asked for."""
+    if analysis.structure is None:
+        return {}
+    from munjang.structure import to_json
+
+    tree = to_json(analysis.structure)
+    return {"structure": {name: tree[name] for name in ("words", "relations")}}
 
 
 def json_answer(answer: Prediction) -> dict[str, Any]:
@@ -129,9 +149,13 @@ def json_answer(answer: Prediction) -> dict[str, Any]:
 
 def plain_line(analysis: Analysis, scores: bool) -> str:
     """Label and score of each head, all its scores if asked for, and the text, between tabs."""
+    from munjang.records import label_text
+
     cells = []
     for answer in analysis.answers.values():
         cells += [shown(answer), shown_score(answer), *([all_scores(answer)] if scores else [])]
+    if analysis.structure is not None:
+        cells.append(label_text(analysis.structure.tree))
     return "\t".join([*cells, one_line(analysis.text)])
 
 
@@ -139,13 +163,15 @@ def print_answers(
     model: Analyzer, table: Table, place: int, scores: bool, as_json: bool, *, one_by_one: bool
 ) -> Counts:
     """Print a line for every row, in order."""
+    from munjang.analysis import STRUCTURE
     from munjang.analyze_file import analyses, count
     from munjang.answer_file import Counts
 
     counts, width = Counts(), 3 if scores else 2
     names = [head.name for head in model.heads]
+    cells = width * len(names) + (model.parser is not None)
     if not as_json:
-        log.info("In each line: %s; then the text.", ", ".join(names))
+        log.info("In each line: %s; then the text.", ", ".join([*names, *([STRUCTURE] if model.parser else [])]))
 
     def line_of(row: Row, analysis: Analysis) -> str:
         count(counts, analysis)
@@ -154,7 +180,7 @@ def print_answers(
     def bad_line(item: Bad) -> str:
         if as_json:
             return unusable_json(item, {"answers": {}})
-        return "\t".join(["(unusable)", *[""] * (width * len(names) - 1), one_line(item.raw)])
+        return "\t".join(["(unusable)", *[""] * (cells - 1), one_line(item.raw)])
 
     print_rows(analyses(model, table, place, chunk_sizes(one_by_one)), table, counts, line_of, bad_line)
     return counts

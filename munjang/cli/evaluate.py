@@ -78,8 +78,6 @@ def evaluate(
     predictor = load(model, precision=precision)
     if plot and predictor.task in ("multi-label", "parsing"):
         raise ConfigError(f"A {predictor.task} model has no confusion matrix; leave out --plot.")
-    if against and predictor.task == "parsing":
-        raise ConfigError("--against compares classifiers; evaluate each parser and compare the intervals.")
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus, split = open_split(source, split, options, data_dir, predictor)
     label_map = None if is_file(source) else parse_labels(map_values)
@@ -180,9 +178,11 @@ def open_report(against: str, corpus: Corpus, split: str, label_map: dict[str, s
     from munjang.bundle import read_json
     from munjang.prediction import load
     from munjang.scores import Report
+    from munjang.tree_evaluation import TreeReport
 
     if against.endswith(".json"):
-        return Report.from_dict(read_json(Path(against)))
+        values = read_json(Path(against))
+        return (TreeReport if values.get("task") == "parsing" else Report).from_dict(values)
     return score(load(against), corpus, split, label_map, without_spaces=False)
 
 

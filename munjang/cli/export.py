@@ -77,10 +77,16 @@ def compared(before: Report, after: Report) -> str:
     """The scores of both models, side by side."""
     from munjang.score_tables import title
     from munjang.tables import format_table
+    from munjang.tree_evaluation import TITLES
 
     first, second = before.metrics, after.metrics
     rows = [
-        [title(name), f"{first[name]:.4f}", f"{second[name]:.4f}", f"{second[name] - first[name]:+.4f}"]
+        [
+            TITLES.get(name) or title(name),
+            f"{first[name]:.4f}",
+            f"{second[name]:.4f}",
+            f"{second[name] - first[name]:+.4f}",
+        ]
         for name in first
         if name in second
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,12 +55,17 @@ def pretrain(
     ] = None,
     decay: Annotated[
         Path | None,
-        typer.Option("--decay", metavar="RUN", help="Bring a run of constant rate down, --steps from its checkpoint."),
+        typer.Option(
+            "--decay",
+            metavar="RUN",
+            help="Bring a run down to rate 0 in --steps steps, on its texts or those given.",
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished or broken-off run.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
 ) -> None:
     """Pre-train a BERT by masked words on raw texts; the folder serves as --backbone, and opens in transformers."""
+    from munjang.pretraining import decay as branch
     from munjang.pretraining import run
     from munjang.training.interrupts import TimeIsUp
 
@@ -72,9 +78,14 @@ def pretrain(
         }  # fmt: skip
         if decay is not None:
             given = {name for name, value in flags.items() if value is not None}
-            if texts or recipe or exclude or assignments or given != {"steps"}:
-                raise ConfigError("--decay takes texts and settings from its run; give only --steps and --out.")
-            folder = run.decay(decay, steps=steps, **how)
+            if assignments or given != {"steps"}:
+                raise ConfigError("--decay takes its settings from its run; give only --steps, --out and texts.")
+            if exclude and not texts and not recipe:
+                raise ConfigError("--exclude goes with texts: --decay takes those of its run as they are.")
+            sources, left_out = [], []
+            if texts or recipe:  # of a recipe, its texts and what it leaves out
+                _, sources, left_out = settings(texts or [], exclude or [], recipe, [], {}, data_dir)
+            folder = branch.decay(decay, steps=steps, sources=sources, exclude=left_out, data_dir=data_dir, **how)
         else:
             config, sources, left_out = settings(texts or [], exclude or [], recipe, assignments or [], flags, data_dir)
             folder = run.pretrain(sources, config, exclude=left_out, data_dir=data_dir, **how)
@@ -94,19 +105,21 @@ def settings(
 ) -> tuple[PretrainConfig, list[Source], list[str]]:
     """The settings (a recipe's, over them those of --set, over them the flags given), the sources, what to exclude.
 
-    Texts named on the command line stand in place of the recipe's; files to exclude are added to its own.
+    Texts named on the command line stand in place of the recipe's (one that is the recipe's too keeps the licence and
+    the origin named there); files to exclude are added to its own.
     """
     from munjang.pretraining.texts import find_file, parse_source
 
     values = read_recipe(recipe) if recipe else {}
     named = values.pop("texts", [])
     exclude = [*values.pop("exclude", []), *exclude]
-    sources = [parse_source(spec, data_dir=data_dir) for spec in texts]
-    if not sources:
-        try:
-            sources = [parse_source(data_dir=data_dir, **entry) for entry in named]
-        except TypeError as error:
-            raise ConfigError(f"{recipe}: each [[texts]] has spec, and may have licence and origin.") from error
+    try:
+        of_recipe = [parse_source(data_dir=data_dir, **entry) for entry in named]
+    except TypeError as error:
+        raise ConfigError(f"{recipe}: each [[texts]] has spec, and may have licence and origin.") from error
+    facts = {source.name: {"licence": source.licence, "origin": source.origin} for source in of_recipe}
+    given = [parse_source(spec, data_dir=data_dir) for spec in texts]
+    sources = [replace(source, **facts.get(source.name, {})) for source in given] or of_recipe
     if not sources:
         raise ConfigError("Name the texts to learn from: munjang pretrain FILE… --out DIR.")
     config = update(PretrainConfig(), values, where=recipe or "recipe")

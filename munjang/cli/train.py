@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,9 @@ from munjang.tables import format_table
 
 if TYPE_CHECKING:
     from munjang.prediction import Predictor
+    from munjang.records import Parse
     from munjang.training.run import Prepared
+    from munjang.tree_evaluation import TreeReport
 
 Backbone = Annotated[
     str | None,
@@ -70,6 +73,12 @@ def train(
     patience: Annotated[
         int | None, typer.Option("--patience", help="Stop after so many scores without a better.")
     ] = None,
+    parser: Annotated[
+        str | None, typer.Option("--parser", help="Of a treebank: biaffine, or labeling (round by round).")
+    ] = None,
+    pos: Annotated[
+        bool, typer.Option("--pos", help="Of a treebank: learn with its parts of speech, and always need them.")
+    ] = False,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
     precision: Annotated[str | None, typer.Option("--precision", help="auto, fp32 or bf16.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
@@ -99,7 +108,7 @@ def train(
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "warmup": warmup, "weight_decay": weight_decay, "max_length": max_length, "class_weights": class_weights,
         "log_every": log_every, "save_every": save_every, "keep_checkpoints": keep_checkpoints, "patience": patience,
-        "seed": seed, "precision": precision, "device": device,
+        "seed": seed, "precision": precision, "device": device, "parser": parser, "pos": pos or None,
     }  # fmt: skip
     config = settings(recipe, assignments or [], flags)
     config = replace(
@@ -119,7 +128,7 @@ def train(
     if len(sources) > 1:
         from munjang.cli.train_heads import Several, refuse, train_several
 
-        refuse({"--validation": validation, "--test": test, "--baseline": baseline})
+        refuse({"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser, "--pos": pos})
         several = Several(sources, more or [], read, data_dir)
         train_several(several, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
         return
@@ -160,7 +169,7 @@ def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sent
 
     corpus = prepared.published
     if model.task == "parsing":
-        score_parser(model, prepared, sentences)
+        score_parser(model, prepared, sentences, report=report)
         return
     answers = model.predict_many(sentences)
     if answers:
@@ -189,14 +198,15 @@ def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sent
     typer.echo(f'Try:    munjang predict {model.folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"')
 
 
-def score_parser(model: Predictor, prepared: Prepared, sentences: list[str]) -> None:
-    """Evaluate a parser on the test split, draw the trees of the sentences to try, write the card."""
+def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, report: bool) -> None:
+    """Evaluate a parser on the test split, draw the trees of the sentences to try, write card and report."""
     from munjang.card import model_card
     from munjang.evaluation import evaluate
     from munjang.files import write_json
     from munjang.tree_pictures import tree_lines
 
-    for parse in model.predict_many(sentences):
+    parses, result = model.predict_many(sentences), None
+    for parse in parses:
         typer.echo(f"{parse.text}\n{tree_lines(parse.tree)}\n")
     if prepared.published.test:
         result = evaluate(model, prepared.published)
@@ -206,7 +216,36 @@ def score_parser(model: Predictor, prepared: Prepared, sentences: list[str]) -> 
         write_json(model.folder / "run" / "test.json", result.to_dict())
     else:
         typer.echo("There is no test split, so there is no score; see munjang evaluate.")
-    typer.echo(f'\nModel:  {model.folder}\nTry:    munjang predict {model.folder} "나는 구름그림을 벽에 걸었다"')
+    typer.echo(f"\nModel:  {model.folder}")
+    if report:
+        typer.echo(f"Report: {draw_tree_report(model, prepared, result, parses)}")
+    typer.echo(f'Try:    munjang predict {model.folder} "나는 구름그림을 벽에 걸었다"')
+
+
+def draw_tree_report(
+    model: Predictor, prepared: Prepared, result: TreeReport | None, parses: Sequence[Parse]
+) -> Path | str:
+    """Write run/report.html and return its path; where the packages for plots are missing, how to get them."""
+    from munjang.data.explore import describe
+    from munjang.errors import MissingExtra
+    from munjang.training.runlog import read_log
+
+    try:
+        from munjang.report_trees import write_tree_report
+
+        return write_tree_report(
+            model.folder / "run" / "report.html",
+            title=f"{prepared.corpus.name}: {model.manifest.backbone}",
+            report=result,
+            stats=describe(prepared.source),
+            account=prepared.account,
+            log_rows=read_log(model.folder / "run" / "log.jsonl"),
+            settings=model.manifest.settings,
+            parses=parses,
+            model_folder=str(model.folder),
+        )
+    except MissingExtra as error:
+        return f"none. {error}"
 
 
 def row(answer: Prediction) -> list[object]:

@@ -22,16 +22,18 @@ CONLLU_COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPRE
 
 @dataclass(frozen=True)
 class Layout:
-    """A form of tree file. columns: their names; word, head, relation: which of them are read."""
+    """A form of tree file. columns: their names; word, head, relation: which of them are read. pos: parts of speech, of
+    which the first that is there is taken."""
 
     columns: tuple[str, ...]
     word: int
     head: int
     relation: int
+    pos: tuple[int, ...]
 
 
-KLUE = Layout(KLUE_COLUMNS, 1, 4, 5)
-CONLLU = Layout(CONLLU_COLUMNS, 1, 6, 7)
+KLUE = Layout(KLUE_COLUMNS, 1, 4, 5, (3,))
+CONLLU = Layout(CONLLU_COLUMNS, 1, 6, 7, (4, 3))
 
 
 def is_treebank(path: str | Path) -> bool:
@@ -98,7 +100,7 @@ def read_block(path: Path, number: int, comments: Sequence[str], rows: Sequence[
             f"{path}, line {first}, sentence {name}: {len(rows[0][1])} columns between tabs; KLUE's form has 6 "
             f"({', '.join(KLUE_COLUMNS)}), CoNLL-U 10."
         )
-    words, heads, relations, lines = [], [], [], []
+    words, heads, relations, pos, lines = [], [], [], [], []
     for line, fields in rows:
         where = f"{path}, line {line}, sentence {name}"
         if len(fields) != len(layout.columns):
@@ -115,8 +117,9 @@ def read_block(path: Path, number: int, comments: Sequence[str], rows: Sequence[
         words.append(word)
         heads.append(int(fields[layout.head]))
         relations.append("" if fields[layout.relation] == "_" else fields[layout.relation].strip())
+        pos.append(next((fields[column] for column in layout.pos if fields[column] not in ("", "_")), ""))
         lines.append(line)
-    return make_example(words, heads, relations, str(path), first if not lines else lines[0], name)
+    return make_example((words, heads, relations, pos), str(path), first if not lines else lines[0], name)
 
 
 def is_passed_over(index: str) -> bool:
@@ -135,18 +138,18 @@ def sentence_name(comments: Sequence[str], number: int) -> str:
     return str(number)
 
 
-def make_example(
-    words: Sequence[str], heads: Sequence[int], relations: Sequence[str], file: str, line: int, name: str
-) -> Example:
-    """An Example with its tree; a DataError where there is no word or no tree."""
+def make_example(columns: tuple[Sequence, Sequence, Sequence, Sequence], file: str, line: int, name: str) -> Example:
+    """An Example with its tree, of words, heads, relations and parts of speech; a DataError where it is no tree."""
+    words, heads, relations, pos = columns
     wrong = "no words" if not words else flaw(heads, relations)
     if wrong:
         raise DataError(f"{file}, line {line}, sentence {name}: its tree has {wrong}. Mend the file, or leave it out.")
-    return Example(" ".join(words), Tree(tuple(words), tuple(heads), tuple(relations)), line, file)
+    tree = Tree(tuple(words), tuple(heads), tuple(relations), tuple(pos) if all(pos) else ())
+    return Example(" ".join(words), tree, line, file)
 
 
 def read_parquet(path: Path) -> Iterator[Example]:
-    """The sentences of KLUE's parquet on the hub: columns word_form, head, deprel, a list a sentence."""
+    """The sentences of KLUE's parquet on the hub: columns word_form, head, deprel, perhaps pos, a list a sentence."""
     import pyarrow
     import pyarrow.parquet
 
@@ -157,11 +160,15 @@ def read_parquet(path: Path) -> Iterator[Example]:
         raise DataError(f"{path} cannot be read as parquet ({error}). Fetch it again.") from error
     if missing := [name for name in wanted if name not in table.column_names]:
         raise DataError(f"{path} has no column '{missing[0]}'; it has {', '.join(table.column_names)}.")
-    for line, row in enumerate(table.select(wanted).to_pylist(), start=1):
+    kept = [*wanted, *(["pos"] if "pos" in table.column_names else [])]
+    for line, row in enumerate(table.select(kept).to_pylist(), start=1):
         words = ["".join(word.split()) for word in row["word_form"]]
         if not len(words) == len(row["head"]) == len(row["deprel"]):
             raise DataError(f"{path}, row {line}: {len(words)} words, {len(row['head'])} heads.")
-        yield make_example(words, row["head"], row["deprel"], str(path), line, str(line))
+        pos = row.get("pos") or [""] * len(words)
+        if len(pos) != len(words):
+            raise DataError(f"{path}, row {line}: {len(words)} words, {len(pos)} parts of speech.")
+        yield make_example((words, row["head"], row["deprel"], pos), str(path), line, str(line))
 
 
 def to_conllu(trees: Iterable[Tree]) -> str:

@@ -9,7 +9,7 @@ from munjang.exporting.sample import Difference
 from munjang.prediction import Predictor
 from munjang.tables import markdown_table
 
-PLAIN = re.compile(r"^Plain transformers opens the same folder\b.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+PLAIN = re.compile(r"^Plain transformers opens the (?:same folder|encoder)\b.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def exported_card(source: Predictor, manifest: Manifest, found: Difference) -> str:

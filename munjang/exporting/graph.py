@@ -1,7 +1,7 @@
 """A Network as an ONNX graph, operator by operator: what runs is what stands here, and nothing else.
 
-Rows are tokens: (B·T, width), but for attention. The last layer answers for the first token alone, which is all that
-the head looks at.
+Rows are tokens: (B·T, width), but for attention. Of a classifier the last layer answers for the first token alone,
+which is all that the head looks at; what a parser's head makes of its words is in `graph_parser`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from munjang.errors import BundleError
-from munjang.exporting.network import Layer, Linear, Network, Norm
+from munjang.exporting.graph_parser import score_pairs
+from munjang.exporting.network import FirstToken, Layer, Linear, Network, Norm, WordPairs
+from munjang.shared_words import INPUT
 
 FUSED = "com.microsoft"  # ONNX Runtime's own operators
 OPSET, IR = 20, 10
 LARGEST = 1_900_000_000  # bytes of weights
 
+Shapes = dict[str, list[str | int]]
+"""Name of an input or output -> its dimensions, a number or a name."""
 Range = tuple[float, float]
 """The least and the greatest value that the input of a linear map takes."""
 
@@ -111,13 +115,11 @@ def build(
 ) -> tuple[bytes, dict[str, str]]:
     """The file of a graph, and the tensor that each linear map in it is given, by the map's name.
 
-    Takes input_ids and attention_mask (B, T) int64, gives logits (B, L) float32. ranges: see Builder. watched: whether
+    Takes and gives what the task's `exported` says. ranges: see Builder. watched: whether
     those tensors are outputs too. BundleError: larger than one ONNX file can be.
     """
-    if (
-        sum(array.nbytes for array in (network.words, *(part for layer in network.layers for part in arrays(layer))))
-        > LARGEST
-    ):
+    words = [] if network.words is None else [network.words]
+    if sum(part.nbytes for part in (*words, *(part for layer in network.layers for part in arrays(layer)))) > LARGEST:
         raise BundleError("The network is larger than the 2 GB that an ONNX file can hold.")
     graph = Builder(ranges)
     shape = graph.op("Shape", "input_ids")
@@ -125,11 +127,20 @@ def build(
     mask = graph.op("Cast", "attention_mask", to=TensorProto.INT32)
     x = embed(graph, network, shape)
     for number, layer in enumerate(network.layers):
-        is_last = number == len(network.layers) - 1
-        x = encode(graph, network, layer, f"{number}", x, grid, mask, first_only=is_last)
-    between = graph.activation(graph.exact(x, network.head[0]), network.between)
-    graph.exact(between, network.head[1], result="logits")
-    return file_of(graph, len(network.head[1][1]), graph.inputs.values() if watched else ()), graph.inputs
+        first_only = number == len(network.layers) - 1 and isinstance(network.head, FirstToken)
+        x = encode(graph, network, layer, f"{number}", x, grid, mask, first_only=first_only)
+    shapes = score_pairs(graph, network.head, x) if isinstance(network.head, WordPairs) else classify(graph, network, x)
+    if network.words is None:
+        shapes[0][INPUT] = ["B", "T", network.positions.shape[1]]
+    return file_of(graph, *shapes, graph.inputs.values() if watched else ()), graph.inputs
+
+
+def classify(graph: Builder, network: Network, x: str) -> tuple[Shapes, Shapes]:
+    """The first tokens (B, width) to logits; the graph's inputs and outputs."""
+    head = network.head
+    graph.exact(graph.activation(graph.exact(x, head.first), head.between), head.second, result="logits")
+    ids = {name: ["B", "T"] for name in ("input_ids", "attention_mask")}
+    return ids, {"logits": ["B", len(head.second[1])]}
 
 
 def arrays(layer: Layer) -> list[np.ndarray]:
@@ -139,7 +150,7 @@ def arrays(layer: Layer) -> list[np.ndarray]:
 
 def embed(graph: Builder, network: Network, shape: str) -> str:
     """Token ids to (B·T, width)."""
-    words = word_rows(graph, network.words)
+    words = INPUT if network.words is None else word_rows(graph, network.words)
     positions = graph.constant(network.positions)
     if network.skip_id is None:
         zero, one, two = (graph.constant([number], np.int64) for number in (0, 1, 2))
@@ -150,7 +161,7 @@ def embed(graph: Builder, network: Network, shape: str) -> str:
         counted = graph.op("Mul", graph.op("CumSum", counts, graph.constant(1, np.int64)), counts)
         places = graph.op("Gather", positions, graph.op("Add", counted, skip))
     x = graph.norm(graph.op("Add", words, places), network.embedding_norm, network.epsilon)
-    x = graph.op("Reshape", x, graph.constant([-1, network.words.shape[1]], np.int64))
+    x = graph.op("Reshape", x, graph.constant([-1, network.positions.shape[1]], np.int64))
     return x if network.project is None else graph.linear(x, network.project, "project")
 
 
@@ -184,13 +195,14 @@ def encode(
     )
 
 
-def file_of(graph: Builder, labels: int, watched: Iterable[str]) -> bytes:
+def file_of(graph: Builder, inputs: Shapes, outputs: Shapes, watched: Iterable[str]) -> bytes:
     """The graph as the content of a file."""
-    ids = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["B", "T"]) for name in ("input_ids", "attention_mask")
+    given = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT if name == INPUT else TensorProto.INT64, shape)
+        for name, shape in inputs.items()
     ]
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", labels])
+    found = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
     taps = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in dict.fromkeys(watched)]
-    made = helper.make_graph(graph.nodes, "munjang", ids, [logits, *taps], graph.weights)
+    made = helper.make_graph(graph.nodes, "munjang", given, [*found, *taps], graph.weights)
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)]
     return helper.make_model(made, opset_imports=opsets, ir_version=IR, producer_name="munjang").SerializeToString()

@@ -1,17 +1,21 @@
-"""A transformers classifier as plain arrays: the same parts whatever its family calls them."""
+"""A network as plain arrays: the same parts whatever its family calls them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from munjang.errors import BundleError
 from munjang.files import first_line
 from munjang.quiet import quiet_transformers
+
+if TYPE_CHECKING:
+    from munjang.tasks.base import Task
 
 Linear = tuple[np.ndarray, np.ndarray]
 """weight (in, out) and bias (out,), float32."""
@@ -74,15 +78,39 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Network:
-    """An encoder with a head on its first token.
+class FirstToken:
+    """A head on each sentence's first token: two linear maps, `between` on the first one's result."""
 
-    words: (vocabulary, embedding width). positions: (rows, embedding width), the embedding of token type 0 added.
-    skip_id: RoBERTa's padding id, after which its positions begin and which does not count as one; None where positions
-    simply count from 0. project: ELECTRA's map from embedding width to width.
+    first: Linear
+    second: Linear
+    between: str
+
+
+@dataclass(frozen=True)
+class WordPairs:
+    """A biaffine head on the first and last piece of every word; shapes as in munjang.tasks.parsing.network.
+
+    inner: from both pieces to the four roles, a one added to the first, third and fourth. arc: (A + 1, A).
+    relation: (P + 1, R * (P + 1)). distance: (reaches, both sides and 0, then the root), scaled.
     """
 
-    words: np.ndarray
+    inner: Linear
+    arc: np.ndarray
+    relation: np.ndarray
+    distance: np.ndarray
+    relations: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """An encoder with a head.
+
+    words: (vocabulary, embedding width); None where the graph takes rows of it. positions: (rows, embedding width), the
+    embedding of token type 0 added. skip_id: RoBERTa's padding id, after which its positions begin and which does not
+    count as one; None where positions simply count from 0. project: ELECTRA's map from embedding width to width.
+    """
+
+    words: np.ndarray | None
     positions: np.ndarray
     skip_id: int | None
     embedding_norm: Norm
@@ -91,8 +119,7 @@ class Network:
     heads: int
     epsilon: float
     activation: str
-    head: tuple[Linear, Linear]
-    between: str
+    head: FirstToken | WordPairs
     pad_id: int
 
     @property
@@ -106,21 +133,19 @@ class Network:
         return len(self.layers[0].query[1])
 
 
-def read_network(folder: Path) -> Network:
-    """The network of a transformers folder. BundleError: damaged, or of a family that is not in FAMILIES."""
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
+def read_network(folder: Path, task: Task) -> Network:
+    """The network of a model folder. BundleError: damaged, or of a family that is not in FAMILIES."""
     try:
         with quiet_transformers():
-            model = AutoModelForSequenceClassification.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, local_files_only=True
-            )
+            model = task.open(folder)
+    except BundleError:
+        raise
     except Exception as error:  # transformers and safetensors each raise kinds of their own
         raise BundleError(f"{folder} cannot be loaded: {first_line(error)}") from error
     config = model.config.to_dict()
     check_family(config)
-    return network_of(config, {name: tensor.numpy() for name, tensor in model.state_dict().items()})
+    weights = {name: tensor.float().numpy() for name, tensor in model.state_dict().items()}
+    return network_of(config, weights)
 
 
 def check_family(config: Mapping[str, Any]) -> None:
@@ -165,7 +190,29 @@ def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> 
         heads=config.get("num_attention_heads") or config["n_heads"],
         epsilon=float(config.get("layer_norm_eps", 1e-12)),
         activation=ACTIVATIONS[config.get("hidden_act") or config["activation"]],
-        head=(linear(names.head[0]), linear(names.head[1])),
-        between=names.between,
+        head=word_pairs(weights)
+        if "parser.inner.weight" in weights
+        else FirstToken(linear(names.head[0]), linear(names.head[1]), names.between),
         pad_id=pad_id,
+    )
+
+
+def word_pairs(weights: Mapping[str, np.ndarray]) -> WordPairs:
+    """The head of a biaffine parser; the ones that its products have for a bias are columns of `inner` here."""
+    from munjang.tasks.parsing.network import BIAS_SCALE
+
+    arc, relation = weights["parser.arc"], weights["parser.relation"]
+    bounds = np.cumsum([0, arc.shape[1], arc.shape[1], relation.shape[1] - 1, relation.shape[2] - 1])
+    weight, bias = weights["parser.inner.weight"].T, weights["parser.inner.bias"]
+    columns, shifts = [], []
+    for role, (start, stop) in enumerate(pairwise(bounds)):
+        one = int(role != 1)  # heads of arcs have none
+        columns.append(np.pad(weight[:, start:stop], ((0, 0), (0, one))))
+        shifts.append(np.pad(bias[start:stop], (0, one), constant_values=1))  # 1 stays 1 through the leaky ReLU
+    return WordPairs(
+        inner=(np.concatenate(columns, axis=1), np.concatenate(shifts)),
+        arc=arc,
+        relation=relation.transpose(1, 0, 2).reshape(relation.shape[1], -1),
+        distance=BIAS_SCALE * weights["parser.distance"],
+        relations=len(relation),
     )

@@ -13,6 +13,7 @@ from munjang.data.loading import read_file
 from munjang.data.sources import find
 from munjang.heads import TASK, read_heads
 from munjang.prediction import Predictor
+from munjang.records import Parse
 
 SAMPLES = ("sample:sentiment", "sample:topic", "sample:intent", "sample:language")
 EACH = 24  # sentences of each corpus
@@ -38,11 +39,14 @@ def rows(name: str) -> list[str]:
     return [example.text for split, example in found if split == "train"]
 
 
+OF_WORDS = "words' heads and relations"
+
+
 @dataclass(frozen=True)
 class Difference:
     """How far answers are from the first model's. agreement: share of labels that are the same.
 
-    heads: that share for each head of a network with many; `agreement` is then the least of them.
+    heads: that share for each head of a network with many; `agreement` is then the least of them. of: what agrees.
     """
 
     sentences: int
@@ -50,16 +54,18 @@ class Difference:
     mean: float
     agreement: float
     heads: Mapping[str, float] = field(default_factory=dict)
+    of: str = "labels"
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "heads" or value}
+        usual = {"heads": {}, "of": "labels"}
+        return {name: value for name, value in asdict(self).items() if name not in usual or value != usual[name]}
 
     def __str__(self) -> str:
         worst = (
             f" in the worst of {len(self.heads)} heads ({min(self.heads, key=self.heads.get)})" if self.heads else ""
         )
         return (
-            f"{self.agreement:.1%} of the labels agree{worst} on {self.sentences} sentences, "
+            f"{self.agreement:.1%} of the {self.of} agree{worst} on {self.sentences} sentences, "
             f"probabilities differ by {self.largest:.1e} at most, {self.mean:.1e} in the mean"
         )
 
@@ -67,8 +73,10 @@ class Difference:
 def difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> Difference:
     """How far the second model's probabilities are from the first's.
 
-    For several labels a text each label counts, of many heads each answer.
+    For several labels a text each label counts, of many heads each answer, of parsers each word.
     """
+    if first.task == "parsing":
+        return tree_difference(first, second, texts)
     ours, theirs = first.probabilities(texts), second.probabilities(texts)
     apart, heads = np.abs(ours - theirs), {}
     if first.task == TASK:
@@ -80,6 +88,19 @@ def difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> Dif
     else:
         agreement = same_label(ours, theirs)
     return Difference(len(texts), float(apart.max()), float(apart.mean()), agreement, heads)
+
+
+def tree_difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> Difference:
+    """The words that have the same head and relation, and the probabilities of those heads."""
+    ours, theirs = ([arc for parse in model.predict_many(texts) for arc in arcs_of(parse)] for model in (first, second))
+    same = np.array([own[:2] == other[:2] for own, other in zip(ours, theirs, strict=True)])
+    apart = np.abs([own[2] - other[2] for own, other in zip(ours, theirs, strict=True) if own[0] == other[0]])
+    return Difference(len(texts), float(apart.max()), float(apart.mean()), float(same.mean()), of=OF_WORDS)
+
+
+def arcs_of(parse: Parse) -> zip[tuple[int, str, float]]:
+    """Head, relation and the head's probability of each word."""
+    return zip(parse.tree.heads, parse.tree.relations, parse.probabilities, strict=True)
 
 
 def same_label(ours: np.ndarray, theirs: np.ndarray) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang import files
+from munjang.bundle import plain_reach, read_json
 from munjang.errors import BundleError, require
 from munjang.quiet import quiet_transformers
 from munjang.records import Example
@@ -23,12 +24,24 @@ if TYPE_CHECKING:
 
 
 def save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Write config.json, model.safetensors (fp32), tokenizer.json and its settings."""
+    """Write config.json, model.safetensors (fp32), tokenizer.json and its settings.
+
+    The settings name the tokenizer's class as transformers 4 knows it too, and no longer a text than the network takes.
+    """
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     with quiet_transformers():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    settings = read_json(path)
+    if settings.get("tokenizer_class") == "TokenizersBackend":
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    reach = plain_reach(model.config.to_dict())
+    settings["model_max_length"] = min(int(settings.get("model_max_length", reach)), reach)
+    for name in ("is_local", "local_files_only"):  # of the folder that it was read from
+        settings.pop(name, None)
+    files.write_json(path, settings)
 
 
 class NativeRunner:

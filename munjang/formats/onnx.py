@@ -1,6 +1,6 @@
 """The ONNX format: one graph file, run by ONNX Runtime on the CPU. Needs neither torch nor transformers.
 
-A folder holds `model.onnx` (inputs input_ids and attention_mask, (B, T) int64; output logits (B, L) float32) and
+A folder holds `model.onnx`, whose inputs (int64) and outputs (float32) are those of the task's `exported`, and
 `tokenizer.json`. `munjang export` writes it. Nothing in it is executed besides the operators of `onnx_file.OPERATORS`.
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang import shared_words
 from munjang.errors import BundleError, MissingExtra
 from munjang.files import first_line
 from munjang.onnx_file import check_onnx
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from munjang.bundle import Manifest
 
 GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
-INPUTS, OUTPUTS = ["input_ids", "attention_mask"], ["logits"]
 
 
 def save(folder: Path, graph: bytes, tokenizer: tokenizers.Tokenizer) -> None:
@@ -40,16 +40,16 @@ def save(folder: Path, graph: bytes, tokenizer: tokenizers.Tokenizer) -> None:
 
 
 class OnnxRunner:
-    """Runs an exported network on the CPU."""
+    """Runs an exported network on the CPU. words: the embeddings, where they are not in the graph."""
 
     unit = "tokens"
 
     def __init__(
         self, session: onnxruntime.InferenceSession, tokenizer: tokenizers.Tokenizer, task: Task, max_length: int,
-        pad_id: int,
+        pad_id: int, words: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         self.session, self.tokenizer, self.task = session, tokenizer, task
-        self.max_length, self.pad_id = max_length, pad_id
+        self.max_length, self.pad_id, self.words = max_length, pad_id, words
 
     def encode(self, texts: Sequence[str]) -> Encodings:
         return self.task.encode([Example(text) for text in texts], self.tokenizer, self.max_length)
@@ -58,7 +58,16 @@ class OnnxRunner:
         return self.task.collate(encodings, indices, self.pad_id)
 
     def run(self, batch: Batch) -> Outputs:
-        return {"logits": self.session.run(OUTPUTS, {name: batch[name] for name in INPUTS})[0]}
+        form = self.task.exported
+        found = self.session.run(list(form.outputs), self.given(batch))
+        return dict(zip(form.outputs, found, strict=True)) | {name: batch[name] for name in form.kept}
+
+    def given(self, batch: Batch) -> dict[str, np.ndarray]:
+        """What the graph takes of a batch."""
+        arrays = {name: batch[name] for name in self.task.exported.inputs}
+        if self.words is None:
+            return arrays
+        return {**arrays, shared_words.INPUT: self.words[batch["input_ids"]].astype(np.float32)}
 
 
 def open_session(graph: bytes) -> onnxruntime.InferenceSession:
@@ -78,8 +87,10 @@ def open_session(graph: bytes) -> onnxruntime.InferenceSession:
 
 
 def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many processors this process may use: those of the system, or fewer by OMP_NUM_THREADS, as torch takes it."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(found, int(asked)) if asked.isdecimal() and int(asked) else found
 
 
 def check_runtime() -> None:
@@ -106,25 +117,41 @@ def load(folder: Path, manifest: Manifest) -> OnnxRunner:
     try:
         session = open_session(graph)
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        task = make_task(manifest.task, manifest.labels)
+        task = make_task(manifest.task, manifest.labels, **manifest.task_options)
         pad_id, reach = (int(manifest.details[name]) for name in ("pad_id", "reach"))
+        words = shared_words.load(folder, manifest.details)
+    except BundleError:
+        raise
     except Exception as error:  # the runtime and tokenizers each raise kinds of their own
         raise BundleError(f"{folder} cannot be loaded: {first_line(error)}") from error
-    check_signature(session, folder, len(manifest.labels))
+    check_signature(session, folder, task, words is not None)
     if manifest.max_length > reach:
         raise BundleError(
             f"{folder}: max_length is {manifest.max_length}, but the network takes at most {reach} tokens."
         )
-    return OnnxRunner(session, tokenizer, task, manifest.max_length, pad_id)
+    return OnnxRunner(session, tokenizer, task, manifest.max_length, pad_id, words)
 
 
-def check_signature(session: Any, folder: Path, labels: int) -> None:
-    """Refuse a graph whose inputs and outputs are not those of a classifier with that many labels."""
+def check_signature(session: Any, folder: Path, task: Task, shares_words: bool = False) -> None:
+    """Refuse a graph whose inputs and outputs are not those that the task wants, for its number of labels.
+
+    shares_words: whether it takes rows of a table of words beside the token ids.
+    """
+    form = task.exported
+    if form is None:
+        raise BundleError(f"{folder}: a {task.name} model of this kind has no exported form.")
     found = sorted((item.name, item.type, len(item.shape)) for item in session.get_inputs())
-    if found != sorted((name, "tensor(int64)", 2) for name in INPUTS):
-        raise BundleError(f"{folder}: {GRAPH} takes {', '.join(name for name, *_ in found)}, expected {INPUTS}.")
+    wanted = [(name, "tensor(int64)", rank) for name, rank in form.inputs.items()]
+    wanted += [(shared_words.INPUT, "tensor(float)", 3)] if shares_words else []
+    if found != sorted(wanted):
+        names = ", ".join(name for name, *_ in found)
+        raise BundleError(f"{folder}: {GRAPH} takes {names}, expected {[name for name, *_ in wanted]}.")
     outputs = session.get_outputs()
-    if [item.name for item in outputs] != OUTPUTS or outputs[0].type != "tensor(float)" or len(outputs[0].shape) != 2:
-        raise BundleError(f"{folder}: {GRAPH} gives {', '.join(item.name for item in outputs)}, expected {OUTPUTS}.")
-    if outputs[0].shape[1] != labels:
-        raise BundleError(f"{folder}: the network gives {outputs[0].shape[1]} labels, munjang.json names {labels}.")
+    given = [(item.name, item.type, len(item.shape)) for item in outputs]
+    if given != [(name, "tensor(float)", rank) for name, rank in form.outputs.items()]:
+        names = ", ".join(name for name, *_ in given)
+        raise BundleError(f"{folder}: {GRAPH} gives {names}, expected {list(form.outputs)}.")
+    if outputs[-1].shape[-1] != len(task.labels):
+        raise BundleError(
+            f"{folder}: the network gives {outputs[-1].shape[-1]} labels, munjang.json names {len(task.labels)}."
+        )

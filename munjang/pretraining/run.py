@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from munjang.bundle import read_json
-from munjang.config import PretrainConfig, from_dict, to_dict
-from munjang.errors import BundleError, ConfigError, MissingExtra, require
+from munjang.config import PretrainConfig, to_dict
+from munjang.errors import ConfigError, MissingExtra, require
 from munjang.files import disk_errors, sync, write_json
 from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Source, Texts, clean_texts, evaluation_keys
@@ -58,10 +56,7 @@ def pretrain(
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=inputs) as folder:
         settings = {
             "config": to_dict(config),
-            "data": {
-                "sources": [known(asdict(s), s.name) for s in sources],
-                "exclude": [known({}, f) for f in exclude],
-            },
+            "data": described(sources, exclude),
             "versions": versions(),
         }
         begun = resume and (folder / SETTINGS).exists()
@@ -82,105 +77,12 @@ def pretrain(
         return run_and_save(job, start, settings)
 
 
-def decay(
-    run: str | Path,
-    *,
-    out: str | Path,
-    steps: int,
-    overwrite: bool = False,
-    resume: bool = False,
-    minutes: float | None = None,
-    progress: bool = False,
-) -> Path:
-    """Bring a run of constant rate down: its newest checkpoint, `steps` more steps to a rate of 0, saved into `out`.
-
-    The run itself is left as it is (it may still be running) and can go on afterwards. steps 0 saves its weights as
-    they are. Returns the folder.
-    """
-    require("pre-training", "train", *PACKAGES)
-    run, folder = Path(run), Path(out)
-    if not resume:
-        newest_checkpoint(run)  # says what is wrong with the run before anything is deleted
-    with run_folder(folder, overwrite=overwrite, resume=resume, inputs=[run]) as folder:
-        kept = (run if (run / SETTINGS).exists() else folder) / SETTINGS
-        config = from_dict(PretrainConfig, read_json(kept)["config"], where=str(kept))
-        settings = first_process_first(config, lambda: branch(run, folder, steps))
-        if (folder / WEIGHTS).exists():
-            log.info("%s is finished already.", folder)
-            return folder
-        start = open_start(folder, config)
-        first = settings["decay_from"]
-        job = make_job(folder, config, start, resume=True, minutes=minutes, progress=progress)
-        job = replace(job, steps=first + settings["decay_steps"], decay_from=first)
-        return run_and_save(job, start, settings)
-
-
-def branch(run: Path, folder: Path, steps: int) -> dict[str, Any]:
-    """The settings of a run brought down in `folder`, which is branched off where that was not done to its end.
-
-    ConfigError where the folder holds something else: another kind of run, of another run, over other steps.
-    """
-    if (folder / SETTINGS).exists():
-        before = read_json(folder / SETTINGS)
-        if "decay_from" not in before:
-            raise ConfigError(f"{folder} is a pre-training of its own, not a run brought down; choose another --out.")
-        found, steps_before = before.get("decay_run", place_of(run)), before["decay_steps"]
-        if (found, steps_before) != (place_of(run), steps):
-            raise ConfigError(
-                f"{folder} was begun with --decay {found} --steps {steps_before}, not {place_of(run)} and {steps}. "
-                "Resume with the same ones."
-            )
-    if is_first_process() and not (folder / "checkpoints").exists() and not (folder / WEIGHTS).exists():
-        branch_off(run, folder, steps)
-    return read_json(folder / SETTINGS)
-
-
-def branch_off(run: Path, folder: Path, steps: int) -> None:
-    """Copy texts, tokenizer, log and the newest checkpoint of a run into a folder.
-
-    The settings come first, since they mark the folder as ours, and the checkpoint last: without it nothing counts.
-    """
-    checkpoint, state = newest_checkpoint(run)
-    before = read_json(run / SETTINGS)
-    for name in ("run", "texts", ".checkpoints"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    with disk_errors(folder, "Free some space and go on with --resume."):
-        (folder / "run").mkdir()
-        facts = {"decay_run": place_of(run), "decay_from": state["step"], "decay_steps": steps}
-        write_json(folder / SETTINGS, before | facts)
-        shutil.copytree(run / "texts", folder / "texts", copy_function=link)
-        if (run / "run" / "tokenizer").exists():
-            shutil.copytree(run / "run" / "tokenizer", folder / "run" / "tokenizer")
-        for name in ("texts.json", "log.jsonl"):
-            shutil.copyfile(run / "run" / name, folder / "run" / name)
-        shutil.copytree(checkpoint, folder / ".checkpoints" / checkpoint.name, copy_function=link)
-        (folder / ".checkpoints").replace(folder / "checkpoints")
-
-
-def newest_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:
-    """The newest whole checkpoint of a pre-training and its state."""
-    from munjang.training.checkpoints import newest_whole
-
-    if not (run / SETTINGS).exists():
-        raise ConfigError(f"{run} is no pre-training run of munjang.")
-    found = newest_whole(run / "checkpoints")
-    if found is None:
-        raise BundleError(f"{run} has no checkpoint yet to go on from.")
-    return found
-
-
-def place_of(path: str | Path) -> str:
-    """A file or folder with the folder it lies in, without those of this machine."""
-    path = Path(path).resolve()
-    return f"{path.parent.name}/{path.name}"
-
-
-def link(source: str, target: str) -> None:
-    """A second name for a file that is never written to again, or a copy on another disk."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+def described(sources: Sequence[Source], exclude: Sequence[str | Path]) -> dict[str, Any]:
+    """What a run learns from and what it leaves out, as its settings hold it."""
+    return {
+        "sources": [known(asdict(source), source.name) for source in sources],
+        "exclude": [known({}, file) for file in exclude],
+    }
 
 
 def known(facts: dict[str, Any], name: str | Path) -> dict[str, Any]:
@@ -195,7 +97,7 @@ def known(facts: dict[str, Any], name: str | Path) -> dict[str, Any]:
 def ready_texts(
     folder: Path, config: PretrainConfig, sources: Sequence[Source], exclude: Sequence[str | Path], data_dir: str | None
 ) -> Start:
-    """Clean the texts, make the vocabulary, write the blocks; what an earlier process has done is kept."""
+    """Clean the texts, make the vocabulary if there is none, write the blocks; what an earlier process did is kept."""
     from munjang.pretraining.blocks import write_blocks
 
     if not (folder / "texts").exists():
@@ -203,7 +105,7 @@ def ready_texts(
         texts = clean_texts(sources, config.text_steps, excluded, data_dir)
         log.info("%s", texts)
         write_json(folder / "run" / "texts.json", [asdict(account) for account in texts.accounts])
-        if not config.init:
+        if not config.init and not (folder / "run" / "tokenizer").exists():
             keep_vocabulary(folder / "run" / "tokenizer", texts, config)
         start = open_start(folder, config)
         sizes = {"max_length": config.max_length, "validation_share": config.validation_share}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -18,6 +17,7 @@ from munjang.serving.guards import Counted, Hosted, Keyed
 from munjang.serving.metrics import CONTENT_TYPE
 from munjang.serving.models import Models
 from munjang.serving.pages import docs_page
+from munjang.serving.parsing import add_parsing
 from munjang.serving.playground_routes import add_playground
 from munjang.serving.schemas import ANALYZE, ERRORS, EXPLAIN, HUB, PREDICT
 from munjang.serving.service import Service, error_response, munjang_error
@@ -34,6 +34,7 @@ def make_app(models: Models, settings: Settings) -> FastAPI:
         description="Korean sentence classification.",
     )  # fmt: skip
     app.state.service = service
+    add_parsing(app, service)
     add_answers(app, service)
     add_facts(app, service)
     add_playground(app, service)
@@ -62,21 +63,20 @@ def make_app(models: Models, settings: Settings) -> FastAPI:
 def add_answers(app: FastAPI, service: Service) -> None:
     """The routes that classify."""
     models = service.models
-    default = models.network_of(models.default)
 
     @app.post("/", summary="The default model, for the hub's clients", openapi_extra=HUB, responses=ERRORS)
     async def hub(request: Request) -> Response:
-        return await service.respond(request, partial(service.hub, models.default))
+        return await service.respond(request, lambda body: service.hub(models.default, body))
 
     @app.post(
         "/predict", summary="The default model, as text-embeddings-inference", openapi_extra=PREDICT, responses=ERRORS
     )
     async def predict(request: Request) -> Response:
-        return await service.respond(request, partial(service.predict, models.default))
+        return await service.respond(request, lambda body: service.predict(models.default, body))
 
     @app.post("/analyze", summary="All heads of the default model in one pass", openapi_extra=ANALYZE, responses=ERRORS)
     async def analyze(request: Request) -> Response:
-        return await service.respond(request, partial(service.analyze, default, default.views))
+        return await service.respond(request, lambda body: service.analyze(*models.whole(models.default), body))
 
     @app.post(
         "/models/{name:path}/predict",
@@ -126,8 +126,8 @@ def add_facts(app: FastAPI, service: Service) -> None:
 
     @app.get("/models", summary="All models, and which is the default")
     async def all_models() -> Response:
-        described = [network.describe() for network in models.networks.values()]
-        return answered({"default": models.default.name, "models": described})
+        described = [network.describe() for network in (*models.networks.values(), *models.parsers.values())]
+        return answered({"default": models.first and models.first.name, "models": described})
 
     @app.get("/models/{name:path}/card", summary="How good a model is: scores, confusion matrix, README")
     async def card(request: Request, name: str) -> Response:
@@ -139,6 +139,8 @@ def add_facts(app: FastAPI, service: Service) -> None:
 
     @app.get("/models/{name:path}", summary="One model: its labels, heads and length")
     async def one_model(name: str) -> Response:
+        if name.rstrip("/") in models.parsers:
+            return answered(models.parsers[name.rstrip("/")].describe())
         try:
             network, views = models.network(name.rstrip("/"))
         except MunjangError as error:

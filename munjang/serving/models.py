@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.errors import ConfigError, unknown_name
-from munjang.heads import TASK, model_name, packaged, read_heads
+from munjang.errors import ConfigError, MunjangError, unknown_name
+from munjang.heads import TASK, has_parser, model_name, packaged, packaged_parser, read_heads
 from munjang.prediction import Predictor, load
 from munjang.records import LabelSet
 from munjang.tasks import make_task
 from munjang.tasks.base import Outputs
 
+if TYPE_CHECKING:
+    from munjang.serving.parsing import Parser
+
+
+class Unserved(MunjangError):
+    """Nothing that is served answers this."""
+
+    http_status = 404
+
 
 @dataclass(frozen=True)
 class Rows:
-    """What a network says of n texts: logits (n, L) of all its heads, which were cut, which had nothing to read."""
+    """What a network says of n texts: logits (n, L) of all its heads (of a parser n trees), which were cut, which had
+    nothing to read."""
 
     logits: np.ndarray
     truncated: np.ndarray
@@ -79,8 +89,6 @@ class Network:
     """One folder, opened: what runs, and the views on it, in the order of its heads."""
 
     def __init__(self, name: str, predictor: Predictor) -> None:
-        if predictor.task == "parsing":
-            raise ConfigError(f"{predictor.name} is a parser; only classifiers can be served so far.")
         self.name, self.manifest, self.runner = name, predictor.manifest, predictor.runner
         self.folder = predictor.folder
         self.plain = copy(predictor)
@@ -133,15 +141,41 @@ def views_of(name: str, predictor: Predictor) -> tuple[View, ...]:
 
 @dataclass(frozen=True)
 class Models:
-    """All models of a server. networks, views: by the name that a client uses. default: answers at / and /predict."""
+    """All models of a server. networks, views, parsers: by the name that a client uses.
+
+    first: the classifier that answers at / and /predict; None where there are parsers only.
+    """
 
     networks: Mapping[str, Network]
     views: Mapping[str, View]
-    default: View
+    first: View | None
+    parsers: Mapping[str, Parser] = field(default_factory=dict)
+
+    @property
+    def default(self) -> View:
+        """The classifier that answers at / and /predict. Unserved: there is none."""
+        if self.first is None:
+            raise Unserved("Only parsers are served here, at /parse; start munjang serve with a classifier too.")
+        return self.first
+
+    def parser(self, name: str | None) -> Parser:
+        """The parser of that name, or the first one. Unserved, UnknownName: there is none."""
+        if not self.parsers:
+            raise Unserved("No parser is served here; start munjang serve with a parser's folder too.")
+        if name is None:
+            return next(iter(self.parsers.values()))
+        if name not in self.parsers:
+            raise unknown_name("parser", name, self.parsers)
+        return self.parsers[name]
 
     def network_of(self, view: View) -> Network:
         """The network that answers for a view."""
         return self.networks[view.name] if view.name in self.networks else self.networks[view.name.rpartition("/")[0]]
+
+    def whole(self, view: View) -> tuple[Network, Sequence[View]]:
+        """The network that answers for a view, and all views on it."""
+        network = self.network_of(view)
+        return network, network.views
 
     def view(self, name: str) -> View:
         """The classifier of that name. UnknownName lists the known; ConfigError: a network with many heads."""
@@ -150,6 +184,8 @@ class Models:
             raise ConfigError(
                 f"{name} answers several questions. Name one of its heads: {heads}; or post to /models/{name}/analyze."
             )
+        if name in self.parsers:
+            raise ConfigError(f"{name} is a parser; post to /models/{name}/parse.")
         if name not in self.views:
             raise unknown_name("model", name, self.known)
         return self.views[name]
@@ -164,7 +200,7 @@ class Models:
     @property
     def known(self) -> list[str]:
         """Every name that a client may use."""
-        return [*self.networks, *(name for name in self.views if name not in self.networks)]
+        return [*self.networks, *(name for name in self.views if name not in self.networks), *self.parsers]
 
 
 def open_models(names: Sequence[str], *, default: str | None = None, precision: str = "fp32") -> Models:
@@ -172,19 +208,28 @@ def open_models(names: Sequence[str], *, default: str | None = None, precision: 
 
     Nothing is ever unpickled. ConfigError: two of one name, a name with a slash. Errors as munjang.load has them.
     """
+    from munjang.serving.parsing import Parser
+
     networks: dict[str, Network] = {}
     views: dict[str, View] = {}
-    for word in names or [str(packaged())]:
+    parsers: dict[str, Parser] = {}
+    for word in names or packaged_models():
         own, source = split_name(word)
         predictor = load(source, precision=precision)
-        network = Network(own or served_name(predictor), predictor)
+        is_parser = predictor.decoder.answers_are == "trees"
+        network = (Parser if is_parser else Network)(own or served_name(predictor), predictor)
         for name in dict.fromkeys((network.name, *(view.name for view in network.views))):
-            if name in networks or name in views:
+            if name in networks or name in views or name in parsers:
                 raise ConfigError(f"Two models would be called {name}. Give one another name: other={source}.")
-        networks[network.name] = network
+        (parsers if is_parser else networks)[network.name] = network
         views |= {view.name: view for view in network.views}
-    models = Models(networks, views, next(iter(views.values())))
-    return models if default is None else Models(networks, views, models.view(default))
+    models = Models(networks, views, next(iter(views.values()), None), parsers)
+    return models if default is None else replace(models, first=models.view(default))
+
+
+def packaged_models() -> list[str]:
+    """What is served where nothing is named: the packaged model, and the packaged parser where there is one."""
+    return [str(packaged()), *([str(packaged_parser())] if has_parser() else [])]
 
 
 def served_name(predictor: Predictor) -> str:

@@ -34,8 +34,8 @@ def docs_page(openapi: Mapping[str, Any], models: Models) -> str:
     """Every route with its body, as the OpenAPI description has it."""
     parts = [
         "<p>Bodies and answers are JSON in UTF-8. The machine-readable form is <a href='/openapi.json'>"
-        f"/openapi.json</a>. {{name}} is one of {escape(', '.join(models.known))}; / and /predict answer with "
-        f"{escape(models.default.name)}.</p>"
+        f"/openapi.json</a>. {{name}} is one of {escape(', '.join(models.known))}"
+        + (f"; / and /predict answer with {escape(models.first.name)}.</p>" if models.first else ".</p>")
     ]
     for path, methods in openapi["paths"].items():
         for method, facts in methods.items():

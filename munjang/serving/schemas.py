@@ -87,6 +87,41 @@ ANALYZE = route(
     },
     {"inputs": "배송이 정말 빨라요"},
 )
+TREE = {
+    "type": "object",
+    "properties": {
+        "words": {"type": "array", "items": {"type": "string"}},
+        "heads": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0},
+            "description": "Of each word the place of its head, from 1; 0 of the root",
+        },
+        "relations": {"type": "array", "items": {"type": "string"}},
+        "probabilities": {"type": "array", "items": {"type": "number"}, "description": "Of each word's head"},
+        "triples": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "kind": {"enum": ["subject", "object", "modifier"]},
+                    "word": {"type": "integer"},
+                    "head": {"type": "integer"},
+                    "word_text": {"type": "string"},
+                    "head_text": {"type": "string"},
+                },
+            },
+        },
+        "note": {"type": "string"},
+    },
+}
+PARSE = route(
+    {
+        "inputs": {"oneOf": [TEXT, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
+        "triples": {"type": "boolean", "default": False, "description": "Add subjects, objects and modifiers"},
+    },
+    {"oneOf": [TREE, {"type": "array", "items": TREE}], "description": "One tree for one text, a list for a list"},
+    {"inputs": "나는 구름그림을 벽에 걸었다", "triples": True},
+)
 
 
 EXPLAIN = route(

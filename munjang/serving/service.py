@@ -65,7 +65,8 @@ class Service:
         self.threads = ThreadPoolExecutor(1, thread_name_prefix="munjang")
         self.desk = ThreadPoolExecutor(1, thread_name_prefix="munjang-files")
         self.lanes = {
-            name: Lane(network, settings, self.threads, self.metrics) for name, network in models.networks.items()
+            name: Lane(network, settings, self.threads, self.metrics)
+            for name, network in (*models.networks.items(), *models.parsers.items())
         }
         self.running: list[asyncio.Task[None]] = []
 

@@ -24,7 +24,10 @@ def make_task(name: str, labels: LabelSet, **options: Any) -> Task:
     return TASKS[name](labels, **options)
 
 
-def task_for(corpus: Corpus) -> Task:
-    """The task of a corpus, which may look at its train split."""
-    options = options_for([example.label for example in corpus.train]) if corpus.task == "parsing" else {}
+def task_for(corpus: Corpus, *, parser: str | None = None, pos: bool = False) -> Task:
+    """The task of a corpus, which may look at its train split. parser, pos: how a treebank is parsed."""
+    if corpus.task != "parsing":
+        return make_task(corpus.task, corpus.labels)
+    trees = [example.label for example in corpus.train]
+    options = options_for(trees, parser or "biaffine", pos=pos)
     return make_task(corpus.task, corpus.labels, **options)

@@ -56,6 +56,35 @@ class Encodings:
         return self.ids[self.starts[index] : self.starts[index + 1]]
 
 
+@dataclass(frozen=True)
+class Signature:
+    """What an exported network of a task takes and gives: name -> number of dimensions.
+
+    The last dimension of the last output is as long as there are labels. kept: arrays of the batch that `decode` needs
+    beside the outputs.
+    """
+
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a training run of a task takes where its settings leave it open.
+
+    batch_size: sentences a step. epochs: over train; least_steps: optimizer steps that a head needs at least, whatever
+    the backbone. rate: the backbone's learning rate times this.
+    """
+
+    batch_size: int = 32
+    epochs: float = 3.0
+    least_steps: int = 0
+    rate: float = 1.0
+
+
+CLASSIFIER = Signature({"input_ids": 2, "attention_mask": 2}, {"logits": 2})
+
 TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
 """Token ids of texts, as `encode_texts` makes them or a cache remembers them."""
 
@@ -68,9 +97,11 @@ class Task(Protocol):
     name: str
     labels: LabelSet
     monitor: str  # the key of score() that chooses checkpoints; higher is better
+    answers_are: str  # "probabilities", or "trees"
+    exported: Signature | None  # None: it cannot be exported
     speed: str  # what the progress bar counts: "sentences_s" or "tokens_s"
     cuts_texts: bool  # whether the few longest texts may lose their ends
-    least_steps: int  # optimizer steps that a head needs at least, whatever the backbone
+    usual: Usual  # of a training run
     options: dict[str, Any]  # what make_task needs beside the labels to make it again, as JSON values
 
     def build(self, source: str, **options: Any) -> PreTrainedModel:

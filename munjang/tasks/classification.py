@@ -11,7 +11,7 @@ import numpy as np
 from munjang.errors import BundleError, FetchError
 from munjang.metrics import one_hot, scores
 from munjang.records import EMPTY, Example, LabelSet, Prediction, names_of
-from munjang.tasks.base import Batch, Encodings, Outputs, TextEncoder, encode_texts, pad
+from munjang.tasks.base import CLASSIFIER, Batch, Encodings, Outputs, TextEncoder, Usual, encode_texts, pad
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +32,10 @@ class Classification:
     name: str = "classification"
     monitor: str = "macro_f1"
     speed = "sentences_s"
+    answers_are = "probabilities"
+    exported = CLASSIFIER
     cuts_texts = True
-    least_steps = 0
+    usual = Usual()
     problem_type = "single_label_classification"
 
     @property

@@ -68,6 +68,8 @@ class MaskedWords:
     name: str = "masked"
     monitor: str = "masked_accuracy"
     speed = "tokens_s"
+    answers_are = "probabilities"
+    exported = None
 
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
         """AutoModelForMaskedLM from a folder, a hub id, or fresh from `config`, in fp32."""

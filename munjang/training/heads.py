@@ -23,6 +23,7 @@ from munjang.files import is_first_process
 from munjang.gold import digest_of
 from munjang.metrics import confusion_matrix, main_metrics
 from munjang.records import Corpus
+from munjang.tasks.base import Usual
 from munjang.tasks.classification import Classification
 from munjang.tasks.heads import Heads
 from munjang.training.batching import BySources
@@ -99,7 +100,9 @@ def train_together(
     tokens = token_cache() if cache else Afresh()
     corpus = together.corpus
     start = first_process_first(config, lambda: make_start(config, corpus, folder, tokens.wordpiece))
-    batches = BySources(config.batch_size, config.eval_batch_size, together.sources, config.sampling_power)
+    batches = BySources(
+        config.batch_size or Usual.batch_size, config.eval_batch_size, together.sources, config.sampling_power
+    )
     learnt = fine_tune(corpus, start, config, folder, tokens=tokens, batches=batches, resume=resume, progress=progress)
     if is_first_process():
         details = {"heads": measure(learnt, together, tokens)}

@@ -110,7 +110,8 @@ def fine_tune(
 
     if config.loop == "trainer" and corpus.task == "parsing":
         raise ConfigError("--loop trainer trains classifiers; a parser learns in the native loop: leave it out.")
-    task = task_for(corpus)
+    task = task_for(corpus, parser=config.parser, pos=config.pos)
+    config = replace(config, batch_size=config.batch_size or task.usual.batch_size)
     tokenizer = start.tokenizer.backend_tokenizer
     encoded = task.encode(corpus.train, tokenizer, check_length(config, start), encode=tokens.encode)
     length = config.max_length or (choose_length(start, encoded) if task.cuts_texts else start.max_length)
@@ -118,7 +119,7 @@ def fine_tune(
     config = replace(
         config,
         max_length=length,
-        learning_rate=config.learning_rate or start.learning_rate,
+        learning_rate=config.learning_rate or task.usual.rate * start.learning_rate,
         epochs=config.epochs or choose_epochs(start, steps_per_epoch(len(encoded), config.batch_size), task),
     )
     log.info(
@@ -186,13 +187,14 @@ def choose_length(start: Start, encoded: Encodings) -> int:
 
 
 def choose_epochs(start: Start, steps: int, task: Task) -> float:
-    """3; for a fresh network so many that it takes at least 200 steps, but no more than 20. Up to 40 where the task
-    has a head that needs more steps.
+    """What the task takes usually; for a fresh network so many that it takes at least 200 steps, but no more than 20.
+    Up to 40 where the task has a head that needs more steps.
 
     steps: of one epoch. On 574 sentences, 3 epochs (54 steps) left a fresh network at chance, 8 brought it to 0.77.
     """
-    own = 3.0 if start.source else float(min(20, max(3, -(-200 // steps))))
-    return max(own, float(min(40, -(-task.least_steps // steps))))
+    usual = task.usual
+    own = usual.epochs if start.source else max(usual.epochs, float(min(20, max(3, -(-200 // steps)))))
+    return max(own, float(min(40, -(-usual.least_steps // steps))))
 
 
 def balanced(config: TrainConfig, encoded: Encodings, task: Classification) -> np.ndarray | None:

@@ -103,6 +103,9 @@ def train_prepared(
     """Train on a prepared corpus into a folder that `run_folder` has opened."""
     if is_finished(prepared, config, folder, resume=resume):
         return load(folder)
+    if (config.parser or config.pos) and prepared.corpus.task != "parsing":
+        flag = "--parser" if config.parser else "--pos"
+        raise ConfigError(f"{flag} is for treebanks; {prepared.corpus.name} has no trees. Leave it out.")
     if config.backbone == "linear" and prepared.corpus.task == "parsing":
         raise ConfigError("--backbone linear classifies sentences; a parser needs a network, such as --backbone mini.")
     learn = train_linear_model if config.backbone == "linear" else train_network

@@ -1,10 +1,12 @@
 """Put a pre-trained encoder and a many-headed model into the package, as munjang-mini.
 
     python recipes/mini/package.py --encoder runs/mini --heads runs/mini-heads
+    python recipes/mini/package.py --parser runs/mini-dp
 
 The encoder's weights are stored in 16 bits (config.json says that they are loaded in 32, and that fine-tuning drops a
-tenth); the heads are exported to 8 bits and tried against the model that they were made of. Prints what everything
-weighs; more than 30 MB is an error.
+tenth); heads and parser are exported to 8 bits and tried against the models that they were made of. The parser must
+have been trained on the packaged encoder, whose word embeddings it shares: package it again after each new encoder.
+Prints what everything weighs; more than 30 MB is an error.
 """
 
 from __future__ import annotations
@@ -59,12 +61,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", type=Path, help="folder that munjang pretrain wrote")
     parser.add_argument("--heads", type=Path, help="folder that munjang train wrote for several corpora")
+    parser.add_argument("--parser", type=Path, help="folder of a parser that munjang train wrote, on this encoder")
     parser.add_argument("--out", type=Path, default=PACKAGED.parent)
     words = parser.parse_args()
     if words.encoder:
         package_encoder(words.encoder, words.out / "encoder")
     if words.heads:
         package_heads(words.heads, words.out / "heads")
+    if words.parser:
+        package_parser(words.parser, words.out / "parser")
     sizes = {path: path.stat().st_size for path in sorted(words.out.rglob("*")) if path.is_file()}
     for path, size in sizes.items():
         print(f"{size:>12,}  {path.relative_to(words.out)}")
@@ -101,10 +106,23 @@ def package_encoder(source: Path, target: Path) -> None:
 
 
 def package_heads(source: Path, target: Path) -> None:
-    """The many-headed model in 8 bits; its card says of the corpora what they are called, not where they lay."""
+    """The many-headed model in 8 bits."""
     from munjang.exporting.run import export
 
     export(source, "onnx-int8", target, overwrite=True)
+    shorten_sources(target)
+
+
+def package_parser(source: Path, target: Path) -> None:
+    """The parser in 8 bits, without the word embeddings that it has in common with the packaged encoder."""
+    from munjang.exporting.run import export
+
+    export(source, "onnx-int8", target, overwrite=True, share_words=True)
+    shorten_sources(target)
+
+
+def shorten_sources(target: Path) -> None:
+    """In a card the corpora's names alone, not the folders that they lay in."""
     card = target / "README.md"
     text = re.sub(r"^Source: \S*/(?=\S+ \()", "Source: ", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
     card.write_text(text, encoding="utf-8")

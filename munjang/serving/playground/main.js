@@ -10,6 +10,7 @@ import { loadModels } from "./models.js";
 import { problem } from "./problem.js";
 import { startSentence } from "./sentence.js";
 import { startTabs } from "./tabs.js";
+import { startTree } from "./tree.js";
 import { inWords, label } from "./words.js";
 
 inWords(label);
@@ -17,8 +18,8 @@ startLooks();
 startTabs();
 try {
   const models = await loadModels();
-  // A view is a function of the models. A sentence's tree will be one more: arcs.js, which listens to #text and draws in #arcs.
   for (const start of models.networks.length ? [startSentence, startFile, startCompare, startCard] : []) start(models);
+  startTree(models);
   byId("docs-link").hidden = Boolean(key()); // a link cannot show the key
 } catch (error) {
   problem(error);

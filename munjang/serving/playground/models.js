@@ -6,8 +6,8 @@ import { askJson } from "./api.js";
 export const address = (name, verb) => `models/${name.split("/").map(encodeURIComponent).join("/")}/${verb}`;
 
 /**
- * {networks, views, limits}. A network is {name, heads: [{head, view, labels}]}; a view, one classifier of a network, is
- * {name, head, labels}. head: the key of its answers. The default network and view stand first.
+ * {networks, views, limits, parser}. A network is {name, heads: [{head, view, labels}]}; a view, one classifier of a network, is
+ * {name, head, labels}. head: the key of its answers. parser: a name, or null. The default network and view stand first.
  */
 export async function loadModels() {
   const [found, limits] = await Promise.all([askJson("models"), askJson("playground/limits")]);
@@ -18,12 +18,14 @@ export async function loadModels() {
       ? model.heads.map((head) => ({ head: head.name, view: head.model, labels: head.labels }))
       : [{ head: model.head, view: model.name, labels: model.labels }],
   }));
-  const first = (name) => name === found.default || found.default.startsWith(`${name}/`);
+  const wanted = found.default ?? "";
+  const first = (name) => name === wanted || wanted.startsWith(`${name}/`);
   networks.sort((a, b) => first(b.name) - first(a.name));
   const views = networks.flatMap((network) =>
     network.heads.map((head) => ({ name: head.view, head: head.head, labels: head.labels })));
-  views.sort((a, b) => (b.name === found.default) - (a.name === found.default));
-  return { networks, views, limits };
+  views.sort((a, b) => (b.name === wanted) - (a.name === wanted));
+  const parser = found.models.find(({ task }) => task === "parsing")?.name ?? null;
+  return { networks, views, limits, parser };
 }
 
 /** The pairs for a select of views. */

@@ -109,7 +109,7 @@ export function startSentence({ networks, limits }) {
       button.addEventListener("click", () => {
         input.value = words;
         input.focus();
-        answer();
+        input.dispatchEvent(new Event("input"));
       });
       return button;
     });

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from munjang.checks import one_of
 from munjang.data.trees import ANY, scheme_of
 from munjang.records import LabelSet
 from munjang.tasks.parsing.biaffine import Biaffine
+from munjang.tasks.parsing.labeling import Labeling
+from munjang.tasks.parsing.parts import tag_names
 from munjang.tasks.parsing.words import SPACES, cut_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from munjang.records import Tree
 
-PARSERS = {"biaffine": Biaffine}
+PARSERS = {"biaffine": Biaffine, "labeling": Labeling}
 """The ways of parsing; each is a Task."""
 
 
-def parsing(labels: LabelSet, parser: str = "biaffine", scheme: str = ANY, cut: str = SPACES) -> Biaffine:
+def parsing(
+    labels: LabelSet, parser: str = "biaffine", scheme: str = ANY, cut: str = SPACES, tags: Sequence[str] = ()
+) -> Biaffine:
     """The task of parsing over these relations, in one of the ways of PARSERS."""
     one_of("parser", parser, tuple(PARSERS))
-    return PARSERS[parser](labels, scheme, cut)
+    return PARSERS[parser](labels, scheme, cut, tuple(tags))
 
 
-def options_for(trees: Sequence[Tree], parser: str = "biaffine") -> dict[str, Any]:
-    """What a parser has to know of the trees that it learns from: their scheme, and where words end."""
-    return {"parser": parser, "scheme": scheme_of(trees), "cut": cut_of(trees)}
+def options_for(trees: Sequence[Tree], parser: str = "biaffine", *, pos: bool = False) -> dict[str, Any]:
+    """What a parser has to know of the trees that it learns from: their scheme, where words end, parts of speech."""
+    tags = {"tags": tag_names(trees)} if pos else {}
+    return {"parser": parser, "scheme": scheme_of(trees), "cut": cut_of(trees), **tags}

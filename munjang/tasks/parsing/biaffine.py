@@ -12,9 +12,11 @@ import numpy as np
 from munjang.checks import one_of
 from munjang.data.trees import ANY, HEAD_FINAL, SCHEMES
 from munjang.errors import ConfigError
-from munjang.records import Example, LabelSet, Parse, Tree
-from munjang.tasks.base import Batch, Encodings, Outputs, TextEncoder, encode_texts, pad
-from munjang.tasks.parsing.decoding import DECODERS
+from munjang.records import Example, LabelSet, Parse
+from munjang.tasks.base import Batch, Encodings, Outputs, Signature, TextEncoder, Usual, encode_texts, pad
+from munjang.tasks.parsing.decoding import DECODERS, LOWEST
+from munjang.tasks.parsing.parts import tag_column, untagged, words_and_tags
+from munjang.tasks.parsing.rows import as_rows, label_column, only_seen, to_parse
 from munjang.tasks.parsing.words import CUTS, SPACES, encode_words, spaced, word_batch
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from munjang.tasks.parsing.network import ArcScores
+
+SIGNATURE = Signature(
+    {"input_ids": 2, "attention_mask": 2, "positions": 1, "nodes": 2}, {"arcs": 3, "relations": 4}, ("words",)
+)
 
 ROOT = "root"
 """The relation that Universal Dependencies keeps for the root, and the root for it."""
@@ -33,34 +39,45 @@ class Biaffine:
     """A tree a sentence. Columns: `labels` (n, W, 2) int16, head and relation of each word, -1 beyond its words.
 
     In a batch `labels` are those of its words one after another, (N, 2). labels: the relations. scheme: what trees can
-    come out (munjang.data.trees.SCHEMES). cut: where words of raw text end.
+    come out (munjang.data.trees.SCHEMES). cut: where words of raw text end. tags: parts of speech, for a parser that
+    is given them.
     """
 
     labels: LabelSet
     scheme: str = ANY
     cut: str = SPACES
+    tags: tuple[str, ...] = ()
     dropout: float = 0.33
     name: str = "parsing"
     monitor: str = "las"
     speed = "sentences_s"
     parser = "biaffine"
+    answers_are = "trees"
+    usual = Usual(batch_size=16, epochs=10, least_steps=600, rate=5 / 3)  # EXPERIMENTS, 2026-11-22
     cuts_texts = False
-    least_steps = 1000
 
     def __post_init__(self) -> None:
         one_of("scheme", self.scheme, SCHEMES)
         one_of("cut", self.cut, CUTS)
 
     @property
+    def exported(self) -> Signature | None:
+        """A graph is given no parts of speech."""
+        return None if self.tags else SIGNATURE
+
+    @property
     def options(self) -> dict[str, Any]:
         """What `munjang.tasks.make_task` needs beside the labels to make this task again."""
-        return {"parser": self.parser, "scheme": self.scheme, "cut": self.cut}
+        tags = {"tags": list(self.tags)} if self.tags else {}
+        return {"parser": self.parser, "scheme": self.scheme, "cut": self.cut, **tags}
 
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
         """An encoder with a fresh head, from a folder, a hub id, or `config=`."""
         from munjang.tasks.parsing.network import build
 
         head = {"kind": self.parser, "relations": len(self.labels), "dropout": self.dropout}
+        if self.tags:
+            head["tags"] = len(self.tags)
         return build(head, source, config=config, **options)
 
     def open(self, folder: Path) -> PreTrainedModel:
@@ -70,7 +87,7 @@ class Biaffine:
 
     def ready(self, text: str) -> str:
         """The words of a cleaned text between single spaces."""
-        return spaced(text, self.cut)
+        return " ".join(text.split()) if self.tags else spaced(text, self.cut)
 
     def encode(
         self,
@@ -80,12 +97,21 @@ class Biaffine:
         *,
         encode: TextEncoder = encode_texts,
     ) -> Encodings:
-        """As `encode_words`; a cache of token ids does not help here, for places are wanted too."""
-        encodings = encode_words([example.text for example in examples], tokenizer, max_length)
+        """As `encode_words`; a cache of token ids does not help here, for places are wanted too.
+
+        DataError: a parser with parts of speech is given a word without.
+        """
+        texts, tags = [example.text for example in examples], []
+        if self.tags and examples:
+            texts, tags = zip(*map(words_and_tags, examples), strict=True)
+        encodings = encode_words(texts, tokenizer, max_length)
+        if self.tags:
+            column = tag_column(tags, self.tags, encodings.columns["places"].shape[1])
+            encodings = replace(encodings, columns={**encodings.columns, "tags": column})
         if examples and all(example.label is not None for example in examples):
             labels = label_column([example.label for example in examples], self.labels)
             return replace(encodings, columns={**encodings.columns, "labels": labels})
-        return encodings
+        return only_seen(encodings)
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
         batch = pad(encodings, indices, pad_id)
@@ -102,8 +128,8 @@ class Biaffine:
         return self.collate(encodings, indices[own], pad_id), int(encodings.columns["words"][indices].sum())
 
     def forward(self, network: torch.nn.Module, batch: Batch) -> ArcScores:
-        names = ("input_ids", "attention_mask", "positions", "words")
-        return network(**{name: batch[name] for name in names}).logits
+        names = ("input_ids", "attention_mask", "positions", "words", "tags")
+        return network(**{name: batch[name] for name in names if name in batch}).logits
 
     def loss(self, logits: ArcScores, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
         """Cross-entropy of every word's head among those it may have, and of its relation given the head; summed."""
@@ -124,51 +150,42 @@ class Biaffine:
         width = logits.arcs.shape[1]
         child = torch.arange(1, width + 1, device=logits.arcs.device)[:, None]
         head = torch.arange(width + 1, device=logits.arcs.device)
-        count = logits.words[:, None, None]
-        if self.scheme == HEAD_FINAL:
-            return ((head > child) & (head <= count)) | ((head == 0) & (child == count))
-        return (head != child) & (head <= count)
+        return may_hang(self.scheme, child, head, logits.words[:, None, None])
 
     def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
-        """`arcs (B, W, W + 1)` float32, log-probabilities of heads; `relations`, likewise the best for each; `words`.
-
-        Where the relations have a `root`, the root has it and no one else.
-        """
-        return self.tables(self.forward(network, batch))
-
-    def tables(self, logits: ArcScores) -> Outputs:
-        import torch
-
-        arcs = logits.arcs.float().masked_fill(~self.allowed(logits), -torch.inf).log_softmax(dim=2)
-        relations = logits.relations
-        if ROOT in self.labels.names:
-            own = torch.arange(len(self.labels), device=arcs.device) == self.labels.index(ROOT)
-            relations = relations.clone()
-            relations[:, :, 0] = relations[:, :, 0].masked_fill(~own, -torch.inf)
-            relations[:, :, 1:] = relations[:, :, 1:].masked_fill(own, -torch.inf)
-        found = {"arcs": arcs, "relations": relations.argmax(dim=3), "words": logits.words}
-        return {name: tensor.cpu().numpy() for name, tensor in found.items()}
+        """`arcs (B, W, W + 1)`, `relations (B, W, W + 1, R)` float32, unmasked scores as in ArcScores; `words (B,)`."""
+        return as_arrays(self.forward(network, batch))
 
     def blank(self, count: int) -> np.ndarray:
         """(count,) answers for texts that have none yet: trees without words."""
-        return as_rows([np.zeros((0, 2), np.int64)] * count)
+        return as_rows([np.zeros((0, 3))] * count)
 
     def decode(self, outputs: Outputs) -> np.ndarray:
-        """(B,) of (words, 2): heads and relation numbers of the best trees."""
-        heads = DECODERS[self.scheme](outputs["arcs"], outputs["words"])
-        relations = np.take_along_axis(outputs["relations"], heads[:, :, None], 2)[:, :, 0]
-        table = np.stack([heads, relations], axis=2)
-        return as_rows([table[row, :count] for row, count in enumerate(outputs["words"])])
+        """(B,) of (words, 3): heads, relation numbers and the heads' probabilities in the best trees.
+
+        Where the relations have a `root`, the root has it and no one else.
+        """
+        words = outputs["words"]
+        width = outputs["arcs"].shape[1]
+        child, head = np.arange(1, width + 1)[:, None], np.arange(width + 1)
+        arcs = log_shares(outputs["arcs"], may_hang(self.scheme, child, head, words[:, None, None]))
+        heads = DECODERS[self.scheme](arcs, words)
+        sure = np.exp(np.take_along_axis(arcs, heads[:, :, None], 2)[:, :, 0])
+        relations = np.take_along_axis(outputs["relations"], heads[:, :, None, None], 2)[:, :, 0]  # (B, W, R)
+        if ROOT in self.labels.names:
+            own = np.arange(len(self.labels)) == self.labels.index(ROOT)
+            relations = np.where(own == (heads == 0)[:, :, None], relations, -np.inf)
+        table = np.stack([heads, relations.argmax(axis=2), sure], axis=2)
+        return as_rows([table[row, :count] for row, count in enumerate(words)])
 
     def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Parse:
         """The tree of one text, whose words are those of `ready`."""
-        names = self.labels.names
-        words = tuple(ready.split()) if len(row) else ()
-        return Parse(text, Tree(words, tuple(row[:, 0].tolist()), tuple(names[i] for i in row[:, 1])), note)
+        words = untagged(ready)[0] if self.tags else ready
+        return to_parse(text, words.split(), row, note, self.labels, self.scheme)
 
     def answers(self, logits: ArcScores) -> np.ndarray:
         """(N, 2) heads and relations of the words of a batch, one after another."""
-        return np.concatenate(list(self.decode(self.tables(logits))))
+        return np.concatenate(list(self.decode(as_arrays(logits))))[:, :2].astype(np.int64)
 
     def score(self, gold: np.ndarray, answers: np.ndarray) -> dict[str, float]:
         """uas, las: shares of the words with the right head, and with the right head and relation."""
@@ -179,14 +196,27 @@ class Biaffine:
         raise ConfigError("class_weights is for classifiers; leave it out for a parser.")
 
 
-def label_column(trees: Sequence[Tree], labels: LabelSet) -> np.ndarray:
-    """(n, W, 2) int16: head and relation number of each word, -1 beyond a tree's words."""
-    places = {name: labels.index(name) for name in {name for tree in trees for name in tree.relations}}
-    column = np.full((len(trees), max(map(len, trees)), 2), -1, np.int16)
-    for row, tree in enumerate(trees):
-        column[row, : len(tree), 0] = tree.heads
-        column[row, : len(tree), 1] = [places[name] for name in tree.relations]
-    return column
+def may_hang(scheme: str, child: Any, head: Any, count: Any) -> Any:
+    """(…) bool: whether a word can have that head by a scheme; arrays of NumPy or torch that broadcast.
+
+    child: the words' places from 1; head: from 0, the root; count: how many words the sentence has.
+    """
+    if scheme == HEAD_FINAL:
+        return ((head > child) & (head <= count)) | ((head == 0) & (child == count))
+    return (head != child) & (head <= count)
+
+
+def log_shares(scores: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """The logarithm of the softmax over the last axis, among what is allowed; minus infinity for the rest."""
+    kept = np.where(allowed, scores, -np.inf)
+    top = np.maximum(kept.max(axis=-1, keepdims=True), np.float32(LOWEST))  # rows where nothing is allowed stay so
+    total = np.exp(kept - top).sum(axis=-1, keepdims=True)
+    return kept - top - np.log(np.maximum(total, np.finfo(np.float32).tiny))
+
+
+def as_arrays(logits: ArcScores) -> Outputs:
+    """The same as NumPy arrays, float32."""
+    return {name: (t if name == "words" else t.float()).cpu().numpy() for name, t in logits._asdict().items()}
 
 
 def real_words(logits: ArcScores) -> torch.Tensor:
@@ -194,11 +224,3 @@ def real_words(logits: ArcScores) -> torch.Tensor:
     import torch
 
     return torch.arange(logits.arcs.shape[1], device=logits.words.device) < logits.words[:, None]
-
-
-def as_rows(items: Sequence[np.ndarray]) -> np.ndarray:
-    """(n,) an array of arrays of any length."""
-    rows = np.empty(len(items), dtype=object)
-    for place, item in enumerate(items):
-        rows[place] = item
-    return rows

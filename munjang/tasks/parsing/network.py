@@ -14,6 +14,8 @@ from transformers import AutoConfig, AutoModel
 
 from munjang.errors import FetchError
 from munjang.networks.dropout import drop
+from munjang.tasks.parsing.pieces import Pieces
+from munjang.tasks.parsing.tagger import Tagger
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -40,10 +42,13 @@ class ArcScores(NamedTuple):
 class Biaffine(nn.Module):
     """Deep biaffine attention, after Dozat & Manning (2017), with a bias by distance (as Qi et al., 2018)."""
 
-    def __init__(self, width: int, relations: int, arc: int = 256, relation: int = 96, dropout: float = 0.33) -> None:
+    def __init__(
+        self, width: int, relations: int, arc: int = 256, relation: int = 96, dropout: float = 0.33, tags: int = 0
+    ) -> None:
         super().__init__()
         self.sizes = [arc, arc, relation, relation]
-        self.inner = nn.Linear(2 * width, sum(self.sizes))
+        self.pieces = Pieces(width, tags)
+        self.inner = nn.Linear(self.pieces.size, sum(self.sizes))
         self.arc = nn.Parameter(torch.empty(arc + 1, arc))
         self.relation = nn.Parameter(torch.empty(relations, relation + 1, relation + 1))
         self.distance = nn.Parameter(torch.zeros(2 * REACH + 2))
@@ -53,10 +58,13 @@ class Biaffine(nn.Module):
         nn.init.xavier_uniform_(self.arc)
         nn.init.zeros_(self.relation)
 
-    def forward(self, pieces: Tensor, words: Tensor) -> ArcScores:
-        """pieces (sum of words + 1, 2, width): of each sentence the root's and every word's first and last piece."""
+    def forward(self, pieces: Tensor, words: Tensor, tags: Tensor | None = None) -> ArcScores:
+        """pieces (sum of words + 1, 2, width): of each sentence the root's and every word's first and last piece.
+
+        tags: their parts of speech, (sum of words + 1, 2), for a head that has learnt with them.
+        """
         rate = self.dropout if self.training else 0.0
-        inner = nn.functional.leaky_relu(self.inner(drop(pieces.flatten(1), rate)), 0.1)
+        inner = nn.functional.leaky_relu(self.inner(drop(self.pieces(pieces, tags), rate)), 0.1)
         nodes = nn.utils.rnn.pad_sequence(drop(inner, rate).split((words + 1).tolist()), batch_first=True)
         arc_child, arc_head, relation_child, relation_head = nodes.split(self.sizes, dim=2)  # (B, W + 1, …)
         arcs = with_one(arc_child[:, 1:]) @ self.arc @ arc_head.transpose(1, 2)  # (B, W, W + 1)
@@ -66,7 +74,7 @@ class Biaffine(nn.Module):
         return ArcScores(arcs, relations, words)
 
 
-HEADS: dict[str, type[nn.Module]] = {"biaffine": Biaffine}
+HEADS: dict[str, type[nn.Module]] = {"biaffine": Biaffine, "labeling": Tagger}
 
 
 class WordNetwork(nn.Module):
@@ -88,16 +96,18 @@ class WordNetwork(nn.Module):
     def get_output_embeddings(self) -> None:
         return None
 
-    def read(self, hidden: Tensor, words: Tensor) -> Any:
+    def read(self, hidden: Tensor, words: Tensor, **more: Tensor) -> Any:
         """What the head makes of the hidden states (K, width), two a word and two for the root; in fp32."""
         with torch.autocast(hidden.device.type, enabled=False):
-            return self.parser(hidden.float().unflatten(0, (-1, 2)), words)
+            return self.parser(hidden.float().unflatten(0, (-1, 2)), words, **more)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, positions: Tensor, words: Tensor) -> SimpleNamespace:
-        """.logits: what `read` gives; positions (K,) in the flattened (B * T)."""
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, positions: Tensor, words: Tensor, **more: Tensor
+    ) -> SimpleNamespace:
+        """.logits: what `read` gives of the rest; positions (K,) in the flattened (B * T)."""
         encoder = getattr(self, self.part)
         hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return SimpleNamespace(logits=self.read(hidden.flatten(0, 1)[positions], words))
+        return SimpleNamespace(logits=self.read(hidden.flatten(0, 1)[positions], words, **more))
 
     def save_pretrained(self, folder: Path) -> None:
         """Write config.json and model.safetensors."""

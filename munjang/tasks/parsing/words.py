@@ -89,11 +89,19 @@ def words_at(text: str) -> list[int]:
 
 
 def word_batch(encodings: Encodings, indices: np.ndarray, width: int) -> dict[str, np.ndarray]:
-    """`words` (B,) and `positions` (K,): the first and last pieces of root and words, in the flattened (B * width)."""
+    """What a batch has of words: `words` (B,), how many; `positions` (K,), `nodes` (B, W + 1).
+
+    positions: the first and last pieces of root and words, in the flattened (B * width). nodes: which pair of them is
+    each sentence's root or word, 0 beyond its words. `tags` (K / 2, 2), where there are parts of speech: those of each.
+    """
     words = encodings.columns["words"][indices]
     inside = np.arange(int(words.max(initial=0)) + 1) <= words[:, None]  # (B, W + 1)
     lengths = encodings.starts[indices + 1] - encodings.starts[indices]
     places = encodings.columns["places"][indices, : inside.shape[1]].astype(np.int64)
     places = np.minimum(places, (lengths - 1)[:, None, None])  # words that were cut off share the last token
     places += np.arange(len(indices))[:, None, None] * width
-    return {"words": words, "positions": places[inside].reshape(-1)}
+    nodes = np.where(inside, np.cumsum(inside).reshape(inside.shape) - 1, 0)
+    batch = {"words": words, "positions": places[inside].reshape(-1), "nodes": nodes}
+    if "tags" in encodings.columns:
+        batch["tags"] = encodings.columns["tags"][indices, : inside.shape[1]].astype(np.int64)[inside]
+    return batch

@@ -1,0 +1,22 @@
+"""What a parser's head reads of a word: its first and last piece, and where it has been given, its parts of speech."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+TAG_WIDTH = 64
+
+
+class Pieces(nn.Module):
+    """size: how wide a word is. tags: how many parts of speech there are beside 0, the unknown and the root's."""
+
+    def __init__(self, width: int, tags: int = 0) -> None:
+        super().__init__()
+        self.tags = nn.Embedding(tags + 1, TAG_WIDTH) if tags else None
+        self.size = 2 * width + (2 * TAG_WIDTH if tags else 0)
+
+    def forward(self, pieces: Tensor, tags: Tensor | None = None) -> Tensor:
+        """pieces (N, 2, width) and tags (N, 2) of words and roots to (N, size)."""
+        flat = pieces.flatten(1)
+        return flat if self.tags is None else torch.cat([flat, self.tags(tags).flatten(1)], dim=1)
