@@ -304,7 +304,7 @@ def test_where_a_parser_is_served_the_sentences_tree_is_drawn(opened, folder, ti
         assert page.locator("#arcs").is_hidden()
         page.fill("#text", "나는 구름그림을 벽에 걸었다")
         page.wait_for_selector("#arcs svg")
-        assert texts(page, "#arcs .arcs-word") == ["나는", "구름그림을", "벽에", "걸었다"]
+        assert page.locator("#arcs .arcs-word").all_text_contents() == ["나는", "구름그림을", "벽에", "걸었다"]
         assert page.locator("#arcs .arcs-arc").count() == 4 and "다음의 주어" in page.evaluate(
             "[...document.querySelectorAll('.arcs-nouns dd')].map((e) => e.dataset.said).join()"
         )
