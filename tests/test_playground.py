@@ -262,11 +262,11 @@ def test_a_file_goes_in_pieces_that_let_others_in_and_can_be_stopped(page):
     page.set_input_files("#chosen", {"name": "a.csv", "mimeType": "text/csv", "buffer": data})
     page.route("**/analyze", lambda route: held.append(route) if len(held) or len(sizes) > 2 else route.continue_())
     page.click("#classify:enabled")
-    until(page, "document.getElementById('progress').value >= 128")
+    until(page, "document.getElementById('progress').value >= 64")
     page.click("#stop")
     page.wait_for_selector("#stop", state="hidden")
-    assert "128 / 300행에서 멈췄습니다" in page.locator("#progress-text").inner_text()
-    assert max(sizes) <= 256 and len(sizes) == 3
+    assert "64 / 300행에서 멈췄습니다" in page.locator("#progress-text").inner_text()
+    assert max(sizes) == 32 and len(sizes) == 3
     _, table = downloaded(page, "csv")
     assert table.decode("utf-8-sig").splitlines()[-1].endswith("not classified")
 
