@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,export,report,excel,serve,dev]'
+		--editable '.[train,export,report,excel,serve,scale,dev]'
 	touch $(INSTALLED)
 
 clean:

@@ -33,6 +33,7 @@ _PUBLIC = {
     "relations": "munjang.structure",
     "load": "munjang.prediction",
     "Predictor": "munjang.prediction",
+    "predict_files": "munjang.scale.run",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,8 +46,12 @@ def predict(
     source: Annotated[
         str | None, typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file, or - for lines from stdin.")
     ] = None,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="Further files, for --engine ray.")
+    ] = None,
     out: Annotated[
-        str | None, typer.Option("--out", help="File to write: .csv, .tsv, .jsonl, .parquet, .xlsx.")
+        str | None,
+        typer.Option("--out", help="File to write: .csv, .tsv, .jsonl, .parquet, .xlsx. For --engine ray a folder."),
     ] = None,
     text: TextColumn = None,
     scores: Annotated[
@@ -72,12 +76,30 @@ def predict(
     encoding: Encoding = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="local: this process; ray: several workers, which may be other machines.")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="ray: how many, with a model each; one a processor if left out.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="ray: of a running cluster, HOST:PORT or auto; this machine alone if left out."),
+    ] = None,
+    part_rows: Annotated[
+        int | None, typer.Option("--part-rows", help="ray: rows of an output part at most; chosen if left out.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="ray: go on with a run that was cut short.")] = False,
 ) -> None:
     """Label a text, lines from stdin, or a file; of a parser, print its trees.
 
     With --out the same rows are written with the columns label, score, score_LABEL and note added. Rows that cannot be
     read are listed in OUT.rejected.csv. Without --out the answers are printed: label, score, text, between tabs. A text
     that begins with a dash goes after --.
+
+    With --engine ray (the extra [scale]) files of any size, folders and s3:// are answered by several workers into a
+    folder of Parquet parts with a manifest. A worker that dies is replaced; a run that is cut short goes on with
+    --resume.
     """
     from munjang.answer_file import check_out
     from munjang.predict_file import Answering
@@ -89,6 +111,15 @@ def predict(
     everything = scores == "all" or (scores is None and bool(out))
     answering = Answering(everything, threshold, min_score, names, by)
     options = read_options(text, None, None, None, None, encoding, sheet, header_row)
+    many = {"--workers": workers, "--address": address, "--part-rows": part_rows, "--resume": resume or None}
+    if check_engine(engine, many, more) == "ray":
+        from munjang.cli.predict_scale import predict_scale
+
+        lonely = {"--json": as_json or None, "--format": form}
+        settings = {"workers": workers, "address": address, "part_rows": part_rows, "resume": resume}
+        names = [name for name in (source, *(more or ())) if name is not None]
+        predict_scale(model, names, out, lonely, answering, options, precision, {**settings, "overwrite": overwrite})
+        return
     kind = source_kind(source)
     if is_parser(model):
         lonely = {"--scores": scores, "--threshold": threshold, "--min-score": min_score, "--keep": keep, "--by": by}
@@ -114,6 +145,20 @@ def predict(
         counts = print_answers(predictor, table, place, answering, as_json, one_by_one=kind == "stdin")
     if by:
         typer.echo(counts.table(predictor.labels.names, by))
+
+
+def check_engine(engine: str, many: Mapping[str, object], more: Sequence[str] | None) -> str:
+    """The engine, known; options and files that are for several workers are refused of the local one."""
+    if engine not in ("local", "ray"):
+        raise ConfigError(f"--engine is '{engine}'; it must be local or ray.")
+    if engine == "local":
+        if flag := next((flag for flag, value in many.items() if value is not None), None):
+            raise ConfigError(f"{flag} is for --engine ray.")
+        if more:
+            raise ConfigError(
+                f"More than one text or file ({more[0]}): put a text in quotes; several files need --engine ray."
+            )
+    return engine
 
 
 def is_parser(model: str) -> bool:
