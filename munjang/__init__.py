@@ -30,6 +30,8 @@ _PUBLIC = {
     "evaluate": "munjang.evaluation",
     "compare": "munjang.evaluation",
     "analyze": "munjang.analysis",
+    "explain": "munjang.explaining",
+    "Explanation": "munjang.explaining",
     "relations": "munjang.structure",
     "load": "munjang.prediction",
     "Predictor": "munjang.prediction",

@@ -128,7 +128,9 @@ def test_sigterm_lets_accepted_requests_finish(folder):
         raw = json.dumps({"inputs": texts}).encode()
         host, _, port = url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), 20) as connection:
-            connection.sendall(b"POST /analyze HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(raw), raw))
+            connection.sendall(
+                b"POST /analyze HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(raw), raw)
+            )
             while not ask_number(url, "munjang_texts_total") and not ask_number(url, "munjang_waiting_texts"):
                 time.sleep(0.001)
             child.send_signal(signal.SIGTERM)
@@ -164,6 +166,8 @@ def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path):
     assert failed(folder, "--default", "mood")[1].startswith("Unknown model 'mood'. Known: onnx, ")
     assert failed(folder, "--max-texts", 9, "--queue", 8)[0] == 3
     assert failed(folder, "--cors", "example.org")[1].startswith("'example.org' is no origin")
+    assert failed(folder, "--allow-host", "http://a")[1].startswith("'http://a' is no name of a host")
+    assert failed(folder, "--max-file", 9)[1] == "file_bytes is 9; it must be 64 at least."
     assert failed(folder, "--host", "no such host")[1].startswith("--host no such host is no address")
     assert failed(folder, "--precision", "bf16")[0] == 3
 

@@ -259,7 +259,7 @@ def raw_request(server, body):
     place = urlsplit(server.url)
     raw = json.dumps(body).encode()
     connection = socket.create_connection((place.hostname, place.port), 20)
-    connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(raw), raw))
+    connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(raw), raw))
     return connection
 
 
@@ -298,7 +298,7 @@ def test_too_many_requests_under_way_are_turned_away_unread(held, caplog):
         slow = []
         for _ in range(2):  # bodies that never come take no more than their place
             slow.append(socket.create_connection(urlsplit(server.url).netloc.split(":"), 20))
-            slow[-1].sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
+            slow[-1].sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{")
         wait_for(server, "munjang_requests_under_way", 3)  # with the one that asks
         assert server.ask("/predict", {"inputs": "가"}).status == 503
         assert server.ask("/health").status == 200
@@ -320,7 +320,7 @@ def test_a_request_has_a_timeout_and_its_place_is_freed(held):
         assert (status, body["error_type"]) == (504, "Timeout") and "within 0.4 seconds" in body["error"]
         wait_for(server, WAITING, 0)
         slow = socket.create_connection(urlsplit(server.url).netloc.split(":"), 20)
-        slow.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
+        slow.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{")
         assert slow.recv(100).startswith(b"HTTP/1.1 504")
         held.let.set()
         first.close()

@@ -196,6 +196,7 @@ def test_the_folder_tells_of_each_head_what_evaluation_finds(trained):
         assert entry["test"]["n"] == report.n == entry["calibration"]["n"]
         assert entry["test"]["accuracy"] == pytest.approx(report.metrics["accuracy"])
         assert entry["test"]["macro_f1"] == pytest.approx(report.metrics["macro_f1"])
+        assert entry["test"]["confusion"] == report.confusion.tolist()
         assert entry["calibration"]["after"] == pytest.approx(report.calibration_error, abs=1e-3)
         assert entry["calibration"]["split"] == "test" and 0.1 <= entry["temperature"] <= 10
     assert trained.whole.manifest.validation["macro_f1"] == pytest.approx(

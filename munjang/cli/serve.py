@@ -45,22 +45,30 @@ def serve(
     max_characters: Annotated[
         int, typer.Option("--max-characters", help="Characters of a text; past it 422.")
     ] = 10_000,
+    max_file: Annotated[
+        int, typer.Option("--max-file", help="Bytes of a file that the playground sends; past it 413.")
+    ] = 10_000_000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name under which a proxy calls this server; repeatable."),
+    ] = None,
     wait_ms: Annotated[float, typer.Option("--wait-ms", help="How long a batch waits for more requests.")] = 2.0,
     log_texts: Annotated[bool, typer.Option("--log-texts", help="Write texts and answers to the log.")] = False,
     precision: Precision = "fp32",
 ) -> None:
     """Answer over HTTP, on this machine alone unless --host says otherwise.
 
-    Takes requests of the Hugging Face hub's client (/) and of text-embeddings-inference (/predict), and gives all
-    answers of a model with many heads at once (/analyze); /docs lists the rest. Exported and linear models need no
-    torch.
+    In a browser its address is a playground. Programs send what the Hugging Face hub's client (/) or
+    text-embeddings-inference's (/predict) send, or get all answers of a model with many heads at once (/analyze); /docs
+    lists the rest. Exported and linear models need no torch.
     """
     require("serving", "serve", "fastapi", "uvicorn")
     from munjang.serving.run import serve as run
     from munjang.serving.settings import Limits, Settings, checked_key
 
-    limits = Limits(queue, timeout, max_body, max_texts, max_characters)
+    limits = Limits(queue, timeout, max_body, max_texts, max_characters, max_file)
     settings = Settings(
-        host, port, default, limits, wait_ms / 1_000, checked_key(api_key), tuple(cors or ()), log_texts
-    )
+        host, port, default, limits, wait_ms / 1_000, checked_key(api_key), tuple(cors or ()), log_texts,
+        tuple(allow_host or ()),
+    )  # fmt: skip
     run(models or [], settings, precision=precision)

@@ -11,14 +11,19 @@ from starlette.middleware.cors import CORSMiddleware
 from munjang import __version__
 from munjang.errors import MunjangError
 from munjang.serving.answers import dumped
-from munjang.serving.guards import Counted, Keyed
+from munjang.serving.assets import HEADERS, page
+from munjang.serving.cards import card_of
+from munjang.serving.guards import Counted, Hosted, Keyed
 from munjang.serving.metrics import CONTENT_TYPE
 from munjang.serving.models import Models
-from munjang.serving.pages import docs_page, home_page
+from munjang.serving.pages import docs_page
 from munjang.serving.parsing import add_parsing
-from munjang.serving.schemas import ANALYZE, ERRORS, HUB, PREDICT
+from munjang.serving.playground_routes import add_playground
+from munjang.serving.schemas import ANALYZE, ERRORS, EXPLAIN, HUB, PREDICT
 from munjang.serving.service import Service, error_response, munjang_error
 from munjang.serving.settings import Settings
+
+NO_BODY = 64  # bytes, the least that may be allowed: what a GET request brings is not looked at
 
 
 def make_app(models: Models, settings: Settings) -> FastAPI:
@@ -32,6 +37,7 @@ def make_app(models: Models, settings: Settings) -> FastAPI:
     add_parsing(app, service)
     add_answers(app, service)
     add_facts(app, service)
+    add_playground(app, service)
 
     @app.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> Response:
@@ -48,6 +54,8 @@ def make_app(models: Models, settings: Settings) -> FastAPI:
             CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"], expose_headers=["Retry-After"],
         )  # fmt: skip
+    if settings.known_hosts:
+        app.add_middleware(Hosted, names=settings.known_hosts)
     app.add_middleware(Counted, metrics=service.metrics, limits=settings.limits)
     return app
 
@@ -88,6 +96,15 @@ def add_answers(app: FastAPI, service: Service) -> None:
     async def named_analyze(request: Request, name: str) -> Response:
         return await service.respond(request, lambda body: service.analyze(*models.network(name), body))
 
+    @app.post(
+        "/models/{name:path}/explain",
+        summary="What each eojeol of one text does for the answers",
+        openapi_extra=EXPLAIN,
+        responses=ERRORS,
+    )
+    async def named_explain(request: Request, name: str) -> Response:
+        return await service.respond(request, lambda body: service.explain(*models.network(name), body))
+
     @app.post("/models/{name:path}", summary="A model, for the hub's clients", openapi_extra=HUB, responses=ERRORS)
     async def named_hub(request: Request, name: str) -> Response:
         return await service.respond(request, lambda body: service.hub(models.view(name.rstrip("/")), body))
@@ -102,15 +119,23 @@ def add_facts(app: FastAPI, service: Service) -> None:
 
     @app.get("/", include_in_schema=False)
     async def home(request: Request) -> Response:
-        known = [] if service.settings.api_key else models.known  # this page needs no key, so it tells nothing
         if "text/html" in request.headers.get("accept", ""):
-            return Response(home_page(known), media_type="text/html")
+            return Response(page(), media_type="text/html", headers=HEADERS)
+        known = [] if service.settings.api_key else models.known  # this address needs no key, so it tells nothing
         return answered({"munjang": __version__, "models": known, "docs": "/docs"})
 
     @app.get("/models", summary="All models, and which is the default")
     async def all_models() -> Response:
         described = [network.describe() for network in (*models.networks.values(), *models.parsers.values())]
         return answered({"default": models.first and models.first.name, "models": described})
+
+    @app.get("/models/{name:path}/card", summary="How good a model is: scores, confusion matrix, README")
+    async def card(request: Request, name: str) -> Response:
+        def work(_: bytes) -> Response:
+            view = models.view(name)
+            return answered(card_of(models.network_of(view), view))
+
+        return await service.at_the_desk(request, work, NO_BODY)
 
     @app.get("/models/{name:path}", summary="One model: its labels, heads and length")
     async def one_model(name: str) -> Response:

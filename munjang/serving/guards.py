@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from munjang.serving.answers import dumped
+from munjang.serving.assets import ASSETS
 from munjang.serving.metrics import Metrics
 from munjang.serving.settings import Limits
 
@@ -16,8 +17,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN = frozenset({"/", "/health"})
-"""What GET answers without a key: the page for people, and whether the server lives."""
+OPEN = frozenset({"/", "/health", *ASSETS})
+"""What GET answers without a key: the playground, which asks for it, and whether the server lives."""
 
 
 async def refuse(send: Send, status: int, kind: str, message: str, **headers: str) -> None:
@@ -69,6 +70,26 @@ class Counted:
     def change(self, count: int) -> None:
         self.under_way += count
         self.metrics.under_way.set(self.under_way)
+
+
+class Hosted:
+    """Lets only requests in that call the server by one of its names: see `Settings.known_hosts`."""
+
+    def __init__(self, app: App, names: frozenset[str]) -> None:
+        self.app, self.names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self.called(scope) in self.names:
+            await self.app(scope, receive, send)
+            return
+        message = "The header Host names another host than this server. --allow-host NAME lets a name in."
+        await refuse(send, 421, "Misdirected", message)
+
+    @staticmethod
+    def called(scope: Scope) -> str:
+        """The header Host without its port, in small letters."""
+        value = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").casefold()
+        return value.partition("]")[0] + "]" if value.startswith("[") else value.partition(":")[0].rstrip(".")
 
 
 class Keyed:

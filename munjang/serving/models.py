@@ -90,6 +90,7 @@ class Network:
 
     def __init__(self, name: str, predictor: Predictor) -> None:
         self.name, self.manifest, self.runner = name, predictor.manifest, predictor.runner
+        self.folder = predictor.folder
         self.plain = copy(predictor)
         self.plain.decoder = Logits(len(predictor.labels))
         self.views = views_of(name, predictor)
@@ -112,7 +113,8 @@ class Network:
             "max_length": self.runner.max_length, "unit": self.runner.unit,
         }  # fmt: skip
         if not self.many:
-            return {**facts, "corpus": manifest.corpus, "labels": list(manifest.labels), "heads": []}
+            own = {"head": self.views[0].head, "corpus": manifest.corpus, "labels": list(manifest.labels)}
+            return {**facts, **own, "heads": []}
         heads = [
             {"name": view.head, "model": view.name, "corpus": view.corpus, "labels": list(view.labels)}
             for view in self.views

@@ -1,12 +1,11 @@
-"""Two plain pages for people, without anything from the network: the way in, and the routes."""
+"""A plain page for people, without anything from the network: the routes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 from munjang.serving.models import Models
 
@@ -28,17 +27,6 @@ def page(title: str, *parts: str) -> str:
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
         + "\n".join(parts)
         + "\n</body>\n</html>\n"
-    )
-
-
-def home_page(known: Sequence[str]) -> str:
-    """Where to go on, and the models of these names."""
-    rows = [f'<li><a href="/models/{quote(name)}">{escape(name)}</a></li>' for name in known]
-    return page(
-        "munjang",
-        "<p>A server for Korean sentence classification. <a href='/docs'>Routes</a>, <a href='/models'>models</a>, "
-        "<a href='/metrics'>metrics</a>.</p>",
-        f"<h2>Models</h2>\n<ul>\n{''.join(rows)}\n</ul>" if rows else "",
     )
 
 

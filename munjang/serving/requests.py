@@ -95,6 +95,15 @@ async def read_body(request: Request, limits: Limits, share: Share) -> bytes:
 
 
 def parse(body: bytes) -> dict[str, Any]:
+    """The JSON object with `inputs` in a body. DataError: see `parse_object`, or it has no inputs."""
+    value = parse_object(body)
+    if "inputs" not in value:
+        known = ", ".join(map(repr, list(value)[:5]))[:200] or "nothing"
+        raise DataError(f"The body has no 'inputs', which holds the text; it has {known}.")
+    return value
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. DataError: no UTF-8, no JSON, or something else than an object."""
     if not body.strip():
         raise DataError('The body is empty; send JSON such as {"inputs": "a sentence"}.')
@@ -110,9 +119,6 @@ def parse(body: bytes) -> dict[str, Any]:
         raise DataError("The body is no JSON that can be read: a number in it is too long.") from error
     if not isinstance(value, dict):
         raise DataError(f'The body is {kind(value)}; send an object such as {{"inputs": "a sentence"}}.')
-    if "inputs" not in value:
-        known = ", ".join(map(repr, list(value)[:5]))[:200] or "nothing"
-        raise DataError(f"The body has no 'inputs', which holds the text; it has {known}.")
     return value
 
 
@@ -123,6 +129,13 @@ def hub_inputs(value: Any, limits: Limits) -> Asked:
     if isinstance(value, dict) and "text_pair" in value:
         raise DataError("inputs has a text_pair, and this model takes single sentences.")
     return Asked(checked(expect_list(value, "a text or a list of texts"), limits), False)
+
+
+def one_text(value: Any, limits: Limits) -> str:
+    """`inputs` of a request about a single text."""
+    if not isinstance(value, str):
+        refuse("inputs", value, "one text")
+    return checked([value], limits, "inputs")[0]
 
 
 def tei_inputs(value: Any, limits: Limits) -> Asked:

@@ -34,6 +34,13 @@ ANSWER = {
 }
 
 
+ANALYZE_TASKS = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "Only these heads; all if left out",
+}
+
+
 def route(properties: dict[str, Any], answer: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
     """The part of OpenAPI for a route that takes one JSON object with `inputs`."""
     schema = {"type": "object", "required": ["inputs"], "properties": properties}
@@ -72,7 +79,7 @@ PREDICT = route(
 ANALYZE = route(
     {
         "inputs": {"oneOf": [TEXT, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
-        "tasks": {"type": "array", "items": {"type": "string"}, "description": "Only these heads; all if left out"},
+        "tasks": ANALYZE_TASKS,
     },
     {
         "oneOf": [ANSWER, {"type": "array", "items": ANSWER}],
@@ -114,6 +121,28 @@ PARSE = route(
     },
     {"oneOf": [TREE, {"type": "array", "items": TREE}], "description": "One tree for one text, a list for a list"},
     {"inputs": "나는 구름그림을 벽에 걸었다", "triples": True},
+)
+
+
+EXPLAIN = route(
+    {"inputs": TEXT, "tasks": ANALYZE_TASKS},
+    {
+        "type": "object",
+        "properties": {
+            "method": {"type": "string", "description": "leave-one-out: the model was asked again without each eojeol"},
+            "words": {
+                "type": "array",
+                "items": {"type": "object"},
+                "description": "text, start and end of each eojeol",
+            },
+            "answers": {
+                "type": "object",
+                "description": "head -> label, score, drops (of the score) and shares (of the decision) by eojeol",
+            },
+            "note": {"type": "string"},
+        },
+    },
+    {"inputs": "배송이 정말 빨라요"},
 )
 
 

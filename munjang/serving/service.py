@@ -6,17 +6,19 @@ import asyncio
 import json
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
 from munjang.errors import MunjangError, unknown_name
 from munjang.serving.answers import analysis_body, hub_body, tei_body
+from munjang.serving.explanations import Asking, explain_body
 from munjang.serving.guards import error_body
 from munjang.serving.lanes import Finish, Lane
 from munjang.serving.metrics import Metrics
@@ -29,6 +31,7 @@ from munjang.serving.requests import (
     asked_tasks,
     hub_inputs,
     hub_options,
+    one_text,
     parse,
     read_body,
     tei_inputs,
@@ -38,9 +41,14 @@ from munjang.serving.settings import Overloaded, Settings
 
 log = logging.getLogger("munjang")
 
-KINDS = {401: "Unauthorized", 404: "NotFound", 405: "NotFound", 413: "Validation", 422: "Validation",
-         503: "Overloaded", 504: "Timeout"}  # fmt: skip
+KINDS = {401: "Unauthorized", 404: "NotFound", 405: "NotFound", 413: "Validation", 421: "Misdirected",
+         422: "Validation", 503: "Overloaded", 504: "Timeout"}  # fmt: skip
 """Status -> error_type; any other is Backend."""
+
+
+FILES = 8  # of the largest file that may be kept at once, as bodies of requests
+
+Answered = TypeVar("Answered")
 
 
 class ClientGone(Exception):
@@ -53,7 +61,9 @@ class Service:
     def __init__(self, models: Models, settings: Settings) -> None:
         self.models, self.settings, self.metrics = models, settings, Metrics()
         self.held = Held(BODIES * settings.limits.body_bytes)
+        self.files = Held(FILES * settings.limits.file_bytes)
         self.threads = ThreadPoolExecutor(1, thread_name_prefix="munjang")
+        self.desk = ThreadPoolExecutor(1, thread_name_prefix="munjang-files")
         self.lanes = {
             name: Lane(network, settings, self.threads, self.metrics)
             for name, network in (*models.networks.items(), *models.parsers.items())
@@ -71,6 +81,7 @@ class Service:
                 lane.close()
             await asyncio.gather(*self.running, return_exceptions=True)
             self.threads.shutdown()
+            self.desk.shutdown(cancel_futures=True)
 
     @property
     def healthy(self) -> bool:
@@ -91,25 +102,45 @@ class Service:
     def analyze(self, network: Network, views: Sequence[View], body: dict[str, Any]) -> tuple[Network, Asked, Finish]:
         """A request to /analyze: every head of a network, or those in `tasks`."""
         asked, tasks = hub_inputs(body["inputs"], self.settings.limits), asked_tasks(body)
-        if tasks is not None:
-            by_head = {view.head: view for view in views}
-            for name in tasks:
-                if name not in by_head:
-                    raise unknown_name(f"head of {network.name}", name, by_head)
-            views = [by_head[name] for name in tasks]
-        return network, asked, partial(analysis_body, asked, views, network)
+        return network, asked, partial(analysis_body, asked, chosen(network, views, tasks), network)
+
+    def explain(self, network: Network, views: Sequence[View], body: dict[str, Any]) -> tuple[Network, Asked, Finish]:
+        """A request to /explain: one text, without each of its eojeols in turn."""
+        asking = Asking.of(one_text(body["inputs"], self.settings.limits), self.settings.limits.words)
+        views = chosen(network, views, asked_tasks(body))
+        return network, Asked(asking.texts, True), partial(explain_body, asking, views, network)
 
     async def respond(
         self, request: Request, read: Callable[[dict[str, Any]], tuple[Network, Asked, Finish]]
     ) -> Response:
-        """Read a request, have it answered within the timeout; whatever goes wrong becomes a JSON error."""
+        """Read a request and have it answered by the lane of its network."""
+
+        async def answer(share: Share) -> Response:
+            network, asked, finish = read(parse(await read_body(request, self.settings.limits, share)))
+            body = await unless_gone(request, self.lanes[network.name].answer(asked.texts, finish))
+            if self.settings.log_texts:
+                log.info("%s %s -> %s", network.name, json.dumps(list(asked.texts), ensure_ascii=False), body.decode())
+            return Response(body, media_type="application/json")
+
+        return await self.within(answer, self.held)
+
+    async def at_the_desk(self, request: Request, work: Callable[[bytes], Response], most: int) -> Response:
+        """Read a body of at most that many bytes and have it answered in the thread for files, one at a time."""
+
+        async def answer(share: Share) -> Response:
+            body = await read_body(request, replace(self.settings.limits, body_bytes=most), share)
+            loop = asyncio.get_running_loop()
+            return await unless_gone(request, loop.run_in_executor(self.desk, work, body))
+
+        return await self.within(answer, self.files)
+
+    async def within(self, answer: Callable[[Share], Awaitable[Response]], held: Held) -> Response:
+        """What `answer` gives within the timeout; whatever goes wrong becomes a JSON error."""
         limits = self.settings.limits
-        share = Share(self.held)
+        share = Share(held)
         try:
             async with asyncio.timeout(limits.timeout_s):
-                network, asked, finish = read(parse(await read_body(request, limits, share)))
-                lane = self.lanes[network.name]
-                body = await unless_gone(request, lane.answer(asked.texts, finish))
+                return await answer(share)
         except (ClientGone, ClientDisconnect):
             self.metrics.gone.add()
             return Response(status_code=499)
@@ -122,12 +153,20 @@ class Service:
             return error_response(500, "The server could not answer this; its log says where it failed.")
         finally:
             share.release()
-        if self.settings.log_texts:
-            log.info("%s %s -> %s", network.name, json.dumps(list(asked.texts), ensure_ascii=False), body.decode())
-        return Response(body, media_type="application/json")
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
+def chosen(network: Network, views: Sequence[View], tasks: Sequence[str] | None) -> Sequence[View]:
+    """The views of these heads, all of them for None. UnknownName."""
+    if tasks is None:
+        return views
+    by_head = {view.head: view for view in views}
+    for name in tasks:
+        if name not in by_head:
+            raise unknown_name(f"head of {network.name}", name, by_head)
+    return [by_head[name] for name in tasks]
+
+
+async def unless_gone(request: Request, work: Awaitable[Answered]) -> Answered:
     """The result of `work`, which is cancelled when the client closes its connection. ClientGone."""
     answer = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(until_gone(request))

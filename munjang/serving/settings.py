@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from munjang.errors import ConfigError, MunjangError
+from munjang.explaining import MAX_WORDS
 
 LOCAL = "127.0.0.1"
 
@@ -25,7 +27,8 @@ class Limits:
     """How much is taken. A ConfigError names a value that is out of range.
 
     queue: texts that may wait for one network, and requests that may be under way at once. timeout_s: for reading a
-    request and answering it. body_bytes, texts, characters: of one request, of one request, of one text.
+    request and answering it. body_bytes, texts, characters: of one request, of one request, of one text. file_bytes,
+    rows: of a file that the playground sends to be read.
     """
 
     queue: int = 1_024
@@ -33,9 +36,12 @@ class Limits:
     body_bytes: int = 2_000_000
     texts: int = 256
     characters: int = 10_000
+    file_bytes: int = 10_000_000
+    rows: int = 20_000
 
     def __post_init__(self) -> None:
-        for name, least in (("queue", 1), ("body_bytes", 64), ("texts", 1), ("characters", 1)):
+        for name, least in (("queue", 1), ("body_bytes", 64), ("texts", 1), ("characters", 1), ("file_bytes", 64),
+                            ("rows", 1)):  # fmt: skip
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be {least} at least.")
         if not 0 < self.timeout_s <= 3_600:
@@ -46,6 +52,11 @@ class Limits:
                 "or a longer queue."
             )
 
+    @property
+    def words(self) -> int:
+        """Eojeols of a text that is explained: without each of them it must fit into the queue once more."""
+        return min(MAX_WORDS, self.queue - 1)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -53,7 +64,8 @@ class Settings:
 
     port: 0 takes a free one. wait_s: how long a batch waits for requests that are likely to come. default: the model
     that answers at / and /predict; the first if left out. api_key: what a client must show; "" asks for none. origins:
-    pages of other sites that may ask (CORS). log_texts: whether texts and answers may stand in the log.
+    pages of other sites that may ask (CORS). log_texts: whether texts and answers may stand in the log. hosts: names
+    by which clients may call this server beside its own, see `known_hosts`.
     """
 
     host: str = LOCAL
@@ -64,6 +76,7 @@ class Settings:
     api_key: str = field(default="", repr=False)
     origins: Sequence[str] = ()
     log_texts: bool = False
+    hosts: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
@@ -73,6 +86,29 @@ class Settings:
         for origin in self.origins:
             if origin != "*" and (not origin.startswith(("http://", "https://")) or origin.count("/") != 2):
                 raise ConfigError(f"'{origin}' is no origin; write it like https://example.org, without a path, or *.")
+        for name in self.hosts:
+            if not name or set(name) & set("/*:@ "):
+                raise ConfigError(f"'{name}' is no name of a host; write it like munjang.example.org, without a port.")
+
+    @property
+    def known_hosts(self) -> frozenset[str]:
+        """What the header Host may name, without its port; empty where every name will do.
+
+        Where only this machine can connect, a page of another site could still have its own name point here (DNS
+        rebinding) and read what is answered: so the names are those of this machine, and those that were allowed.
+        """
+        if not self.hosts and not is_loopback(self.host):
+            return frozenset()
+        own = f"[{self.host}]" if ":" in self.host else self.host
+        return frozenset(name.casefold() for name in ("localhost", LOCAL, "[::1]", own, *self.hosts))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def checked_key(key: str | None) -> str:

@@ -21,7 +21,7 @@ from munjang.errors import ConfigError
 from munjang.evaluation import note_reading
 from munjang.files import is_first_process
 from munjang.gold import digest_of
-from munjang.metrics import main_metrics
+from munjang.metrics import confusion_matrix, main_metrics
 from munjang.records import Corpus
 from munjang.tasks.base import Usual
 from munjang.tasks.classification import Classification
@@ -152,7 +152,7 @@ def facts(head: str, together: Together, *, validation: Part, test: Part | None)
         "train": len(corpus.train),
         "temperature": temperature,
         "validation": scores(corpus, *validation),
-        "test": scores(corpus, *test) if tested else {},
+        "test": {**scores(corpus, *test), "confusion": confusion(*test)} if tested else {},
         "calibration": {
             "before": expected_calibration_error(softmax(logits), gold),
             "after": expected_calibration_error(softmax(logits, temperature), gold),
@@ -168,6 +168,11 @@ def facts(head: str, together: Together, *, validation: Part, test: Part | None)
 def scores(corpus: Corpus, logits: np.ndarray, gold: np.ndarray) -> dict[str, float]:
     """Accuracy, macro F1 and number of sentences."""
     return {**Classification(corpus.labels).score(gold, softmax(logits)), "n": len(gold)}
+
+
+def confusion(logits: np.ndarray, gold: np.ndarray) -> list[list[int]]:
+    """Counts by true label (rows) and answer (columns)."""
+    return confusion_matrix(gold, logits.argmax(axis=1), logits.shape[1]).tolist()
 
 
 def note_readings(model: Analyzer, together: Together) -> None:

@@ -1,0 +1,35 @@
+// Elements without markup: whatever comes from data becomes text, never HTML.
+
+export const byId = (id) => document.getElementById(id);
+
+/** A new element. facts: properties, `class`, `data-…` and `aria-…`; children: elements or texts. */
+export function make(tag, facts = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(facts)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "class") element.className = value;
+    else if (name.includes("-") || name === "role" || name === "scope" || name === "colspan") element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** An option of a select. */
+export const option = (value, text = value) => make("option", { value }, text);
+
+/** Fill a select with [value, text] pairs; the chosen value stays where it is still there. */
+export function fill(select, pairs) {
+  const before = select.value;
+  select.replaceChildren(...pairs.map(([value, text]) => option(value, text)));
+  if (pairs.some(([value]) => String(value) === before)) select.value = before;
+}
+
+/** A function that runs once nobody has called it for so long. */
+export function calm(wait_ms, work) {
+  let timer = 0;
+  return (...words) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => work(...words), wait_ms);
+  };
+}

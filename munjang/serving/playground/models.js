@@ -1,0 +1,38 @@
+// What the server has: networks, the classifiers on them, and how much may be sent at once.
+
+import { askJson } from "./api.js";
+
+/** The address of a model, relative to the page. */
+export const address = (name, verb) => `models/${name.split("/").map(encodeURIComponent).join("/")}/${verb}`;
+
+/**
+ * {networks, views, limits, parser}. A network is {name, heads: [{head, view, labels}]}; a view, one classifier of a network, is
+ * {name, head, labels}. head: the key of its answers. parser: a name, or null. The default network and view stand first.
+ */
+export async function loadModels() {
+  const [found, limits] = await Promise.all([askJson("models"), askJson("playground/limits")]);
+  const classifiers = found.models.filter(({ task }) => task !== "parsing");
+  const networks = classifiers.map((model) => ({
+    name: model.name,
+    heads: model.heads.length
+      ? model.heads.map((head) => ({ head: head.name, view: head.model, labels: head.labels }))
+      : [{ head: model.head, view: model.name, labels: model.labels }],
+  }));
+  const wanted = found.default ?? "";
+  const first = (name) => name === wanted || wanted.startsWith(`${name}/`);
+  networks.sort((a, b) => first(b.name) - first(a.name));
+  const views = networks.flatMap((network) =>
+    network.heads.map((head) => ({ name: head.view, head: head.head, labels: head.labels })));
+  views.sort((a, b) => (b.name === wanted) - (a.name === wanted));
+  const parser = found.models.find(({ task }) => task === "parsing")?.name ?? null;
+  return { networks, views, limits, parser };
+}
+
+/** The pairs for a select of views. */
+export const viewPairs = (views) => views.map((view) => [view.name, view.name]);
+
+/** Texts that JSON and the server take: no half characters, not over the limit. */
+export function fitting(text, limits) {
+  const whole = text.toWellFormed ? text.toWellFormed() : text.replace(/\p{Surrogate}/gu, "\ufffd");
+  return whole.length <= limits.characters ? whole : [...whole].slice(0, limits.characters).join("");
+}

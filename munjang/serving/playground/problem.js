@@ -1,0 +1,14 @@
+// One line at the top of the page for what went wrong; it goes when something works again.
+
+import { byId } from "./dom.js";
+
+export function problem(error) {
+  if (error.name === "AbortError") return;
+  const line = byId("problem");
+  line.textContent = error.message;
+  line.hidden = false;
+}
+
+export function noProblem() {
+  byId("problem").hidden = true;
+}
