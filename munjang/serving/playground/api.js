@@ -13,7 +13,8 @@ export class Refused extends Error {
 const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
 /** Header values are bytes: a key outside ASCII goes as UTF-8. */
-const bearer = (words) => `Bearer ${[...new TextEncoder().encode(words)].map((byte) => String.fromCharCode(byte)).join("")}`;
+const bearer = (words) =>
+  `Bearer ${[...new TextEncoder().encode(words)].map((byte) => String.fromCharCode(byte)).join("")}`;
 
 /**
  * The response to a request. json: a value to send; body: bytes to send as they are. tries: how often a busy server is

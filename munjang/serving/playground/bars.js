@@ -47,7 +47,8 @@ export class Bars {
 
   arrange() {
     const shown = this.order.slice(0, this.open ? undefined : this.few).map((label) => this.rows.get(label).element);
-    const same = shown.length === this.list.children.length && shown.every((element, i) => element === this.list.children[i]);
+    const same =
+      shown.length === this.list.children.length && shown.every((element, i) => element === this.list.children[i]);
     if (!same) this.list.replaceChildren(...shown);
     this.more.textContent = this.open ? say("bars.less") : say("bars.more", { n: this.order.length - this.few });
     this.more.setAttribute("aria-expanded", this.open);

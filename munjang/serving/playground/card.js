@@ -42,7 +42,14 @@ function parts(card) {
     scores(card),
     ...(card.confusion && card.labels.length > FEW
       ? [confusion(card, head), make("div", { class: "split even" }, byLabel(card), facts(card, head))]
-      : [make("div", { class: "split even" }, confusion(card, head), make("div", { class: "stack" }, byLabel(card), facts(card, head)))]),
+      : [
+          make(
+            "div",
+            { class: "split even" },
+            confusion(card, head),
+            make("div", { class: "stack" }, byLabel(card), facts(card, head)),
+          ),
+        ]),
     card.readme
       ? make("details", { class: "sheet readme" }, make("summary", {}, say("card.readme")), markdown(card.readme))
       : make("p", { class: "quiet" }, say("card.none")),
@@ -51,35 +58,71 @@ function parts(card) {
 
 function scores(card) {
   if (!card.evaluated) return titled("card.scores", make("p", { class: "verdict" }, say("card.unscored")));
-  const boxes = card.scores.flatMap((score) => Object.entries(score.metrics).map(([metric, value]) => {
-    const between = score.intervals[metric];
-    const where = [say(`card.${score.split}`), score.corpus, score.n ? say("card.sentences", { n: number(score.n) }) : ""];
-    return make("div", { class: score.split === "test" ? "score own" : "score" },
-      make("div", { class: "quiet" }, say(`metric.${metric}`)),
-      make("div", { class: "figure" }, value.toFixed(3)),
-      make("div", { class: "quiet" }, where.filter(Boolean).join(" · ")),
-      between ? make("div", { class: "quiet" }, say("card.between", { low: between[0].toFixed(3), high: between[1].toFixed(3) })) : null);
-  }));
+  const boxes = card.scores.flatMap((score) =>
+    Object.entries(score.metrics).map(([metric, value]) => {
+      const between = score.intervals[metric];
+      const where = [
+        say(`card.${score.split}`),
+        score.corpus,
+        score.n ? say("card.sentences", { n: number(score.n) }) : "",
+      ];
+      return make(
+        "div",
+        { class: score.split === "test" ? "score own" : "score" },
+        make("div", { class: "quiet" }, say(`metric.${metric}`)),
+        make("div", { class: "figure" }, value.toFixed(3)),
+        make("div", { class: "quiet" }, where.filter(Boolean).join(" · ")),
+        between
+          ? make(
+              "div",
+              { class: "quiet" },
+              say("card.between", { low: between[0].toFixed(3), high: between[1].toFixed(3) }),
+            )
+          : null,
+      );
+    }),
+  );
   return titled("card.scores", make("div", { class: "scores" }, ...boxes));
 }
 
 function confusion(card, head) {
   return card.confusion
-    ? titled("card.confusion", make("p", { class: "quiet" }, say("card.confusion.how")), matrix(card.labels, card.confusion, head))
+    ? titled(
+        "card.confusion",
+        make("p", { class: "quiet" }, say("card.confusion.how")),
+        matrix(card.labels, card.confusion, head),
+      )
     : titled("card.confusion", make("p", { class: "quiet" }, say("card.confusion.none")));
 }
 
 function byLabel(card) {
   if (!card.per_label) return null;
   const names = ["label", "precision", "recall", "f1", "support"];
-  const header = make("tr", {}, ...names.map((name, i) => make("th", { scope: "col", class: i ? "number" : "" }, say(`card.${name}`))));
-  const rows = card.per_label.map((row) => make("tr", {}, make("th", { scope: "row" }, row.name),
-    ...names.slice(1).map((name) => make("td", { class: "number" }, name === "support" ? number(row[name]) : row[name].toFixed(3)))));
-  return titled("card.perLabel", make("div", { class: "scroll" }, make("table", {}, make("thead", {}, header), make("tbody", {}, ...rows))));
+  const header = make(
+    "tr",
+    {},
+    ...names.map((name, i) => make("th", { scope: "col", class: i ? "number" : "" }, say(`card.${name}`))),
+  );
+  const rows = card.per_label.map((row) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, row.name),
+      ...names
+        .slice(1)
+        .map((name) => make("td", { class: "number" }, name === "support" ? number(row[name]) : row[name].toFixed(3))),
+    ),
+  );
+  return titled(
+    "card.perLabel",
+    make("div", { class: "scroll" }, make("table", {}, make("thead", {}, header), make("tbody", {}, ...rows))),
+  );
 }
 
 function facts(card, head) {
-  const labels = card.labels.map((label) => (gloss(head, label) ? `${label} (${gloss(head, label)})` : label)).join(", ");
+  const labels = card.labels
+    .map((label) => (gloss(head, label) ? `${label} (${gloss(head, label)})` : label))
+    .join(", ");
   const pairs = [
     ["card.task", say(`card.${card.task === "multi-label" ? "multi-label" : "classification"}`)],
     ["card.labels", labels],
@@ -87,7 +130,10 @@ function facts(card, head) {
     ["card.format", card.format],
     ["card.length", `${number(card.max_length)} ${say(`card.unit.${card.unit}`)}`],
   ];
-  const list = make("dl", {}, ...pairs.filter(([, value]) => value).flatMap(([key, value]) => [make("dt", {}, say(key)), make("dd", {}, value)]));
+  const list = make(
+    "dl",
+    {},
+    ...pairs.filter(([, value]) => value).flatMap(([key, value]) => [make("dt", {}, say(key)), make("dd", {}, value)]),
+  );
   return make("section", { class: "sheet" }, make("h2", {}, card.name), list);
 }
-

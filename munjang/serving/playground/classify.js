@@ -10,7 +10,7 @@ const size = (text) => 3 * text.length + 8; // bytes as JSON, at most
 /** Slices [first, last) of texts that fit into one request. */
 function* pieces(texts, limits) {
   const most = Math.min(PIECE, limits.texts);
-  for (let first = 0; first < texts.length; ) {
+  for (let first = 0; first < texts.length;) {
     let last = first;
     for (let bytes = 64; last < texts.length && last - first < most; last += 1) {
       bytes += size(texts[last]);
@@ -31,8 +31,15 @@ export async function classify(view, texts, limits, signal, tell) {
     signal.throwIfAborted();
     const json = { inputs: fit.slice(first, last) };
     const found = await askJson(address(view.name, "analyze"), { json, signal, tries: PATIENCE });
-    tell(found.map(({ answers, note }, i) => ({ ...Object.values(answers)[0], note: noteOf(note, fit[i + first], texts[i + first]) })), first);
+    tell(
+      found.map(({ answers, note }, i) => ({
+        ...Object.values(answers)[0],
+        note: noteOf(note, fit[i + first], texts[i + first]),
+      })),
+      first,
+    );
   }
 }
 
-const noteOf = (note, sent, text) => note || (sent.length < text.length ? `truncated to ${sent.length} characters` : "");
+const noteOf = (note, sent, text) =>
+  note || (sent.length < text.length ? `truncated to ${sent.length} characters` : "");

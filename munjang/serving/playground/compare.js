@@ -11,7 +11,11 @@ const TYPING_MS = 150;
 
 export function startCompare({ views, limits }) {
   const input = byId("compare-text");
-  const sides = ["one", "two"].map((side) => ({ select: byId(`compare-${side}`), place: byId(`compare-${side}-bars`), answer: null }));
+  const sides = ["one", "two"].map((side) => ({
+    select: byId(`compare-${side}`),
+    place: byId(`compare-${side}-bars`),
+    answer: null,
+  }));
   let under_way = new AbortController();
   const viewOf = (side) => views.find((view) => view.name === side.select.value);
 
@@ -28,11 +32,17 @@ export function startCompare({ views, limits }) {
     const { signal } = under_way;
     const text = fitting(input.value, limits);
     try {
-      const found = await Promise.all(sides.map(async (side) => {
-        if (!text.trim()) return null;
-        const answer = await askJson(address(side.select.value, "analyze"), { json: { inputs: text }, signal, tries: 3 });
-        return Object.values(answer.answers)[0];
-      }));
+      const found = await Promise.all(
+        sides.map(async (side) => {
+          if (!text.trim()) return null;
+          const answer = await askJson(address(side.select.value, "analyze"), {
+            json: { inputs: text },
+            signal,
+            tries: 3,
+          });
+          return Object.values(answer.answers)[0];
+        }),
+      );
       if (signal.aborted) return;
       for (const [i, side] of sides.entries()) side.answer = found[i]?.label === null ? null : found[i];
       noProblem();
@@ -59,7 +69,9 @@ export function startCompare({ views, limits }) {
     if (!one.answer || !two.answer) return say("sentence.empty");
     if (!viewOf(one).labels.some((label) => viewOf(two).labels.includes(label))) return say("compare.other");
     const [first, second] = sides.map((side) => spelled(viewOf(side).head, side.answer.label));
-    return first === second ? say("compare.same", { label: first }) : say("compare.differ", { one: first, two: second });
+    return first === second
+      ? say("compare.same", { label: first })
+      : say("compare.differ", { one: first, two: second });
   }
 
   inWords(show);

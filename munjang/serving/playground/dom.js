@@ -8,7 +8,8 @@ export function make(tag, facts = {}, ...children) {
   for (const [name, value] of Object.entries(facts)) {
     if (value === undefined || value === null || value === false) continue;
     if (name === "class") element.className = value;
-    else if (name.includes("-") || name === "role" || name === "scope" || name === "colspan") element.setAttribute(name, value);
+    else if (name.includes("-") || name === "role" || name === "scope" || name === "colspan")
+      element.setAttribute(name, value);
     else element[name] = value;
   }
   element.append(...children.filter((child) => child !== null && child !== undefined));

@@ -11,8 +11,12 @@ const rounded = (score) => Math.round(score * 1e6) / 1e6;
 function answerCells(answer, labels) {
   if (!answer) return [null, null, ...labels.map(() => null), "not classified"];
   const blank = answer.label === null;
-  return [labelsOf(answer).join("|"), blank ? null : rounded(answer.score),
-    ...labels.map((label) => (blank ? null : rounded(answer.scores[label]))), answer.note];
+  return [
+    labelsOf(answer).join("|"),
+    blank ? null : rounded(answer.score),
+    ...labels.map((label) => (blank ? null : rounded(answer.scores[label]))),
+    answer.note,
+  ];
 }
 
 /** What `playground/table` takes. */
@@ -30,7 +34,10 @@ const whole = (cell) => (typeof cell === "string" && cell.toWellFormed ? cell.to
 /** Have the table written by `send` and offer it as a file that is called after the one that was brought. */
 export async function save(kind, name, table, work, send) {
   const response = await send(tableOf(kind, table, work));
-  const link = make("a", { href: URL.createObjectURL(await response.blob()), download: `${name.replace(/\.\w+$/, "")}-munjang.${kind}` });
+  const link = make("a", {
+    href: URL.createObjectURL(await response.blob()),
+    download: `${name.replace(/\.\w+$/, "")}-munjang.${kind}`,
+  });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), LATER_MS);
 }

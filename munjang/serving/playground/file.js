@@ -42,10 +42,17 @@ export function startFile({ views, limits }) {
     byId("work-name").textContent = brought.name;
     byId("work-facts").textContent = say("file.loading");
     byId("classify").disabled = true;
-    const query = new URLSearchParams({ name: brought.name, encoding: byId("encoding").value, sheet: byId("sheet").value });
+    const query = new URLSearchParams({
+      name: brought.name,
+      encoding: byId("encoding").value,
+      sheet: byId("sheet").value,
+    });
     try {
       table = await askJson(`playground/read?${query}`, { body: brought.data, tries: 3 });
-      fill(byId("work-column"), table.columns.map((name, i) => [i, name]));
+      fill(
+        byId("work-column"),
+        table.columns.map((name, i) => [i, name]),
+      );
       byId("work-column").value = table.text;
       byId("classify").disabled = false;
       noProblem();
@@ -67,8 +74,14 @@ export function startFile({ views, limits }) {
 
   async function start() {
     work?.abort.abort();
-    const own = { view: views.find((view) => view.name === byId("work-model").value), text: Number(byId("work-column").value),
-      answers: [], done: 0, began: performance.now(), abort: new AbortController() };
+    const own = {
+      view: views.find((view) => view.name === byId("work-model").value),
+      text: Number(byId("work-column").value),
+      answers: [],
+      done: 0,
+      began: performance.now(),
+      abort: new AbortController(),
+    };
     work = own;
     const texts = table.rows.map((row) => (row[own.text] === null ? "" : String(row[own.text])));
     rows.show({ ...table, ...own, texts });
@@ -103,14 +116,24 @@ export function startFile({ views, limits }) {
     const [done, all] = [number(work.done), number(table.rows.length)];
     bar.max = table.rows.length;
     bar.value = work.done;
-    byId("progress-text").textContent = work.why ? say("file.failed", { done, all, why: work.why })
-      : work.stopped ? say("file.stopped", { done, all })
-      : work.seconds ? say("file.done", { all, seconds: number(Math.max(0.1, Math.round(10 * work.seconds) / 10)) })
-      : say("file.progress", { done, all, rate: number(Math.round((1000 * work.done) / Math.max(1, performance.now() - work.began))) });
+    byId("progress-text").textContent = work.why
+      ? say("file.failed", { done, all, why: work.why })
+      : work.stopped
+        ? say("file.stopped", { done, all })
+        : work.seconds
+          ? say("file.done", { all, seconds: number(Math.max(0.1, Math.round(10 * work.seconds) / 10)) })
+          : say("file.progress", {
+              done,
+              all,
+              rate: number(Math.round((1000 * work.done) / Math.max(1, performance.now() - work.began))),
+            });
   }
 
   function show() {
-    byId("file-limits").textContent = say("file.limits", { size: megabytes(limits.file_bytes), rows: number(limits.rows) });
+    byId("file-limits").textContent = say("file.limits", {
+      size: megabytes(limits.file_bytes),
+      rows: number(limits.rows),
+    });
     if (!table) return;
     const aside = table.set_aside ? [say("file.aside", { n: number(table.set_aside) })] : [];
     const facts = say("file.facts", { rows: number(table.rows.length), columns: number(table.columns.length) });
@@ -140,7 +163,8 @@ export function startFile({ views, limits }) {
     byId("file").addEventListener(name, (event) => {
       event.preventDefault();
       drop.classList.toggle("over", name === "dragover");
-      if (name === "drop" && event.dataTransfer.files[0]) bring(event.dataTransfer.files[0].name, event.dataTransfer.files[0]);
+      if (name === "drop" && event.dataTransfer.files[0])
+        bring(event.dataTransfer.files[0].name, event.dataTransfer.files[0]);
     });
   }
   byId("paste-form").addEventListener("submit", (event) => {

@@ -32,11 +32,15 @@ export function askForKey(shown) {
     byId("key-wrong").hidden = !shown;
     input.value = "";
     dialog.addEventListener("cancel", (event) => event.preventDefault());
-    byId("key-form").addEventListener("submit", () => {
-      keep(input.value.trim());
-      asking = null;
-      done();
-    }, { once: true });
+    byId("key-form").addEventListener(
+      "submit",
+      () => {
+        keep(input.value.trim());
+        asking = null;
+        done();
+      },
+      { once: true },
+    );
     dialog.showModal();
     input.focus();
   });

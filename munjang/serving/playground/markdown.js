@@ -6,21 +6,41 @@ const plain = (text) => text.replace(/\\([\\`*_{}[\]()#+\-.!|<>~&])/g, "$1");
 
 /** A line's `code`, **bold** and [links](…), of which the words stay. */
 function inline(text) {
-  return text.split(/(`[^`]+`|\*\*[^*]+\*\*|\[[^\]]*\]\([^)]*\))/).filter(Boolean).map((part) => {
-    if (part.startsWith("`") && part.length > 1) return make("code", {}, part.slice(1, -1));
-    if (part.startsWith("**") && part.length > 4) return make("strong", {}, plain(part.slice(2, -2)));
-    const link = /^\[([^\]]*)\]\([^)]*\)$/.exec(part);
-    return plain(link ? link[1] : part);
-  });
+  return text
+    .split(/(`[^`]+`|\*\*[^*]+\*\*|\[[^\]]*\]\([^)]*\))/)
+    .filter(Boolean)
+    .map((part) => {
+      if (part.startsWith("`") && part.length > 1) return make("code", {}, part.slice(1, -1));
+      if (part.startsWith("**") && part.length > 4) return make("strong", {}, plain(part.slice(2, -2)));
+      const link = /^\[([^\]]*)\]\([^)]*\)$/.exec(part);
+      return plain(link ? link[1] : part);
+    });
 }
 
-const cells = (line) => line.trim().replace(/^\||\|$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim());
+const cells = (line) =>
+  line
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim());
 
 function table(lines) {
-  const row = (line, tag) => make("tr", {}, ...cells(line).map((cell) =>
-    make(tag, { class: /^[\d.,%+-]+$/.test(cell) ? "number" : "" }, ...inline(cell))));
-  return make("div", { class: "scroll" }, make("table", {}, make("thead", {}, row(lines[0], "th")),
-    make("tbody", {}, ...lines.slice(2).map((line) => row(line, "td")))));
+  const row = (line, tag) =>
+    make(
+      "tr",
+      {},
+      ...cells(line).map((cell) => make(tag, { class: /^[\d.,%+-]+$/.test(cell) ? "number" : "" }, ...inline(cell))),
+    );
+  return make(
+    "div",
+    { class: "scroll" },
+    make(
+      "table",
+      {},
+      make("thead", {}, row(lines[0], "th")),
+      make("tbody", {}, ...lines.slice(2).map((line) => row(line, "td"))),
+    ),
+  );
 }
 
 /** Lines from `start` as long as `fits` holds. */
@@ -33,7 +53,7 @@ function run(lines, start, fits) {
 export function markdown(text) {
   const lines = text.split("\n");
   const body = make("div", { class: "markdown" });
-  for (let i = 0; i < lines.length; ) {
+  for (let i = 0; i < lines.length;) {
     const line = lines[i];
     const heading = /^(#{1,6}) (.*)$/.exec(line);
     const fence = /^(`{3,})/.exec(line);

@@ -22,7 +22,8 @@ export async function loadModels() {
   const first = (name) => name === wanted || wanted.startsWith(`${name}/`);
   networks.sort((a, b) => first(b.name) - first(a.name));
   const views = networks.flatMap((network) =>
-    network.heads.map((head) => ({ name: head.view, head: head.head, labels: head.labels })));
+    network.heads.map((head) => ({ name: head.view, head: head.head, labels: head.labels })),
+  );
   views.sort((a, b) => (b.name === wanted) - (a.name === wanted));
   const parser = found.models.find(({ task }) => task === "parsing")?.name ?? null;
   return { networks, views, limits, parser };

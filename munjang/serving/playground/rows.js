@@ -44,7 +44,8 @@ export function startRows(filtered) {
     const { value } = columns().find(({ key }) => key === sort.key) ?? columns()[0];
     const collator = new Intl.Collator(language() === "ko" ? "ko" : "en", { numeric: true });
     const keys = new Map(order.map((row) => [row, value(row)]));
-    const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(cellText(a), cellText(b)));
+    const compare = (a, b) =>
+      typeof a === "number" && typeof b === "number" ? a - b : collator.compare(cellText(a), cellText(b));
     const sign = sort.down ? -1 : 1;
     if (sort.key !== "line" || sort.down) order.sort((a, b) => sign * compare(keys.get(a), keys.get(b)) || a - b);
     page = Math.min(page, Math.max(0, Math.ceil(order.length / PAGE) - 1));
@@ -53,24 +54,46 @@ export function startRows(filtered) {
   function draw() {
     if (!table) return;
     const shown = columns();
-    const head = make("tr", {}, ...shown.map((column) => {
-      const here = column.key === sort.key;
-      const button = make("button", { type: "button", class: "sort", "data-key": column.key }, column.title,
-        make("span", { class: "arrow", "aria-hidden": "true" }, here ? (sort.down ? "▼" : "▲") : ""));
-      button.addEventListener("click", () => {
-        sort = { key: column.key, down: here ? !sort.down : false };
-        page = 0;
-        arrange();
-        draw();
-        byId("rows-table").querySelector(`[data-key="${column.key}"]`).focus();
-      });
-      return make("th", { scope: "col", class: column.kind ?? "", "aria-sort": here ? (sort.down ? "descending" : "ascending") : "none" }, button);
-    }));
-    const body = order.slice(page * PAGE, (page + 1) * PAGE).map((row) => make("tr", {}, ...shown.map((column) => cell(column, row))));
+    const head = make(
+      "tr",
+      {},
+      ...shown.map((column) => {
+        const here = column.key === sort.key;
+        const button = make(
+          "button",
+          { type: "button", class: "sort", "data-key": column.key },
+          column.title,
+          make("span", { class: "arrow", "aria-hidden": "true" }, here ? (sort.down ? "▼" : "▲") : ""),
+        );
+        button.addEventListener("click", () => {
+          sort = { key: column.key, down: here ? !sort.down : false };
+          page = 0;
+          arrange();
+          draw();
+          byId("rows-table").querySelector(`[data-key="${column.key}"]`).focus();
+        });
+        return make(
+          "th",
+          {
+            scope: "col",
+            class: column.kind ?? "",
+            "aria-sort": here ? (sort.down ? "descending" : "ascending") : "none",
+          },
+          button,
+        );
+      }),
+    );
+    const body = order
+      .slice(page * PAGE, (page + 1) * PAGE)
+      .map((row) => make("tr", {}, ...shown.map((column) => cell(column, row))));
     const empty = make("tr", {}, make("td", { colspan: shown.length, class: "quiet" }, say("rows.nothing")));
     byId("rows-table").replaceChildren(make("thead", {}, head), make("tbody", {}, ...(body.length ? body : [empty])));
     const first = order.length ? page * PAGE + 1 : 0;
-    byId("rows-shown").textContent = say("rows.shown", { first: number(first), last: number(Math.min(order.length, (page + 1) * PAGE)), all: number(order.length) });
+    byId("rows-shown").textContent = say("rows.shown", {
+      first: number(first),
+      last: number(Math.min(order.length, (page + 1) * PAGE)),
+      all: number(order.length),
+    });
     byId("page-back").disabled = page === 0;
     byId("page-on").disabled = (page + 1) * PAGE >= order.length;
   }
@@ -78,10 +101,15 @@ export function startRows(filtered) {
   function cell(column, row) {
     const answer = table.answers[row];
     if (column.key === "label") {
-      const words = answer ? labelsOf(answer).map((name) => name || say("rows.none")).join(" · ") : "";
+      const words = answer
+        ? labelsOf(answer)
+            .map((name) => name || say("rows.none"))
+            .join(" · ")
+        : "";
       return make("td", { class: "label", title: answer?.note || "" }, words);
     }
-    if (column.key === "score") return make("td", { class: "number" }, answer && answer.label !== null ? percent(answer.score) : "");
+    if (column.key === "score")
+      return make("td", { class: "number" }, answer && answer.label !== null ? percent(answer.score) : "");
     if (column.key === "line") return make("td", { class: "number quiet" }, number(table.lines[row]));
     return make("td", { class: column.kind ?? "" }, cellText(column.value(row)));
   }
@@ -106,9 +134,15 @@ export function startRows(filtered) {
     arrange();
     draw();
   };
-  search.addEventListener("input", calm(TYPING_MS, () => table && refresh()));
+  search.addEventListener(
+    "input",
+    calm(TYPING_MS, () => table && refresh()),
+  );
   select.addEventListener("change", () => only(select.value === "*" ? null : select.value.slice(1)));
-  for (const [id, step] of [["page-back", -1], ["page-on", 1]]) {
+  for (const [id, step] of [
+    ["page-back", -1],
+    ["page-on", 1],
+  ]) {
     byId(id).addEventListener("click", () => {
       page += step;
       draw();

@@ -38,7 +38,13 @@ export function startSentence({ networks, limits }) {
     const label = make("span", { class: "label" });
     const top = make("button", { type: "button", class: "pick", "aria-pressed": "false" }, task, label);
     top.addEventListener("click", () => pick(head));
-    return { bars, task, label, top, element: make("article", { class: "sheet answer", "data-head": head }, make("h2", {}, top), bars.element) };
+    return {
+      bars,
+      task,
+      label,
+      top,
+      element: make("article", { class: "sheet answer", "data-head": head }, make("h2", {}, top), bars.element),
+    };
   }
 
   function pick(head) {
@@ -56,11 +62,20 @@ export function startSentence({ networks, limits }) {
       card.label.textContent = blank ? "–" : spelled(head, answer.label);
       card.bars.update(blank ? {} : answer.scores, blank ? [] : answer.label);
       if (blank) card.top.removeAttribute("aria-label");
-      else card.top.setAttribute("aria-label", say("bars.pick", { task: taskName(head), label: spelled(head, answer.label), score: percent(answer.score) }));
+      else
+        card.top.setAttribute(
+          "aria-label",
+          say("bars.pick", { task: taskName(head), label: spelled(head, answer.label), score: percent(answer.score) }),
+        );
     }
     pick(picked);
-    const words = !answers ? say("sentence.empty") : answers.note === "empty" ? say("sentence.blank")
-      : answers.note ? say("sentence.cut", { note: answers.note }) : "";
+    const words = !answers
+      ? say("sentence.empty")
+      : answers.note === "empty"
+        ? say("sentence.blank")
+        : answers.note
+          ? say("sentence.cut", { note: answers.note })
+          : "";
     note.textContent = words;
     note.hidden = !words;
   }
@@ -68,7 +83,12 @@ export function startSentence({ networks, limits }) {
   const speak = calm(SPEAK_MS, () => {
     const answer = answers?.answers[picked];
     byId("spoken").textContent = answer?.label
-      ? say("shares.answer", { task: taskName(picked), label: spelled(picked, answer.label), score: percent(answer.score) }) : "";
+      ? say("shares.answer", {
+          task: taskName(picked),
+          label: spelled(picked, answer.label),
+          score: percent(answer.score),
+        })
+      : "";
   });
 
   async function answer() {
@@ -77,7 +97,9 @@ export function startSentence({ networks, limits }) {
     const { signal } = under_way;
     const text = fitting(input.value, limits);
     try {
-      const found = text.trim() ? await askJson(address(network().name, "analyze"), { json: { inputs: text }, signal, tries: 3 }) : null;
+      const found = text.trim()
+        ? await askJson(address(network().name, "analyze"), { json: { inputs: text }, signal, tries: 3 })
+        : null;
       if (signal.aborted) return;
       answers = found;
       noProblem();
@@ -100,7 +122,10 @@ export function startSentence({ networks, limits }) {
     show();
     answer();
   });
-  fill(choice, networks.map(({ name }) => [name, name]));
+  fill(
+    choice,
+    networks.map(({ name }) => [name, name]),
+  );
   byId("network-choice").hidden = networks.length < 2;
   inWords(() => {
     const examples = Array.from({ length: EXAMPLES }, (_, i) => {

@@ -45,18 +45,29 @@ export function startShares(limits, picked) {
   }
 
   function draw() {
-    fill(select, known.map((head) => [head, taskName(head)]));
+    fill(
+      select,
+      known.map((head) => [head, taskName(head)]),
+    );
     const answer = found?.answers[select.value];
     if (!answer) return;
     list.classList.remove("waiting");
-    byId("shares-of").textContent = say("shares.answer", { task: taskName(select.value), label: spelled(select.value, answer.label), score: percent(answer.score) });
+    byId("shares-of").textContent = say("shares.answer", {
+      task: taskName(select.value),
+      label: spelled(select.value, answer.label),
+      score: percent(answer.score),
+    });
     list.replaceChildren(...found.words.map((word, i) => eojeol(word.text, answer.shares[i], answer.drops[i])));
   }
 
   function eojeol(word, share, drop) {
     const words = say("shares.word", { word, share: percent(share, true), drop: percent(-drop, true) });
-    const element = make("li", { class: share < 0 ? "eojeol against" : "eojeol for", title: words },
-      make("span", { class: "word" }, word), make("span", { class: "share" }, percent(share, true)));
+    const element = make(
+      "li",
+      { class: share < 0 ? "eojeol against" : "eojeol for", title: words },
+      make("span", { class: "word" }, word),
+      make("span", { class: "share" }, percent(share, true)),
+    );
     element.style.setProperty("--weight", Math.min(1, Math.abs(share) * 1.4).toFixed(3));
     return element;
   }
@@ -67,7 +78,10 @@ export function startShares(limits, picked) {
     ask,
     heads(names) {
       known = names;
-      fill(select, known.map((head) => [head, taskName(head)]));
+      fill(
+        select,
+        known.map((head) => [head, taskName(head)]),
+      );
       select.parentElement.hidden = names.length < 2;
     },
     show(head) {

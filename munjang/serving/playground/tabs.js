@@ -24,8 +24,13 @@ export function startTabs() {
     tab.addEventListener("click", () => choose(tab));
     tab.addEventListener("keydown", (event) => {
       const next =
-        event.key === "Home" ? tabs[0] : event.key === "End" ? tabs.at(-1)
-        : event.key in KEYS ? tabs[(place + KEYS[event.key] + tabs.length) % tabs.length] : null;
+        event.key === "Home"
+          ? tabs[0]
+          : event.key === "End"
+            ? tabs.at(-1)
+            : event.key in KEYS
+              ? tabs[(place + KEYS[event.key] + tabs.length) % tabs.length]
+              : null;
       if (!next) return;
       event.preventDefault();
       choose(next);

@@ -18,13 +18,19 @@ export function startTree({ parser, limits }) {
   function draw() {
     byId("arcs").hidden = !tree?.words.length;
     if (!tree?.words.length) return;
-    drawTree(byId("arcs-tree"), tree, { modifier: say("tree.modifier"), subject: say("tree.subject"), object: say("tree.object") });
+    drawTree(byId("arcs-tree"), tree, {
+      modifier: say("tree.modifier"),
+      subject: say("tree.subject"),
+      object: say("tree.object"),
+    });
   }
 
   const look = calm(RESTING_MS, async (text, signal) => {
     if (signal.aborted) return;
     try {
-      const found = text.trim() ? await askJson(address(parser, "parse"), { json: { inputs: text, triples: true }, signal, tries: 3 }) : null;
+      const found = text.trim()
+        ? await askJson(address(parser, "parse"), { json: { inputs: text, triples: true }, signal, tries: 3 })
+        : null;
       if (signal.aborted) return;
       tree = found;
       draw();

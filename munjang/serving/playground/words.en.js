@@ -32,7 +32,8 @@ export const en = {
   "shares.of": "Question",
   "shares.for": "speaks for the answer",
   "shares.against": "speaks against it",
-  "shares.how": "Each word (eojeol) was left out in turn and the same model asked again (leave-one-out). The numbers are each word's share in what changed.",
+  "shares.how":
+    "Each word (eojeol) was left out in turn and the same model asked again (leave-one-out). The numbers are each word's share in what changed.",
   "shares.answer": "{task}: {label} {score}",
   "shares.word": "{word}: {share}; without it the probability changes by {drop}",
   "shares.many": "{n} words are too many to leave out one by one; {most} can be.",
@@ -51,7 +52,8 @@ export const en = {
   "file.paste.placeholder": "One sentence a line, or cells copied from a spreadsheet",
   "file.take": "Read",
   "file.pasted": "Pasted text",
-  "file.promise": "The server holds your file only while it reads it, then deletes it; rows and answers stay in this tab, and are gone when you close it.",
+  "file.promise":
+    "The server holds your file only while it reads it, then deletes it; rows and answers stay in this tab, and are gone when you close it.",
   "file.another": "Another file",
   "file.column": "Column of the texts",
   "file.classify": "Classify",

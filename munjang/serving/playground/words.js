@@ -33,8 +33,10 @@ export function setLanguage(name) {
 /** Write the words of all elements that name a key. */
 export function label(root = document) {
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = say(element.dataset.t);
-  for (const element of root.querySelectorAll("[data-t-placeholder]")) element.placeholder = say(element.dataset.tPlaceholder);
-  for (const element of root.querySelectorAll("[data-t-label]")) element.setAttribute("aria-label", say(element.dataset.tLabel));
+  for (const element of root.querySelectorAll("[data-t-placeholder]"))
+    element.placeholder = say(element.dataset.tPlaceholder);
+  for (const element of root.querySelectorAll("[data-t-label]"))
+    element.setAttribute("aria-label", say(element.dataset.tLabel));
 }
 
 export const number = (value) => new Intl.NumberFormat(language()).format(value);
@@ -42,8 +44,13 @@ export const number = (value) => new Intl.NumberFormat(language()).format(value)
 /** A share of one as a percentage with one digit. */
 export const percent = (value, signed = false) =>
   new Intl.NumberFormat(language(), {
-    style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: signed ? "exceptZero" : "auto",
-  }).format(value).replace("-", "\u2212");
+    style: "percent",
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+    signDisplay: signed ? "exceptZero" : "auto",
+  })
+    .format(value)
+    .replace("-", "\u2212");
 
 /** What a task is called: the heads that come with munjang have names in both languages. */
 export const taskName = (head) => TABLES[language()][`task.${head}`] ?? head;

@@ -32,7 +32,8 @@ export const ko = {
   "shares.of": "물음",
   "shares.for": "답을 뒷받침",
   "shares.against": "답에 반대",
-  "shares.how": "어절을 하나씩 빼고 같은 모델에 다시 물었습니다(leave-one-out). 숫자는 그때 바뀐 정도에서 각 어절이 차지하는 몫입니다.",
+  "shares.how":
+    "어절을 하나씩 빼고 같은 모델에 다시 물었습니다(leave-one-out). 숫자는 그때 바뀐 정도에서 각 어절이 차지하는 몫입니다.",
   "shares.answer": "{task}: {label} {score}",
   "shares.word": "{word}: {share}, 빼면 확률 {drop}p",
   "shares.many": "어절이 {n}개라 여기서는 나누어 보지 않습니다. 한 번에 {most}개까지 봅니다.",
@@ -51,7 +52,8 @@ export const ko = {
   "file.paste.placeholder": "한 줄에 한 문장, 또는 엑셀에서 복사한 표",
   "file.take": "읽기",
   "file.pasted": "붙여 넣은 글",
-  "file.promise": "파일은 이 서버가 읽는 동안만 임시로 두었다가 지우고, 표와 답은 이 탭에만 있습니다. 탭을 닫으면 사라집니다.",
+  "file.promise":
+    "파일은 이 서버가 읽는 동안만 임시로 두었다가 지우고, 표와 답은 이 탭에만 있습니다. 탭을 닫으면 사라집니다.",
   "file.another": "다른 파일",
   "file.column": "문장이 있는 열",
   "file.classify": "분류하기",
