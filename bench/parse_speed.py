@@ -1,23 +1,31 @@
 """Sentences a second of a parser on sentences of 20 words, and the share of the time that finding the trees takes.
 
-python bench/parse_speed.py MODEL TREES [--sentences N] [--threads N]
+python bench/parse_speed.py MODEL TREES [--sentences N] [--threads N] [--rounds N]
 
-MODEL: a folder of either format. On Linux an exported one is held to as many processors as there are threads.
+MODEL: a folder of either format. On Linux an exported one is held to as many processors as there are threads. The rate
+is the median of the rounds. Writes bench/results/parse-speed.json, where rows of other models and numbers of threads
+stay.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
+from pathlib import Path
+from statistics import median
 
 import numpy as np
+from machine import machine
 
 from munjang.data.treebanks import read_trees
+from munjang.files import write_json
 from munjang.prediction import load
 from munjang.tasks.parsing.decoding import DECODERS
 
 WORDS = 20
+RESULTS = Path(__file__).parent / "results" / "parse-speed.json"
 
 
 def sentences(path: str, count: int) -> list[str]:
@@ -33,6 +41,7 @@ def main() -> None:
     parser.add_argument("trees")
     parser.add_argument("--sentences", type=int, default=800)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.threads])
@@ -53,17 +62,32 @@ def main() -> None:
                 spent[name] += time.perf_counter() - began
 
         DECODERS[name] = timed
-    began, used = time.perf_counter(), time.process_time()
-    model.predict_many(texts)
-    took, used = time.perf_counter() - began, time.process_time() - used
-    share = sum(spent.values()) / took
+    rounds = []
+    for _ in range(given.rounds):
+        began, used, before = time.perf_counter(), time.process_time(), sum(spent.values())
+        model.predict_many(texts)
+        took, used = time.perf_counter() - began, time.process_time() - used
+        rounds.append((len(texts) / took, (sum(spent.values()) - before) / took, len(texts) / used))
+    rate, share, alone = (median(column) for column in zip(*rounds, strict=True))
     how = " ".join(filter(None, (model.manifest.format, model.manifest.details.get("precision"))))
     facts = f"{given.threads} threads, {model.name} ({how}), {model.decoder.scheme}"
     print(f"{len(texts)} sentences of {WORDS} words, {facts}:")
     in_rounds = model.decoder.parser == "labeling"
     finding = "the rounds are the network's own" if in_rounds else f"finding the trees {share:.1%} of the time"
-    print(f"{len(texts) / took:.0f} sentences/s; {finding}")
-    print(f"{len(texts) / used:.0f} sentences for a second of one processor, however busy the machine")
+    print(f"{rate:.0f} sentences/s; {finding}")
+    print(f"{alone:.0f} sentences for a second of one processor, however busy the machine")
+    key = {"model": model.name, "format": how, "threads": given.threads}
+    row = {
+        **key,
+        "sentences": len(texts),
+        "words": WORDS,
+        "sentences_s": round(rate),
+        "rates": [round(each[0]) for each in rounds],
+        "finding_trees": None if in_rounds else round(share, 4),
+        "machine": machine(),
+    }
+    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    write_json(RESULTS, [*(each for each in rows if {name: each[name] for name in key} != key), row])
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from html import escape
 from io import BytesIO
 from pathlib import Path
 
+from munjang import __version__
 from munjang.drawing import FONT
 from munjang.tables import is_number
 
@@ -29,6 +31,17 @@ def page(title: str, parts: Iterable[str]) -> str:
         'img-src data:; font-src data:">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
+
+
+def write_page(path: str | Path, title: str, parts: Iterable[str]) -> Path:
+    """Write a whole document, below it when and by which version it was made; a reader sees the old or the new one."""
+    footer = f"<footer>munjang {__version__}, {datetime.now():%Y-%m-%d %H:%M}</footer>"
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.part")
+    beside.write_text(page(title, [*parts, footer]), encoding="utf-8")
+    beside.replace(target)
+    return target
 
 
 def font_face(text: str) -> str:

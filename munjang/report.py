@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from munjang import __version__, page, plots
+from munjang import page, plots
 from munjang.card import flatten, plain, public_source
 from munjang.drawing import to_svg
 from munjang.records import Prediction, label_text
@@ -56,14 +55,8 @@ def write_report(
         error_section(report),
         settings_section(settings or {}),
         use_section(model_folder, is_linear=is_linear) if model_folder else "",
-        f"<footer>munjang {__version__}, {datetime.now():%Y-%m-%d %H:%M}</footer>",
     ]
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
-    beside.write_text(page.page(title, parts), encoding="utf-8")
-    beside.replace(target)
-    return target
+    return page.write_page(path, title, parts)
 
 
 def subtitle(report: Report | None, stats: CorpusStats | None) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from munjang import __version__, page
+from munjang import page
 from munjang.card import public_source
 from munjang.report import cells, cleaning_section, settings_section, training_section
 from munjang.tree_pictures import tree_svg
@@ -49,14 +48,8 @@ def write_tree_report(
         training_section(log_rows),
         settings_section(settings),
         use_section(model_folder) if model_folder else "",
-        f"<footer>munjang {__version__}, {datetime.now():%Y-%m-%d %H:%M}</footer>",
     ]
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
-    beside.write_text(page.page(title, parts), encoding="utf-8")
-    beside.replace(target)
-    return target
+    return page.write_page(path, title, parts)
 
 
 def score_section(report: TreeReport | None) -> str:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+from linear_models import several_labels
+
 import munjang as mj
 from munjang.errors import ConfigError, DataError
 from munjang.explaining import effects, eojeols, variants, without
@@ -16,11 +18,7 @@ def folders(tmp_path_factory):
     """A linear model with one label a text, and one with several."""
     root = tmp_path_factory.mktemp("models")
     mj.train(mj.load_corpus("sample:sentiment"), mj.TrainConfig(backbone="linear"), out=root / "sentiment")
-    rows = ["text,label", *(f"{word} {n},{label}" for n in range(12) for word, label in
-            (("욕설 비난", "욕설|비난"), ("칭찬 좋아", "칭찬"), ("비난 해요", "비난"), ("그냥 말", "")))]  # fmt: skip
-    (root / "many.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    many = mj.read_corpus(root / "many.csv", options=mj.ReadOptions(multi_label="|"))
-    mj.train(many, mj.TrainConfig(backbone="linear"), out=root / "several")
+    several_labels(root)
     return root
 
 

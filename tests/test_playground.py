@@ -12,11 +12,11 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("openpyxl")
 from browsers import browser
+from linear_models import reviews
 from openpyxl import Workbook, load_workbook
 from served import served
 
 import munjang as mj
-from munjang.files import write_json
 from munjang.heads import packaged
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -32,12 +32,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A linear model with a saved evaluation, as `munjang train` leaves it."""
-    root = tmp_path_factory.mktemp("models")
-    corpus = mj.load_corpus("sample:sentiment")
-    model = mj.train(corpus, mj.TrainConfig(backbone="linear"), out=root / "reviews")
-    write_json(root / "reviews" / "run" / "test.json", mj.evaluate(model, corpus).to_dict())
-    return root / "reviews"
+    return reviews(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

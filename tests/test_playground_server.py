@@ -12,12 +12,12 @@ pytest.importorskip("sklearn")
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("openpyxl")
+from linear_models import reviews, several_labels
 from openpyxl import Workbook, load_workbook
 from served import served
 
 import munjang as mj
 from munjang.errors import ConfigError
-from munjang.files import write_json
 from munjang.heads import packaged
 from munjang.serving.assets import ASSETS, FOLDER
 from munjang.serving.settings import Limits, Settings
@@ -28,25 +28,12 @@ CSV = "번호,본문,작성자\n1,=1+1 재밌어요,@손님\n2,너무 지루해�
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A linear model with a saved evaluation, as `munjang train` leaves it."""
-    root = tmp_path_factory.mktemp("models")
-    corpus = mj.load_corpus("sample:sentiment")
-    model = mj.train(corpus, mj.TrainConfig(backbone="linear"), out=root / "reviews")
-    write_json(root / "reviews" / "run" / "test.json", mj.evaluate(model, corpus).to_dict())
-    return root / "reviews"
+    return reviews(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
 def several(folder):
-    """A linear model with several labels a text."""
-    rows = [
-        f"{word} {n},{label}" for n in range(12) for word, label in (("욕설 비난", "욕설|비난"), ("칭찬 좋아", "칭찬"))
-    ]
-    source = folder.parent / "many.csv"
-    source.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
-    corpus = mj.read_corpus(source, options=mj.ReadOptions(multi_label="|"))
-    mj.train(corpus, mj.TrainConfig(backbone="linear"), out=folder.parent / "several")
-    return folder.parent / "several"
+    return several_labels(folder.parent)
 
 
 @pytest.fixture(scope="module")

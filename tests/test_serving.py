@@ -14,6 +14,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 from heads_models import HEADS, TEXTS, save_heads
 from huggingface_hub import InferenceClient
+from linear_models import several_labels
 from served import served
 
 import munjang as mj
@@ -32,11 +33,7 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     export(save_heads(root / "native"), "onnx", root / "onnx")
     mj.train(mj.load_corpus("sample:topic"), mj.TrainConfig(backbone="linear"), out=root / "topic")
-    rows = ["text,label", *(f"{word} {n},{label}" for n in range(12) for word, label in
-            (("욕설 비난", "욕설|비난"), ("칭찬 좋아", "칭찬"), ("비난 해요", "비난"), ("그냥 말", "")))]  # fmt: skip
-    (root / "many.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    many = mj.read_corpus(root / "many.csv", options=mj.ReadOptions(multi_label="|"))
-    mj.train(many, mj.TrainConfig(backbone="linear"), out=root / "several")
+    several_labels(root)
     return root
 
 

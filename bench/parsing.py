@@ -1,0 +1,90 @@
+"""Train and score parsers on KLUE's and Universal Dependencies' trees; the table of docs/parsing.md.
+
+    python bench/parsing.py --data-dir DIR [--backbone mini] [--corpora klue-dp,ud:kaist,ud:gsd] [--seeds 13,14,15]
+                            [--parsers biaffine,labeling] [--pos]
+
+Protocol: the train split only (of the treebanks, whose train part is not at hand, dev stands for it), a tenth of it
+held out to choose the weights, one evaluation on test; settings are the defaults. A row (corpus, parser, parts of
+speech, backbone, seed) that stands in bench/results/parsing.json already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from machine import machine
+
+import munjang as mj
+from munjang.files import write_json
+from munjang.tables import format_table
+
+RESULTS = Path(__file__).parent / "results" / "parsing.json"
+KEYS = ("corpus", "parser", "pos", "backbone", "seed")
+SHOWN = ("uas", "las", "klue_uas", "klue_las", "exact", "next_word")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser.add_argument("--backbone", default="mini")
+    parser.add_argument("--corpora", default="klue-dp,ud:kaist,ud:gsd")
+    parser.add_argument("--parsers", default="biaffine")
+    parser.add_argument("--seeds", default="13")
+    parser.add_argument("--pos", action="store_true", help="with the gold parts of speech")
+    words = parser.parse_args()
+    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    for corpus in words.corpora.split(","):
+        for kind in words.parsers.split(","):
+            for seed in map(int, words.seeds.split(",")):
+                key = dict(zip(KEYS, (corpus, kind, words.pos, words.backbone, seed), strict=True))
+                if not any(all(row[name] == value for name, value in key.items()) for row in rows):
+                    rows.append({**key, **run(key, words.data_dir)})
+                    write_json(RESULTS, rows)
+    print(format_table(*table(rows)))
+
+
+def run(key: dict[str, Any], data_dir: str | None) -> dict[str, Any]:
+    """Train one parser and score it once."""
+    corpus = mj.load_corpus(key["corpus"], data_dir=data_dir)
+    config = mj.TrainConfig(backbone=key["backbone"], seed=key["seed"], parser=key["parser"], pos=key["pos"])
+    with tempfile.TemporaryDirectory(prefix="parsing-") as folder:
+        began = time.monotonic()
+        model = mj.train(corpus, config, out=Path(folder) / "run")
+        took = time.monotonic() - began
+        report = mj.evaluate(model, corpus)
+    return {
+        "train": len(corpus.train or corpus.validation),
+        "test": report.n,
+        "scores": {name: round(report.metrics[name], 5) for name in SHOWN},
+        "intervals": {name: [round(bound, 5) for bound in pair] for name, pair in report.intervals.items()},
+        "train_s": round(took, 1),
+        "machine": machine(),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
+    """A line a corpus and kind of parser: mean over the seeds ± standard deviation."""
+    groups: dict[tuple, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in KEYS[:-1]), []).append(row)
+    lines = []
+    for (corpus, parser, pos, backbone), found in sorted(groups.items()):
+        cells = [spread([row["scores"][name] for row in found]) for name in SHOWN]
+        lines.append([corpus, parser + (" --pos" if pos else ""), backbone, len(found), *cells])
+    return ["corpus", "parser", "backbone", "seeds", *SHOWN], lines
+
+
+def spread(values: list[float]) -> str:
+    deviation = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.4f}{deviation}"
+
+
+if __name__ == "__main__":
+    main()
