@@ -11,7 +11,7 @@ demo: $(INSTALLED)
 		--try "영화 개재밌어 ㅋㅋㅋㅋㅋ" --try "진짜 재미없네요 ㅋㅋ" --try "너 때문에 진짜 짜증나" --try "정말 재밌고 좋았어요."
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
