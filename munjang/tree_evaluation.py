@@ -11,6 +11,7 @@ import numpy as np
 from munjang.errors import DataError
 from munjang.gold import digest_of, files_of
 from munjang.records import Corpus, Example, Tree
+from munjang.scores import LabelScore
 from munjang.tables import format_table
 from munjang.tasks.parsing.parts import tagged_text
 from munjang.tasks.parsing.rows import label_column
@@ -35,18 +36,6 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class RelationScore:
-    """One relation's row; a hit has the right head too. `support` words hang so, `guessed` were said to."""
-
-    name: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-    guessed: int
-
-
-@dataclass(frozen=True)
 class LengthScore:
     """The words of the sentences of one class of length, such as "6-10"."""
 
@@ -68,7 +57,8 @@ class TreeReport:
 
     n: sentences; words: how many they have. metrics: keys of TITLES -> value; intervals: 95% bootstrap over sentences,
     of uas and las. sha256: of the texts, in order. gold, guessed: (words, 2) head and relation of every word, relations
-    as places in `per_relation`; lengths: (n,) words of each sentence.
+    as places in `per_relation`, whose hits have the right head too and whose support is words; lengths: (n,) words
+    of each sentence.
     """
 
     model: str
@@ -79,7 +69,7 @@ class TreeReport:
     left_out: Mapping[str, int]
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
-    per_relation: tuple[RelationScore, ...]
+    per_relation: tuple[LabelScore, ...]
     by_length: tuple[LengthScore, ...]
     sha256: str
     gold: np.ndarray = field(default_factory=no_words, repr=False)
@@ -104,7 +94,7 @@ class TreeReport:
         """A report from what `to_dict` gave. DataError: it is none."""
         try:
             rows = {
-                "per_relation": tuple(RelationScore(**row) for row in values["per_relation"]),
+                "per_relation": tuple(LabelScore(**row) for row in values["per_relation"]),
                 "by_length": tuple(LengthScore(**row) for row in values["by_length"]),
             }
             arrays = {name: np.array(values.get(name, []), np.int64) for name in ("gold", "guessed", "lengths")}
@@ -243,12 +233,11 @@ def intervals(
     return found
 
 
-def relation_scores(gold: np.ndarray, guessed: np.ndarray, names: Sequence[str]) -> tuple[RelationScore, ...]:
+def relation_scores(gold: np.ndarray, guessed: np.ndarray, names: Sequence[str]) -> tuple[LabelScore, ...]:
     """A row for each relation, in the model's order."""
     table = by_relation(gold, guessed, len(names))
     return tuple(
-        RelationScore(name, *map(float, row[:3]), int(row[3]), int(row[4]))
-        for name, row in zip(names, table, strict=True)
+        LabelScore(name, *map(float, row[:3]), int(row[3]), int(row[4])) for name, row in zip(names, table, strict=True)
     )
 
 

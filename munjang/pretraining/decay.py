@@ -24,7 +24,7 @@ from munjang.pretraining.run import (
     ready_texts,
     run_and_save,
 )
-from munjang.pretraining.texts import Source
+from munjang.pretraining.texts import Source, source_files
 from munjang.training.run import first_process_first, is_first_process, run_folder
 
 log = logging.getLogger("munjang")
@@ -53,8 +53,8 @@ def decay(
     run, folder = Path(run), Path(out)
     if not resume:
         newest_checkpoint(run)  # says what is wrong with the run before anything is deleted
-    files = [source.name for source in sources if Path(source.name).is_file()]
-    with run_folder(folder, overwrite=overwrite, resume=resume, inputs=[run, *files, *exclude, data_dir]) as folder:
+    inputs = [run, *source_files(sources), *exclude, data_dir]
+    with run_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs) as folder:
         kept = (run if (run / SETTINGS).exists() else folder) / SETTINGS
         before = read_json(kept)
         config = from_dict(PretrainConfig, before["config"], where=str(kept))

@@ -14,7 +14,7 @@ from munjang.config import PretrainConfig, to_dict
 from munjang.errors import ConfigError, MissingExtra, require
 from munjang.files import disk_errors, sync, write_json
 from munjang.pretraining.card import pretraining_card
-from munjang.pretraining.texts import Source, Texts, clean_texts, evaluation_keys
+from munjang.pretraining.texts import Source, Texts, clean_texts, evaluation_keys, source_files
 from munjang.training.run import check_settings, first_process_first, is_first_process, run_folder, versions
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def pretrain(
     """
     config = config or PretrainConfig()
     require("pre-training", "train", *PACKAGES)
-    files = [source.name for source in sources if Path(source.name).is_file()]
-    inputs = [*files, *exclude, config.init, data_dir]
+    inputs = [*source_files(sources), *exclude, config.init, data_dir]
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=inputs) as folder:
         settings = {
             "config": to_dict(config),

@@ -69,6 +69,11 @@ def find_file(name: str, data_dir: str | None) -> str:
     return str(inside) if inside.is_file() and not Path(name).exists() else name
 
 
+def source_files(sources: Sequence[Source]) -> list[str]:
+    """Those of the sources that are files."""
+    return [source.name for source in sources if Path(source.name).is_file()]
+
+
 @dataclass
 class Account:
     """What became of the texts of one source."""
