@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from munjang.bundle import Manifest, check_model_target, read_manifest, save_bundle
 from munjang.cleaning import clean_text
-from munjang.errors import BundleError, ConfigError
+from munjang.errors import BundleError, ConfigError, DataError
 from munjang.files import disk_errors
 from munjang.formats import Runner, load_runner
 from munjang.heads import (
@@ -81,7 +81,9 @@ class Predictor:
         return self.manifest.details.get("head")
 
     def predict(self, text: str) -> Prediction | Parse:
-        """The answer for one text."""
+        """The answer for one text. DataError: it is no text; a list goes to `predict_many`."""
+        if isinstance(text, (list, tuple)):
+            raise DataError(f"predict takes one text, found a {type(text).__name__} of {len(text)}: use predict_many.")
         return self.predict_many([text])[0]
 
     def predict_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Prediction] | list[Parse]:
@@ -89,7 +91,7 @@ class Predictor:
 
         An empty text (after cleaning, or one of which a tokenizer that adds nothing leaves no token) has label None and
         the note "empty"; a text that was cut to the model's length has a note that says so. ConfigError: a model with
-        many heads, of which one must be named.
+        many heads, of which one must be named. DataError: one of them is no text, such as the NaN of an empty cell.
         """
         if self.task == TASK:
             raise too_many_heads(self.folder, self.manifest)
@@ -111,6 +113,7 @@ class Predictor:
     def run(self, texts: Sequence[str], *, progress: bool = False) -> Iterator[tuple]:
         """For each chunk of texts: the texts, the same as the model read them, a row of the task's answers each
         (probabilities (n, L), or trees), which were cut, which were empty."""
+        texts = list_of_texts(texts)
         bar = progress_bar(len(texts)) if progress else None
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
@@ -165,6 +168,19 @@ class Predictor:
             with disk_errors(target, REMEDY):
                 shutil.copytree(source / "run", target / "run")
         return target
+
+
+def list_of_texts(texts: Iterable[str]) -> list[str]:
+    """The texts as a list. DataError: a single text, or a value among them that is none, with its place from 0."""
+    if isinstance(texts, str):
+        raise DataError("A list of texts is expected here, found a single text: put it in a list, or use predict.")
+    texts = list(texts)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(
+                f"Text {place} (counted from 0) is {text!r:.60}, a {type(text).__name__}; fill empty cells with ''."
+            )
+    return texts
 
 
 def progress_bar(total: int) -> Any:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.importorskip("torch")
@@ -103,6 +104,31 @@ def test_an_empty_text_has_no_label(model):
     answer = model.predict(" \u200b ")
     assert (answer.label, answer.note) == (None, "empty")
     assert model.probabilities([""]).tolist() == [[0.5, 0.5]]
+
+
+def test_any_collection_of_texts_is_answered(model):
+    texts = ["정말 좋아요", "최악이다"]
+    expected = model.predict_many(texts)
+    assert model.predict_many(pd.Series(texts, index=[7, 3])) == expected
+    assert model.predict_many(text for text in texts) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("정말 좋아요", "single text"),
+        (["정말 좋아요", float("nan")], r"Text 1 .*nan, a float"),
+        ([None], "Text 0 .*None"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused(model, values, message):
+    with pytest.raises(DataError, match=message):
+        model.predict_many(values)
+
+
+def test_a_list_is_no_single_text(model):
+    with pytest.raises(DataError, match="predict_many"):
+        model.predict(["정말 좋아요"])
 
 
 def test_a_long_text_is_cut_and_it_is_said(model):
