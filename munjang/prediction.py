@@ -50,7 +50,6 @@ class Predictor:
 
     def __init__(self, manifest: Manifest, runner: Runner, folder: Path | None = None) -> None:
         self.manifest, self.runner, self.folder = manifest, runner, folder
-        self.keep: Any = None  # whatever must live as long as this object, such as a temporary folder
         many = manifest.task == TASK
         self.decoder = (
             HeadsDecoder(read_heads(manifest, folder or "The model"))

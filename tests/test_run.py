@@ -1,6 +1,8 @@
 """A training run from outside: what is refused before anything is lost, what is kept when it fails."""
 
+import gc
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +100,35 @@ def test_an_accelerator_that_is_not_there_is_not_replaced_in_silence(tmp_path):
         pytest.skip("there is an accelerator here")
     with pytest.raises(ConfigError, match="no accelerator here"):
         mj.train(CORPUS, mj.TrainConfig(backbone="scratch:tiny", device="cuda"), out=tmp_path / "m")
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Where temporary folders go for the length of a test."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_run_without_a_folder_leaves_when_its_model_does(temporary, recwarn):
+    model = mj.train(CORPUS, replace(QUICK, backbone="linear"))
+    (folder,) = temporary.iterdir()
+    assert model.folder == folder and model.predict("좋아요").label in model.labels
+    del model
+    gc.collect()
+    assert not list(temporary.iterdir())
+    assert not [warning for warning in recwarn if warning.category is ResourceWarning]
+
+
+def test_a_failed_run_without_a_folder_leaves_nothing(temporary, broken):
+    with pytest.raises((FetchError, BundleError, ConfigError)):
+        mj.train(CORPUS, replace(QUICK, backbone=broken))
+    assert [path.name for path in temporary.iterdir()] == ["broken"]
+
+
+def test_processes_of_torchrun_need_a_folder_that_all_know(monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ConfigError, match="out="):
+        mj.train(CORPUS, QUICK)
 
 
 def test_without_clipping_the_network_still_learns(tmp_path):

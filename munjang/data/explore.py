@@ -6,13 +6,13 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import combinations
+from dataclasses import dataclass
 from typing import Any
 
+from munjang.data.stats import Stats, common
 from munjang.data.tokens import TokenStats, token_stats
 from munjang.data.tree_stats import TreebankStats, describe_trees
-from munjang.records import SPLITS, Corpus, Example, count_labels, names_of
+from munjang.records import Corpus, Example, count_labels, names_of
 from munjang.tables import format_table
 
 __all__ = ["CorpusStats", "SplitStats", "TokenStats", "describe", "describe_split", "text_lengths", "token_stats"]
@@ -50,27 +50,10 @@ class SplitStats:
 
 
 @dataclass(frozen=True)
-class CorpusStats:
-    """The numbers on a corpus's card; `str()` is the printed card.
+class CorpusStats(Stats):
+    """The numbers on a corpus's card; `str()` is the printed card. rejected: rows that could not be read."""
 
-    splits: for each split that has rows. shared: ("train", "test") -> distinct texts that both have.
-    """
-
-    name: str
-    task: str
-    label_names: tuple[str, ...]
-    splits: Mapping[str, SplitStats]
-    shared: Mapping[tuple[str, str], int] = field(default_factory=dict)
     rejected: int = 0
-    source: str = ""
-    licence: str = ""
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `shared` has keys such as "train/test"."""
-        values = asdict(self)
-        values["shared"] = {"/".join(pair): count for pair, count in self.shared.items()}
-        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CorpusStats:
@@ -86,17 +69,11 @@ class CorpusStats:
         )
 
     def __str__(self) -> str:
-        parts = [self.heading(), format_table(*self.measures()), format_table(*self.label_counts())]
-        facts = [f"Shared by {a} and {b}: {count:,} distinct texts." for (a, b), count in self.shared.items()]
+        parts = [self.heading("labels"), format_table(*self.measures()), format_table(*self.label_counts())]
+        facts = self.sharing()
         if self.rejected:
             facts.append(f"Rows that could not be read and stand in no split: {self.rejected:,}.")
         return "\n\n".join([*parts, "\n".join([*facts, DEFINITIONS])])
-
-    def heading(self) -> str:
-        """Name, task, origin and notes, a line each."""
-        lines = [f"{self.name}: {self.task}, {len(self.label_names)} labels"]
-        origin = ", ".join(part for part in (self.source, f"licence {self.licence}" if self.licence else "") if part)
-        return "\n".join([*lines, *([origin] if origin else []), *(f"note: {note}" for note in self.notes)])
 
     def measures(self) -> tuple[list[str], list[list[object]]]:
         """Header and rows of the table of measures, one column for each split."""
@@ -138,19 +115,7 @@ def describe(corpus: Corpus) -> CorpusStats | TreebankStats:
     """Count what a corpus holds, split by split and between its splits; of trees also their shape. Changes nothing."""
     if corpus.task == "parsing":
         return describe_trees(corpus)
-    splits = {name: getattr(corpus, name) for name in SPLITS if getattr(corpus, name)}
-    texts = {name: {example.text for example in examples} for name, examples in splits.items()}
-    return CorpusStats(
-        name=corpus.name,
-        task=corpus.task,
-        label_names=corpus.labels.names,
-        splits={name: describe_split(examples, corpus.labels.names) for name, examples in splits.items()},
-        shared={(a, b): len(texts[a] & texts[b]) for a, b in combinations(splits, 2)},
-        rejected=len(corpus.rejected),
-        source=corpus.card.source,
-        licence=corpus.card.licence,
-        notes=corpus.card.notes,
-    )
+    return CorpusStats(**common(corpus, describe_split), rejected=len(corpus.rejected))
 
 
 def describe_split(examples: Sequence[Example], label_names: Sequence[str]) -> SplitStats:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import combinations
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from munjang.data.stats import Stats, common
 from munjang.data.trees import depths, is_head_final, is_projective
-from munjang.records import SPLITS, Corpus, Example
+from munjang.records import Corpus, Example
 from munjang.tables import format_table
 
 DEFINITIONS = (
@@ -44,32 +43,12 @@ class TreeSplitStats:
 
 
 @dataclass(frozen=True)
-class TreebankStats:
-    """The numbers on a treebank's card; `str()` is the printed card. shared: ("train", "test") -> texts in both."""
-
-    name: str
-    task: str
-    label_names: tuple[str, ...]
-    splits: Mapping[str, TreeSplitStats]
-    shared: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    source: str = ""
-    licence: str = ""
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `shared` has keys such as "train/test"."""
-        return {**asdict(self), "shared": {"/".join(pair): count for pair, count in self.shared.items()}}
+class TreebankStats(Stats):
+    """The numbers on a treebank's card; `str()` is the printed card."""
 
     def __str__(self) -> str:
-        facts = [f"Shared by {a} and {b}: {count:,} distinct texts." for (a, b), count in self.shared.items()]
-        tables = [format_table(*self.measures()), format_table(*self.label_counts())]
-        return "\n\n".join([self.heading(), *tables, "\n".join([*facts, DEFINITIONS])])
-
-    def heading(self) -> str:
-        """Name, origin and notes, a line each."""
-        origin = ", ".join(part for part in (self.source, f"licence {self.licence}" if self.licence else "") if part)
-        lines = [f"{self.name}: {self.task}, {len(self.label_names)} relations", origin]
-        return "\n".join(line for line in [*lines, *(f"note: {note}" for note in self.notes)] if line)
+        parts = [self.heading("relations"), format_table(*self.measures()), format_table(*self.label_counts())]
+        return "\n\n".join([*parts, "\n".join([*self.sharing(), DEFINITIONS])])
 
     def measures(self) -> tuple[list[str], list[list[object]]]:
         """Header and rows of the table of measures, one column for each split."""
@@ -103,18 +82,7 @@ class TreebankStats:
 
 def describe_trees(corpus: Corpus) -> TreebankStats:
     """Count what a treebank holds, split by split."""
-    splits = {name: getattr(corpus, name) for name in SPLITS if getattr(corpus, name)}
-    texts = {name: {example.text for example in examples} for name, examples in splits.items()}
-    return TreebankStats(
-        name=corpus.name,
-        task=corpus.task,
-        label_names=corpus.labels.names,
-        splits={name: split_stats(examples, corpus.labels.names) for name, examples in splits.items()},
-        shared={(a, b): len(texts[a] & texts[b]) for a, b in combinations(splits, 2)},
-        source=corpus.card.source,
-        licence=corpus.card.licence,
-        notes=corpus.card.notes,
-    )
+    return TreebankStats(**common(corpus, split_stats))
 
 
 def split_stats(examples: Sequence[Example], names: Sequence[str]) -> TreeSplitStats:

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
+from typing import TypeVar
 
 from munjang.bundle import MANIFEST
 from munjang.errors import ConfigError
 from munjang.files import is_first_process
+
+Learnt = TypeVar("Learnt")
+
+
+def temporary_run(learn: Callable[[Path], Learnt]) -> Learnt:
+    """Call `learn` with a temporary folder that lives as long as what it returns; where it fails, the folder goes too.
+
+    ConfigError: processes of torchrun, which must all know the folder.
+    """
+    if "RANK" in os.environ:
+        raise ConfigError("Under torchrun a run needs a folder that all processes know: give out=.")
+    folder = Path(mkdtemp(prefix="munjang-"))
+    try:
+        learnt = learn(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(learnt, shutil.rmtree, folder, ignore_errors=True)
+    return learnt
 
 
 @contextmanager

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +25,7 @@ from munjang.tasks.base import Usual
 from munjang.tasks.classification import Classification
 from munjang.tasks.heads import Heads
 from munjang.training.batching import BySources
-from munjang.training.folders import run_folder
+from munjang.training.folders import run_folder, temporary_run
 from munjang.training.heads_card import heads_card
 from munjang.training.run import check_packages, first_process_first, is_finished, make_start
 from munjang.training.together import Together, prepare_together
@@ -62,14 +60,9 @@ def train_heads(
     """
     config = config or TrainConfig()
     check_config(config)
-    if out is None and "RANK" in os.environ:
-        raise ConfigError("Under torchrun a run needs a folder that all processes know: give out=.")
     if out is None:
-        temporary = tempfile.TemporaryDirectory(prefix="munjang-")
         together = prepare_together(corpora, config, more)
-        model = train_together(together, config, Path(temporary.name), progress=progress, cache=cache)
-        model.whole.keep = temporary
-        return model
+        return temporary_run(lambda folder: train_together(together, config, folder, progress=progress, cache=cache))
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
         together = prepare_together(corpora, config, more)
         return train_together(together, config, folder, resume=resume, progress=progress, cache=cache)

@@ -8,7 +8,6 @@ import logging
 import os
 import platform
 import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +26,7 @@ from munjang.errors import BundleError, ConfigError, DataError, require
 from munjang.files import disk_errors, is_first_process, write_json
 from munjang.prediction import Predictor, load
 from munjang.records import Corpus, count_labels, label_text
-from munjang.training.folders import run_folder
+from munjang.training.folders import run_folder, temporary_run
 
 if TYPE_CHECKING:
     from munjang.backbones import Start, Vocabulary
@@ -79,13 +78,9 @@ def train(
     """
     config = config or TrainConfig()
     check_packages(config)
-    if out is None and "RANK" in os.environ:
-        raise ConfigError("Under torchrun a run needs a folder that all processes know: give out=.")
     if out is None:
-        temporary = tempfile.TemporaryDirectory(prefix="munjang-")
-        model = train_prepared(prepare(corpus, config), config, Path(temporary.name), progress=progress, cache=cache)
-        model.keep = temporary
-        return model
+        prepared = prepare(corpus, config)
+        return temporary_run(lambda folder: train_prepared(prepared, config, folder, progress=progress, cache=cache))
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
         prepared = prepare(corpus, config)
         return train_prepared(prepared, config, folder, resume=resume, progress=progress, cache=cache)
