@@ -223,11 +223,28 @@ def test_the_last_steps_can_learn_from_other_texts_in_the_vocabulary_of_the_run(
     comments.write_text("\n".join(sentences()[:100]), encoding="utf-8")
     folder = decay(trunk, out=tmp_path / "model", steps=2, sources=[Source(str(comments), weight=2, licence="CC0")])
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "comments.txt" in card and "CC0" in card and "/texts.txt" not in card
+    before, after = card.index("/texts.txt"), card.index("comments.txt")
+    assert card.index("Steps 1 to") < before < card.index("The last 2 steps:") < after < card.index("CC0")
     vocabulary = [json.loads((each / "run" / "tokenizer" / "tokenizer.json").read_text()) for each in (trunk, folder)]
     assert vocabulary[0] == vocabulary[1]
     with pytest.raises(ConfigError, match="begun on other texts"):
         decay(trunk, out=folder, steps=2, resume=True)
+
+
+def test_the_last_steps_hold_out_what_the_run_held_out(texts, tmp_path, monkeypatch):
+    torch.set_num_threads(1)
+    monkeypatch.setattr("munjang.pretraining.blocks.MOST_HELD_OUT", 50)
+    config = PretrainConfig(**{**TINY, "schedule": "constant", "warmup": 2, "steps": 1000})
+    with pytest.raises(TimeIsUp):
+        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
+    half = tmp_path / "half.txt"
+    half.write_text("\n".join(sentences()[::2]), encoding="utf-8")
+    decay(tmp_path / "trunk", out=tmp_path / "model", steps=1, sources=[Source(str(half))])
+    held_out = []
+    for name in ("model", "trunk"):
+        encodings, _ = open_blocks(tmp_path / name / "texts", "validation")
+        held_out.append({encodings.sentence(i).tobytes() for i in range(len(encodings))})
+    assert 5 < len(held_out[0]) < len(held_out[1]) and held_out[0] < held_out[1]
 
 
 def test_the_last_steps_leave_out_what_the_run_left_out(texts, tmp_path):

@@ -32,17 +32,16 @@ SPLITS = ("train", "validation")
 
 
 def write_blocks(
-    folder: Path, texts: Texts, tokenizer: PreTrainedTokenizerBase, *, max_length: int, validation_share: float
+    folder: Path, texts: Texts, tokenizer: PreTrainedTokenizerBase, *, max_length: int, share: float
 ) -> dict[str, Any]:
-    """Tokenise the texts into a new folder; returns its facts: segments and tokens of each split.
+    """Tokenise the texts into a new folder; returns its facts: the share held out, segments and tokens of each split.
 
     Which texts are held out, and which come once more for a weight such as 1.5, is told by their hash alone, so that it
-    does not change with their order or with other texts.
+    does not change with their order or with other texts: the same share of other texts holds out the same ones again.
     """
     beside = folder.with_name(f".{folder.name}")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    share = min(validation_share, MOST_HELD_OUT / len(texts.texts))
     parts: dict[str, dict[str, list]] = {split: {"ids": [], "lengths": [], "copies": []} for split in SPLITS}
     for text, weight, segments in segmented(texts, tokenizer, max_length):
         times = copies(text, weight)
@@ -53,7 +52,7 @@ def write_blocks(
         part["ids"] += segments
         part["lengths"] += [len(segment) for segment in segments]
         part["copies"] += [times] * len(segments)
-    facts = {}
+    facts: dict[str, Any] = {"share": share}
     for split, part in parts.items():
         if not part["lengths"]:
             raise DataError(f"There are too few texts: none is left for {split}.")
@@ -67,6 +66,11 @@ def write_blocks(
     write_json(beside / "blocks.json", facts)
     beside.replace(folder)
     return facts
+
+
+def held_out(share: float, texts: int) -> float:
+    """The share of so many texts to hold out: no more than give a loss to three digits."""
+    return min(share, MOST_HELD_OUT / texts)
 
 
 def segmented(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang import __version__
+from munjang.bundle import read_json
 from munjang.card import plain
 from munjang.pretraining.blocks import read_facts
 from munjang.tables import escape_markdown, markdown_table
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
     from munjang.training.job import Job
 
 
+EARLIER = Path("run") / "texts-before.json"
+"""In the folder of a run brought down on other texts: the account and the facts of the texts before them."""
+
+
 def pretraining_card(job: Job, start: Start, settings: Mapping[str, Any], rows: Sequence[Mapping[str, float]]) -> str:
     """The README.md of a pre-trained model's folder, as Markdown with the hub's front matter.
 
     settings: of run/settings.json. rows: of the log.
     """
-    accounts = json.loads((job.folder / "run" / "texts.json").read_text(encoding="utf-8"))
-    facts = read_facts(job.folder / "texts")
     sections = [
         '---\nlanguage: "ko"\nlicense: "other"\nlibrary_name: "transformers"\npipeline_tag: "fill-mask"\n'
         'tags: ["munjang", "korean", "bert"]\n---',
@@ -33,7 +37,7 @@ def pretraining_card(job: Job, start: Start, settings: Mapping[str, Any], rows: 
         "## Use\n\n```sh\nmunjang train CORPUS --backbone MODEL_FOLDER --out RUN_FOLDER\n```\n\n```python\n"
         "from transformers import AutoModelForMaskedLM, AutoTokenizer\n\nmodel = AutoModelForMaskedLM.from_pretrained("
         '"MODEL_FOLDER")\ntokenizer = AutoTokenizer.from_pretrained("MODEL_FOLDER")\n```',
-        "## Texts\n\n" + text_table(accounts, facts),
+        "## Texts\n\n" + "\n\n".join(text_tables(job.folder, settings)),
         "## Loss\n\n" + losses(job, rows),
         "## Settings\n\n" + setting_table(settings),
         "## Limits\n\n- It knows the language of its texts; the licences of the texts go with the weights.\n"
@@ -41,6 +45,22 @@ def pretraining_card(job: Job, start: Start, settings: Mapping[str, Any], rows: 
         "- Comments and reviews hold insults and prejudice, and so does what is learnt from them.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def text_tables(folder: Path, settings: Mapping[str, Any]) -> list[str]:
+    """The sources of a run; of one whose last steps learnt from other texts, those of the steps before them too."""
+    own = text_table(**texts_of(folder))
+    if not (folder / EARLIER).exists():
+        return [own]
+    earlier = text_table(**read_json(folder / EARLIER))
+    first = settings["decay_from"]
+    return [f"Steps 1 to {first:,}:", earlier, f"The last {settings['decay_steps']:,} steps:", own]
+
+
+def texts_of(folder: Path) -> dict[str, Any]:
+    """What a run learns from: the account of each source, and the facts of its blocks."""
+    accounts = json.loads((folder / "run" / "texts.json").read_text(encoding="utf-8"))
+    return {"accounts": accounts, "facts": read_facts(folder / "texts")}
 
 
 def text_table(accounts: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> str:

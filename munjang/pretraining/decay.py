@@ -14,6 +14,7 @@ from munjang.bundle import read_json
 from munjang.config import PretrainConfig, from_dict
 from munjang.errors import BundleError, ConfigError, require
 from munjang.files import disk_errors, write_json
+from munjang.pretraining.card import EARLIER, texts_of
 from munjang.pretraining.run import (
     PACKAGES,
     SETTINGS,
@@ -63,7 +64,8 @@ def decay(
 
         def prepare_texts() -> None:
             if sources:
-                ready_texts(folder, config, sources, exclude, data_dir)
+                earlier = read_json(folder / EARLIER)["facts"]  # the run must not have learnt what is held out here
+                ready_texts(folder, config, sources, exclude, data_dir, earlier.get("share"))
 
         settings = first_process_first(config, lambda: branch(run, folder, steps, data, prepare_texts))
         if (folder / WEIGHTS).exists():
@@ -125,8 +127,10 @@ def branch_off(run: Path, folder: Path, steps: int, data: dict[str, Any], prepar
         if (run / "run" / "tokenizer").exists():
             shutil.copytree(run / "run" / "tokenizer", folder / "run" / "tokenizer")
         shutil.copyfile(run / "run" / "log.jsonl", folder / "run" / "log.jsonl")
+        write_json(folder / EARLIER, texts_of(run))
         prepare_texts()
         if not (folder / "texts").exists():
+            (folder / EARLIER).unlink()  # there is but one set of texts
             shutil.copytree(run / "texts", folder / "texts", copy_function=link)
             shutil.copyfile(run / "run" / "texts.json", folder / "run" / "texts.json")
         shutil.copytree(checkpoint, folder / ".checkpoints" / checkpoint.name, copy_function=link)

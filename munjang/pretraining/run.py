@@ -94,10 +94,18 @@ def known(facts: dict[str, Any], name: str | Path) -> dict[str, Any]:
 
 
 def ready_texts(
-    folder: Path, config: PretrainConfig, sources: Sequence[Source], exclude: Sequence[str | Path], data_dir: str | None
+    folder: Path,
+    config: PretrainConfig,
+    sources: Sequence[Source],
+    exclude: Sequence[str | Path],
+    data_dir: str | None,
+    share: float | None = None,
 ) -> Start:
-    """Clean the texts, make the vocabulary if there is none, write the blocks; what an earlier process did is kept."""
-    from munjang.pretraining.blocks import write_blocks
+    """Clean the texts, make the vocabulary if there is none, write the blocks; what an earlier process did is kept.
+
+    share: of the texts, to hold out; None: as the config says.
+    """
+    from munjang.pretraining.blocks import held_out, write_blocks
 
     if not (folder / "texts").exists():
         excluded = evaluation_keys(exclude, config.text_steps)
@@ -107,9 +115,10 @@ def ready_texts(
         if not config.init and not (folder / "run" / "tokenizer").exists():
             keep_vocabulary(folder / "run" / "tokenizer", texts, config)
         start = open_start(folder, config)
-        sizes = {"max_length": config.max_length, "validation_share": config.validation_share}
+        if share is None:
+            share = held_out(config.validation_share, len(texts.texts))
         with disk_errors(folder / "texts", "Free some space and go on with --resume."):
-            write_blocks(folder / "texts", texts, start.tokenizer, **sizes)
+            write_blocks(folder / "texts", texts, start.tokenizer, max_length=config.max_length, share=share)
         return start
     return open_start(folder, config)
 
