@@ -1,0 +1,107 @@
+"""Compare fine-tuning settings, or backbones, without touching a test split.
+
+    python bench/settings.py nsmc "learning_rate=3e-4" "learning_rate=5e-4" --rows 20000 --epochs 2 --data-dir DIR
+    python bench/settings.py ynat "backbone=linear" "learning_rate=3e-4,seed=14" --rows 16000 --epochs 2 --far
+
+Train and validation of a corpus are pooled, shuffled by a fixed seed, and cut: at most 10,000 texts (a quarter at most)
+to score, `--rows` of the others to learn from. With `--far` a second set of texts to score holds whole clusters (of 300
+by k-means on character n-grams), so that nothing near them was learnt: what a change of subjects costs. The weights of
+the last step are scored: nothing is chosen on the scored texts but the settings. Adds a row a setting to
+bench/results/settings.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import machine
+
+import munjang as mj
+from munjang.config import parse_assignments, update
+from munjang.files import write_json
+from munjang.records import Corpus, Example
+from munjang.tables import format_table
+from munjang.training.run import Prepared, prepare, train_prepared
+
+RESULTS = Path(__file__).parent / "results" / "settings.json"
+MOST, CLUSTERS, FAR = 10_000, 300, 3_000  # texts to score, clusters, texts in held-out clusters
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus")
+    parser.add_argument("settings", nargs="+", help="KEY=VALUE,KEY=VALUE of munjang.TrainConfig")
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--epochs", type=float, default=2.0)
+    parser.add_argument("--far", action="store_true", help="score whole clusters that were held out, too")
+    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    words = parser.parse_args()
+    plain = mj.TrainConfig(backbone="mini", epochs=words.epochs, keep_best=False)
+    whole = prepare(mj.load_corpus(words.corpus, data_dir=words.data_dir), plain)
+    scored, train = cut(whole.corpus, words.rows, far=words.far)
+    corpus = whole.corpus.with_splits(train=train, validation=scored["near"][:1000])
+    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    for setting in words.settings:
+        config = update(plain, parse_assignments(setting.split(",")), where="settings")
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="settings-") as folder:
+            model = train_prepared(Prepared(corpus, corpus, whole.account), config, Path(folder))
+            scores = {name: score(model, examples) for name, examples in scored.items()}
+        row = {
+            "corpus": words.corpus, "setting": setting, "rows": len(train), "epochs": words.epochs,
+            "scores": scores, "scored": {name: len(examples) for name, examples in scored.items()},
+            "train_s": round(time.monotonic() - began, 1), **machine(),
+        }  # fmt: skip
+        rows.append(row)
+        write_json(RESULTS, rows)
+        print(format_table(["set", "accuracy", "macro F1"], [[name, *each.values()] for name, each in scores.items()]))
+
+
+def cut(corpus: Corpus, count: int, *, far: bool) -> tuple[dict[str, list[Example]], list[Example]]:
+    """The texts to score, by the name of their set, and those to learn from."""
+    pool = [*corpus.train, *corpus.validation]
+    rest, scored = np.arange(len(pool)), {}
+    if far:
+        held = clusters([example.text for example in pool])
+        scored["far"] = [pool[i] for i in held]
+        rest = np.setdiff1d(rest, held)
+    rest = np.random.default_rng(1).permutation(rest)
+    most = min(MOST, len(pool) // 4)
+    scored["near"] = [pool[i] for i in rest[:most]]
+    return scored, [pool[i] for i in rest[most : most + count]]
+
+
+def clusters(texts: list[str]) -> np.ndarray:
+    """The places of the texts in some clusters, FAR of them or a little more."""
+    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True).fit_transform(texts)
+    points = TruncatedSVD(100, random_state=0).fit_transform(grams)
+    points /= np.linalg.norm(points, axis=1, keepdims=True) + 1e-9
+    groups = MiniBatchKMeans(CLUSTERS, random_state=0, n_init=3).fit_predict(points)
+    order = np.random.default_rng(1).permutation(CLUSTERS)
+    sizes = np.cumsum(np.bincount(groups, minlength=CLUSTERS)[order])
+    return np.flatnonzero(np.isin(groups, order[: np.searchsorted(sizes, FAR) + 1]))
+
+
+def score(model: Any, examples: list[Example]) -> dict[str, float]:
+    """Accuracy and macro F1."""
+    from sklearn.metrics import accuracy_score, f1_score
+
+    guessed = [prediction.label for prediction in model.predict_many([example.text for example in examples])]
+    gold = [example.label for example in examples]
+    found = {"accuracy": accuracy_score(gold, guessed), "macro_f1": f1_score(gold, guessed, average="macro")}
+    return {name: round(float(value), 4) for name, value in found.items()}
+
+
+if __name__ == "__main__":
+    main()
