@@ -57,14 +57,14 @@ class TrainConfig:
 
     backbone: str = "mini"  # a name of BACKBONES, a hub id, a folder, scratch:SIZE, or linear
     loop: str = "native"  # native or trainer
-    epochs: float | None = None  # None: 3, of a parser 10; a fresh network takes more of a small corpus
+    epochs: float | None = None  # None: 3, of a parser 10; more for a fresh network or many labels on few sentences
     batch_size: int | None = None  # sentences an optimizer step, over all processes; None: 32, of a parser 16
     eval_batch_size: int = 64
     learning_rate: float | None = None  # None: by the backbone; of a parser 5/3 of that
     warmup: float = 0.1  # below 1 a share of all steps, from 1 a number of steps
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
-    dropout: float | None = None  # None: as the backbone has it; fresh networks: 0
+    dropout: float | None = None  # None: as the backbone has it; fresh networks and many labels a text: 0
     max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
     class_weights: str | None = None  # None or "balanced"
     parser: str | None = None  # of a treebank: biaffine, or labeling; None: biaffine

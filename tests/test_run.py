@@ -164,3 +164,13 @@ def test_a_fresh_network_takes_more_epochs_of_a_small_corpus(trained, tmp_path):
     assert fresh.manifest.settings["epochs"] == 20  # 9 steps an epoch
     tuned = mj.train(CORPUS, mj.TrainConfig(backbone=str(trained.folder), batch_size=16), out=tmp_path / "tuned")
     assert tuned.manifest.settings["epochs"] == 3
+
+
+def test_several_labels_a_text_take_more_epochs_of_a_small_corpus_and_no_dropout(trained, tmp_path):
+    corpus = Corpus("several", "multi-label", LabelSet(NAMES["multi-label"]), examples("multi-label", 160))
+    config = mj.TrainConfig(backbone=str(trained.folder), batch_size=16)
+    model = mj.train(corpus, config, out=tmp_path / "open")
+    assert (model.manifest.settings["epochs"], model.manifest.settings["dropout"]) == (40, 0.0)
+    model = mj.train(corpus, replace(config, epochs=1, dropout=0.25), out=tmp_path / "given")
+    assert (model.manifest.settings["epochs"], model.manifest.settings["dropout"]) == (1, 0.25)
+    assert json.loads((tmp_path / "given" / "config.json").read_text())["hidden_dropout_prob"] == 0.25

@@ -74,13 +74,14 @@ class Usual:
     """What a training run of a task takes where its settings leave it open.
 
     batch_size: sentences a step. epochs: over train; least_steps: optimizer steps that a head needs at least, whatever
-    the backbone. rate: the backbone's learning rate times this.
+    the backbone. rate: the backbone's learning rate times this. dropout: None: as the backbone has it.
     """
 
     batch_size: int = 32
     epochs: float = 3.0
     least_steps: int = 0
     rate: float = 1.0
+    dropout: float | None = None
 
 
 CLASSIFIER = Signature({"input_ids": 2, "attention_mask": 2}, {"logits": 2})

@@ -121,6 +121,7 @@ def fine_tune(
         max_length=length,
         learning_rate=config.learning_rate or task.usual.rate * start.learning_rate,
         epochs=config.epochs or choose_epochs(start, steps_per_epoch(len(encoded), config.batch_size), task),
+        dropout=task.usual.dropout if config.dropout is None else config.dropout,
     )
     log.info(
         "%s: learning rate %g, %d sentences a step, %g epochs.",
