@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from munjang.bundle import places_before
 from munjang.data.hub import is_reachable, no_download
 from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
 from munjang.files import first_line
@@ -246,9 +247,8 @@ def split_revision(name: str) -> tuple[str, str | None]:
 
 
 def position_limit(config: Any) -> int:
-    """Tokens that the position table reaches; RoBERTa keeps the first two places for padding."""
-    reach = int(getattr(config, "max_position_embeddings", 512))
-    return reach - 2 if "roberta" in config.model_type else reach
+    """Tokens that the position table reaches; 512 where the settings do not say."""
+    return int(getattr(config, "max_position_embeddings", 512)) - places_before(config.model_type)
 
 
 def rate_by_size(config: Any) -> float:

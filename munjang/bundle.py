@@ -228,7 +228,15 @@ def plain_reach(config: Mapping[str, Any]) -> int:
         raise ValueError(f"model_type is {kind!r}")
     if not is_number(positions, int) or positions < SHORTEST + 2:
         raise ValueError(f"max_position_embeddings is {positions!r}")
-    return positions - (2 if "roberta" in kind else 0)
+    return positions - places_before(kind)
+
+
+def places_before(kind: str) -> int:
+    """Rows of the position table before that of a text's first token: RoBERTa and its like leave two for padding.
+
+    kind: the `model_type` of a transformers config.
+    """
+    return 2 if any(name in kind for name in ("roberta", "camembert", "data2vec-text", "xmod")) else 0
 
 
 def read_json(path: Path) -> dict[str, Any]:

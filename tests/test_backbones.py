@@ -12,6 +12,8 @@ from training_fixtures import NAMES, examples
 from transformers import (
     BertConfig,
     BertModel,
+    CamembertConfig,
+    CamembertModel,
     ElectraConfig,
     ElectraModel,
     RobertaConfig,
@@ -31,6 +33,9 @@ KINDS = {
     "bert": lambda size: BertModel(BertConfig(vocab_size=size, max_position_embeddings=64, **SHAPE)),
     "roberta": lambda size: RobertaModel(
         RobertaConfig(vocab_size=size, max_position_embeddings=66, pad_token_id=0, type_vocab_size=1, **SHAPE)
+    ),
+    "camembert": lambda size: CamembertModel(
+        CamembertConfig(vocab_size=size, max_position_embeddings=66, pad_token_id=0, type_vocab_size=1, **SHAPE)
     ),
     "electra": lambda size: ElectraModel(
         ElectraConfig(vocab_size=size, max_position_embeddings=64, embedding_size=16, **SHAPE)
@@ -77,7 +82,7 @@ def test_a_tokenizer_that_leaves_no_token_of_a_text_is_refused(tokenizer, tmp_pa
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bert_roberta_and_electra_train_from_a_folder(kind, tokenizer, tmp_path):
+def test_encoders_of_each_family_train_from_a_folder(kind, tokenizer, tmp_path):
     folder = hub_folder(tmp_path / "hub", kind, tokenizer)
     rows = examples("binary", 200)
     corpus = Corpus("few", "classification", LabelSet(NAMES["binary"]), rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang import files
-from munjang.bundle import plain_reach, read_json
+from munjang.bundle import places_before, plain_reach, read_json
 from munjang.errors import BundleError, require
 from munjang.quiet import quiet_transformers
 from munjang.records import Example
@@ -93,7 +93,7 @@ def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRun
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         runner = NativeRunner(model, tokenizer, task, manifest.max_length, precision)
         reach = int(getattr(model.config, "max_position_embeddings", None) or manifest.max_length + 2)
-        reach -= 2 if "roberta" in model.config.model_type else 0  # its first places are for padding
+        reach -= places_before(model.config.model_type)
         pieces, rows = max(tokenizer.get_vocab().values(), default=0) + 1, model.get_input_embeddings().num_embeddings
     except BundleError:
         raise
