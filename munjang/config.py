@@ -57,7 +57,7 @@ class TrainConfig:
 
     backbone: str = "mini"  # a name of BACKBONES, a hub id, a folder, scratch:SIZE, or linear
     loop: str = "native"  # native or trainer
-    epochs: float | None = None  # None: 3, of a parser 10; more for a fresh network or many labels on few sentences
+    epochs: float | None = None  # None: 3, of a parser 10; more on few sentences
     batch_size: int | None = None  # sentences an optimizer step, over all processes; None: 32, of a parser 16
     eval_batch_size: int = 64
     learning_rate: float | None = None  # None: by the backbone; of a parser 5/3 of that

@@ -56,11 +56,15 @@ def replicate_scores(gold: np.ndarray, answers: list[np.ndarray], kind: str, see
 
 
 def patterns(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of bool arrays (n, L) side by side: one index of each, and how many there are of it."""
+    """The distinct rows of bool arrays (n, L) side by side: where each comes first, and how many there are of it.
+
+    In the order of the rows, so that the same resamples are drawn whichever model is named first.
+    """
     packed = np.ascontiguousarray(np.packbits(np.concatenate(columns, axis=1), axis=1))
     rows = packed.view(np.dtype((np.void, packed.shape[1])))[:, 0]
     _, representative, counts = np.unique(rows, return_index=True, return_counts=True)
-    return representative, counts
+    order = np.argsort(representative)
+    return representative[order], counts[order]
 
 
 def draw(counts: np.ndarray, seed: int) -> Iterator[np.ndarray]:

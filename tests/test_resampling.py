@@ -1,7 +1,5 @@
 """Intervals against texts drawn one by one; McNemar's test against scipy."""
 
-import time
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -28,11 +26,9 @@ def test_the_interval_is_that_of_drawing_texts_one_by_one():
         assert pair == pytest.approx(expected, abs=0.008), name
 
 
-def test_fifty_thousand_texts_take_about_a_second():
+def test_the_interval_of_fifty_thousand_texts_is_the_normal_one():
     gold, guessed = answers(50_000, 2, 0.9, seed=0)
-    start = time.monotonic()
     low, high = resampling.bootstrap(gold, guessed, "binary")["accuracy"]
-    assert time.monotonic() - start < 3
     share = (gold & guessed).any(axis=1).mean()
     half = 1.96 * np.sqrt(share * (1 - share) / 50_000)
     assert (low, high) == pytest.approx((share - half, share + half), abs=0.0004)
@@ -54,6 +50,14 @@ def test_the_paired_interval_is_narrower_than_two_apart():
     assert 0 < low < 20 / 500 < high
     alone = resampling.bootstrap(gold, guessed, "binary")["accuracy"]
     assert high - low < 0.7 * (alone[1] - alone[0])
+
+
+def test_which_model_is_named_first_does_not_change_the_interval():
+    gold, guessed = answers(213, 3, 0.8, seed=0)
+    _, other = answers(213, 3, 0.7, seed=1)
+    forth = resampling.paired_bootstrap(gold, guessed, other, "multi-class")
+    for name, (low, high) in resampling.paired_bootstrap(gold, other, guessed, "multi-class").items():
+        assert forth[name] == pytest.approx((-high, -low)), name
 
 
 def test_equal_answers_differ_by_nothing():

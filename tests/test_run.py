@@ -13,6 +13,8 @@ from training_fixtures import NAMES, examples, make_job, run_job
 import munjang as mj
 from munjang.errors import BundleError, ConfigError, DataError, FetchError
 from munjang.records import Corpus, Example, LabelSet
+from munjang.tasks.classification import Classification
+from munjang.training.network import choose_epochs
 
 QUICK = mj.TrainConfig(backbone="scratch:tiny", epochs=1, batch_size=16)
 CORPUS = Corpus("few", "classification", LabelSet(NAMES["binary"]), examples("binary", 160))
@@ -159,11 +161,16 @@ def test_what_is_no_run_is_never_deleted(tmp_path):
     assert (tmp_path / "diary.txt").read_text() == "mine"
 
 
-def test_a_fresh_network_takes_more_epochs_of_a_small_corpus(trained, tmp_path):
-    fresh = mj.train(CORPUS, mj.TrainConfig(backbone="scratch:tiny", batch_size=16), out=tmp_path / "fresh")
-    assert fresh.manifest.settings["epochs"] == 20  # 9 steps an epoch
-    tuned = mj.train(CORPUS, mj.TrainConfig(backbone=str(trained.folder), batch_size=16), out=tmp_path / "tuned")
-    assert tuned.manifest.settings["epochs"] == 3
+@pytest.mark.parametrize(("steps", "epochs"), [(9, 20), (30, 10), (31, 10), (100, 3), (5000, 3)])
+def test_few_sentences_take_more_epochs_so_that_there_are_300_steps(steps, epochs):
+    assert choose_epochs(Classification(LabelSet(NAMES["binary"])).usual, steps) == epochs
+
+
+def test_a_small_corpus_takes_more_epochs(tmp_path):
+    model = mj.train(CORPUS, mj.TrainConfig(backbone="scratch:tiny", batch_size=16), out=tmp_path / "m")
+    assert model.manifest.settings["epochs"] == 20  # 9 steps an epoch
+    rows = (tmp_path / "m" / "run" / "log.jsonl").read_text().splitlines()
+    assert json.loads(rows[-1])["step"] == 180
 
 
 def test_several_labels_a_text_take_more_epochs_of_a_small_corpus_and_no_dropout(trained, tmp_path):

@@ -73,13 +73,14 @@ class Signature:
 class Usual:
     """What a training run of a task takes where its settings leave it open.
 
-    batch_size: sentences a step. epochs: over train; least_steps: optimizer steps that a head needs at least, whatever
-    the backbone. rate: the backbone's learning rate times this. dropout: None: as the backbone has it.
+    batch_size: sentences a step. epochs: over train; more where they are not least_steps optimizer steps, up to
+    most_epochs. rate: the backbone's learning rate times this. dropout: None: as the backbone has it.
     """
 
     batch_size: int = 32
     epochs: float = 3.0
-    least_steps: int = 0
+    least_steps: int = 300  # EXPERIMENTS, 2026-11-23
+    most_epochs: float = 20.0
     rate: float = 1.0
     dropout: float | None = None
 

@@ -135,7 +135,7 @@ class MultiLabel(Classification):
 
     name: str = "multi-label"
     problem_type = "multi_label_classification"
-    usual = Usual(least_steps=1800, dropout=0.0)  # rare labels are found late: EXPERIMENTS, 2026-11-23
+    usual = Usual(least_steps=1800, most_epochs=40.0, dropout=0.0)  # EXPERIMENTS, 2026-11-23
     threshold: float = 0.5
 
     def label_column(self, examples: Sequence[Example]) -> np.ndarray:

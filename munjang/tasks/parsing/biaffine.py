@@ -53,7 +53,7 @@ class Biaffine:
     speed = "sentences_s"
     parser = "biaffine"
     answers_are = "trees"
-    usual = Usual(batch_size=16, epochs=10, least_steps=600, rate=5 / 3)  # EXPERIMENTS, 2026-11-22
+    usual = Usual(batch_size=16, epochs=10, least_steps=600, most_epochs=40.0, rate=5 / 3)  # EXPERIMENTS, 2026-11-22
     cuts_texts = False
 
     def __post_init__(self) -> None:

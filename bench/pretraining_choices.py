@@ -1,0 +1,79 @@
+"""Which shape, vocabulary and masking makes the better small BERT for the same arithmetic? From nothing, then tuned.
+
+    python bench/pretraining_choices.py "size=4x256" "size=6x256" "masking=0.4" --data-dir DIR [--steps 300]
+
+Every choice is pre-trained on the same comments for as many steps as cost the multiplications of `--steps` steps of the
+plain settings, and then fine-tuned and scored as bench/settings.py does, on train alone. So short a run says what helps
+at the beginning; only a long one says what is best in the end. Adds a row a choice to
+bench/results/pretraining-choices.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from machine import machine
+from settings import cut, score
+
+import munjang as mj
+from munjang.config import PretrainConfig, parse_assignments, update
+from munjang.files import write_json
+from munjang.pretraining.run import pretrain
+from munjang.pretraining.texts import parse_source
+from munjang.tables import format_table
+from munjang.training.run import Prepared, prepare, train_prepared
+
+RESULTS = Path(__file__).parent / "results" / "pretraining-choices.json"
+TEXTS = ("labelled_train_texts.txt.zst", "soynlp_movie_comments.txt.zst", "beep_unlabeled_comments_5.txt.zst")
+TASKS = {"nsmc": 20_000, "ynat": 16_000}  # corpus -> sentences to learn from
+EPOCHS, RATE = 2.0, 3e-4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("choices", nargs="+", help="KEY=VALUE,KEY=VALUE of munjang's PretrainConfig")
+    parser.add_argument("--steps", type=int, default=300, help="of the plain settings")
+    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    words = parser.parse_args()
+    plain = PretrainConfig(save_every=None, eval_every=None)
+    sources = [parse_source(str(Path(words.data_dir) / "corpus" / name)) for name in TEXTS]
+    for choice in words.choices:
+        config = update(plain, parse_assignments(choice.split(",")), where="choices")
+        config = update(config, {"steps": round(words.steps * cost(plain) / cost(config))}, where="choices")
+        with tempfile.TemporaryDirectory(prefix="choices-") as folder:
+            began = time.monotonic()
+            model = pretrain(sources, config, out=Path(folder) / "model")
+            seconds = time.monotonic() - began
+            scores = {name: tuned(name, count, model, words.data_dir) for name, count in TASKS.items()}
+        row = {
+            "choice": choice, "steps": config.steps, "tokens": config.steps * config.batch_tokens,
+            "pretrain_s": round(seconds, 1), "scores": scores, **machine(),
+        }  # fmt: skip
+        rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+        write_json(RESULTS, [*rows, row])
+        print(format_table([choice, "macro F1"], [[name, each["macro_f1"]] for name, each in scores.items()]))
+
+
+def cost(config: PretrainConfig) -> float:
+    """Multiplications of a step, without those of attention, up to a factor."""
+    layers, width = (int(number) for number in config.size.split("x"))
+    return config.batch_tokens * (12 * layers * width**2 + config.masking * width * (config.vocabulary + width))
+
+
+def tuned(name: str, count: int, backbone: Path, data_dir: str) -> dict[str, float]:
+    """The scores of a backbone that was fine-tuned on `count` sentences."""
+    config = mj.TrainConfig(backbone=str(backbone), epochs=EPOCHS, learning_rate=RATE, keep_best=False)
+    whole = prepare(mj.load_corpus(name, data_dir=data_dir), config)
+    scored, train = cut(whole.corpus, count, far=False)
+    corpus = whole.corpus.with_splits(train=train, validation=scored["near"][:1000])
+    with tempfile.TemporaryDirectory(prefix="choices-") as folder:
+        return score(train_prepared(Prepared(corpus, corpus, whole.account), config, Path(folder)), scored["near"])
+
+
+if __name__ == "__main__":
+    main()
