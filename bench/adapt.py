@@ -37,7 +37,6 @@ def main() -> None:
     parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
     parser.add_argument("--sentences", type=int, default=10_000)
     parser.add_argument("--passes", type=float, default=10)
-    parser.add_argument("--epochs", type=float, default=4)
     parser.add_argument("--seeds", default="13,14,15")
     words = parser.parse_args()
     corpus = mj.load_corpus(CORPUS, data_dir=words.data_dir)
@@ -54,8 +53,7 @@ def main() -> None:
         found = {}
         for label, backbone in (("before", "mini"), ("after", str(adapted))):
             configs = [
-                mj.TrainConfig(backbone=backbone, epochs=words.epochs, learning_rate=RATE, seed=int(seed))
-                for seed in words.seeds.split(",")
+                mj.TrainConfig(backbone=backbone, learning_rate=RATE, seed=int(seed)) for seed in words.seeds.split(",")
             ]
             runs = ((prepare(corpus, c), c, folder / f"{label}-{c.seed}") for c in configs)
             found[label] = [score(*run) for run in runs]
@@ -67,7 +65,7 @@ def main() -> None:
     values = {label: [round(report.metrics[METRIC], 4) for report in reports] for label, reports in found.items()}
     report = {
         "corpus": CORPUS, "metric": METRIC, "unlabelled": len(own), "passes": words.passes, "learning_rate": RATE,
-        "epochs": words.epochs, "scored": len(gold), "pretraining_s": round(seconds, 1), **values,
+        "scored": len(gold), "pretraining_s": round(seconds, 1), **values,
         "difference": round(statistics.mean(values["after"]) - statistics.mean(values["before"]), 4),
         "interval": [round(float(value), 4) for value in spread], "machine": machine(),
     }  # fmt: skip
