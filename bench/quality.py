@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="13")
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--adversarial", type=float, default=0.0)
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--no-linear", action="store_true", help="leave the linear baseline out")
     words = parser.parse_args()
@@ -56,11 +57,15 @@ def main() -> None:
     kept = path.with_suffix(".npz")
     answers = dict(np.load(kept)) if kept.exists() else {}
     seeds = [int(seed) for seed in words.seeds.split(",")]
-    plain = mj.TrainConfig(backbone=words.backbone, epochs=words.epochs, learning_rate=words.learning_rate)
+    plain = mj.TrainConfig(
+        backbone=words.backbone, epochs=words.epochs, learning_rate=words.learning_rate, adversarial=words.adversarial
+    )
     for name in words.corpora.split(","):
         configs = [replace(plain, seed=seed) for seed in seeds]
         if not words.no_linear:
-            configs.insert(0, replace(plain, backbone="linear", seed=seeds[0], epochs=1.0, learning_rate=None))
+            configs.insert(
+                0, replace(plain, backbone="linear", seed=seeds[0], epochs=1.0, learning_rate=None, adversarial=0.0)
+            )
         prepared: dict[int, Prepared] = {}
         for config in configs:
             if find(rows, name, config) is None:
@@ -84,7 +89,8 @@ def find(rows: list[dict[str, Any]], name: str, config: mj.TrainConfig) -> dict[
 def settings(config: mj.TrainConfig) -> dict[str, Any]:
     """What tells one run from another."""
     names = ("backbone", "seed", "epochs", "learning_rate", "batch_size")
-    return {name: getattr(config, name) for name in names}
+    found = {name: getattr(config, name) for name in names}
+    return found | ({"adversarial": config.adversarial} if config.adversarial else {})
 
 
 def key_of(row: dict[str, Any]) -> str:
@@ -120,22 +126,23 @@ def table(rows: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> tuple[l
     """A line a corpus and backbone: mean scores over the seeds, their spread, seconds, and against linear."""
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for row in rows:
-        key = (row["corpus"], row["settings"]["backbone"], row["settings"]["epochs"], row["settings"]["learning_rate"])
+        own = row["settings"]
+        key = (row["corpus"], own["backbone"], own["epochs"], own.get("adversarial", 0.0), own["learning_rate"])
         groups.setdefault(key, []).append(row)
     lines: list[list[object]] = []
-    for (corpus, backbone, epochs, _), found in sorted(groups.items(), key=lambda item: item[0][:3]):
+    for (corpus, backbone, epochs, moved, _), found in sorted(groups.items(), key=lambda item: item[0][:4]):
         cells = [spread([row["scores"].get(key) for row in found]) for key in SHOWN]
         seconds = round(statistics.mean(row["train_s"] for row in found))
         shown = "" if backbone == "linear" else epochs
         linear = next((row for row in rows if row["corpus"] == corpus and is_linear(row)), None)
         against = "-" if backbone == "linear" or linear is None else difference(found, linear, answers)
-        lines.append(
-            [corpus, backbone, shown, found[0]["train"], found[0]["test"], len(found), *cells, seconds, against]
-        )
+        sizes = (found[0]["train"], found[0]["test"], len(found))
+        lines.append([corpus, backbone, shown, moved or "", *sizes, *cells, seconds, against])
     return [
         "corpus",
         "backbone",
         "epochs",
+        "adversarial",
         "train",
         "test",
         "seeds",

@@ -67,6 +67,7 @@ class TrainConfig:
     dropout: float | None = None  # None: as the backbone has it; fresh networks and many labels a text: 0
     max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
     class_weights: str | None = None  # None or "balanced"
+    adversarial: float = 0.0  # FGM: length of the step of the word embeddings for a second gradient; 0: none
     parser: str | None = None  # of a treebank: biaffine, or labeling; None: biaffine
     pos: bool = False  # of a treebank: learn with its parts of speech; the parser then always needs them
     sampling_power: float = 0.5  # several corpora: each is drawn from by its size to this power; 1: every row once
@@ -94,7 +95,7 @@ class TrainConfig:
         for name in ("batch_size", "epochs", "learning_rate", "save_every", "eval_every", "patience"):
             if getattr(self, name) is not None:
                 above_zero(name, getattr(self, name))
-        for name in ("warmup", "weight_decay", "max_grad_norm"):
+        for name in ("warmup", "weight_decay", "max_grad_norm", "adversarial"):
             not_negative(name, getattr(self, name))
         if self.max_length is not None:
             long_enough(self.max_length)
@@ -124,7 +125,7 @@ class PretrainConfig:
     batch_tokens: int = 8192  # a step, over all processes, padding included
     learning_rate: float = 1e-3
     schedule: str = "one-cycle"  # one-cycle, linear, or constant (to be continued and brought down by --decay)
-    warmup: float = 0.06  # below 1 a share of all steps, from 1 a number of steps
+    warmup: float | None = None  # below 1 a share of all steps, from 1 a number of steps; None: job.default_warmup
     weight_decay: float = 0.01
     beta2: float = 0.98  # of AdamW; 0.98 is steadier than 0.999 at this learning rate (RoBERTa)
     max_grad_norm: float = 1.0
@@ -138,6 +139,7 @@ class PretrainConfig:
     device: str = "auto"  # auto, cpu, cuda
     keep_best: ClassVar[bool] = False  # the last weights are the ones to keep
     patience: ClassVar[None] = None
+    adversarial: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         one_of("schedule", self.schedule, ("one-cycle", "linear", "constant"))
@@ -149,7 +151,8 @@ class PretrainConfig:
             if getattr(self, name) is not None:
                 above_zero(name, getattr(self, name))
         for name in ("warmup", "weight_decay", "max_grad_norm"):
-            not_negative(name, getattr(self, name))
+            if getattr(self, name) is not None:
+                not_negative(name, getattr(self, name))
         between("masking", self.masking, 0, 1)
         between("validation_share", self.validation_share, 0, 0.5)
         between("beta2", self.beta2, 0, 1, low_too=True)

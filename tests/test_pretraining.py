@@ -29,6 +29,7 @@ from munjang.tasks.base import Encodings
 from munjang.tasks.masked import MaskedWords, Pieces
 from munjang.training.batching import ByTokens
 from munjang.training.interrupts import TimeIsUp
+from munjang.training.job import default_warmup
 from munjang.training.runlog import read_log
 from munjang.vocabulary import train_wordpiece
 
@@ -98,6 +99,32 @@ def test_continuing_from_a_model_begins_with_what_it_knows(done, texts, tmp_path
     config = PretrainConfig(**{**TINY, "steps": 5, "init": str(done), "learning_rate": 1e-5})
     run = pretrain([Source(str(texts))], config, out=tmp_path / "more")
     assert read_log(run / "run" / "log.jsonl")[0]["loss"] < fresh - 0.3
+
+
+def test_a_network_that_has_collapsed_is_told_from_one_that_learns(texts, tmp_path, caplog):
+    words = "learnt little more than how common each piece is"
+    pretrain([Source(str(texts))], PretrainConfig(**{**TINY, "learning_rate": 0.3}), out=tmp_path / "collapsed")
+    assert words in caplog.text
+    caplog.clear()
+    regular = tmp_path / "regular.txt"
+    colours = ("빨간", "파란", "하얀", "검은", "노란")
+    lines = [f"{a} 모자 {b} 신발 {a} 모자 {c} 장갑 {b} 신발" for a in colours for b in colours for c in colours]
+    regular.write_text("\n".join(lines), encoding="utf-8")
+    pretrain([Source(str(regular))], PretrainConfig(**TINY), out=tmp_path / "learns")
+    assert words not in caplog.text
+
+
+def test_what_guessing_by_frequency_costs():
+    fixed = np.array([True, False, False, False])
+    task = MaskedWords(Pieces(np.zeros(4, bool), fixed, np.array([1, 2, 3]), 0))
+    train = Encodings(np.array([0, 1, 1, 2], np.uint16), np.array([0, 4]), np.zeros(1, bool))
+    held_out = Encodings(np.array([0, 1, 3], np.uint16), np.array([0, 3]), np.zeros(1, bool))
+    # pieces 1, 2, 3 come 2, 1 and 0 times, and once more each: 3, 2 and 1 of 6
+    assert task.frequency_loss(train, held_out) == pytest.approx(-(np.log(3 / 6) + np.log(1 / 6)) / 2)
+
+
+def test_a_warm_up_that_is_not_named_is_long_enough_and_not_too_long():
+    assert [default_warmup(steps) for steps in (10, 200, 1000, 4000, 20_000)] == [2, 50, 100, 250, 500]
 
 
 def start_process(texts: Path, out: Path, *more: str) -> subprocess.CompletedProcess:

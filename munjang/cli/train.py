@@ -67,6 +67,9 @@ def train(
     weight_decay: Annotated[float | None, typer.Option("--weight-decay")] = None,
     max_length: Annotated[int | None, typer.Option("--max-length", help="Tokens; else the 99.9th percentile.")] = None,
     class_weights: Annotated[str | None, typer.Option("--class-weights", help="balanced.")] = None,
+    adversarial: Annotated[
+        float | None, typer.Option("--adversarial", help="Learn each batch twice, words moved by so much; 1 is usual.")
+    ] = None,
     log_every: Annotated[int | None, typer.Option("--log-every", help="Steps.")] = None,
     save_every: Annotated[int | None, typer.Option("--save-every", help="Steps; else each epoch.")] = None,
     keep_checkpoints: Annotated[int | None, typer.Option("--keep-checkpoints")] = None,
@@ -107,8 +110,9 @@ def train(
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "warmup": warmup, "weight_decay": weight_decay, "max_length": max_length, "class_weights": class_weights,
-        "log_every": log_every, "save_every": save_every, "keep_checkpoints": keep_checkpoints, "patience": patience,
-        "seed": seed, "precision": precision, "device": device, "parser": parser, "pos": pos or None,
+        "adversarial": adversarial, "log_every": log_every, "save_every": save_every,
+        "keep_checkpoints": keep_checkpoints, "patience": patience, "seed": seed, "precision": precision,
+        "device": device, "parser": parser, "pos": pos or None,
     }  # fmt: skip
     config = settings(recipe, assignments or [], flags)
     config = replace(

@@ -232,6 +232,7 @@ def run_and_save(job: Job, start: Start, settings: dict[str, Any]) -> Path:
             beside.mkdir()
             native.save(beside, job.model.to("cpu"), start.tokenizer)
             rows = read_log(folder / "run" / "log.jsonl")
+            check_learnt(job, rows)
             draw_curve(beside / "loss.png", rows, job.config.size)
             (beside / "README.md").write_text(pretraining_card(job, start, settings, rows), encoding="utf-8")
             for path in sorted(beside.iterdir(), key=lambda path: path.name == WEIGHTS):  # the weights come last
@@ -243,6 +244,18 @@ def run_and_save(job: Job, start: Start, settings: dict[str, Any]) -> Path:
         log.info("Saved %s.", folder)
     first_process_first(job.config, lambda: None)
     return folder
+
+
+def check_learnt(job: Job, rows: Sequence[dict[str, float]]) -> None:
+    """Warn where the network is no better than one that knows only how common each piece is: it has collapsed."""
+    losses = [row["validation_loss"] for row in rows if "validation_loss" in row]
+    common = job.task.frequency_loss(job.train, job.validation)
+    if losses and losses[-1] > common - 0.1:
+        log.warning(
+            "The network has learnt little more than how common each piece is (loss %.2f, %.2f by that alone). "
+            "Train it for more steps, with a lower --learning-rate or with a longer warm-up (--set warmup=STEPS).",
+            losses[-1], common,
+        )  # fmt: skip
 
 
 def draw_curve(path: Path, rows: Sequence[dict[str, float]], title: str) -> None:

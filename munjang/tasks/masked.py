@@ -165,6 +165,12 @@ class MaskedWords:
         shown[swapped] = rng.choice(self.pieces.others, len(swapped))
         return shown
 
+    def frequency_loss(self, train: Encodings, held_out: Encodings) -> float:
+        """The mean loss on held-out texts of one who knows only how common each piece is in train, in nats a piece."""
+        counts = np.where(self.pieces.fixed, 0, np.bincount(train.ids, minlength=len(self.pieces.fixed)) + 1)
+        ids = held_out.ids[~self.pieces.fixed[held_out.ids]]
+        return float(np.log(counts.sum()) - np.log(counts[ids]).mean())
+
     def forward(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
         """(K, V) logits of the masked positions."""
         return network(

@@ -80,6 +80,8 @@ class Job:
     @property
     def warmup_steps(self) -> int:
         warmup = self.config.warmup
+        if warmup is None:
+            return default_warmup(self.total_steps)
         return round(warmup * self.total_steps) if warmup < 1 else int(warmup)
 
     @property
@@ -101,6 +103,13 @@ class Job:
     def is_due(self, step: int, every: int | None) -> bool:
         """Whether what happens every `every` steps (None: each epoch), and at the end, is due after `step`."""
         return step == self.total_steps or step % (every or self.epoch_steps) == 0
+
+
+def default_warmup(steps: int) -> int:
+    """The warm-up of a pre-training whose settings name none: a sixteenth of its steps, but at least 100, without which
+    deep or fast-learning networks collapse, and at most 500; never more than a quarter of the run.
+    """
+    return min(max(steps // 16, 100), 500, steps // 4)
 
 
 def pick_device(config: TrainConfig | PretrainConfig) -> torch.device:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from munjang.networks.memory import kept_memory
 from munjang.networks.packed import pack
+from munjang.training.adversarial import moved_words
 from munjang.training.checkpoints import newest_whole, prune, write_folder
 from munjang.training.interrupts import Interrupted, TimeIsUp, catch_interrupt
 from munjang.training.job import (
@@ -129,15 +130,23 @@ class NativeLoop:
         torch.manual_seed((job.config.seed * 1_000_003 + self.step) * 1009 + self.rank)
         for group in self.optimizer.param_groups:
             group["lr"] = job.learning_rate(self.step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            logits = job.task.forward(self.network, batch)
-            total = job.task.loss(logits, batch, self.class_weights)
-        loss = total * (0.0 if idle else self.world / divisor)  # DDP averages over the processes
-        self.accelerator.backward(loss)
+        share = 0.0 if idle else self.world / divisor  # DDP averages over the processes
+        loss = self.backward(batch, share)
+        if job.config.adversarial:
+            with moved_words(job.model, job.config.adversarial):
+                self.backward(batch, share)
         if job.config.max_grad_norm > 0:
             torch.nn.utils.clip_grad_norm_(job.model.parameters(), job.config.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        return loss
+
+    def backward(self, batch: dict[str, torch.Tensor], share: float) -> torch.Tensor:
+        """Add the gradient of the batch's summed loss times `share` to the weights'; returns that loss, detached."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            logits = self.job.task.forward(self.network, batch)
+            loss = self.job.task.loss(logits, batch, self.class_weights) * share
+        self.accelerator.backward(loss)
         return loss.detach()
 
     def after_step(self, writer: RunLog | None, bar: tqdm) -> None:

@@ -17,6 +17,7 @@ from munjang.errors import ConfigError
 from munjang.files import facts, is_first_process, write_json
 from munjang.quiet import quiet_transformers
 from munjang.tasks.base import Batch
+from munjang.training.adversarial import moved_words
 from munjang.training.checkpoints import newest_whole, prune
 from munjang.training.dataset import EncodedDataset
 from munjang.training.interrupts import Interrupted, catch_interrupt
@@ -45,7 +46,7 @@ def run_trainer(job: Job) -> Selection:
     resume_from = found[0] if found else None
     with catch_interrupt() as interrupts:
         bridge = Bridge(job, interrupts, found[1] if found else None)
-        trainer = SameOrder(
+        trainer = JobTrainer(
             model=job.model,
             args=arguments(job),
             train_dataset=EncodedDataset(job.train),
@@ -53,7 +54,7 @@ def run_trainer(job: Job) -> Selection:
             compute_loss_func=lambda outputs, labels, num_items_in_batch=None: loss(job, outputs, labels),
             callbacks=[bridge],
         )
-        trainer.order = NativeOrder(job)
+        trainer.job, trainer.order = job, NativeOrder(job)
         for callback in list(trainer.callback_handler.callbacks):
             if type(callback).__name__ in ("PrinterCallback", "TensorBoardCallback"):
                 trainer.remove_callback(callback)
@@ -91,13 +92,22 @@ class NativeOrder(Sampler[int]):
         self.epoch = epoch
 
 
-class SameOrder(Trainer):
-    """Trainer that takes the sentences in `order`."""
+class JobTrainer(Trainer):
+    """Trainer that takes the sentences in `order`, twice where training is adversarial."""
 
+    job: Job
     order: Sampler[int]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self.order
+
+    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
+        step = super().training_step
+        loss = step(model, dict(inputs), *more, **named)  # Trainer takes the labels out of what it is given
+        if self.job.config.adversarial:
+            with moved_words(self.job.model, self.job.config.adversarial):
+                step(model, inputs, *more, **named)
+        return loss
 
 
 def arguments(job: Job) -> TrainingArguments:
