@@ -89,7 +89,7 @@ def test_the_folder_opens_in_transformers_and_as_a_backbone(done):
     assert torch.equal(classifier.bert.encoder.layer[0].attention.self.query.weight, learnt)
     assert start.max_length == 32
     card = (done / "README.md").read_text(encoding="utf-8")
-    assert "texts.txt" in card and "held-out texts" in card
+    assert "texts.txt" in card and "After 60 steps, the first 15 with a rising rate: loss" in card
     assert (done / "loss.png").stat().st_size > 5_000
     assert list((done / "run" / "tensorboard").iterdir())
 

@@ -83,9 +83,10 @@ def losses(job: Job, rows: Sequence[Mapping[str, float]]) -> str:
     scored = [row for row in rows if "validation_loss" in row]
     if not scored:
         return f"{job.total_steps:,} steps; not scored on held-out texts."
-    last = scored[-1]
+    last, common = scored[-1], job.task.frequency_loss(job.train, job.validation)
     return (
-        f"After {last['step']:,} steps: loss {last['validation_loss']:.3f} on held-out texts, "
+        f"After {last['step']:,} steps, the first {job.warmup_steps:,} with a rising rate: loss "
+        f"{last['validation_loss']:.3f} on held-out texts ({common:.3f} by how common each piece is alone), "
         f"{last['validation_masked_accuracy']:.1%} of the masked pieces guessed right.\n\n![loss](loss.png)"
     )
 
