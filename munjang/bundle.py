@@ -13,7 +13,7 @@ from typing import Any
 from munjang import __version__
 from munjang.cleaning import STEPS
 from munjang.errors import BundleError
-from munjang.files import disk_errors, facts, sync, write_json
+from munjang.files import disk_errors, facts, sync, sync_for_all, write_json
 from munjang.records import LabelSet
 
 MANIFEST = "munjang.json"
@@ -80,8 +80,7 @@ def save_bundle(
             fill(beside)
             files = {}
             for path in sorted(beside.iterdir()):
-                path.chmod(0o644)  # safetensors writes through a private temporary file
-                sync(path)
+                sync_for_all(path)
                 files[path.name] = facts(path)
             (beside / "README.md").write_text(card, encoding="utf-8")
             manifest = replace(manifest, files=files)

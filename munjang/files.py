@@ -72,6 +72,12 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_for_all(path: Path) -> None:
+    """`sync` a file of a model, readable by everybody: safetensors writes through a private temporary file."""
+    path.chmod(0o644)
+    sync(path)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON beside `path` and rename, so that readers see the old or the new file."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")

@@ -91,6 +91,7 @@ def test_the_folder_opens_in_transformers_and_as_a_backbone(done):
     card = (done / "README.md").read_text(encoding="utf-8")
     assert "texts.txt" in card and "After 60 steps, the first 15 with a rising rate: loss" in card
     assert (done / "loss.png").stat().st_size > 5_000
+    assert {oct(path.stat().st_mode & 0o777) for path in done.iterdir() if path.is_file()} == {"0o644"}
     assert list((done / "run" / "tensorboard").iterdir())
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.config import PretrainConfig, to_dict
 from munjang.errors import ConfigError, MissingExtra, require
-from munjang.files import disk_errors, sync, write_json
+from munjang.files import disk_errors, sync_for_all, write_json
 from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Source, Texts, clean_texts, evaluation_keys, source_files
 from munjang.training.run import check_settings, first_process_first, is_first_process, run_folder, versions
@@ -236,7 +236,7 @@ def run_and_save(job: Job, start: Start, settings: dict[str, Any]) -> Path:
             draw_curve(beside / "loss.png", rows, job.config.size)
             (beside / "README.md").write_text(pretraining_card(job, start, settings, rows), encoding="utf-8")
             for path in sorted(beside.iterdir(), key=lambda path: path.name == WEIGHTS):  # the weights come last
-                sync(path)
+                sync_for_all(path)
                 path.replace(folder / path.name)
             beside.rmdir()
         if job.schedule != "constant" or job.decay_from is not None:
