@@ -16,7 +16,7 @@ import numpy as np
 from munjang.bundle import MANIFEST, Manifest, is_number, read_json
 from munjang.errors import BundleError, ConfigError, DataError, unknown_name
 from munjang.records import LabelSet
-from munjang.tasks.heads import NAME
+from munjang.training.together import HEAD_NAME
 
 if TYPE_CHECKING:
     from munjang.formats import Runner
@@ -127,7 +127,7 @@ def misfit(flat: Sequence[str], names: Sequence[str]) -> str:
 
 def read_head(name: str, facts: Any, start: int) -> Head:
     """One head, checked; its logits begin at `start`. ValueError or DataError: which value is not as it should be."""
-    if not NAME.fullmatch(name):
+    if not HEAD_NAME.fullmatch(name):
         raise ValueError(f"a head is called {name[:80]!r}; names are made of a-z, 0-9, _ and -, a letter first")
     if not isinstance(facts, dict):
         raise ValueError(f"{name} is {str(facts)[:80]!r}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from munjang.errors import DataError
+from munjang.other_libraries import data_frame, dataset_dict, labelled_dataset
 
 if TYPE_CHECKING:
     import datasets
@@ -117,6 +118,19 @@ class LabelSet:
         """The position of a name or alias."""
         return self.names.index(self.resolve(name))
 
+    def numbers(self, example: Example) -> int | list[int] | None:
+        """The class number of an example, for several labels their numbers in order, None where it has no label.
+
+        DataError: a label outside this set; it names the file and line of the example.
+        """
+        try:
+            if isinstance(example.label, tuple):
+                return sorted(self.index(name) for name in example.label)
+            return None if example.label is None else self.index(example.label)
+        except DataError as error:
+            where = f"{example.file}, line {example.line}: " if example.file else ""
+            raise DataError(f"{where}{error} Take such rows out with munjang.clean_corpus first.") from error
+
     def to_dict(self) -> dict[str, Any]:
         return {"names": list(self.names), "aliases": dict(self.aliases)}
 
@@ -200,14 +214,12 @@ class Corpus:
 
     def to_pandas(self, split: str | None = None) -> pandas.DataFrame:
         """A DataFrame with the columns text, label, split, line; one split, or all of them in order."""
-        import pandas
-
         rows = [
             (example.text, example.label, name, example.line)
             for name in ([split] if split else SPLITS)
             for example in (self.split(name) if split else getattr(self, name))
         ]
-        return pandas.DataFrame(rows, columns=["text", "label", "split", "line"])
+        return data_frame(rows, ["text", "label", "split", "line"])
 
     def to_dataset(self, split: str | None = None) -> datasets.DatasetDict | datasets.Dataset:
         """For the `datasets` library: one split as a Dataset, or all of them as a DatasetDict.
@@ -215,9 +227,16 @@ class Corpus:
         Columns text and label; label is a ClassLabel with the corpus's names in their order, for multi-label a list of
         them. A DataError names the first label that is not in the set; MissingExtra where `datasets` is not installed.
         """
-        from munjang.data.to_datasets import to_dataset
+        if split is not None:
+            return self.make_dataset(self.split(split))
+        filled = {name: getattr(self, name) for name in SPLITS if getattr(self, name)}
+        return dataset_dict({name: self.make_dataset(examples) for name, examples in filled.items()})
 
-        return to_dataset(self, split)
+    def make_dataset(self, examples: Sequence[Example]) -> datasets.Dataset:
+        """Some examples of this corpus for the `datasets` library; an example without a label has null there."""
+        numbers = [self.labels.numbers(example) for example in examples] if self.labels.names else None
+        names, several = self.labels.names, self.task == "multi-label"
+        return labelled_dataset([example.text for example in examples], numbers, names, several=several)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,3 +295,16 @@ def names_of(label: Label | None) -> tuple[str, ...]:
 def count_labels(examples: Iterable[Example]) -> Counter[str]:
     """How often each class name occurs; a multi-label example or a tree counts once for each of its names."""
     return Counter(name for example in examples for name in names_of(example.label))
+
+
+def label_set(*names: tuple[str, ...]) -> LabelSet:
+    """Labels in the hub's order: `("부정", "negative")` is a name and its aliases; its number becomes an alias too."""
+    aliases = {}
+    for number, (name, *others) in enumerate(names):
+        aliases |= {alias: name for alias in (str(number), *others)}
+    return LabelSet(tuple(name for name, *_ in names), aliases)
+
+
+def plain_labels(names: str) -> LabelSet:
+    """Labels without other names, in the hub's order, between spaces."""
+    return label_set(*((name,) for name in names.split()))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from munjang.records import label_text
+from munjang.report_parts import CleanScore, Scored, ScoredSplit
 from munjang.tables import format_table
-
-if TYPE_CHECKING:
-    from munjang.scores import CleanScore, Report
 
 HEADLINES = ("accuracy", "subset_accuracy", "micro_f1", "macro_f1", "f1", "hamming_loss")
 MOST_COLUMNS = 10  # labels up to which the confusion matrix is printed whole
 SHOWN = 10  # rows of the lists of confusions and errors that are printed
 
 
-def print_report(report: Report, *, worst: int = SHOWN) -> str:
+def print_report(report: ScoredSplit, *, worst: int = SHOWN) -> str:
     """All parts of a report, with the `worst` most confident errors; parts with nothing to say are left out."""
     parts = [
         heading(report),
@@ -31,14 +29,14 @@ def print_report(report: Report, *, worst: int = SHOWN) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def heading(report: Report) -> str:
+def heading(report: ScoredSplit) -> str:
     """Which model, which texts, how many, what was left out."""
     left = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items() if count)
     first = f"{report.model} on {report.corpus}, {report.split}: {report.n:,} texts"
     return first + (f" (left out: {left})" if left else "")
 
 
-def metric_table(report: Report) -> str:
+def metric_table(report: ScoredSplit) -> str:
     """The main scores with their intervals; beside them, where some rows are flawed, the scores without those."""
     shown = headlines(report.metrics)
     rows = [[title(name), *score_cells(report, name)] for name in shown]
@@ -58,7 +56,7 @@ def headlines(metrics: Mapping[str, Any]) -> list[str]:
     return [name for name in shown if name != "micro_f1" or "accuracy" not in shown]  # one label a text: the same
 
 
-def score_cells(scored: Report | CleanScore, name: str) -> list[str]:
+def score_cells(scored: Scored, name: str) -> list[str]:
     """A metric and its interval."""
     low, high = scored.intervals[name]
     return [score_text(scored.metrics[name]), f"[{low:.4f}, {high:.4f}]"]  # a console in cp949 has no en dash
@@ -73,7 +71,7 @@ def clean_sentence(clean: CleanScore) -> str:
     )
 
 
-def label_table(report: Report) -> str:
+def label_table(report: ScoredSplit) -> str:
     """Precision, recall and F1 of each label, and their averages."""
     rows = [
         [score.name, *map(score_text, (score.precision, score.recall, score.f1)), score.support, score.guessed]
@@ -85,7 +83,7 @@ def label_table(report: Report) -> str:
     return format_table(["label", "precision", "recall", "F1", "texts", "answered"], rows)
 
 
-def confusion_table(report: Report) -> str:
+def confusion_table(report: ScoredSplit) -> str:
     """The confusion matrix, or of many labels the commonest confusions; nothing for multi-label."""
     if report.confusion is None:
         return ""
@@ -99,7 +97,7 @@ def confusion_table(report: Report) -> str:
     return format_table(["true", "answered", "texts"], rows) if rows else ""
 
 
-def remarks(report: Report) -> list[str]:
+def remarks(report: ScoredSplit) -> list[str]:
     """Calibration and the score without spaces, a line each."""
     lines = [f"calibration error {report.calibration_error:.4f} ({len(report.calibration)} bins)"]
     if report.without_spaces:
@@ -111,7 +109,7 @@ def remarks(report: Report) -> list[str]:
     return lines
 
 
-def error_table(report: Report, most: int) -> str:
+def error_table(report: ScoredSplit, most: int) -> str:
     """The `most` most confident wrong answers; nothing where there are none."""
     rows = [
         [

@@ -10,47 +10,8 @@ import numpy as np
 
 from munjang.errors import DataError
 from munjang.metrics import kind_of, main_metrics
-from munjang.records import Label
-
-
-@dataclass(frozen=True)
-class LabelScore:
-    """One label's row of the table; `support` texts have it, `guessed` were given it."""
-
-    name: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-    guessed: int
-
-
-@dataclass(frozen=True)
-class WrongAnswer:
-    """A text that the model got wrong; `probability` is what it gave its own answer."""
-
-    text: str
-    gold: Label
-    guessed: Label
-    probability: float
-    line: int | None = None
-    file: str | None = None
-
-
-@dataclass(frozen=True)
-class CleanScore:
-    """The score without rows that should not count: repeats, texts with two labels, texts that train has too.
-
-    duplicates, conflicts, leaks: rows left out for each reason (the first that holds). leaks is None where the train
-    split is not known.
-    """
-
-    n: int
-    duplicates: int
-    conflicts: int
-    leaks: int | None
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
+from munjang.report_parts import CleanScore, LabelScore, WrongAnswer
+from munjang.score_tables import print_report
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +125,6 @@ class Report:
         return report
 
     def __str__(self) -> str:
-        from munjang.score_tables import print_report
-
         return print_report(self)
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from munjang.data.loading import load_row
 from munjang.data.relations import KLUE, UNIVERSAL
-from munjang.data.rows import PARQUET_REF, CorpusRow, HubPlace, Original, TextForm, label_set, plain_labels
+from munjang.data.rows import PARQUET_REF, CorpusRow, HubPlace, Original, TextForm
 from munjang.data.splits import validation_as_test
 from munjang.errors import unknown_name
-from munjang.records import Corpus
+from munjang.records import Corpus, label_set, plain_labels
 
 GITHUB = "https://raw.githubusercontent.com"
 YNAT = f"{GITHUB}/KLUE-benchmark/KLUE/ab22cd5cfdd6b527a9a4e2d177f9dacb85ddde2c/klue_benchmark/ynat-v1/ynat-v1"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from munjang.data.rows import plain_labels
-from munjang.records import LabelSet
+from munjang.records import LabelSet, plain_labels
 
 KLUE = plain_labels(
     "NP NP_AJT VP NP_SBJ VP_MOD NP_OBJ AP NP_CNJ NP_MOD VNP DP VP_AJT VNP_MOD NP_CMP VP_SBJ VP_CMP VP_OBJ VNP_CMP "

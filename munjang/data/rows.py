@@ -93,16 +93,3 @@ class CorpusRow:
     @property
     def total(self) -> int:
         return sum(self.rows.values())
-
-
-def label_set(*names: tuple[str, ...]) -> LabelSet:
-    """Labels in the hub's order: `("부정", "negative")` is a name and its aliases; its number becomes an alias too."""
-    aliases = {}
-    for number, (name, *others) in enumerate(names):
-        aliases |= {alias: name for alias in (str(number), *others)}
-    return LabelSet(tuple(name for name, *_ in names), aliases)
-
-
-def plain_labels(names: str) -> LabelSet:
-    """Labels without other names, in the hub's order, between spaces."""
-    return label_set(*((name,) for name in names.split()))

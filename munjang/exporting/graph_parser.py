@@ -11,7 +11,7 @@ from onnx import TensorProto
 from munjang.tasks.parsing.network import REACH
 
 if TYPE_CHECKING:
-    from munjang.exporting.graph import Builder, Shapes
+    from munjang.exporting.builder import Builder, Shapes
     from munjang.exporting.network import WordPairs
 
 SLOPE = 0.1  # of the leaky ReLU

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.serving.models import Network, Rows, View
+from munjang.serving.loaded import Network, Rows, View
 from munjang.serving.requests import FUNCTIONS, Asked, Options
 
 DIGITS = 7  # of a score; float32 has no more

@@ -12,7 +12,7 @@ from munjang.errors import DataError
 from munjang.heads import read_heads
 from munjang.metrics import METRICS
 from munjang.scores import Report
-from munjang.serving.models import Network, View
+from munjang.serving.loaded import Network, View
 
 log = logging.getLogger("munjang")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from munjang.explaining import METHOD, check_count, effects, eojeols, variants
 from munjang.serving.answers import DIGITS, dumped
-from munjang.serving.models import Network, Rows, View
+from munjang.serving.loaded import Network, Rows, View
 from munjang.tasks import make_task
 
 

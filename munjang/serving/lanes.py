@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from munjang.serving.loaded import Network, Rows
 from munjang.serving.metrics import Metrics
-from munjang.serving.models import Network, Rows
 from munjang.serving.settings import Overloaded, Settings
 
 log = logging.getLogger("munjang")

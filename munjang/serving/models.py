@@ -3,140 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from munjang.errors import ConfigError, MunjangError, unknown_name
-from munjang.heads import TASK, has_parser, model_name, packaged, packaged_parser, read_heads
+from munjang.heads import has_parser, model_name, packaged, packaged_parser
 from munjang.prediction import Predictor, load
-from munjang.records import LabelSet
-from munjang.tasks import make_task
-from munjang.tasks.base import Outputs
-
-if TYPE_CHECKING:
-    from munjang.serving.parsing import Parser
+from munjang.serving.loaded import Network, Parser, View
 
 
 class Unserved(MunjangError):
     """Nothing that is served answers this."""
 
     http_status = 404
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What a network says of n texts: logits (n, L) of all its heads (of a parser n trees), which were cut, which had
-    nothing to read."""
-
-    logits: np.ndarray
-    truncated: np.ndarray
-    empty: np.ndarray
-
-
-@dataclass(frozen=True)
-class View:
-    """One classifier: a network of its own, or one head of many. name: what a client calls it.
-
-    columns: where its logits stand among the network's. threshold: for multi-label.
-    """
-
-    name: str
-    head: str
-    task: str
-    labels: LabelSet
-    columns: slice
-    temperature: float = 1.0
-    threshold: float = 0.5
-    corpus: str = ""
-
-    def describe(self) -> dict[str, Any]:
-        """What /models/NAME says of one head, as JSON values."""
-        return {
-            "name": self.name, "task": self.task, "corpus": self.corpus, "labels": list(self.labels), "heads": [],
-        }  # fmt: skip
-
-    def logits(self, rows: Rows) -> np.ndarray:
-        """(n, own labels) float32, of which `probabilities` are the softmax or the logistic function."""
-        return rows.logits[:, self.columns] / np.float32(self.temperature)
-
-    def probabilities(self, logits: np.ndarray, task: str | None = None) -> np.ndarray:
-        """(n, own labels) float32 of this view's own logits. task: whose function, where not the model's own."""
-        return make_task(task or self.task, self.labels).probabilities({"logits": logits})
-
-
-@dataclass(frozen=True)
-class Logits:
-    """In the place of a Predictor's decoder: the logits as they are. labels: how many there are of a text."""
-
-    labels: int
-
-    def ready(self, text: str) -> str:
-        return text
-
-    def blank(self, count: int) -> np.ndarray:
-        """(count, labels) zeros."""
-        return np.zeros((count, self.labels), np.float32)
-
-    def decode(self, outputs: Outputs) -> np.ndarray:
-        return outputs["logits"].astype(np.float32)
-
-
-class Network:
-    """One folder, opened: what runs, and the views on it, in the order of its heads."""
-
-    def __init__(self, name: str, predictor: Predictor) -> None:
-        self.name, self.manifest, self.runner = name, predictor.manifest, predictor.runner
-        self.folder = predictor.folder
-        self.plain = copy(predictor)
-        self.plain.decoder = Logits(len(predictor.labels))
-        self.views = views_of(name, predictor)
-        self.many = predictor.task == TASK
-
-    def run(self, texts: Sequence[str]) -> Rows:
-        """The logits of a few texts: cleaned, tokenised, run in batches by length."""
-        parts = list(self.plain.run(texts))
-        return Rows(*(np.concatenate([part[place] for part in parts]) for place in (2, 3, 4)))
-
-    def cost(self, text: str) -> int:
-        """About how much work a text is, in characters; what is cut off costs little."""
-        return min(len(text) + 2, 4 * self.runner.max_length)
-
-    def describe(self) -> dict[str, Any]:
-        """What /models says of it, as JSON values."""
-        manifest = self.manifest
-        facts = {
-            "name": self.name, "task": manifest.task, "format": manifest.format,
-            "max_length": self.runner.max_length, "unit": self.runner.unit,
-        }  # fmt: skip
-        if not self.many:
-            own = {"head": self.views[0].head, "corpus": manifest.corpus, "labels": list(manifest.labels)}
-            return {**facts, **own, "heads": []}
-        heads = [
-            {"name": view.head, "model": view.name, "corpus": view.corpus, "labels": list(view.labels)}
-            for view in self.views
-        ]
-        return {**facts, "heads": heads}
-
-
-def views_of(name: str, predictor: Predictor) -> tuple[View, ...]:
-    """The classifiers of a model: itself, or each of its heads."""
-    manifest = predictor.manifest
-    if manifest.task != TASK:
-        head = predictor.head or name
-        everything = slice(0, len(manifest.labels))
-        threshold = predictor.threshold
-        return (View(name, head, manifest.task, manifest.labels, everything, 1.0, threshold, manifest.corpus),)
-    return tuple(
-        View(
-            f"{name}/{head.name}", head.name, "classification", head.labels, head.columns, head.temperature,
-            corpus=head.corpus,
-        )
-        for head in read_heads(manifest, predictor.folder or name)
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -208,8 +87,6 @@ def open_models(names: Sequence[str], *, default: str | None = None, precision: 
 
     Nothing is ever unpickled. ConfigError: two of one name, a name with a slash. Errors as munjang.load has them.
     """
-    from munjang.serving.parsing import Parser
-
     networks: dict[str, Network] = {}
     views: dict[str, View] = {}
     parsers: dict[str, Parser] = {}

@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from fastapi import FastAPI, Request, Response
 
-from munjang.records import EMPTY
 from munjang.serving.answers import DIGITS, dumped
-from munjang.serving.models import Rows
+from munjang.serving.loaded import Parser, Rows
 from munjang.serving.requests import Asked, hub_inputs, refuse
 from munjang.serving.schemas import ERRORS, PARSE
 from munjang.structure import relations
 
 if TYPE_CHECKING:
-    from munjang.prediction import Predictor
     from munjang.records import Parse
     from munjang.serving.lanes import Finish
     from munjang.serving.service import Service
-
-
-class Parser:
-    """A parser on a server: for its lane a network, whose `logits` are trees."""
-
-    views = ()
-    many = False
-
-    def __init__(self, name: str, predictor: Predictor) -> None:
-        self.name, self.predictor = name, predictor
-        self.manifest, self.runner = predictor.manifest, predictor.runner
-
-    def run(self, texts: Sequence[str]) -> Rows:
-        """The parses of a few texts, an array of objects."""
-        found = np.empty(len(texts), dtype=object)
-        found[:] = self.predictor.predict_many(texts)
-        notes = [parse.note for parse in found]
-        cut, empty = ([note not in ("", EMPTY) for note in notes], [note == EMPTY for note in notes])
-        return Rows(found, np.array(cut), np.array(empty))
-
-    def cost(self, text: str) -> int:
-        """About how much work a text is, in characters; what is cut off costs little."""
-        return min(len(text) + 2, 4 * self.runner.max_length)
-
-    def describe(self) -> dict[str, Any]:
-        """What /models says of it, as JSON values."""
-        manifest = self.manifest
-        return {
-            "name": self.name, "task": manifest.task, "format": manifest.format, "max_length": self.runner.max_length,
-            "unit": self.runner.unit, "corpus": manifest.corpus, "labels": list(manifest.labels), "heads": [],
-        }  # fmt: skip
 
 
 def parse_body(asked: Asked, triples: bool, rows: Rows) -> bytes:

@@ -21,8 +21,9 @@ from munjang.serving.answers import analysis_body, hub_body, tei_body
 from munjang.serving.explanations import Asking, explain_body
 from munjang.serving.guards import error_body
 from munjang.serving.lanes import Finish, Lane
+from munjang.serving.loaded import Network, View
 from munjang.serving.metrics import Metrics
-from munjang.serving.models import Models, Network, View
+from munjang.serving.models import Models
 from munjang.serving.requests import (
     BODIES,
     Asked,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -14,12 +13,10 @@ from munjang.errors import DataError
 from munjang.records import LabelSet
 from munjang.tasks.base import Batch, Encodings, Outputs
 from munjang.tasks.classification import Classification, class_weights
+from munjang.training.together import HEAD_NAME
 
 if TYPE_CHECKING:
     import torch
-
-NAME = re.compile(r"[a-z][a-z0-9_-]*")
-"""What a head may be called: it stands on command lines and before the "/" of a flat label."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +94,6 @@ class Heads(Classification):
 def head_of(flat: str) -> str:
     """The head in "HEAD/LABEL"; a DataError for a name of another form."""
     head, slash, label = flat.partition("/")
-    if not (slash and label and NAME.fullmatch(head)):
+    if not (slash and label and HEAD_NAME.fullmatch(head)):
         raise DataError(f"'{flat}' is no label of a many-headed model; expected HEAD/LABEL such as sentiment/긍정.")
     return head

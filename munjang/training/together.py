@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,14 +15,16 @@ from munjang.config import TrainConfig
 from munjang.data.account import Account, place
 from munjang.data.audit import clean_corpus
 from munjang.data.garbage import uncollected
+from munjang.data.prepare import Prepared, fingerprint, prepare
 from munjang.data.splits import text_key
 from munjang.errors import ConfigError, DataError
 from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed
 from munjang.tables import format_table
-from munjang.tasks.heads import NAME
-from munjang.training.run import Prepared, fingerprint, prepare
 
 log = logging.getLogger("munjang")
+
+HEAD_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+"""What a head may be called: it stands on command lines and before the "/" of a flat label."""
 
 HELD = ("test", "validation")
 STEP = "leak between corpora"
@@ -181,7 +184,7 @@ def check_heads(corpora: Mapping[str, Corpus], more: Mapping[str, Corpus]) -> No
 
 def check_name(head: str) -> str:
     """The name of a head, if it can be one."""
-    if not NAME.fullmatch(head):
+    if not HEAD_NAME.fullmatch(head):
         raise ConfigError(
             f"'{head}' cannot name a head; names are made of a-z, 0-9, _ and -, a letter first, such as NAME=CORPUS."
         )

@@ -1,0 +1,75 @@
+"""A corpus made ready to be learnt from: cleaned, and with the splits that it lacks."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from munjang.config import TrainConfig
+from munjang.data.account import Account
+from munjang.data.audit import clean_corpus
+from munjang.data.garbage import uncollected
+from munjang.data.splits import with_test, with_validation
+from munjang.errors import DataError
+from munjang.records import Corpus, count_labels, label_text
+
+log = logging.getLogger("munjang")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A corpus ready to be learnt from: cleaned, with train, validation and test.
+
+    source: the corpus as it was read. account: what the cleaning did.
+    """
+
+    source: Corpus
+    corpus: Corpus
+    account: Account
+
+    @property
+    def published(self) -> Corpus:
+        """The corpus to evaluate on: its own test split beside its own train split (whose leaks are then known)."""
+        return self.corpus.with_splits(train=self.source.train) if self.source.test else self.corpus
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What a resumed run must find again."""
+        return fingerprint(self.corpus)
+
+
+@uncollected()
+def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
+    """Clean the corpus, say what went, and give it the splits it lacks."""
+    cleaned, account = clean_corpus(corpus, config.clean)
+    for split in ("test", "validation"):
+        if getattr(corpus, split) and not getattr(cleaned, split):
+            reasons = sorted({f"{row.step}: {row.reason}" for row in account.removed})[:3]
+            raise DataError(f"{corpus.name}: cleaning leaves nothing of the {split} split ({'; '.join(reasons)}).")
+    if not cleaned.test and config.test_share:
+        cleaned = with_test(cleaned, config.test_share, config.seed)
+        log.info("No test split: %s sentences of train held out for it.", f"{len(cleaned.test):,}")
+    if not cleaned.validation:
+        cleaned = with_validation(cleaned, config.validation_share, config.seed)
+        log.info("Validation split: %s sentences of train.", f"{len(cleaned.validation):,}")
+    counts = count_labels(cleaned.train)
+    if cleaned.task != "multi-label" and len(counts) < 2:
+        found = ", ".join(counts) or "none"
+        raise DataError(f"{corpus.name}: a classifier needs at least two labels in train, found {found}.")
+    for name in cleaned.labels if cleaned.task != "parsing" else ():  # rare relations are lacking in any treebank
+        if not counts[name]:
+            log.warning("No sentence in train has the label %s.", name)
+    return Prepared(corpus, cleaned, account)
+
+
+def fingerprint(corpus: Corpus) -> dict[str, Any]:
+    """Name, sizes, and a sha256 over every text and label of train and validation, in order."""
+    digest = hashlib.sha256()
+    for split in (corpus.train, corpus.validation):
+        for example in split:
+            digest.update(f"{example.text}\x00{label_text(example.label)}\x01".encode("utf-8", "surrogatepass"))
+    sizes = {"train": len(corpus.train), "validation": len(corpus.validation), "test": len(corpus.test)}
+    return {"corpus": corpus.name, **sizes, "sha256": digest.hexdigest()}
