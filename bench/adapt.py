@@ -22,11 +22,12 @@ import numpy as np
 from machine import machine
 
 import munjang as mj
-from munjang.config import PretrainConfig
+from munjang.config.settings import PretrainConfig
+from munjang.data.prepare import prepare
+from munjang.metrics.significance import interval, replicate_scores
 from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import parse_source
-from munjang.resampling import interval, replicate_scores
-from munjang.training.run import prepare, train_prepared
+from munjang.training.run import train_prepared
 
 RESULTS = Path(__file__).parent / "results" / "adapt.json"
 CORPUS, METRIC, RATE = "kmhas", "micro_f1", 3e-4

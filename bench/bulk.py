@@ -37,8 +37,8 @@ import pyarrow.parquet as pq
 from machine import machine, version_of
 
 import munjang as mj
+from munjang.bulk.worker import ATTEMPTS
 from munjang.files import write_json
-from munjang.scale.worker import ATTEMPTS
 from munjang.tables import format_table
 
 RESULTS = Path(__file__).parent / "results" / "bulk.json"

@@ -24,8 +24,8 @@ import numpy as np
 from machine import machine
 
 import munjang as mj
-from munjang.explaining import MAX_WORDS, Explanation, eojeols, without
 from munjang.files import write_json
+from munjang.inference.explain import MAX_WORDS, Explanation, eojeols, without
 from munjang.tables import format_table
 
 SEED, LEAST, RESAMPLES = 13, 3, 2_000

@@ -23,9 +23,10 @@ from typing import Any
 from machine import machine
 
 import munjang as mj
+from munjang.data.prepare import prepare
 from munjang.files import write_json
 from munjang.tables import format_table, markdown_table
-from munjang.training.run import prepare, train_prepared
+from munjang.training.run import train_prepared
 
 T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # two-sided 95% quantiles of Student's t, by the number of seeds
 

@@ -21,8 +21,8 @@ from statistics import median
 from machine import machine
 
 import munjang as mj
-from munjang.analysis import Analyzer
 from munjang.files import write_json
+from munjang.inference.analyzer import Analyzer
 from munjang.tables import format_table
 
 RESULTS = Path(__file__).parent / "results" / "packaged.json"

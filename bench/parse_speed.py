@@ -19,9 +19,9 @@ from statistics import median
 import numpy as np
 from machine import machine
 
-from munjang.data.treebanks import read_trees
+from munjang.data.trees.treebanks import read_trees
 from munjang.files import write_json
-from munjang.prediction import load
+from munjang.inference.predictor import load
 from munjang.tasks.parsing.decoding import DECODERS
 
 WORDS = 20

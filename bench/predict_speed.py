@@ -34,12 +34,12 @@ from machine import gemm_peak, machine
 from shapes import Shape
 
 import munjang as mj
-from munjang.bundle import Manifest, save_bundle
-from munjang.exporting.run import Limits, export
+from munjang.export.run import Limits, export
 from munjang.files import write_json
-from munjang.formats import native
+from munjang.inference.backends import native
+from munjang.models.folder import Manifest, save_bundle
 from munjang.tables import format_table, markdown_table
-from munjang.vocabulary import train_wordpiece
+from munjang.text.vocabulary import train_wordpiece
 
 BATCH, SEED, PIECES = 32, 13, 16_000
 ONE = "배우들 연기가 정말 좋아서 끝까지 몰입해서 봤어요 최고"  # 30 characters

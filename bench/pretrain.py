@@ -23,7 +23,7 @@ from typing import Any
 
 from machine import machine
 
-from munjang.pretraining.packed import text_stream
+from munjang.pretraining.compressed import text_stream
 
 RESULTS = Path(__file__).parent / "results" / "pretrain.json"
 SOURCE = "corpus/soynlp_movie_comments.txt.zst"

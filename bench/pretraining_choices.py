@@ -21,12 +21,13 @@ from machine import machine
 from settings import cut, score
 
 import munjang as mj
-from munjang.config import PretrainConfig, parse_assignments, update
+from munjang.config.settings import PretrainConfig, parse_assignments, update
+from munjang.data.prepare import Prepared, prepare
 from munjang.files import write_json
 from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import parse_source
 from munjang.tables import format_table
-from munjang.training.run import Prepared, prepare, train_prepared
+from munjang.training.run import train_prepared
 
 RESULTS = Path(__file__).parent / "results" / "pretraining-choices.json"
 TEXTS = ("labelled_train_texts.txt.zst", "soynlp_movie_comments.txt.zst", "beep_unlabeled_comments_5.txt.zst")

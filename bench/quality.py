@@ -28,11 +28,12 @@ import numpy as np
 from machine import flags, processor
 
 import munjang as mj
+from munjang.data.prepare import Prepared, prepare
+from munjang.evaluation.report import Report
 from munjang.files import write_json
-from munjang.resampling import interval, replicate_scores
-from munjang.scores import Report
+from munjang.metrics.significance import interval, replicate_scores
 from munjang.tables import format_table, markdown_table
-from munjang.training.run import Prepared, prepare, train_prepared, versions
+from munjang.training.run import train_prepared, versions
 
 CORPORA = ("nsmc", "kor_hate", "kor_sarcasm", "kor_sae", "kor_3i4k", "ynat", "langid", "kmhas")
 SHOWN = ("accuracy", "macro_f1", "micro_f1")

@@ -43,7 +43,7 @@ from machine import machine
 from predict_speed import LIMITS, SHAPES, make_model
 
 import munjang as mj
-from munjang.exporting.run import export
+from munjang.export.run import export
 from munjang.files import write_json
 from munjang.tables import format_table
 
@@ -105,8 +105,8 @@ def mini_model(folder: Path) -> mj.Predictor:
     from tokenizers import Tokenizer
     from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
-    from munjang.bundle import Manifest, save_bundle
-    from munjang.formats import native
+    from munjang.inference.backends import native
+    from munjang.models.folder import Manifest, save_bundle
 
     encoder = Path(mj.__file__).parent / "assets" / "mini" / "encoder"
     torch.manual_seed(13)

@@ -23,11 +23,12 @@ import numpy as np
 from machine import machine
 
 import munjang as mj
-from munjang.config import parse_assignments, update
+from munjang.config.settings import parse_assignments, update
+from munjang.data.prepare import Prepared, prepare
 from munjang.files import write_json
 from munjang.records import Corpus, Example
 from munjang.tables import format_table
-from munjang.training.run import Prepared, prepare, train_prepared
+from munjang.training.run import train_prepared
 
 RESULTS = Path(__file__).parent / "results" / "settings.json"
 MOST, CLUSTERS, FAR = 10_000, 300, 3_000  # texts to score, clusters, texts in held-out clusters

@@ -27,15 +27,15 @@ from machine import machine
 
 RESULTS = Path(__file__).parent / "results" / "startup.json"
 STAGES = {  # where a stage is called -> what it is called here
-    ("munjang.data.corpora", "load_corpus"): "reading",
-    ("munjang.data.reading", "read_corpus"): "reading",
+    ("munjang.data.corpora.table", "load_corpus"): "reading",
+    ("munjang.data.readers.corpus", "read_corpus"): "reading",
     ("munjang.training.run", "clean_corpus"): "cleaning",
     ("munjang.training.run", "with_test"): "splitting",
     ("munjang.training.run", "with_validation"): "splitting",
     ("munjang.training.run", "begin"): "fingerprint and settings",
     ("munjang.training.run", "make_start"): "tokenizer",
     ("munjang.tasks.classification", "Classification.encode"): "token ids",
-    ("munjang.backbones", "Start.build"): "network",
+    ("munjang.models.backbones", "Start.build"): "network",
 }
 
 
@@ -90,7 +90,7 @@ def first_step(arguments: list[str]) -> None:
         ("import transformers, accelerate", "accelerate"),
         ("import transformers, accelerate", "transformers.models.bert.modeling_bert"),
         ("import transformers, accelerate", "transformers.models.auto.modeling_auto"),
-        ("import the rest", "munjang.training.loop"),
+        ("import the rest", "munjang.training.loops.native"),
         ("import the rest", "munjang.cli"),
     ):
         importing = time.perf_counter()

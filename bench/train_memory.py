@@ -65,12 +65,12 @@ def make_file(path: Path, rows: int, data_dir: str) -> None:
 
 def through(path: str) -> None:
     """Read, clean, split and tokenise a file; the memory after each stage as JSON."""
-    from munjang.config import ReadOptions, TrainConfig
-    from munjang.data.reading import read_corpus
+    from munjang.config.settings import ReadOptions, TrainConfig
+    from munjang.data.prepare import prepare
+    from munjang.data.readers.corpus import read_corpus
     from munjang.tasks.classification import Classification
-    from munjang.training.run import prepare
+    from munjang.text.vocabulary import train_wordpiece
     from munjang.training.token_cache import token_cache
-    from munjang.vocabulary import train_wordpiece
 
     stages: dict[str, Any] = {}
 

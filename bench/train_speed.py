@@ -96,7 +96,7 @@ def chosen(precision: str) -> str:
     """The precision that `auto` stands for on this machine: what munjang itself would take."""
     import torch
 
-    from munjang.training.job import pick_precision
+    from munjang.training.loops.job import pick_precision
 
     return pick_precision(replace(mj.TrainConfig(), precision=precision), torch.device("cpu"))
 
@@ -104,7 +104,7 @@ def chosen(precision: str) -> str:
 def make_data(folder: Path, data_dir: str | None) -> dict[str, Any]:
     """Token ids of the sentences that everyone trains on, spread over the largest vocabulary; facts about them."""
     from munjang.tasks.classification import Classification
-    from munjang.vocabulary import train_wordpiece
+    from munjang.text.vocabulary import train_wordpiece
 
     corpus = mj.load_corpus("nsmc", data_dir=data_dir)
     tokenizer = train_wordpiece([example.text for example in corpus.train], PIECES)
@@ -175,7 +175,7 @@ def trainer(model: Any, encodings: Any, steps: tuple[int, int], precision: str, 
     import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
-    from munjang.training.dataset import EncodedDataset
+    from munjang.training.loops.dataset import EncodedDataset
 
     warm_up, timed = steps
     shapes: list[tuple[int, int, int]] = []
@@ -251,12 +251,12 @@ def part_of(encodings: Any, chosen: np.ndarray) -> Any:
 
 def native(model: Any, encodings: Any, shape: str, precision: str) -> dict[str, Any]:
     """munjang's loop, as `munjang train` runs it, over the same sentences."""
-    from munjang.networks.embedding import compact
-    from munjang.networks.memory import kept_memory
+    from munjang.encoder.embedding import compact
+    from munjang.encoder.memory import kept_memory
     from munjang.records import LabelSet
     from munjang.tasks.classification import Classification
-    from munjang.training.job import Job
-    from munjang.training.loop import NativeLoop
+    from munjang.training.loops.job import Job
+    from munjang.training.loops.native import NativeLoop
 
     compaction = compact(model, encodings.ids)
     if compaction:

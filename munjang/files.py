@@ -13,6 +13,9 @@ from typing import Any
 
 from munjang.errors import BundleError
 
+ASSETS = Path(__file__).parent / "assets"
+"""What comes with munjang: models, sample corpora, a font."""
+
 
 def file_hash(path: Path) -> str:
     """The sha256 of a file, in hex."""

@@ -24,8 +24,8 @@ class Tree:
     """What hangs on what: word i (counted from 1) hangs from word `heads[i - 1]`, 0 being the root.
 
     words, heads, relations have one entry a word; `relations[i - 1]` names how word i hangs. Readers and decoders give
-    legal trees only (`munjang.data.trees.flaw`): one root, no cycle. pos: the words' parts of speech, where a treebank
-    has them, such as NNG+JKO.
+    legal trees only (`munjang.data.trees.shapes.flaw`): one root, no cycle. pos: the words' parts of speech, where a
+    treebank has them, such as NNG+JKO.
     """
 
     words: tuple[str, ...]
@@ -181,8 +181,8 @@ class Corpus:
     """Examples in up to three splits, with their labels and origin.
 
     task: a key of munjang.tasks.TASKS ("classification", "multi-label" or "parsing"). As read, examples may carry
-    labels outside `labels` (a 3 among 0 and 1) and be empty or repeated; `munjang.data.audit.clean_corpus` takes those
-    out with an account. `rejected` holds rows that the reader could not turn into an example at all.
+    labels outside `labels` (a 3 among 0 and 1) and be empty or repeated; `munjang.clean_corpus` takes those out with an
+    account. `rejected` holds rows that the reader could not turn into an example at all.
     """
 
     name: str

@@ -26,9 +26,9 @@ from munjang.cli.rows import (
 from munjang.errors import ConfigError
 
 if TYPE_CHECKING:
-    from munjang.analysis import Analysis, Analyzer
-    from munjang.answer_file import Counts
-    from munjang.data.table import Bad, Row, Table
+    from munjang.data.readers.table import Bad, Row, Table
+    from munjang.inference.analyzer import Analysis, Analyzer
+    from munjang.inference.files.write import Counts
     from munjang.records import Prediction
 
 log = logging.getLogger("munjang")
@@ -65,7 +65,7 @@ def analyze(
     file are written with the columns HEAD and HEAD_score for every head, and note. Without it a text gets a line for
     each head; lines and files get a line a row: label and score of each head and the text, between tabs.
     """
-    from munjang.answer_file import check_out
+    from munjang.inference.files.write import check_out
 
     if scores not in (None, "all", "best"):
         raise ConfigError(f"--scores is '{scores}'; it must be all or best.")
@@ -93,8 +93,8 @@ def analyze(
 
 def open_analyzer(model: str | None, tasks: str | None, *, single: bool = False) -> Analyzer:
     """The model that --model and --tasks mean. single: for one text, of which the structure is said too."""
-    from munjang.analysis import Analyzer, everything
-    from munjang.heads import has_parser
+    from munjang.inference.analyzer import Analyzer, everything
+    from munjang.inference.heads import has_parser
 
     names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
     analyzer = Analyzer(model, names)
@@ -112,7 +112,7 @@ def block(analysis: Analysis, scores: bool) -> str:
     ]
     parts = [format_table([""] * len(rows[0]), rows, max_width=2_000)] if rows else []
     if analysis.structure is not None:
-        from munjang.tree_pictures import tree_lines
+        from munjang.data.trees.pictures import tree_lines
 
         parts.append(tree_lines(analysis.structure.tree) or "(empty)")
     return "\n\n".join(parts)
@@ -135,7 +135,7 @@ def json_structure(analysis: Analysis) -> dict[str, Any]:
     """The tree: its words with head and relation, and the triples; nothing where none was asked for."""
     if analysis.structure is None:
         return {}
-    from munjang.structure import to_json
+    from munjang.data.trees.triples import to_json
 
     tree = to_json(analysis.structure)
     return {"structure": {name: tree[name] for name in ("words", "relations")}}
@@ -163,9 +163,9 @@ def print_answers(
     model: Analyzer, table: Table, place: int, scores: bool, as_json: bool, *, one_by_one: bool
 ) -> Counts:
     """Print a line for every row, in order."""
-    from munjang.analysis import STRUCTURE
-    from munjang.analyze_file import analyses, count
-    from munjang.answer_file import Counts
+    from munjang.inference.analyzer import STRUCTURE
+    from munjang.inference.files.analyze import analyses, count
+    from munjang.inference.files.write import Counts
 
     counts, width = Counts(), 3 if scores else 2
     names = [head.name for head in model.heads]
@@ -190,7 +190,7 @@ def write_answers(
     model: Analyzer, table: Table, place: int, out: str, scores: bool, overwrite: bool, source: Path | None
 ) -> Counts:
     """Write the file with answers and say what became of its rows."""
-    from munjang.analyze_file import analyze_table
+    from munjang.inference.files.analyze import analyze_table
 
     def write(progress: Callable[[Counts], None]) -> Counts:
         return analyze_table(

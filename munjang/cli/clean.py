@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from munjang.cli import options
-from munjang.config import TEXT_STEPS, CleanConfig
+from munjang.config.settings import TEXT_STEPS, CleanConfig
 from munjang.errors import ConfigError, DataError
 
 STEPS_HELP = "Text steps among html, invisible, nfc, spaces, mask_personal and fold_repeats, or none."
@@ -39,8 +39,8 @@ def clean(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")] = False,
 ) -> None:
     """Clean a corpus and say what became of every row."""
-    from munjang.data.account_files import write_account
-    from munjang.data.audit import clean_corpus
+    from munjang.data.cleaning.clean import clean_corpus
+    from munjang.data.cleaning.files import write_account
 
     check_out(out, source, overwrite=overwrite)
     config = options.change_cleaning(
@@ -62,7 +62,7 @@ def clean(
 
 def parse_steps(text: str) -> tuple[str, ...]:
     """The names in `--steps`, checked before anything is read."""
-    from munjang.cleaning import ordered
+    from munjang.text.cleaning import ordered
 
     names = [name.strip() for name in text.split(",") if name.strip()]
     return () if names in ([], ["none"]) else ordered(names)
@@ -70,7 +70,7 @@ def parse_steps(text: str) -> tuple[str, ...]:
 
 def check_out(out: Path, source: str, *, overwrite: bool) -> None:
     """Refuse a folder with something in it, a file, or one whose files are the input."""
-    from munjang.data.account_files import NAMES
+    from munjang.data.cleaning.files import NAMES
 
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; name a folder.")

@@ -17,8 +17,8 @@ from munjang.tables import format_table
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from munjang.data.explore import CorpusStats
-    from munjang.data.rows import CorpusRow
+    from munjang.data.corpora.schema import CorpusRow
+    from munjang.data.statistics.corpus import CorpusStats
 
 
 def corpora(
@@ -63,7 +63,7 @@ def corpora(
 
 def print_table(language: str | None, task: str | None, as_json: bool) -> None:
     """The table of known corpora."""
-    from munjang.data.corpora import CORPORA
+    from munjang.data.corpora.table import CORPORA
     from munjang.errors import unknown_name
 
     rows = list(CORPORA.values())
@@ -90,7 +90,7 @@ def speaks(row: CorpusRow, language: str | None) -> bool:
 
 def summary(row: CorpusRow) -> dict[str, Any]:
     """What the listing says about a corpus, as plain values."""
-    from munjang.data.loading import row_counts
+    from munjang.data.corpora.loading import row_counts
 
     splits = row_counts(row)
     return {
@@ -122,7 +122,7 @@ def label_cell(item: dict[str, Any]) -> str:
 
 def print_suite(name: str, as_json: bool) -> None:
     """A suite's tasks: what each asks, its size, its metric, and which munjang trains."""
-    from munjang.data.suites import SUITES
+    from munjang.data.corpora.suites import SUITES
     from munjang.errors import unknown_name
 
     if name.lower() not in SUITES:
@@ -141,8 +141,8 @@ def print_suite(name: str, as_json: bool) -> None:
 
 def print_hub(language: str, limit: int, as_json: bool) -> None:
     """The hub's datasets in a language, most downloaded first."""
-    from munjang.data.corpora import CORPORA
-    from munjang.data.hub import list_datasets
+    from munjang.data.corpora.hub import list_datasets
+    from munjang.data.corpora.table import CORPORA
 
     found = list_datasets(language, limit)
     known = {place.repo: row.name for row in reversed(CORPORA.values()) for place in row.hub}
@@ -168,8 +168,8 @@ def print_card(
     name: str, data_dir: str | None, *, split: str | None, plot: Path | None, tokenizer: str | None, as_json: bool
 ) -> None:
     """Where a corpus comes from and what is in it; its plots and its tokens if asked for."""
-    from munjang.data.corpora import corpus_row, load_corpus
-    from munjang.data.explore import describe
+    from munjang.data.corpora.table import corpus_row, load_corpus
+    from munjang.data.statistics.corpus import describe
 
     writable_png(plot)
     row = corpus_row(name)
@@ -180,7 +180,7 @@ def print_card(
     stats = describe(corpus)
     tokens = None
     if counter is not None:
-        from munjang.data.tokens import token_stats
+        from munjang.data.statistics.tokens import token_stats
 
         tokens = token_stats(corpus, counter)
     if as_json:
@@ -219,10 +219,10 @@ def load_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a folder, a tokenizer.json or a hub id, as it is: nothing in it is mended."""
     from tokenizers import Tokenizer
 
-    from munjang.backbones import locate
-    from munjang.data.hub import is_reachable, no_download
+    from munjang.data.corpora.hub import is_reachable, no_download
     from munjang.errors import DataError, FetchError, missing_extra
     from munjang.files import first_line
+    from munjang.models.backbones import locate
 
     file = Path(name) / "tokenizer.json" if Path(name).is_dir() else Path(name)
     if file.is_file() and file.suffix == ".json":
@@ -250,9 +250,9 @@ def draw(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
     """Length histogram and label bars, one above the other in one PNG."""
     from io import BytesIO
 
-    from munjang import plots
-    from munjang.data.explore import text_lengths
-    from munjang.drawing import save_png
+    from munjang.data.statistics.corpus import text_lengths
+    from munjang.reports import plots
+    from munjang.reports.figures import save_png
 
     lengths = {name: text_lengths(getattr(corpus, name)) for name in stats.splits}
     counts = {name: item.labels for name, item in stats.splits.items()}

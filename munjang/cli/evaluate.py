@@ -25,13 +25,13 @@ from munjang.cli.options import (
     writable,
     writable_png,
 )
-from munjang.config import ReadOptions
+from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError
 from munjang.records import SPLITS, Corpus, LabelSet, count_labels
 
 if TYPE_CHECKING:
-    from munjang.prediction import Predictor
-    from munjang.scores import Report
+    from munjang.evaluation.report import Report
+    from munjang.inference.predictor import Predictor
 
 log = logging.getLogger("munjang")
 
@@ -69,9 +69,9 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score a model: accuracy, F1, a table by label, intervals, calibration, the worst errors."""
-    from munjang.evaluation import compare
-    from munjang.prediction import load
-    from munjang.score_tables import print_report
+    from munjang.evaluation.evaluate import compare
+    from munjang.evaluation.tables import print_report
+    from munjang.inference.predictor import load
 
     writable_png(plot)
     writable(json_file)
@@ -144,7 +144,7 @@ def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
 
 def keep_known(text: str, labels: LabelSet) -> str:
     """--map with the model's own labels added, so that rows that have one already keep it."""
-    from munjang.data.columns import parse_map
+    from munjang.data.readers.columns import parse_map
 
     mapped = parse_map(text)
     own = [name for name in labels.names if name not in mapped and not set(name) & set(",;=")]
@@ -155,7 +155,7 @@ def parse_labels(text: str | None) -> dict[str, str] | None:
     """--map for a corpus of the table: its label -> the model's."""
     if text is None:
         return None
-    from munjang.data.columns import parse_map
+    from munjang.data.readers.columns import parse_map
 
     return parse_map(text)
 
@@ -166,7 +166,7 @@ def score(
     """The report of one model, with a progress bar on a terminal."""
     import sys
 
-    from munjang.evaluation import evaluate as score_model
+    from munjang.evaluation.evaluate import evaluate as score_model
 
     return score_model(
         model, corpus, split=split, label_map=label_map, without_spaces=without_spaces, progress=sys.stderr.isatty()
@@ -175,10 +175,10 @@ def score(
 
 def open_report(against: str, corpus: Corpus, split: str, label_map: dict[str, str] | None) -> Report:
     """The other side of a comparison: a report file, or a model scored on the same texts."""
-    from munjang.bundle import read_json
-    from munjang.prediction import load
-    from munjang.scores import Report
-    from munjang.tree_evaluation import TreeReport
+    from munjang.evaluation.report import Report
+    from munjang.evaluation.trees import TreeReport
+    from munjang.inference.predictor import load
+    from munjang.models.folder import read_json
 
     if against.endswith(".json"):
         values = read_json(Path(against))
@@ -188,8 +188,8 @@ def open_report(against: str, corpus: Corpus, split: str, label_map: dict[str, s
 
 def draw(report: Report, path: Path) -> None:
     """The confusion matrix as PNG."""
-    from munjang.drawing import save_png
-    from munjang.plots import confusion_matrix
+    from munjang.reports.figures import save_png
+    from munjang.reports.plots import confusion_matrix
 
     title = f"{report.model} on {report.corpus}"
     save_png(confusion_matrix(report.confusion.tolist(), report.labels, title=title), path)

@@ -21,8 +21,8 @@ from munjang.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from munjang.prediction import Predictor
-    from munjang.scores import Report
+    from munjang.evaluation.report import Report
+    from munjang.inference.predictor import Predictor
 
 
 def export(
@@ -52,8 +52,8 @@ def export(
     predict OUT` and all the other verbs take the folder as they take any model.
     """
     from munjang.cli.evaluate import open_split, parse_labels, score
-    from munjang.exporting.run import export as write
-    from munjang.prediction import load
+    from munjang.export.run import export as write
+    from munjang.inference.predictor import load
 
     source = load(model)
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
@@ -75,9 +75,9 @@ def size(model: Predictor) -> int:
 
 def compared(before: Report, after: Report) -> str:
     """The scores of both models, side by side."""
-    from munjang.score_tables import title
+    from munjang.evaluation.tables import title
+    from munjang.evaluation.trees import TITLES
     from munjang.tables import format_table
-    from munjang.tree_evaluation import TITLES
 
     first, second = before.metrics, after.metrics
     rows = [

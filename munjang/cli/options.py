@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from munjang.config import CleanConfig, ReadOptions
+from munjang.config.settings import CleanConfig, ReadOptions
 from munjang.errors import ConfigError
 from munjang.records import Corpus
 
@@ -97,10 +97,10 @@ def open_corpus(
     A ConfigError where flags that say how to read a file are given for a row of the table.
     """
     if is_file(source):
-        from munjang.data.reading import read_corpus
+        from munjang.data.readers.corpus import read_corpus
 
         return read_corpus(source, options=options, validation=validation, test=test)
-    from munjang.data.corpora import corpus_row, load_corpus
+    from munjang.data.corpora.table import corpus_row, load_corpus
 
     corpus_row(source)
     flags = {**asdict(options), "validation": validation, "test": test}

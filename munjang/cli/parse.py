@@ -13,8 +13,8 @@ import typer
 from munjang.errors import ConfigError
 
 if TYPE_CHECKING:
-    from munjang.data.table import Table
-    from munjang.prediction import Predictor
+    from munjang.data.readers.table import Table
+    from munjang.inference.predictor import Predictor
     from munjang.records import Parse
 
 log = logging.getLogger("munjang")
@@ -55,7 +55,7 @@ def parse_table(model: Predictor, table: Table, place: int, form: str, out: Path
 
 def parses(model: Predictor, table: Table, place: int) -> Iterator[Parse]:
     """The parses of the texts in a column, in their order."""
-    from munjang.data.table import cell_text
+    from munjang.data.readers.table import cell_text
 
     texts: list[str] = []
     for row in table.rows():
@@ -70,9 +70,9 @@ def parses(model: Predictor, table: Table, place: int) -> Iterator[Parse]:
 
 def rendered(items: Iterable[Parse], form: str) -> Iterator[str]:
     """Each parse in a form, with the line breaks that end it."""
-    from munjang.data.treebanks import sentence_conllu
-    from munjang.structure import to_json
-    from munjang.tree_pictures import tree_lines, tree_svg
+    from munjang.data.trees.pictures import tree_lines, tree_svg
+    from munjang.data.trees.treebanks import sentence_conllu
+    from munjang.data.trees.triples import to_json
 
     for number, parse in enumerate(items, start=1):
         if form == "json":

@@ -26,11 +26,11 @@ from munjang.cli.rows import (
 from munjang.errors import ConfigError
 
 if TYPE_CHECKING:
-    from munjang.answer_file import Counts
-    from munjang.config import ReadOptions
-    from munjang.data.table import Bad, Row, Table
-    from munjang.predict_file import Answering
-    from munjang.prediction import Predictor
+    from munjang.config.settings import ReadOptions
+    from munjang.data.readers.table import Bad, Row, Table
+    from munjang.inference.files.predict import Answering
+    from munjang.inference.files.write import Counts
+    from munjang.inference.predictor import Predictor
     from munjang.records import Prediction
 
 log = logging.getLogger("munjang")
@@ -101,9 +101,9 @@ def predict(
     folder of Parquet parts with a manifest. A worker that dies is replaced; a run that is cut short goes on with
     --resume.
     """
-    from munjang.answer_file import check_out
-    from munjang.predict_file import Answering
-    from munjang.prediction import load
+    from munjang.inference.files.predict import Answering
+    from munjang.inference.files.write import check_out
+    from munjang.inference.predictor import load
 
     if scores not in (None, "all", "best"):
         raise ConfigError(f"--scores is '{scores}'; it must be all or best.")
@@ -163,8 +163,8 @@ def check_engine(engine: str, many: Mapping[str, object], more: Sequence[str] | 
 
 def is_parser(model: str) -> bool:
     """Whether a model's name means a parser."""
-    from munjang.bundle import MANIFEST, read_json
-    from munjang.heads import find_model
+    from munjang.inference.heads import find_model
+    from munjang.models.folder import MANIFEST, read_json
 
     path, _ = find_model(model)
     return (path / MANIFEST).is_file() and read_json(path / MANIFEST).get("task") == "parsing"
@@ -183,7 +183,7 @@ def answer_trees(
 ) -> None:
     """Print or write what a parser says. lonely: flags of classifiers, which are refused."""
     from munjang.cli.parse import check_form, parse_table, parse_text
-    from munjang.prediction import load
+    from munjang.inference.predictor import load
 
     if flag := next((flag for flag, value in lonely.items() if value is not None), None):
         raise ConfigError(f"{flag} is for classifiers; {model} is a parser.")
@@ -201,7 +201,7 @@ def answer_trees(
 
 def answer_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:
     """Print the answer for one text: label and score, or every label's score on a line of its own."""
-    from munjang.predict_file import kept, settle
+    from munjang.inference.files.predict import kept, settle
 
     prediction = settle(model.predict(usable(text)), answering, model.labels.names)
     if not kept(prediction, answering):
@@ -229,9 +229,9 @@ def print_answers(
     model: Predictor, table: Table, place: int, answering: Answering, as_json: bool, *, one_by_one: bool
 ) -> Counts:
     """Print a line for every row, in order; with --by only count."""
-    from munjang.answer_file import Counts
-    from munjang.data.columns import find_column
-    from munjang.predict_file import answers, group_of, kept
+    from munjang.data.readers.columns import find_column
+    from munjang.inference.files.predict import answers, group_of, kept
+    from munjang.inference.files.write import Counts
 
     by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "--by")
     counts = Counts()
@@ -264,7 +264,7 @@ def write_answers(
     model: Predictor, table: Table, place: int, out: str, answering: Answering, overwrite: bool, source: Path | None
 ) -> Counts:
     """Write the file with answers and say what became of its rows."""
-    from munjang.predict_file import predict_table
+    from munjang.inference.files.predict import predict_table
 
     def write(progress: Callable[[Counts], None]) -> Counts:
         return predict_table(

@@ -16,8 +16,8 @@ from munjang.cli.rows import progress_line
 from munjang.errors import ConfigError
 
 if TYPE_CHECKING:
-    from munjang.config import ReadOptions
-    from munjang.predict_file import Answering
+    from munjang.config.settings import ReadOptions
+    from munjang.inference.files.predict import Answering
 
 log = logging.getLogger("munjang")
 
@@ -36,8 +36,8 @@ def predict_scale(
 
     lonely: flags of the local engine, which are refused. settings: workers, address, part_rows, resume, overwrite.
     """
-    from munjang.data.writing import ENDINGS
-    from munjang.scale.run import predict_files
+    from munjang.bulk.run import predict_files
+    from munjang.data.readers.writers import ENDINGS
 
     if flag := next((flag for flag, value in lonely.items() if value is not None), None):
         raise ConfigError(f"{flag} is not for --engine ray, which writes Parquet.")
@@ -65,6 +65,6 @@ def predict_scale(
     dropped = f", {counts.written:,} kept" if answering.keep else ""
     log.info("%s: %s%s in %.0f s, %s rows/s.", out, counts, dropped, seconds, f"{counts.rows / seconds:,.0f}")
     if answering.by:
-        from munjang.scale.plan import model_facts
+        from munjang.bulk.plan import model_facts
 
         typer.echo(counts.table(model_facts(model)[1].labels.names, answering.by))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from munjang.cli.options import DataDir
-from munjang.config import PretrainConfig, parse_assignments, read_recipe, update
+from munjang.config.settings import PretrainConfig, parse_assignments, read_recipe, update
 from munjang.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def pretrain(
     """Pre-train a BERT by masked words on raw texts; the folder serves as --backbone, and opens in transformers."""
     from munjang.pretraining import decay as branch
     from munjang.pretraining import run
-    from munjang.training.interrupts import TimeIsUp
+    from munjang.training.loops.interrupts import TimeIsUp
 
     how = {"out": out, "overwrite": overwrite, "resume": resume, "minutes": minutes, "progress": sys.stderr.isatty()}
     try:

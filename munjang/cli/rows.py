@@ -17,9 +17,9 @@ from munjang.cli.options import FILE_ENDINGS
 from munjang.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from munjang.answer_file import Counts
-    from munjang.config import ReadOptions
-    from munjang.data.table import Bad, Row, Table
+    from munjang.config.settings import ReadOptions
+    from munjang.data.readers.table import Bad, Row, Table
+    from munjang.inference.files.write import Counts
     from munjang.records import Prediction
 
 log = logging.getLogger("munjang")
@@ -46,11 +46,11 @@ def source_kind(source: str | None) -> Literal["text", "file", "stdin"]:
 def open_source(source: str | None, kind: str, options: ReadOptions) -> tuple[Table, int]:
     """The table to label and the place of its text column; what was found out is said."""
     if kind == "stdin":
-        from munjang.data.textfiles import stream_table
+        from munjang.data.readers.text import stream_table
 
         return stream_table(sys.stdin.buffer, "stdin", options.encoding), 0
-    from munjang.data.files import open_table
-    from munjang.data.reading import find_text, sample_rows
+    from munjang.data.readers.corpus import find_text, sample_rows
+    from munjang.data.readers.open import open_table
 
     table = open_table(source, options)
     place = find_text(table, options, sample_rows(table))
@@ -88,7 +88,7 @@ def unusable_json(item: Bad, blank: Mapping[str, Any]) -> str:
 
 def chunk_sizes(one_by_one: bool) -> Sequence[int]:
     """How many rows are answered together: each by itself where a person types them."""
-    from munjang.answer_file import CHUNKS
+    from munjang.inference.files.write import CHUNKS
 
     return (1,) if one_by_one and sys.stdin.isatty() else CHUNKS
 
@@ -101,7 +101,7 @@ def print_rows(
     bad_line: Callable[[Bad], str | None],
 ) -> None:
     """Print a line for every answered row and for every unusable one, None for none; then say what became of them."""
-    from munjang.data.table import Bad
+    from munjang.data.readers.table import Bad
 
     for item in items:
         if isinstance(item, Bad):
@@ -120,7 +120,7 @@ def write_rows(out: str, write: Callable[[Callable[[Counts], None]], Counts], *,
 
     keeps: whether rows may be left out, so that their number is worth saying.
     """
-    from munjang.answer_file import rejected_path
+    from munjang.inference.files.write import rejected_path
 
     # a plain kill takes the unfinished file away, as Ctrl-C does
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from munjang.cli import options
-from munjang.config import TrainConfig, parse_assignments, read_recipe, update
+from munjang.config.settings import TrainConfig, parse_assignments, read_recipe, update
 from munjang.errors import ConfigError
 from munjang.records import SPLITS, Prediction, label_text
 from munjang.tables import format_table
 
 if TYPE_CHECKING:
-    from munjang.prediction import Predictor
+    from munjang.data.prepare import Prepared
+    from munjang.evaluation.trees import TreeReport
+    from munjang.inference.predictor import Predictor
     from munjang.records import Parse
-    from munjang.training.run import Prepared
-    from munjang.tree_evaluation import TreeReport
 
 Backbone = Annotated[
     str | None,
@@ -102,10 +102,11 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
 ) -> None:
     """Fine-tune a classifier, score it on the test split, and write the model folder with its report."""
-    from munjang.backbones import check_name
+    from munjang.data.prepare import prepare
     from munjang.files import is_first_process
+    from munjang.models.backbones import check_name
     from munjang.training.folders import run_folder
-    from munjang.training.run import begin, check_packages, prepare, train_prepared
+    from munjang.training.run import begin, check_packages, train_prepared
 
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -167,9 +168,9 @@ def settings(recipe: str | None, assignments: list[str], flags: dict[str, Any]) 
 
 def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sentences: list[str], report: bool) -> None:
     """Evaluate on the test split, compare with the baseline, classify the sentences to try, write card and report."""
-    from munjang.card import model_card
-    from munjang.evaluation import compare, evaluate
+    from munjang.evaluation.evaluate import compare, evaluate
     from munjang.files import write_json
+    from munjang.reports.model_card import model_card
 
     corpus = prepared.published
     if model.task == "parsing":
@@ -204,10 +205,10 @@ def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sent
 
 def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, report: bool) -> None:
     """Evaluate a parser on the test split, draw the trees of the sentences to try, write card and report."""
-    from munjang.card import model_card
-    from munjang.evaluation import evaluate
+    from munjang.data.trees.pictures import tree_lines
+    from munjang.evaluation.evaluate import evaluate
     from munjang.files import write_json
-    from munjang.tree_pictures import tree_lines
+    from munjang.reports.model_card import model_card
 
     parses, result = model.predict_many(sentences), None
     for parse in parses:
@@ -230,12 +231,12 @@ def draw_tree_report(
     model: Predictor, prepared: Prepared, result: TreeReport | None, parses: Sequence[Parse]
 ) -> Path | str:
     """Write run/report.html and return its path; where the packages for plots are missing, how to get them."""
-    from munjang.data.explore import describe
+    from munjang.data.statistics.corpus import describe
     from munjang.errors import MissingExtra
-    from munjang.training.runlog import read_log
+    from munjang.training.loops.run_log import read_log
 
     try:
-        from munjang.report_trees import write_tree_report
+        from munjang.reports.tree_report import write_tree_report
 
         return write_tree_report(
             model.folder / "run" / "report.html",
@@ -259,10 +260,10 @@ def row(answer: Prediction) -> list[object]:
 
 def draw_report(model: Predictor, prepared: Prepared, **results: Any) -> str:
     """Write run/report.html and return its path; where the packages for plots are missing, how to get them."""
-    from munjang.data.explore import describe, text_lengths
+    from munjang.data.statistics.corpus import describe, text_lengths
     from munjang.errors import MissingExtra
-    from munjang.report import write_report
-    from munjang.training.runlog import read_log
+    from munjang.reports.run_report import write_report
+    from munjang.training.loops.run_log import read_log
 
     source = prepared.source
     try:

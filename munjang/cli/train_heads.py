@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from munjang.cli import options
-from munjang.config import ReadOptions, TrainConfig
+from munjang.config.settings import ReadOptions, TrainConfig
 from munjang.errors import ConfigError
 from munjang.records import Corpus
 from munjang.tables import format_table
 
 if TYPE_CHECKING:
-    from munjang.analysis import Analyzer
+    from munjang.inference.analyzer import Analyzer
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Several:
 
     def sources(self) -> dict[str, str]:
         """Head -> corpus or file. ConfigError: two heads of one name, or a name that no head can have."""
-        from munjang.training.together import check_name
+        from munjang.data.multi_corpus import check_name
 
         found: dict[str, str] = {}
         for word in self.words:
@@ -95,7 +95,7 @@ def own_name(source: str) -> str:
 def check_source(source: str) -> None:
     """Refuse an unknown corpus, and a file that is not there."""
     if not options.is_file(source):
-        from munjang.data.corpora import corpus_row
+        from munjang.data.corpora.table import corpus_row
 
         corpus_row(source)
     elif not Path(source).exists():
@@ -119,11 +119,11 @@ def train_several(
     cache: bool,
 ) -> None:
     """Train a many-headed model, print its scores, and classify the sentences to try."""
+    from munjang.data.multi_corpus import prepare_together
     from munjang.files import is_first_process
     from munjang.training.folders import run_folder
-    from munjang.training.heads import check_config, train_together
+    from munjang.training.multihead import check_config, train_together
     from munjang.training.run import begin
-    from munjang.training.together import prepare_together
 
     check_config(config)
     corpora, more = several.open()

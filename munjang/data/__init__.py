@@ -1,0 +1,1 @@
+"""Corpora: read, known by name, cleaned, split, counted."""

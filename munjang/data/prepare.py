@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from munjang.config import TrainConfig
-from munjang.data.account import Account
-from munjang.data.audit import clean_corpus
-from munjang.data.garbage import uncollected
+from munjang.config.settings import TrainConfig
+from munjang.data.cleaning.clean import clean_corpus
+from munjang.data.cleaning.report import Account
+from munjang.data.memory import uncollected
 from munjang.data.splits import with_test, with_validation
 from munjang.errors import DataError
 from munjang.records import Corpus, count_labels, label_text

@@ -10,8 +10,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from munjang.data.garbage import uncollected
-from munjang.data.repeats import hashes, repeated
+from munjang.data.duplicates import hashes, repeated
+from munjang.data.memory import uncollected
 from munjang.errors import ConfigError, DataError
 from munjang.records import Corpus, Example, Label, Tree, count_labels, names_of
 

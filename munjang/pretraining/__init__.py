@@ -1,0 +1,1 @@
+"""From raw texts to a BERT of one's own."""

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang import __version__
-from munjang.bundle import read_json
-from munjang.card import plain
+from munjang.models.folder import read_json
 from munjang.pretraining.blocks import read_facts
+from munjang.reports.model_card import plain
 from munjang.tables import escape_markdown, markdown_table
 
 if TYPE_CHECKING:
-    from munjang.backbones import Start
-    from munjang.training.job import Job
+    from munjang.models.backbones import Start
+    from munjang.training.loops.job import Job
 
 
 EARLIER = Path("run") / "texts-before.json"

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from munjang.bundle import read_json
-from munjang.config import PretrainConfig, from_dict
+from munjang.config.settings import PretrainConfig, from_dict
 from munjang.errors import BundleError, ConfigError, require
-from munjang.files import disk_errors, write_json
+from munjang.files import disk_errors, is_first_process, write_json
+from munjang.models.folder import read_json
 from munjang.pretraining.card import EARLIER, texts_of
 from munjang.pretraining.run import (
     PACKAGES,
@@ -26,7 +26,8 @@ from munjang.pretraining.run import (
     run_and_save,
 )
 from munjang.pretraining.texts import Source, source_files
-from munjang.training.run import first_process_first, is_first_process, run_folder
+from munjang.training.folders import run_folder
+from munjang.training.run import first_process_first
 
 log = logging.getLogger("munjang")
 
@@ -139,7 +140,7 @@ def branch_off(run: Path, folder: Path, steps: int, data: dict[str, Any], prepar
 
 def newest_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:
     """The newest whole checkpoint of a pre-training and its state."""
-    from munjang.training.checkpoints import newest_whole
+    from munjang.training.loops.checkpoints import newest_whole
 
     if not (run / SETTINGS).exists():
         raise ConfigError(f"{run} is no pre-training run of munjang.")

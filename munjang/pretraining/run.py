@@ -10,18 +10,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from munjang.config import PretrainConfig, to_dict
+from munjang.config.settings import PretrainConfig, to_dict
 from munjang.errors import ConfigError, MissingExtra, require
-from munjang.files import disk_errors, sync_for_all, write_json
+from munjang.files import disk_errors, is_first_process, sync_for_all, write_json
 from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Source, Texts, clean_texts, evaluation_keys, source_files
-from munjang.training.run import check_settings, first_process_first, is_first_process, run_folder, versions
+from munjang.training.folders import run_folder
+from munjang.training.run import check_settings, first_process_first, versions
 
 if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerBase
 
-    from munjang.backbones import Start
-    from munjang.training.job import Job
+    from munjang.models.backbones import Start
+    from munjang.training.loops.job import Job
 
 log = logging.getLogger("munjang")
 
@@ -125,7 +126,7 @@ def ready_texts(
 
 def keep_vocabulary(folder: Path, texts: Texts, config: PretrainConfig) -> None:
     """Make a vocabulary from the texts and write it into a folder."""
-    from munjang.vocabulary import train_wordpiece
+    from munjang.text.vocabulary import train_wordpiece
 
     tokenizer = train_wordpiece(texts.weighted(), config.vocabulary, spares=SPARES, scripts=config.scripts)
     log.info("Vocabulary: %s pieces.", f"{len(tokenizer):,}")
@@ -138,7 +139,7 @@ def keep_vocabulary(folder: Path, texts: Texts, config: PretrainConfig) -> None:
 
 def open_start(folder: Path, config: PretrainConfig) -> Start:
     """What the network starts from: another model, or a fresh BERT with the run's own vocabulary."""
-    from munjang import backbones
+    from munjang.models import backbones
 
     if config.init:
         start = backbones.prepare(config.init)
@@ -176,9 +177,9 @@ def make_job(
     import torch
 
     from munjang.pretraining.blocks import open_blocks
-    from munjang.tasks.masked import MaskedWords, Pieces
-    from munjang.training.batching import ByTokens
-    from munjang.training.job import Job
+    from munjang.tasks.masked_lm import MaskedWords, Pieces
+    from munjang.training.loops.batching import ByTokens
+    from munjang.training.loops.job import Job
 
     task = MaskedWords(Pieces.of(start.tokenizer), config.masking, config.whole_words)
     if start.source is None:
@@ -218,9 +219,9 @@ def announce(job: Job, start: Start) -> None:
 
 def run_and_save(job: Job, start: Start, settings: dict[str, Any]) -> Path:
     """Run the loop, then write the model folder: weights, tokenizer, loss curve, card."""
-    from munjang.formats import native
-    from munjang.training.loop import run_native
-    from munjang.training.runlog import read_log
+    from munjang.inference.backends import native
+    from munjang.training.loops.native import run_native
+    from munjang.training.loops.run_log import read_log
 
     announce(job, start)
     run_native(job)
@@ -261,8 +262,8 @@ def check_learnt(job: Job, rows: Sequence[dict[str, float]]) -> None:
 def draw_curve(path: Path, rows: Sequence[dict[str, float]], title: str) -> None:
     """The loss over the steps as a PNG; where the packages for plots are missing, say so and go on."""
     try:
-        from munjang.drawing import save_png
-        from munjang.plots import training_curve
+        from munjang.reports.figures import save_png
+        from munjang.reports.plots import training_curve
 
         save_png(training_curve(rows, title=f"Pre-training {title}"), path)
     except (MissingExtra, ImportError):

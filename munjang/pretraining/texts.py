@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from munjang.cleaning import clean_text
 from munjang.errors import ConfigError, DataError
 from munjang.files import first_line
-from munjang.pretraining.packed import text_stream
+from munjang.pretraining.compressed import text_stream
 from munjang.tables import format_table
+from munjang.text.cleaning import clean_text
 
 log = logging.getLogger("munjang")
 
@@ -181,7 +181,7 @@ def open_source(source: Source, data_dir: str | None) -> tuple[Iterator[str], st
     path = Path(source.name)
     if path.is_file():
         return (parquet_column(path, source.column) if begins_with(path, PARQUET) else lines_of(path)), source.licence
-    from munjang.data.corpora import CORPORA, load_corpus
+    from munjang.data.corpora.table import CORPORA, load_corpus
 
     if source.name.partition(":")[0] not in {name.partition(":")[0] for name in CORPORA}:
         raise DataError(f"No file {source.name}, nor a corpus of that name (see munjang corpora).")

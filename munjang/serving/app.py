@@ -10,16 +10,16 @@ from starlette.middleware.cors import CORSMiddleware
 
 from munjang import __version__
 from munjang.errors import MunjangError
-from munjang.serving.answers import dumped
-from munjang.serving.assets import HEADERS, page
-from munjang.serving.cards import card_of
-from munjang.serving.guards import Counted, Hosted, Keyed
+from munjang.serving.api.answers import dumped
+from munjang.serving.api.cards import card_of
+from munjang.serving.api.parsing import add_parsing
+from munjang.serving.api.schemas import ANALYZE, ERRORS, EXPLAIN, HUB, PREDICT
 from munjang.serving.metrics import CONTENT_TYPE
+from munjang.serving.middleware import Counted, Hosted, Keyed
 from munjang.serving.models import Models
 from munjang.serving.pages import docs_page
-from munjang.serving.parsing import add_parsing
-from munjang.serving.playground_routes import add_playground
-from munjang.serving.schemas import ANALYZE, ERRORS, EXPLAIN, HUB, PREDICT
+from munjang.serving.playground.assets import HEADERS, page
+from munjang.serving.playground.routes import add_playground
 from munjang.serving.service import Service, error_response, munjang_error
 from munjang.serving.settings import Settings
 

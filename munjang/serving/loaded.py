@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from munjang.heads import TASK, read_heads
-from munjang.prediction import Predictor
+from munjang.inference.heads import TASK, read_heads
+from munjang.inference.predictor import Predictor
 from munjang.records import EMPTY, LabelSet
 from munjang.tasks import make_task
 from munjang.tasks.base import Outputs

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from munjang.errors import ConfigError, MunjangError, unknown_name
-from munjang.heads import has_parser, model_name, packaged, packaged_parser
-from munjang.prediction import Predictor, load
+from munjang.inference.heads import has_parser, model_name, packaged, packaged_parser
+from munjang.inference.predictor import Predictor, load
 from munjang.serving.loaded import Network, Parser, View
 
 

@@ -17,14 +17,9 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
 from munjang.errors import MunjangError, unknown_name
-from munjang.serving.answers import analysis_body, hub_body, tei_body
-from munjang.serving.explanations import Asking, explain_body
-from munjang.serving.guards import error_body
-from munjang.serving.lanes import Finish, Lane
-from munjang.serving.loaded import Network, View
-from munjang.serving.metrics import Metrics
-from munjang.serving.models import Models
-from munjang.serving.requests import (
+from munjang.serving.api.answers import analysis_body, hub_body, tei_body
+from munjang.serving.api.explanations import Asking, explain_body
+from munjang.serving.api.requests import (
     BODIES,
     Asked,
     Held,
@@ -38,6 +33,11 @@ from munjang.serving.requests import (
     tei_inputs,
     tei_options,
 )
+from munjang.serving.batching import Finish, Lane
+from munjang.serving.loaded import Network, View
+from munjang.serving.metrics import Metrics
+from munjang.serving.middleware import error_body
+from munjang.serving.models import Models
 from munjang.serving.settings import Overloaded, Settings
 
 log = logging.getLogger("munjang")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from munjang.errors import ConfigError, MunjangError
-from munjang.explaining import MAX_WORDS
+from munjang.inference.explain import MAX_WORDS
 
 LOCAL = "127.0.0.1"
 

@@ -11,7 +11,7 @@ from munjang.errors import unknown_name
 from munjang.records import Corpus, LabelSet
 from munjang.tasks.base import Task
 from munjang.tasks.classification import Classification, MultiLabel
-from munjang.tasks.heads import Heads
+from munjang.tasks.multihead import Heads
 from munjang.tasks.parsing import options_for, parsing
 
 TASKS = {"classification": Classification, "multi-label": MultiLabel, "heads": Heads, "parsing": parsing}

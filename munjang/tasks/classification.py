@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.errors import BundleError, FetchError
-from munjang.metrics import one_hot, scores
+from munjang.metrics.scores import one_hot, scores
 from munjang.records import EMPTY, Example, LabelSet, Prediction, names_of
 from munjang.tasks.base import CLASSIFIER, Batch, Encodings, Outputs, TextEncoder, Usual, encode_texts, pad
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TypeVar
 
-from munjang.bundle import MANIFEST
 from munjang.errors import ConfigError
 from munjang.files import is_first_process
+from munjang.models.folder import MANIFEST
 
 Learnt = TypeVar("Learnt")
 

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from munjang.config import TrainConfig
+from munjang.config.settings import TrainConfig
 from munjang.errors import DataError, missing_extra
-from munjang.formats.linear import LinearParts, tfidf, two_columns
-from munjang.metrics import log_loss, macro_f1, tally_of
-from munjang.ngrams import Alphabet, Lookup, chunks, document_frequencies, strings
+from munjang.inference.backends.linear import LinearParts, tfidf, two_columns
+from munjang.metrics.scores import log_loss, macro_f1, tally_of
 from munjang.records import Corpus, Example, names_of
+from munjang.text.ngrams import Alphabet, Lookup, chunks, document_frequencies, strings
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

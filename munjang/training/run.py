@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang import __version__
-from munjang.bundle import MANIFEST, Manifest, read_json, save_bundle
-from munjang.card import model_card
-from munjang.config import TrainConfig, to_dict
-from munjang.data.account_files import write_removed
+from munjang.config.settings import TrainConfig, to_dict
+from munjang.data.cleaning.files import write_removed
 from munjang.data.prepare import Prepared, prepare
 from munjang.errors import BundleError, ConfigError, require
 from munjang.files import disk_errors, is_first_process, write_json
-from munjang.prediction import Predictor, load
+from munjang.inference.predictor import Predictor, load
+from munjang.models.folder import MANIFEST, Manifest, read_json, save_bundle
 from munjang.records import Corpus
+from munjang.reports.model_card import model_card
 from munjang.training.folders import run_folder, temporary_run
 
 if TYPE_CHECKING:
-    from munjang.backbones import Start, Vocabulary
-    from munjang.training.together import Together
+    from munjang.data.multi_corpus import Together
+    from munjang.models.backbones import Start, Vocabulary
 
 log = logging.getLogger("munjang")
 
@@ -120,7 +120,7 @@ def train_network(
     prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool
 ) -> None:
     """Fine-tune a backbone and save the best weights as a model folder."""
-    from munjang.training.network import fine_tune
+    from munjang.training.fine_tune import fine_tune
     from munjang.training.token_cache import Afresh, token_cache
 
     corpus = prepared.corpus
@@ -141,7 +141,7 @@ def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path, **
 
 
 def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> None:
-    from munjang.formats import linear
+    from munjang.inference.backends import linear
     from munjang.training.linear import train_linear
 
     parts = train_linear(prepared.corpus, config)
@@ -170,7 +170,7 @@ def finish(folder: Path, manifest: Manifest, prepared: Prepared, fill: Any) -> N
 
 def make_start(config: TrainConfig, corpus: Corpus, folder: Path, wordpiece: Vocabulary) -> Start:
     """The backbone; the vocabulary of a fresh one is made once and kept with the run in `folder`."""
-    from munjang.backbones import prepare as prepare_backbone
+    from munjang.models.backbones import prepare as prepare_backbone
 
     kept = folder / "run" / "tokenizer"
     if not config.backbone.startswith("scratch:"):
@@ -219,7 +219,7 @@ def first_process_first(config: TrainConfig, make: Any) -> Any:
         return make()
     from accelerate import PartialState
 
-    from munjang.training.job import pick_device
+    from munjang.training.loops.job import pick_device
 
     with PartialState(cpu=pick_device(config).type == "cpu").main_process_first():
         return make()

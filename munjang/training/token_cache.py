@@ -19,8 +19,8 @@ import numpy as np
 from munjang import __version__ as munjang_version
 from munjang.files import cache_root, is_first_process
 from munjang.tasks.base import Encodings, encode_texts, id_type, set_length
+from munjang.text.vocabulary import SPECIAL, make_wordpiece, train_wordpiece, wrap
 from munjang.training.cache import Arrays, Cache
-from munjang.vocabulary import SPECIAL, make_wordpiece, train_wordpiece, wrap
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

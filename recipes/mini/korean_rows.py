@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from munjang.pretraining.packed import text_stream
+from munjang.pretraining.compressed import text_stream
 
 SOURCE = "corpus/labelled_train_texts.txt.zst"
 ROWS, SEED = 3_000, 13

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from munjang.backbones import PACKAGED
+from munjang.models.backbones import PACKAGED
 
 MOST = 30_000_000  # bytes
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
@@ -48,7 +48,7 @@ munjang train CORPUS --backbone mini --out RUN_FOLDER
 
 ```python
 from transformers import AutoModel, AutoTokenizer
-from munjang.backbones import PACKAGED
+from munjang.models.backbones import PACKAGED
 
 model = AutoModel.from_pretrained(PACKAGED)
 tokenizer = AutoTokenizer.from_pretrained(PACKAGED)
@@ -107,7 +107,7 @@ def package_encoder(source: Path, target: Path) -> None:
 
 def package_heads(source: Path, target: Path) -> None:
     """The many-headed model in 8 bits."""
-    from munjang.exporting.run import export
+    from munjang.export.run import export
 
     export(source, "onnx-int8", target, overwrite=True)
     shorten_sources(target)
@@ -115,7 +115,7 @@ def package_heads(source: Path, target: Path) -> None:
 
 def package_parser(source: Path, target: Path) -> None:
     """The parser in 8 bits, without the word embeddings that it has in common with the packaged encoder."""
-    from munjang.exporting.run import export
+    from munjang.export.run import export
 
     export(source, "onnx-int8", target, overwrite=True, share_words=True)
     shorten_sources(target)

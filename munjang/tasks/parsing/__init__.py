@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from munjang.checks import one_of
-from munjang.data.trees import ANY, scheme_of
+from munjang.config.checks import one_of
+from munjang.data.trees.shapes import ANY, scheme_of
 from munjang.records import LabelSet
 from munjang.tasks.parsing.biaffine import Biaffine
 from munjang.tasks.parsing.labeling import Labeling

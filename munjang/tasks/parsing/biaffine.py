@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.checks import one_of
-from munjang.data.trees import ANY, HEAD_FINAL, SCHEMES
+from munjang.config.checks import one_of
+from munjang.data.trees.shapes import ANY, HEAD_FINAL, SCHEMES
 from munjang.errors import ConfigError
 from munjang.records import Example, LabelSet, Parse
 from munjang.tasks.base import Batch, Encodings, Outputs, Signature, TextEncoder, Usual, encode_texts, pad
@@ -39,8 +39,8 @@ class Biaffine:
     """A tree a sentence. Columns: `labels` (n, W, 2) int16, head and relation of each word, -1 beyond its words.
 
     In a batch `labels` are those of its words one after another, (N, 2). labels: the relations. scheme: what trees can
-    come out (munjang.data.trees.SCHEMES). cut: where words of raw text end. tags: parts of speech, for a parser that
-    is given them.
+    come out (munjang.data.trees.shapes.SCHEMES). cut: where words of raw text end. tags: parts of speech, for a parser
+    that is given them.
     """
 
     labels: LabelSet

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from munjang.data.trees import ANY, HEAD_FINAL, PROJECTIVE, cycle
+from munjang.data.trees.shapes import ANY, HEAD_FINAL, PROJECTIVE, cycle
 
 LOWEST = -1e9  # in the place of minus infinity, so that sums stay numbers
 

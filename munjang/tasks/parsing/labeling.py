@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.data.trees import HEAD_FINAL
+from munjang.data.trees.shapes import HEAD_FINAL
 from munjang.errors import ConfigError
 from munjang.tasks.base import Batch, Encodings, Outputs, Signature
 from munjang.tasks.parsing.biaffine import Biaffine

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
+from munjang.encoder.dropout import drop
 from munjang.errors import FetchError
-from munjang.networks.dropout import drop
 from munjang.tasks.parsing.pieces import Pieces
 from munjang.tasks.parsing.tagger import Tagger
 

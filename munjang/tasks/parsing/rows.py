@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from munjang.data.trees import HEAD_FINAL
+from munjang.data.trees.shapes import HEAD_FINAL
 from munjang.records import LabelSet, Parse, Tree
 from munjang.tasks.base import Encodings
 from munjang.tasks.parsing.words import FAR

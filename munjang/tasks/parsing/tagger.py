@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, one_hot, pad
 
-from munjang.networks.dropout import drop
+from munjang.encoder.dropout import drop
 from munjang.tasks.parsing.pieces import Pieces
 
 BEFORE, AFTER = 1, 2  # words that are left and that the tagger sees beside each

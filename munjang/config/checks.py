@@ -1,0 +1,60 @@
+"""What settings must fulfil: each check refuses a value with a ConfigError of one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from munjang.errors import ConfigError, UnknownName
+
+SHORTEST = 8  # tokens; with one or two a network would be trained on [CLS] and [SEP] alone
+LARGEST_SEED = 2**32 - 1  # NumPy's classic generator, which transformers and scikit-learn seed, takes no larger one
+
+
+def one_of(name: str, value: Any, allowed: tuple) -> None:
+    """Refuse a value outside `allowed`, and list what is in it."""
+    if value not in allowed:
+        names = ", ".join(str(item) for item in allowed)
+        raise ConfigError(f"{name} is '{value}'; it must be one of {names}.")
+
+
+def above_zero(name: str, value: float) -> None:
+    """Refuse zero and negative numbers, infinity and NaN."""
+    if not (isfinite(value) and value > 0):
+        raise ConfigError(f"{name} must be above 0, found {value}.")
+
+
+def not_negative(name: str, value: float) -> None:
+    """Refuse negative numbers, infinity and NaN."""
+    if not (isfinite(value) and value >= 0):
+        raise ConfigError(f"{name} must not be negative, found {value}.")
+
+
+def between(name: str, value: float, low: float, high: float, *, low_too: bool = False) -> None:
+    """Refuse what does not lie between `low` and `high`; with `low_too` the lower bound itself is allowed."""
+    if not (low < value < high or (low_too and value == low)):
+        bounds = f"be at least {low:g} and below {high:g}" if low_too else f"lie between {low:g} and {high:g}"
+        raise ConfigError(f"{name} must {bounds}, found {value}.")
+
+
+def long_enough(max_length: int) -> None:
+    """Refuse a length that leaves no room for words beside the special tokens."""
+    if max_length < SHORTEST:
+        raise ConfigError(f"max_length must be at least {SHORTEST} tokens, found {max_length}.")
+
+
+def usable_seed(seed: int) -> None:
+    """Refuse a seed that some random generator does not take."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ConfigError(f"seed must lie between 0 and {LARGEST_SEED}, found {seed}.")
+
+
+def known_steps(name: str, steps: Iterable[str]) -> None:
+    """Refuse names that are no text steps, and list those that are."""
+    from munjang.text.cleaning import ordered  # later: cleaning is not needed to import the settings
+
+    try:
+        ordered(steps)
+    except UnknownName as error:
+        raise ConfigError(f"{name}: {error}") from error

@@ -1,0 +1,248 @@
+"""Settings as frozen dataclasses: how to read a file, clean, train and pre-train; from TOML, unknown keys refused."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, get_type_hints
+
+from munjang.config.checks import above_zero, between, known_steps, long_enough, not_negative, one_of, usable_seed
+from munjang.config.converting import convert
+from munjang.errors import ConfigError
+
+TEXT_STEPS = ("nfc", "invisible", "html", "spaces")
+"""The text steps used unless told otherwise; munjang.text.cleaning.STEPS has them all."""
+
+LOOPS = ("native", "trainer")
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a user's file. None means: find it out and say what was found."""
+
+    text: str | None = None  # column of the sentences
+    label: str | None = None  # column of the labels
+    labels: tuple[str, ...] | None = None  # the label set, in order; others are removed with an account
+    map: str | None = None  # "1,2=부정;4,5=긍정": values that become labels; other values are dropped and counted
+    multi_label: str | None = None  # separator between labels in one cell; None = one label a text
+    encoding: str | None = None  # utf-8, utf-8-sig, utf-16, cp949
+    sheet: str | None = None  # Excel: sheet name, or its number from 1
+    header_row: int | None = None  # Excel, CSV: 1-based row of the column names; 0 = none
+
+
+@dataclass(frozen=True)
+class CleanConfig:
+    """What cleaning does. Texts first go through `steps`, then rows are removed."""
+
+    steps: tuple[str, ...] = TEXT_STEPS
+    duplicates: bool = True  # of equal texts with equal labels the first stays
+    conflicts: str = "drop"  # equal texts with different labels: "drop" all, or "keep-majority"
+    leaks: bool = True  # texts of the test (and validation) split are removed from train
+    outliers: float | None = None  # k: drop texts with more than Q3 + k*(Q3-Q1) characters; off by default
+    clean_test: bool = False  # clean the test split like train; by default only empty texts leave it
+
+    def __post_init__(self) -> None:
+        known_steps("clean.steps", self.steps)
+        one_of("clean.conflicts", self.conflicts, ("drop", "keep-majority"))
+        if self.outliers is not None:
+            above_zero("clean.outliers", self.outliers)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a training run; saved with the model."""
+
+    backbone: str = "mini"  # a name of BACKBONES, a hub id, a folder, scratch:SIZE, or linear
+    loop: str = "native"  # native or trainer
+    epochs: float | None = None  # None: 3, of a parser 10; more on few sentences
+    batch_size: int | None = None  # sentences an optimizer step, over all processes; None: 32, of a parser 16
+    eval_batch_size: int = 64
+    learning_rate: float | None = None  # None: by the backbone; of a parser 5/3 of that
+    warmup: float = 0.1  # below 1 a share of all steps, from 1 a number of steps
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    dropout: float | None = None  # None: as the backbone has it; fresh networks and many labels a text: 0
+    max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
+    class_weights: str | None = None  # None or "balanced"
+    adversarial: float = 0.0  # FGM: length of the step of the word embeddings for a second gradient; 0: none
+    parser: str | None = None  # of a treebank: biaffine, or labeling; None: biaffine
+    pos: bool = False  # of a treebank: learn with its parts of speech; the parser then always needs them
+    sampling_power: float = 0.5  # several corpora: each is drawn from by its size to this power; 1: every row once
+    log_every: int = 50  # steps
+    save_every: int | None = None  # steps; None: at the end of each epoch
+    eval_every: int | None = None  # steps; None: at the end of each epoch
+    keep_checkpoints: int = 2
+    patience: int | None = None  # dev evaluations without a better score before stopping; None: no early stopping
+    keep_best: bool = True  # the saved model is the one with the best dev score, not the last
+    validation_share: float = 0.1  # of train, where the corpus has no validation split
+    test_share: float = 0.1  # of train, where the corpus has no test split; 0: none
+    seed: int = 13
+    precision: str = "auto"  # auto, fp32, bf16
+    device: str = "auto"  # auto, cpu, cuda
+    clean: CleanConfig = field(default_factory=CleanConfig)
+
+    def __post_init__(self) -> None:
+        one_of("loop", self.loop, LOOPS)
+        one_of("class_weights", self.class_weights, (None, "balanced"))
+        one_of("precision", self.precision, ("auto", "fp32", "bf16"))
+        one_of("device", self.device, ("auto", "cpu", "cuda"))
+        one_of("parser", self.parser, (None, "biaffine", "labeling"))
+        for name in ("eval_batch_size", "log_every", "keep_checkpoints"):
+            above_zero(name, getattr(self, name))
+        for name in ("batch_size", "epochs", "learning_rate", "save_every", "eval_every", "patience"):
+            if getattr(self, name) is not None:
+                above_zero(name, getattr(self, name))
+        for name in ("warmup", "weight_decay", "max_grad_norm", "adversarial"):
+            not_negative(name, getattr(self, name))
+        if self.max_length is not None:
+            long_enough(self.max_length)
+        if self.dropout is not None:
+            between("dropout", self.dropout, 0, 1, low_too=True)
+        between("validation_share", self.validation_share, 0, 0.5)
+        between("test_share", self.test_share, 0, 0.5, low_too=True)
+        between("sampling_power", self.sampling_power, 0, 2, low_too=True)
+        usable_seed(self.seed)
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Everything that decides a pre-training run; saved with it. The texts are named on the command line."""
+
+    size: str = "4x256"  # layers x width of a fresh BERT; heads are 64 wide (32 below a width of 128)
+    init: str | None = None  # continue from this model instead: a name of BACKBONES, a hub id, a folder
+    vocabulary: int = 16000  # pieces of a fresh vocabulary, special and spare ones included
+    scripts: bool = False  # give the letters of the world's commoner scripts a place in it, seen in the texts or not
+    max_length: int = 128  # tokens a segment, special ones included; longer texts are cut into several
+    text_steps: tuple[str, ...] = TEXT_STEPS  # of munjang.text.cleaning, before anything else
+    validation_share: float = 0.01  # of the texts, held out; at most 4,000 of them
+    masking: float = 0.2  # share of the tokens that are guessed
+    whole_words: bool = True  # all pieces of a word together, or each piece by itself
+    epochs: float = 1.0  # passes over the texts
+    steps: int | None = None  # optimizer steps instead of passes
+    batch_tokens: int = 8192  # a step, over all processes, padding included
+    learning_rate: float = 1e-3
+    schedule: str = "one-cycle"  # one-cycle, linear, or constant (to be continued and brought down by --decay)
+    warmup: float | None = None  # below 1 a share of all steps, from 1 a number of steps; None: job.default_warmup
+    weight_decay: float = 0.01
+    beta2: float = 0.98  # of AdamW; 0.98 is steadier than 0.999 at this learning rate (RoBERTa)
+    max_grad_norm: float = 1.0
+    dropout: float = 0.0  # a short pre-training never sees a text often enough to learn it by heart
+    log_every: int = 50  # steps
+    save_every: int | None = 500  # steps; None: each pass
+    eval_every: int | None = 500
+    keep_checkpoints: int = 2
+    seed: int = 13
+    precision: str = "auto"  # auto, fp32, bf16
+    device: str = "auto"  # auto, cpu, cuda
+    keep_best: ClassVar[bool] = False  # the last weights are the ones to keep
+    patience: ClassVar[None] = None
+    adversarial: ClassVar[float] = 0.0
+
+    def __post_init__(self) -> None:
+        one_of("schedule", self.schedule, ("one-cycle", "linear", "constant"))
+        one_of("precision", self.precision, ("auto", "fp32", "bf16"))
+        one_of("device", self.device, ("auto", "cpu", "cuda"))
+        for name in ("vocabulary", "epochs", "batch_tokens", "learning_rate", "log_every", "keep_checkpoints"):
+            above_zero(name, getattr(self, name))
+        for name in ("steps", "save_every", "eval_every"):
+            if getattr(self, name) is not None:
+                above_zero(name, getattr(self, name))
+        for name in ("warmup", "weight_decay", "max_grad_norm"):
+            if getattr(self, name) is not None:
+                not_negative(name, getattr(self, name))
+        between("masking", self.masking, 0, 1)
+        between("validation_share", self.validation_share, 0, 0.5)
+        between("beta2", self.beta2, 0, 1, low_too=True)
+        between("dropout", self.dropout, 0, 1, low_too=True)
+        usable_seed(self.seed)
+        known_steps("text_steps", self.text_steps)
+        long_enough(self.max_length)
+        layers, cross, width = self.size.partition("x")
+        if not (cross and layers.isdigit() and width.isdigit() and int(layers) and int(width)) or int(width) % 64:
+            raise ConfigError(
+                f"size is '{self.size}'; expected LAYERSxWIDTH such as 4x256, the width a multiple of 64."
+            )
+        if self.batch_tokens < self.max_length:
+            raise ConfigError(f"batch_tokens is {self.batch_tokens}; a segment has up to {self.max_length} tokens.")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values."""
+    return asdict(config)
+
+
+def from_dict(cls: type, values: Mapping[str, Any], *, where: str = "settings") -> Any:
+    """Build `cls` from plain values (TOML, JSON); unknown keys and wrong types are ConfigErrors that name `where`."""
+    return update(cls(), values, where=where)
+
+
+def update(config: Any, values: Mapping[str, Any], *, where: str) -> Any:
+    """A copy of `config` with `values` laid over it; nested tables go to nested configs."""
+    hints = get_type_hints(type(config))
+    names = {item.name for item in fields(config)}
+    changed = {}
+    for key, value in values.items():
+        if key not in names:
+            near = get_close_matches(key, names, n=1)
+            hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(sorted(names))}."
+            raise ConfigError(f"Unknown setting '{key}' in {where}.{hint}")
+        current = getattr(config, key)
+        if is_dataclass(current) and not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: {key} is a table of settings, such as {key}.{fields(current)[0].name}.")
+        if isinstance(value, Mapping) and not is_dataclass(current):
+            raise ConfigError(f"{where}: {key} is one value, no table of settings.")
+        if is_dataclass(current):
+            changed[key] = update(current, value, where=f"{where}, [{key}]")
+        else:
+            changed[key] = convert(value, hints[key], f"{where}: {key}")
+    return replace(config, **changed)
+
+
+def parse_assignments(pairs: list[str]) -> dict[str, Any]:
+    """`["epochs=2", "clean.leaks=false"]` (from --set) as a nested dict of texts."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {pair}: expected KEY=VALUE, such as --set epochs=2.")
+        *parents, name = key.strip().split(".")
+        table = values
+        for parent in parents:
+            table = table.setdefault(parent, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"--set {pair}: '{parent}' is no table of settings.")
+        table[name] = value.strip()
+    return values
+
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+def read_recipe(name: str, loop: str | None = None) -> dict[str, Any]:
+    """The settings of a recipe: a path to a TOML file, or the name of one that comes with munjang.
+
+    A table `[native]` or `[trainer]` holds settings for that loop alone; they are laid over the others when `loop`
+    (or the recipe's own `loop`) names it.
+    """
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not path.exists() and name.startswith("recipes/"):
+        path = RECIPES / Path(name).name
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(item.stem for item in RECIPES.glob("*.toml")))
+        raise ConfigError(f"No recipe {name}. Recipes that come with munjang: {known}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no valid TOML: {error}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    by_loop = {kind: values.pop(kind, {}) for kind in LOOPS}
+    for kind, table in by_loop.items():
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{path}: {kind} is {table!r}; expected a table [{kind}] of settings for that loop.")
+    chosen = loop or values.get("loop", LOOPS[0])
+    one_of("loop", chosen, LOOPS)
+    return {**values, **by_loop[chosen]}

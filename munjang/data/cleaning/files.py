@@ -1,0 +1,135 @@
+"""The account of a cleaning as files: kept.csv, removed.csv and account.json, and the input rebuilt from them.
+
+The two tables together hold every row of the input once. They are exact: a text stands in its cell character for
+character (quoted as CSV asks; cells that begin with = + - @ are not escaped, so take care in a spreadsheet). Only what
+no UTF-8 table can carry, a NUL or half of a surrogate pair, is written as `json:"…"`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from pathlib import Path
+from typing import TextIO
+
+from munjang.data.cleaning.clean import hide_in
+from munjang.data.cleaning.report import Account, place
+from munjang.errors import DataError
+from munjang.records import SPLITS, Corpus, Removed, label_text
+
+KEPT = ("file", "split", "line", "text", "label", "original_text", "original_label")
+REMOVED = ("file", "line", "text", "label", "step", "reason")
+NAMES = ("kept.csv", "removed.csv", "account.json")
+
+UNWRITABLE = re.compile("[\x00\ud800-\udfff]|\\Ajson:")
+
+
+def write_account(folder: str | Path, before: Corpus, after: Corpus, account: Account, *, separator: str = "|") -> None:
+    """Write kept.csv, removed.csv and account.json into `folder` (made where needed), each beside and renamed.
+
+    before, after: the corpus as read and as `clean_corpus` returned it. separator: between several labels in a cell.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_csv(folder / "kept.csv", KEPT, kept_rows(before, after, account, separator))
+    write_removed(folder / "removed.csv", account.removed)
+    with written_beside(folder / "account.json", "utf-8") as file:
+        json.dump(account.to_dict(), file, ensure_ascii=False, indent=2)
+
+
+def write_removed(path: str | Path, removed: Iterable[Removed]) -> None:
+    """Write the removed rows as a table with the columns of `Removed`."""
+    write_csv(Path(path), REMOVED, ([getattr(row, name) for name in REMOVED] for row in removed))
+
+
+def kept_rows(before: Corpus, after: Corpus, account: Account, separator: str) -> Iterator[Sequence[object]]:
+    """The rows of kept.csv: the cleaned text and label, and the original ones."""
+    steps = account.config.steps
+    for split in SPLITS:
+        originals = getattr(before, split)
+        for position, example in zip(account.kept.get(split, ()), getattr(after, split), strict=True):
+            source = originals[position]
+            file, line = place(source, position, f"{before.name}/{split}")
+            text = source.text
+            if "mask_personal" in steps and text != example.text:
+                text = hide_in(text, steps)
+            labels = (label_text(item.label, separator) for item in (example, source))
+            yield file, split, line, example.text, next(labels), text, next(labels)
+
+
+def rebuild(folder: str | Path) -> dict[str, list[tuple[int, str, str]]]:
+    """The input of a cleaning from its two tables: file -> (line, text, label) of every row, by line.
+
+    A DataError where a table is missing or is not one that munjang wrote.
+    """
+    folder = Path(folder)
+    files: dict[str, list[tuple[int, str, str]]] = {}
+    for row in read_csv(folder / "kept.csv", KEPT):
+        files.setdefault(row["file"], []).append((int(row["line"]), row["original_text"], row["original_label"]))
+    for row in read_csv(folder / "removed.csv", REMOVED):
+        files.setdefault(row["file"], []).append((int(row["line"]), row["text"], row["label"]))
+    return {file: sorted(rows, key=itemgetter(0)) for file, rows in files.items()}
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table in utf-8 with a byte-order mark, which Excel takes as Hangul."""
+    with written_beside(path, "utf-8-sig") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([to_cell(value) for value in row] for row in rows)
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The rows of a table that `write_csv` wrote; a DataError where it is missing or has other columns."""
+    limit = csv.field_size_limit(sys.maxsize)  # a text of several MB is a text
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if tuple(header) != tuple(columns):
+                raise DataError(f"{path}: expected the columns {', '.join(columns)}; found {', '.join(header)}.")
+            for cells in reader:
+                yield dict(zip(columns, map(from_cell, cells), strict=True))
+    except FileNotFoundError as error:
+        raise DataError(f"No {path.name} in {path.parent}; expected a folder that `munjang clean` wrote.") from error
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} was cut short or changed: {error}. Clean the input again.") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def to_cell(value: object) -> str:
+    """A value as a cell; text that no UTF-8 table can carry, and text that looks like it, as `json:"…"`."""
+    text = str(value)
+    return f"json:{json.dumps(text)}" if UNWRITABLE.search(text) else text
+
+
+def from_cell(cell: str) -> str:
+    """The inverse of `to_cell` for texts."""
+    return json.loads(cell.removeprefix("json:")) if cell.startswith("json:") else cell
+
+
+@contextmanager
+def written_beside(path: Path, encoding: str) -> Iterator[TextIO]:
+    """A file to write that takes the place of `path` only when all of it is written; nothing is left on an error."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with open(part, "w", encoding=encoding, newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {path}: {error.strerror or error}. Free some space or name another folder."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,53 @@
+"""Fetches original files from the addresses at which their makers publish them, guarded by checksums."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import urllib.request
+from pathlib import Path
+
+from munjang.data.corpora.checksums import check_sha256
+from munjang.data.corpora.schema import CorpusRow, Original
+from munjang.errors import FetchError
+from munjang.files import cache_root, first_line
+
+log = logging.getLogger("munjang")
+
+TIMEOUT_S = 30
+
+
+def folder(row: CorpusRow) -> Path:
+    """Where the original files of a corpus are kept: MUNJANG_CACHE, else the user's cache folder."""
+    return cache_root() / row.folder
+
+
+def cached(row: CorpusRow) -> list[Path]:
+    """The original files that were fetched before."""
+    return [path for original in row.originals if (path := folder(row) / original.name).is_file()]
+
+
+def fetch(row: CorpusRow) -> list[Path]:
+    """All original files of a corpus, downloaded where they are not in the cache yet."""
+    return [fetch_file(original, folder(row)) for original in row.originals]
+
+
+def fetch_file(original: Original, target: Path) -> Path:
+    """One file, written beside and renamed, so that a cut download never looks like a whole one."""
+    path = target / original.name
+    if path.is_file():
+        return path
+    log.info("Downloading %s", original.url)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with urllib.request.urlopen(original.url, timeout=TIMEOUT_S) as answer:
+            content = answer.read()
+        target.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+    except (http.client.HTTPException, OSError) as error:  # the first where the connection is cut
+        raise FetchError(f"{original.url} ({first_line(error)})") from error
+    if original.sha256:
+        check_sha256(part, original.sha256)
+    part.replace(path)
+    return path

@@ -1,0 +1,189 @@
+"""The Hugging Face hub, seen from the data: files of a dataset repository, and what datasets there are.
+
+The only module of munjang that names huggingface_hub for data. HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_CACHE and HF_HOME
+are read at every call, not only when the library is first imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from munjang.data.corpora.checksums import WrongChecksum, check_git_blob, check_sha256
+from munjang.data.corpora.schema import HubPlace
+from munjang.errors import FetchError
+
+DEFAULT_ENDPOINT = "https://huggingface.co"
+PROBE_S = 10
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """A dataset on the hub as a listing shows it."""
+
+    name: str
+    downloads: int
+    licences: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+
+def endpoint() -> str:
+    return (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
+
+
+def is_offline() -> bool:
+    """Whether the user has forbidden network calls (HF_HUB_OFFLINE)."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "on", "yes", "true")
+
+
+def cache_folder() -> Path:
+    """The hub's cache on this machine, where other programs' downloads are found too."""
+    if os.environ.get("HF_HUB_CACHE"):
+        return Path(os.environ["HF_HUB_CACHE"]).expanduser()
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return Path(home).expanduser() / "hub"
+
+
+def is_reachable() -> bool:
+    """Whether the hub may be asked and answers within PROBE_S seconds.
+
+    Its clients try five times for each file where no one answers: ask here first, then only look into the cache.
+    """
+    if is_offline():
+        return False
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(endpoint(), timeout=PROBE_S)
+    except network_errors():
+        return False
+    return True
+
+
+def no_download(repo: str) -> str:
+    """Why a repository that is not on this machine could not be fetched, and what to do."""
+    if is_offline():
+        return f"{repo} is not in {cache_folder()}, and HF_HUB_OFFLINE is set: unset it to download, or name a folder."
+    return (
+        f"{repo} is not in {cache_folder()}, and the hub at {endpoint()} does not answer. "
+        "Check the network (or HF_ENDPOINT), or name a folder."
+    )
+
+
+def cached(place: HubPlace) -> tuple[Path, list[str]]:
+    """The folder of a place in the cache and the wanted files there; no file where it was never downloaded."""
+    storage = cache_folder() / f"datasets--{place.repo.replace('/', '--')}"
+    if not storage.is_dir():  # saves importing the library
+        return storage, []
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        root = snapshot_download(**arguments(place), local_files_only=True)
+    except LocalEntryNotFoundError:
+        return storage, []
+    return listing(Path(root), place)
+
+
+def fetch(place: HubPlace) -> tuple[Path, list[str]]:
+    """Download a place's files into the cache; its folder there and their paths in it.
+
+    FetchError says why it could not be; WrongChecksum where a file is not the one that the hub announced.
+    """
+    where = f"{endpoint()} {place.repo} at {place.revision}"
+    if is_offline():
+        raise FetchError(f"{where} (not asked: HF_HUB_OFFLINE is set)")
+    from huggingface_hub import snapshot_download
+
+    try:
+        root = Path(snapshot_download(**arguments(place), endpoint=endpoint()))
+    except network_errors() as error:
+        raise FetchError(f"{where} ({reason(error)})") from error
+    return listing(root, place)
+
+
+def arguments(place: HubPlace) -> dict[str, Any]:
+    return {
+        "repo_id": place.repo,
+        "repo_type": "dataset",
+        "revision": place.revision,
+        "allow_patterns": list(place.files),
+        "cache_dir": cache_folder(),
+    }
+
+
+def listing(root: Path, place: HubPlace) -> tuple[Path, list[str]]:
+    """The wanted files under `root`, each checked against the checksum under which the cache keeps it."""
+    paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    names = {path.relative_to(root).as_posix(): path for path in paths}
+    wanted = [name for name in names if any(fnmatchcase(name, pattern) for pattern in place.files)]
+    for name in wanted:
+        check_blob(names[name])
+    return root, wanted
+
+
+def check_blob(path: Path) -> None:
+    """Check a cached file against the name of its blob: a sha256 (large files) or git's sha1 (small ones)."""
+    blob = path.resolve()
+    if blob == path or blob.parent.name != "blobs":  # a cache without links does not keep the checksum
+        return
+    try:
+        if len(blob.name) == 64:
+            check_sha256(blob, blob.name)
+        elif len(blob.name) == 40:
+            check_git_blob(blob, blob.name)
+    except WrongChecksum:
+        path.unlink()
+        raise
+
+
+def list_datasets(language: str, limit: int) -> list[HubDataset]:
+    """The hub's datasets in a language (ISO code), most downloaded first, at most `limit`."""
+    if is_offline():
+        raise FetchError("The hub is not asked: HF_HUB_OFFLINE is set. Unset it to list the hub's datasets.")
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(endpoint(), timeout=PROBE_S)  # the listing itself tries for 23 seconds where no one answers
+        found = list(HfApi(endpoint=endpoint()).list_datasets(language=language, sort="downloads", limit=limit))
+    except network_errors() as error:
+        raise FetchError(
+            f"The hub at {endpoint()} could not be asked ({reason(error)}). Check the network, or HF_ENDPOINT; "
+            "`munjang corpora` lists the corpora that munjang knows without it."
+        ) from error
+    return [
+        HubDataset(
+            item.id,
+            item.downloads or 0,
+            tagged(item.tags, "license"),
+            tagged(item.tags, "task_categories"),
+        )
+        for item in found
+    ]
+
+
+def tagged(tags: Iterable[str] | None, kind: str) -> tuple[str, ...]:
+    """The values of the hub's tags of one kind: "license:mit" -> ("mit",)."""
+    return tuple(tag.partition(":")[2] for tag in tags or () if tag.startswith(f"{kind}:"))
+
+
+def network_errors() -> tuple[type[Exception], ...]:
+    """What the hub's client raises when it gets no answer, or one that is no JSON (a login page in between).
+
+    The HTTP library under it differs between versions, so its errors are found through the client's own.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return (*HfHubHTTPError.__bases__, OSError, ValueError)
+
+
+def reason(error: Exception) -> str:
+    """The first line of an error, with its kind."""
+    cause = error.__cause__ or error
+    first = str(cause).strip().partition("\n")[0]
+    return f"{type(cause).__name__}: {first}" if first else type(cause).__name__

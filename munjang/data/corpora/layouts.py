@@ -1,0 +1,164 @@
+"""Reads the files of known corpora strictly, by the layout that the table declares: nothing is guessed here."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from munjang.data.corpora.schema import CorpusRow, TextForm
+from munjang.errors import DataError
+
+SPLIT_COLUMN = "split"
+BATCH = 16_384  # rows of parquet in memory beside the examples made of them
+
+
+class Record(NamedTuple):
+    """A row as it stands in the file: label still as the file has it, split only where a column says it.
+
+    line: 1-based physical line on which the record starts, or the 1-based row of parquet and json.
+    """
+
+    text: str
+    label: Any
+    line: int
+    split: str | None = None
+
+
+def read_records(path: Path, row: CorpusRow, form: TextForm) -> Iterator[Record]:
+    """The records of one file in its order; the suffix decides between parquet, json and text of the given form.
+
+    A missing column, a line with too few or too many fields or a broken file is a DataError naming file and line.
+    """
+    if path.suffix == ".parquet":
+        yield from read_parquet(path, row)
+    elif path.suffix == ".json":
+        yield from read_json(path, row)
+    else:
+        yield from read_text(path, row, form)
+
+
+def read_parquet(path: Path, row: CorpusRow) -> Iterator[Record]:
+    """Records of a parquet file; class numbers become class names where the file's metadata names the classes."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(path)
+        schema = file.schema_arrow
+        text, label = pick(row.text, schema.names, path), pick(row.label, schema.names, path)
+        split = [SPLIT_COLUMN] if SPLIT_COLUMN in schema.names else []
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise unread(path, error) from error
+    names = class_names(schema.metadata or {}, label)
+    for name in names:
+        known_class(name, row, path)
+    line = 0
+    try:
+        for batch in file.iter_batches(BATCH, columns=[text, label, *split]):
+            parts = batch.column(SPLIT_COLUMN).to_pylist() if split else repeat(None)
+            texts, labels = batch.column(text).to_pylist(), batch.column(label).to_pylist()
+            for value, raw, part in zip(texts, labels, parts, strict=False):
+                line += 1
+                yield Record("" if value is None else str(value), named(raw, names, path, line), line, part)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise unread(path, error) from error
+
+
+def unread(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} cannot be read as parquet ({error}). Fetch it again.")
+
+
+def class_names(metadata: Mapping[bytes, bytes], column: str) -> list[str]:
+    """The class names that `datasets` wrote beside a column of class numbers, by number; empty where there are none."""
+    stored = json.loads(metadata.get(b"huggingface", b"{}"))
+    feature = stored.get("info", {}).get("features", {}).get(column, {})
+    while isinstance(feature, list) or "feature" in feature:  # a list of labels: the classes stand one level down
+        feature = feature[0] if isinstance(feature, list) else feature["feature"]
+    return list(feature.get("names", []))
+
+
+def known_class(name: str, row: CorpusRow, path: Path) -> None:
+    """Refuse a class name that the table does not have."""
+    if name not in row.labels:
+        raise DataError(
+            f"{path} has a class '{name}' that {row.name} does not have in munjang's table ({row.labels.listing}). "
+            "Is it another version of the corpus?"
+        )
+
+
+def named(raw: Any, names: Sequence[str], path: Path, line: int) -> Any:
+    """A class number, or a list of them, as names; anything else as it is."""
+    if isinstance(raw, list):
+        return [named(item, names, path, line) for item in raw]
+    if not names or isinstance(raw, str | bool) or raw is None:
+        return raw
+    if not 0 <= raw < len(names):
+        raise DataError(f"{path}, row {line}: class number {raw}; the file names {len(names)} classes from 0.")
+    return names[raw]
+
+
+def read_json(path: Path, row: CorpusRow) -> Iterator[Record]:
+    """Records of a json file that holds one list of objects."""
+    try:
+        items = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise DataError(f"{path} is no valid JSON: {error}.") from error
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise DataError(f"{path}: expected a list of objects, as {row.name} is published.")
+    for line, item in enumerate(items, start=1):
+        yield Record(str(item[pick(row.text, item, path)]), item[pick(row.label, item, path)], line)
+
+
+def read_text(path: Path, row: CorpusRow, form: TextForm) -> Iterator[Record]:
+    """Records of a delimited text file; only `\\n` and `\\r\\n` end a line: U+2028 and the like stay in a text."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = quoted_lines(file, form) if form.quoted else plain_lines(file, form)
+            columns = list(form.columns)
+            if not columns:
+                _, columns = next(lines, (1, []))
+            text, label = columns.index(pick(row.text, columns, path)), columns.index(pick(row.label, columns, path))
+            split = columns.index(SPLIT_COLUMN) if SPLIT_COLUMN in columns else None
+            for line, fields in lines:
+                if len(fields) != len(columns):
+                    raise DataError(
+                        f"{path}, line {line}: {len(fields)} fields, expected {len(columns)} ({', '.join(columns)}). "
+                        "Mend the line, or fetch the original file anew."
+                    )
+                yield Record(fields[text], fields[label], line, None if split is None else fields[split])
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not utf-8 ({error.reason} at byte {error.start}). Fetch it again.") from error
+    except csv.Error as error:
+        raise DataError(f"{path} cannot be read as CSV: {error}.") from error
+
+
+def plain_lines(file, form: TextForm) -> Iterator[tuple[int, list[str]]]:
+    """Numbered lines cut at the delimiter; empty lines are passed over, quotes are plain characters."""
+    content = file.read()
+    for number, line in enumerate(content.split("\n"), start=1):
+        line = line.removesuffix("\r")
+        if line:
+            yield number, line.split(form.delimiter)
+
+
+def quoted_lines(file, form: TextForm) -> Iterator[tuple[int, list[str]]]:
+    """Records of quoted CSV with the physical line on which each starts."""
+    reader = csv.reader(file, delimiter=form.delimiter, strict=True)
+    start = 1
+    for fields in reader:
+        if fields:
+            yield start, fields
+        start = reader.line_num + 1
+
+
+def pick(wanted: Sequence[str], columns: Sequence[str] | Mapping[str, Any], path: Path) -> str:
+    """The first wanted column that is there; none of them is a DataError that lists the columns."""
+    for name in wanted:
+        if name in columns:
+            return name
+    expected = " or ".join(f"'{name}'" for name in wanted)
+    raise DataError(f"{path} has no column {expected}; it has {', '.join(columns) or 'none'}.")

@@ -1,0 +1,202 @@
+"""Finds the files of a corpus: data folder, local cache, hub, original addresses, in this order."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from munjang.data.corpora import download, hub
+from munjang.data.corpora.checksums import WrongChecksum
+from munjang.data.corpora.schema import CorpusRow, HubPlace, TextForm
+from munjang.errors import DataError, FetchError
+from munjang.files import ASSETS
+from munjang.records import SPLITS
+
+SAMPLES = ASSETS / "samples"
+ORIGINAL, PARQUET, OTHER = range(3)  # which file of a split is preferred
+SUFFIXES = (".parquet", ".json", ".tsv", ".csv", ".txt", ".conllu")
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+"""What sources call their splits -> what munjang calls them."""
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """One file of a corpus and the split it holds; `form` is the layout of a text file."""
+
+    path: Path
+    split: str
+    form: TextForm
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files of a corpus in reading order, where they came from, and what the card should say about it."""
+
+    files: tuple[FoundFile, ...]
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+NOTHING = Found((), "")
+
+
+def find(row: CorpusRow, data_dir: str | Path | None = None) -> Found:
+    """The files of a corpus from the first source that has any; the network is asked last.
+
+    A FetchError names everything that was tried and what to do.
+    """
+    if row.embedded:
+        return embedded(row)
+    tried: list[str] = []
+    for source in (lambda: in_data_folder(row, data_dir, tried), lambda: in_cache(row, tried)):
+        found = source()
+        if found.files:
+            return found
+    for source in (*(partial(from_hub, row, place) for place in row.hub), partial(from_makers, row)):
+        try:
+            return source()
+        except WrongChecksum:
+            raise
+        except FetchError as error:
+            tried.append(str(error))
+    raise FetchError(f"{row.name} was not found. Tried: {'; '.join(tried)}. {remedy(row)}")
+
+
+def embedded(row: CorpusRow) -> Found:
+    """The file of a sample corpus, which comes with the package."""
+    path = SAMPLES / f"{row.name.partition(':')[2]}.tsv"
+    if not path.is_file():
+        raise FetchError(f"{row.name} comes with munjang, but {path} is missing. Install munjang anew.")
+    return Found((FoundFile(path, "train", TextForm()),), "written for munjang, comes with the package")
+
+
+def in_data_folder(row: CorpusRow, data_dir: str | Path | None, tried: list[str]) -> Found:
+    """The corpus's files in the data folder, whole or in part; where there are none, `tried` says so."""
+    root = data_dir or os.environ.get("MUNJANG_DATA")
+    if not root:
+        tried.append("data folder (none given)")
+        return NOTHING
+    if not Path(root).is_dir():
+        raise DataError(f"There is no data folder {root}. Give --data-dir (or MUNJANG_DATA) a folder with corpora.")
+    folder = Path(root) / row.folder
+    names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = choose(row, folder, names)
+    if not files:
+        tried.append(f"{folder} ({'no file of this corpus in it' if folder.is_dir() else 'no such folder'})")
+        return NOTHING
+    return Found(files, f"{folder} ({', '.join(file.path.name for file in files)})")
+
+
+def in_cache(row: CorpusRow, tried: list[str]) -> Found:
+    """The corpus as it was downloaded before; a part of it does not count."""
+    for place in row.hub:
+        files = choose(row, *hub.cached(place))
+        if complete(row, files):
+            return Found(files, f"cache of the hub, {place.repo} at {place.revision}", place.notes)
+    files = originals(row, download.cached(row))
+    if complete(row, files):
+        return Found(files, f"cache of original files, {row.homepage}")
+    tried.append(f"local cache ({hub.cache_folder()})")
+    return NOTHING
+
+
+def from_hub(row: CorpusRow, place: HubPlace) -> Found:
+    """The corpus downloaded from one place on the hub, or a FetchError."""
+    files = choose(row, *hub.fetch(place))
+    if not complete(row, files):
+        have = ", ".join(file.split for file in files) or "none"
+        raise FetchError(f"{place.repo} at {place.revision} (splits there: {have})")
+    return Found(files, f"hub, {place.repo} at {place.revision}", place.notes)
+
+
+def from_makers(row: CorpusRow) -> Found:
+    """The corpus downloaded from its makers, or a FetchError."""
+    if not row.originals:
+        raise FetchError("the table has no address for it")
+    if hub.is_offline():
+        raise FetchError(f"{row.homepage} (not asked: HF_HUB_OFFLINE is set)")
+    return Found(originals(row, download.fetch(row)), f"original files, {row.homepage}")
+
+
+def choose(row: CorpusRow, root: Path, names: Iterable[str]) -> tuple[FoundFile, ...]:
+    """Of the files under `root` (paths with `/`), those of the corpus, in the order of the splits.
+
+    For each split the original file comes first, then parquet (all of its parts), then another text file whose name
+    tells the split, such as a sample of the original. A treebank may also be one text file that tells no split.
+    """
+    by_split: dict[str, dict[int, list[FoundFile]]] = {}
+    alone: list[FoundFile] = []
+    for name in names:
+        path = root / name
+        if Path(name.removesuffix(".gz")).suffix not in SUFFIXES or row.part not in path.name.lower():
+            continue
+        original = next((item for item in row.originals if item.name == path.name), None)
+        split = original.split if original else split_in(name, row)
+        rank = ORIGINAL if original else PARQUET if path.suffix == ".parquet" else OTHER
+        file = FoundFile(path, split or "train", original.form if original else form_for(path, row))
+        if split or rank != OTHER:
+            by_split.setdefault(file.split, {}).setdefault(rank, []).append(file)
+        elif row.task == "parsing":
+            alone.append(file)
+    if not by_split and len(alone) == 1:
+        return (alone[0],)
+    best = [(split, *min(by_split[split].items())) for split in SPLITS if split in by_split]
+    return tuple(file for _, rank, files in best for file in (files if rank == PARQUET else files[:1]))
+
+
+def form_for(path: Path, row: CorpusRow) -> TextForm:
+    """The layout of a text file that is no original: that of the corpus's originals, else by its suffix."""
+    forms = [original.form for original in row.originals if original.name.endswith(path.suffix)]
+    return forms[0] if forms else TextForm(",", quoted=True) if path.suffix == ".csv" else TextForm()
+
+
+def split_in(name: str, row: CorpusRow) -> str:
+    """The split that a path tells, the file name before its folders; "" where it tells none."""
+    for part in reversed(name.lower().split("/")):
+        for word in re.split("[^a-z]+", part):
+            if word in SPLIT_NAMES:
+                return common_split(word, row)
+    return ""
+
+
+def common_split(name: str, row: CorpusRow) -> str:
+    """munjang's name for a split; the dev split of a corpus without a validation split is its test split."""
+    if name.lower() not in SPLIT_NAMES:
+        raise DataError(f"{row.name}: unknown split '{name}'. Known: {', '.join(SPLIT_NAMES)}.")
+    split = SPLIT_NAMES[name.lower()]
+    return "test" if split == "validation" and row.rows and split not in row.rows else split
+
+
+def originals(row: CorpusRow, paths: Iterable[Path]) -> tuple[FoundFile, ...]:
+    """Downloaded original files with their splits and layouts."""
+    by_name = {original.name: original for original in row.originals}
+    return tuple(FoundFile(path, by_name[path.name].split, by_name[path.name].form) for path in paths)
+
+
+def complete(row: CorpusRow, files: Iterable[FoundFile]) -> bool:
+    """Whether every split of the corpus has a file."""
+    return set(row.rows) <= {file.split for file in files}
+
+
+def remedy(row: CorpusRow) -> str:
+    """What a user without the corpus can do, as one sentence."""
+    wanted = " and ".join(original.name for original in row.originals)
+    files = f"{wanted} (or parquet with the same columns)" if wanted else f"{row.folder}.parquet"
+    offline = "Unset HF_HUB_OFFLINE, or put" if hub.is_offline() and row.hub else "Put"
+    return (
+        f"{offline} {files} into DIR/{row.folder} and give --data-dir DIR; "
+        "sample:sentiment and the other samples need no download."
+    )

@@ -1,0 +1,108 @@
+"""Finds out how a text file is divided into fields: by which delimiter, and whether quotes mean anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from munjang.data.readers.csv import (
+    QUOTE,
+    Dialect,
+    LineQueue,
+    Malformed,
+    Unclosed,
+    spanning_record,
+    split_plain,
+    split_quoted,
+)
+from munjang.data.readers.lines import Line
+
+EVIDENCE = 5_000  # lines with quotes looked at before quoting is decided
+
+
+def find_delimiter(sample: Sequence[str], preferred: str, *, only: str = "\t,;|") -> str | None:
+    """The delimiter under which most sample lines have as many fields as the first; None where none divides them.
+
+    sample: the first lines, that of the column names first. preferred wins where it does as well as another.
+    """
+    best, score = None, 0.5
+    for delimiter in sorted(only, key=lambda item: item != preferred):
+        width = header_width(sample, delimiter)
+        if width < 2:
+            continue
+        alike = sum(width_of(line, delimiter) == width for line in sample) / len(sample)
+        if delimiter == preferred and len(only) > 1:
+            alike += 0.3  # the ending says so, and records of several lines make the right delimiter look uneven
+        if alike > score:
+            best, score = delimiter, alike
+    return best
+
+
+def header_width(lines: Sequence[str], delimiter: str | None, quoted: bool = True) -> int:
+    """How many columns the header has, which starts on the first of `lines`; a name in quotes may run on."""
+    for count in range(1, min(20, len(lines)) + 1 if quoted else 1):
+        try:
+            return len(split_quoted("\n".join(lines[:count]).removesuffix("\r"), delimiter))
+        except Unclosed:
+            continue
+        except Malformed:
+            break
+    return len(split_plain(lines[0], delimiter))
+
+
+def width_of(line: str, delimiter: str | None) -> int:
+    """How many fields a line has, quoted ones included where they are well formed."""
+    try:
+        return len(split_quoted(line, delimiter))
+    except (Unclosed, Malformed):
+        return len(split_plain(line, delimiter))
+
+
+def find_quoting(lines: Iterable[Line], delimiter: str | None, width: int, *, by_default: bool) -> bool:
+    """Whether fields stand in quotes, by the lines that hold one.
+
+    For it: quoted fields that need their quotes (a delimiter inside, a record that runs on), and columns that are
+    quoted throughout. Against it: lines that only make sense with the quotes as characters.
+    """
+    seen, total = Counter(), 0
+    columns: Counter[int] = Counter()
+    source = LineQueue(lines)
+    while (line := source.next()) is not None and seen["looked at"] < EVIDENCE:
+        total += 1
+        if QUOTE in line.text and not line.problem:
+            kind, wrapped = quote_evidence(line, source, Dialect(delimiter, True), width)
+            seen.update([kind, "looked at"])
+            columns.update(wrapped)
+    if seen["for"] or seen["against"]:
+        return seen["for"] > seen["against"]
+    throughout = any(count >= total - 1 for count in columns.values())  # the line of names may be bare
+    return throughout or by_default
+
+
+def quote_evidence(line: Line, source: LineQueue, dialect: Dialect, width: int) -> tuple[str, list[int]]:
+    """What a line with a quote says: ("for", "against" or "neither", columns that stand in quotes without need).
+
+    Doubled quotes inside are no need between tabs: reviews that were quoted once before look so in NSMC's file, where
+    the quotes are part of the texts.
+    """
+    text, tab = line.text.removesuffix("\r"), dialect.delimiter == "\t"
+    plain = split_plain(text, dialect.delimiter)
+    try:
+        fields = split_quoted(text, dialect.delimiter)
+    except Malformed:
+        return "against", []
+    except Unclosed:
+        return ("for" if spanning_record(line, source, dialect, width) else "against"), []
+    if len(fields) != width:
+        return ("against" if len(plain) == width else "neither"), []
+    starts = [place for place, field in enumerate(plain) if field.startswith(QUOTE)]
+    if len(plain) != width or (starts and not tab and any(QUOTE in field for field in fields)):
+        return ("for" if starts else "neither"), []
+    return "neither", starts
+
+
+def first_lines(lines: Iterable[Line], count: int) -> list[str]:
+    """The first lines that can be read and are not blank, without line ends."""
+    good = (line.text.removesuffix("\r") for line in lines if not line.problem and line.text.strip())
+    return list(islice(good, count))

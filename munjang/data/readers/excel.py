@@ -1,0 +1,103 @@
+"""Excel sheets as tables (needs openpyxl), read row by row."""
+
+from __future__ import annotations
+
+import unicodedata
+import zipfile
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from munjang.config.settings import ReadOptions
+from munjang.data.readers.parquet import unpacked
+from munjang.data.readers.table import Bad, Row, Table, checked, distinct
+from munjang.errors import DataError, missing_extra
+
+HEADER_SEARCH = 20  # rows in which the header is looked for
+
+
+def open_sheet(path: Path, options: ReadOptions) -> Table:
+    """One sheet of an Excel file as a table: the first, unless --sheet names another; line = row on the sheet.
+
+    The header is the first row with as many filled cells as any of the first twenty (a title above it has fewer),
+    unless --header-row says which. Formulas count as the value that Excel last stored for them.
+    """
+    sheet = find_sheet(path, options.sheet)
+    name, others = sheet.title, [title for title in sheet.parent.sheetnames if title != sheet.title]
+    head = [row for _, row in islice(filled_rows(sheet), HEADER_SEARCH)]
+    if not any(any(cell is not None for cell in row) for row in head):
+        raise DataError(f"{path}: sheet '{name}' is empty. Sheets: {', '.join(sheet.parent.sheetnames)}.")
+    header = options.header_row if options.header_row is not None else find_header(sheet)
+    width = max(filled(row) for row in head)
+    names = next((row for line, row in filled_rows(sheet) if line == header), ()) if header else ()
+    if header and not any(cell is not None for cell in names):
+        raise DataError(f"{path}: row {header} of sheet '{name}' is empty, so it cannot be the header (--header-row).")
+    width = max(width, filled(names))
+    columns = distinct([*names, *[None] * width][:width])
+    file = str(path)
+
+    def read() -> Iterator[Row | Bad]:
+        for line, row in filled_rows(sheet):
+            cells = [*row, *[None] * width][:width]
+            if line <= header:
+                continue
+            if any(cell is not None for cell in row[width:]):
+                yield Bad(line, f"filled cells beyond the last column, {filled(row)} for {width}", str(row), file)
+            elif all(cell is None for cell in cells):
+                yield Bad(line, "empty row", "", file)
+            else:
+                yield checked(line, cells, file)
+
+    notes = [f"{path}: sheet '{name}', header in row {header}" if header else f"{path}: sheet '{name}', no header"]
+    if others:
+        notes.append(f"{path}: other sheets, not read: {', '.join(others)} (--sheet NAME reads one)")
+    return Table(file, columns, read, notes)
+
+
+def find_sheet(path: Path, wanted: str | None) -> Any:
+    """The openpyxl sheet called `wanted`, or numbered so from 1; the first where None."""
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise missing_extra("Excel files", "excel") from error
+    try:
+        book = openpyxl.load_workbook(unpacked(path), read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, openpyxl.utils.exceptions.InvalidFileException) as error:
+        raise DataError(f"{path} is no readable .xlsx file ({error}). Save it again from Excel, or as CSV.") from error
+    sheets = book.worksheets
+    if wanted is None:
+        return sheets[0]
+    for sheet in sheets:
+        if unicodedata.normalize("NFC", sheet.title).strip() == unicodedata.normalize("NFC", wanted).strip():
+            return sheet
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(sheets):
+        return sheets[int(wanted) - 1]
+    raise DataError(f"{path} has no sheet '{wanted}'; it has {', '.join(sheet.title for sheet in sheets)}.")
+
+
+def filled_rows(sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
+    """(row number, cells) up to the last row with anything in it; empty rows before that are given too."""
+    sheet.reset_dimensions()  # the stored size is often wrong
+    empty = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        row = tuple(None if cell == "" else cell for cell in row)
+        if not filled(row):
+            empty += 1
+            continue
+        yield from ((number - back, ()) for back in range(empty, 0, -1))
+        empty = 0
+        yield number, row
+
+
+def filled(row: Sequence[Any]) -> int:
+    """The place of the last filled cell, from 1; 0 for an empty row."""
+    return next((place for place in range(len(row), 0, -1) if row[place - 1] is not None), 0)
+
+
+def find_header(sheet: Any) -> int:
+    """The number of the first row that fills as many cells as any of the first rows."""
+    counts = {
+        number: sum(cell is not None for cell in row) for number, row in islice(filled_rows(sheet), HEADER_SEARCH)
+    }
+    return next(number for number, count in counts.items() if count == max(counts.values()))

@@ -1,0 +1,69 @@
+"""Write an Excel sheet row by row (needs openpyxl)."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from munjang.data.readers.table import cell_text
+from munjang.errors import DataError, missing_extra
+
+MAX_ROWS = 1_048_576
+MAX_CELL = 32_767  # characters
+
+
+class SheetWriter:
+    """One sheet; numbers, truth values and dates keep their kind, everything else is text and never a formula.
+
+    escaped: cells cut to Excel's 32,767 characters, or with control characters that Excel refuses taken out. A row
+    beyond Excel's last is a DataError.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        try:
+            from openpyxl import Workbook
+            from openpyxl.cell import WriteOnlyCell
+            from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+        except ImportError as error:
+            raise missing_extra("Excel files", "excel") from error
+        self.path, self.escaped, self.rows = path, 0, 0
+        self.illegal, self.new_cell = ILLEGAL_CHARACTERS_RE, WriteOnlyCell
+        self.book = Workbook(write_only=True)
+        self.sheet = self.book.create_sheet("Sheet1")
+        self.write(columns)
+
+    def write(self, row: Sequence[Any]) -> None:
+        self.rows += 1
+        if self.rows > MAX_ROWS:
+            raise DataError(f"An Excel sheet ends at row {MAX_ROWS:,}. Write .csv or .parquet instead.")
+        self.sheet.append([self.cell(value) for value in row])
+
+    def cell(self, value: Any) -> Any:
+        """A value as openpyxl takes it."""
+        if value is None or isinstance(value, (bool, int, float, datetime.date, datetime.time)):
+            return value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value
+        text = cell_text(value)
+        fit = self.illegal.sub("", text)[:MAX_CELL]
+        self.escaped += fit != text
+        cell = self.new_cell(self.sheet, fit)
+        cell.data_type = "s"  # "=1+1" is a text here
+        return cell
+
+    def close(self) -> None:
+        try:
+            with self.path.open("wb") as stream:
+                self.book.save(stream)
+        except BaseException as error:
+            self.discard()
+            # After a failed write the archive, as it closes, hides the reason behind "seek of closed file".
+            if isinstance(error, ValueError) and isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
+
+    def discard(self) -> None:
+        # openpyxl writes rows to a file of its own, which may be what failed; it removes that file at exit.
+        with suppress(OSError, ValueError):
+            self.sheet.close()

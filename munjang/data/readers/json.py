@@ -1,0 +1,116 @@
+"""JSON Lines, and a JSON file that is one list of objects, as tables."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from munjang.config.settings import ReadOptions
+from munjang.data.readers.lines import CHUNK, MAX_LINE, AsUtf8, Encoding, open_bytes, reading, wide
+from munjang.data.readers.table import Bad, Row, Table, checked
+from munjang.data.readers.text import encoding_of, open_lines
+from munjang.errors import DataError
+
+Item = tuple[int, Any]
+"""A line number and the value that starts there, or a Bad."""
+
+
+def open_json(path: Path, options: ReadOptions) -> Table:
+    """A .jsonl or .json file as a table; its columns are the keys of all objects, in the order first seen.
+
+    The file is read once for its encoding and once for its keys, so that a key that first comes late is not lost. A
+    key that an object lacks gives a None cell.
+    """
+    encoding = encoding_of(path, options)
+    is_list = starts_with_bracket(path, encoding)
+    file = str(path)
+
+    def items() -> Iterator[Item | Bad]:
+        return list_items(path, encoding) if is_list else line_items(path, encoding)
+
+    columns: dict[str, None] = {}
+    for item in items():
+        if not isinstance(item, Bad) and isinstance(item[1], dict):
+            columns.update(dict.fromkeys(item[1]))
+    if not columns:
+        raise DataError(f'{file} holds no JSON object. Expected one object a line, such as {{"text": "…"}}.')
+    names = tuple(columns)
+
+    def read() -> Iterator[Row | Bad]:
+        for item in items():
+            if isinstance(item, Bad):
+                yield item
+            elif isinstance(item[1], dict):
+                yield checked(item[0], [item[1].get(name) for name in names], file)
+            else:
+                raw = json.dumps(item[1], ensure_ascii=True)
+                yield Bad(item[0], f"a JSON {type(item[1]).__name__}, expected an object", raw[:1000], file)
+
+    kind = "a JSON list" if is_list else "one JSON object a line"
+    note = f"{path}: {encoding.name}, {kind}"
+    return Table(file, names, read, [note])
+
+
+def starts_with_bracket(path: Path, encoding: Encoding) -> bool:
+    """Whether the file is one JSON list rather than a value a line."""
+    line = next((line for line in open_lines(path, encoding) if line.text.strip()), None)
+    if line is None:
+        raise DataError(f"{path} is empty: it has no line with text.")
+    start = line.text.strip()
+    each_line = {".jsonl", ".ndjson"} & {suffix.lower() for suffix in path.suffixes}
+    return start.startswith("[") and not (each_line and start.endswith("]"))
+
+
+def line_items(path: Path, encoding: Encoding) -> Iterator[Item | Bad]:
+    """The value on each line."""
+    file = str(path)
+    for line in open_lines(path, encoding):
+        if line.problem:
+            yield Bad(line.number, line.problem, line.text, file)
+        elif not line.text.strip():
+            yield Bad(line.number, "empty line", line.text, file)
+        else:
+            try:
+                yield line.number, json.loads(line.text)
+            except (ValueError, RecursionError) as error:
+                yield Bad(line.number, f"no JSON: {error}", line.text, file)
+
+
+def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:
+    """The values of a list, one after another, however the file is broken into lines; a slip is a DataError."""
+    decoder, source = json.JSONDecoder(), characters(path, encoding)
+    text, line = next(source, ""), 1
+    gap = re.compile(r"[\s\ufeff]*\[\s*").match(text)
+    place = gap.end() if gap else 0
+    between = re.compile(r"[\s,]*")
+    line += text.count("\n", 0, place)
+    while True:
+        end = between.match(text, place).end()
+        line, place = line + text.count("\n", place, end), end
+        if text.startswith("]", place):
+            return
+        try:
+            value, end = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError) as error:
+            more = next(source, None)
+            if more is None or len(text) - place > 4 * MAX_LINE:
+                raise DataError(f"{path}, line {line}: no valid JSON list from here on ({error}).") from error
+            text, place = text[place:] + more, 0
+            continue
+        yield line, value
+        line, place = line + text.count("\n", place, end), end
+
+
+def characters(path: Path, encoding: Encoding) -> Iterator[str]:
+    """The text of a file, chunk by chunk; undecodable bytes become lone surrogates, which `checked` finds later."""
+    codec = "utf-8" if wide(encoding.name) else encoding.name
+    decoder = codecs.getincrementaldecoder(codec)(errors="surrogateescape")
+    with reading(path), open_bytes(path) as stream:
+        source = AsUtf8(stream, encoding.name) if wide(encoding.name) else stream
+        while chunk := source.read1(CHUNK):
+            yield decoder.decode(chunk)
+        yield decoder.decode(b"", final=True)

@@ -1,0 +1,153 @@
+"""From cells to labels, and from labels to the set of a corpus."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from munjang.config.settings import ReadOptions
+from munjang.data.readers.columns import normal_label, ordered, parse_map, split_labels
+from munjang.data.readers.table import Row, cell_text, describe_rejected
+from munjang.errors import ConfigError, DataError
+from munjang.records import Example, Label, LabelSet, Removed, count_labels, label_text, names_of
+
+NOT_MAPPED = " is not among the values of --map"
+
+Splits = dict[str, list[Example]]
+
+
+class Refused(Exception):
+    """A row whose label cannot be used. args: the step that refuses it, and why."""
+
+
+@dataclass(frozen=True)
+class LabelRules:
+    """How a cell becomes a label: names fixed by --labels, the values of --map, the separator of --multi-label."""
+
+    names: tuple[str, ...] | None = None
+    mapping: Mapping[str, str] | None = None
+    separator: str | None = None
+
+    @classmethod
+    def from_options(cls, options: ReadOptions) -> LabelRules:
+        """The rules in `options`; a map that leads outside --labels is a ConfigError."""
+        names = tuple(map(normal_label, options.labels)) if options.labels else None
+        mapping = parse_map(options.map) if options.map else None
+        outside = [name for name in (mapping or {}).values() if names and name not in names]
+        if outside:
+            raise ConfigError(f"--map gives '{outside[0]}', which is not among --labels {', '.join(names or ())}.")
+        if options.multi_label == "":
+            raise ConfigError("--multi-label needs the separator between the labels, such as --multi-label '|'.")
+        return cls(names, mapping, options.multi_label)
+
+    def label(self, cell: Any) -> Label:
+        """The label in a cell: a name, or with a separator a tuple of names; raises Refused."""
+        if self.separator is not None:
+            return tuple(dict.fromkeys(map(self.mapped, split_labels(cell, self.separator))))
+        value = normal_label(cell)
+        if not value:
+            raise Refused("label", "no label")
+        return self.mapped(value)
+
+    def mapped(self, value: str) -> str:
+        """A value as the map has it; one that is a label of the map already stays."""
+        if self.mapping is None or (value not in self.mapping and value in self.mapping.values()):
+            return value
+        if value not in self.mapping:
+            raise Refused("map", f"'{value}'{NOT_MAPPED}")
+        return self.mapping[value]
+
+
+def label_set(splits: Splits, rejected: list[Removed], notes: list[str], rules: LabelRules, file: str) -> LabelSet:
+    """The labels of a corpus. Where no rule fixes them, examples that no class can be made of move to `rejected`."""
+    counts = count_labels(example for examples in splits.values() for example in examples)
+    if not any(splits.values()):
+        raise DataError(f"{file}: no row can be used. {describe_rejected(rejected)}".strip())
+    names = rules.names or (tuple(dict.fromkeys(rules.mapping.values())) if rules.mapping else None)
+    labels = fixed_set(names, counts, notes, file) if names else found_set(splits, rejected, file)
+    filled = {split: count_labels(examples) for split, examples in splits.items() if examples}
+    for split, shown in filled.items():
+        place = f"{file}: labels" + (f" of {split}" if len(filled) > 1 else "")
+        totals = {name: sum(shown[key] for key in keys_of(labels, name)) for name in labels.names}
+        if listing := ", ".join(f"{name} {count:,}" for name, count in totals.items() if count):
+            notes.append(f"{place} {listing}")
+        outside = {value: count for value, count in shown.items() if value not in labels}
+        if outside:
+            some = ", ".join(f"'{value}' ({count:,})" for value, count in list(outside.items())[:10])
+            notes.append(f"{place} outside the set, for cleaning to remove: {some}")
+    return labels
+
+
+def keys_of(labels: LabelSet, name: str) -> list[str]:
+    """A label's name and the other spellings of it."""
+    return [name, *(alias for alias, meant in labels.aliases.items() if meant == name)]
+
+
+def fixed_set(names: Sequence[str], counts: Counter[str], notes: list[str], file: str) -> LabelSet:
+    """The set with the given names. Class numbers 0, 1, … in the file stand for the names in their order."""
+    if len(names) < 2:
+        raise ConfigError(f"--labels and --map must leave at least two labels, found {', '.join(names)}.")
+    if any(counts[name] for name in names):
+        return LabelSet(tuple(names))
+    numbers = {str(number): name for number, name in enumerate(names)}
+    if counts["0"]:
+        notes.append(f"{file}: " + ", ".join(f"{number} = {name}" for number, name in numbers.items()))
+        return LabelSet(tuple(names), numbers)
+    found = ", ".join(f"'{value}'" for value in list(counts)[:10])
+    example = f"{next(iter(counts), 'VALUE')}={names[0]};…"
+    raise DataError(f"{file}: no row has one of the labels {', '.join(names)}; it has {found}. Say --map '{example}'.")
+
+
+def found_set(splits: Splits, rejected: list[Removed], file: str) -> LabelSet:
+    """The set of the labels that occur, numbers in their order, names sorted.
+
+    A label that the training part has only once, or that only another part has, is set aside with its examples. More
+    labels than half the rows, or one label only, is a DataError.
+    """
+    base = splits["train"] or [example for examples in splits.values() for example in examples]
+    counts = count_labels(base)
+    singles = {name for name, count in counts.items() if count < 2}
+    names = ordered({name: count for name, count in counts.items() if name not in singles})
+    if len(names) < 2 or (len(counts) > 20 and len(counts) > len(base) / 2):
+        raise DataError(wrong_labels(counts, len(base), file))
+    for split, examples in splits.items():
+        kept = []
+        for example in examples:
+            strange = [name for name in names_of(example.label) if name not in names]
+            if strange:
+                rejected.append(set_aside(example, split, strange[0], strange[0] in singles, file))
+            else:
+                kept.append(example)
+        splits[split] = kept
+    return LabelSet(names)
+
+
+def wrong_labels(counts: Counter[str], rows: int, file: str) -> str:
+    """Why the labels found make no classification."""
+    if len(counts) > 20:
+        return (
+            f"{file}: {len(counts):,} different labels in {rows:,} rows; that is no label column. Say --label COLUMN."
+        )
+    found = ", ".join(f"'{name}' ({count:,})" for name, count in counts.items()) or "none"
+    return (
+        f"{file}: at least two labels with two examples each are needed, found {found}. "
+        "Add examples of another label, name the right column with --label, or fix the set with --labels."
+    )
+
+
+def set_aside(example: Example, split: str, name: str, single: bool, file: str) -> Removed:
+    """The record of an example whose label makes no class."""
+    if single:
+        reason = f"the only example of '{name}'; add more, or merge it with --map, or fix the set with --labels"
+    else:
+        reason = f"'{name}' does not occur in the training part"
+    label = label_text(example.label)
+    return Removed(example.file or file, example.line or 0, example.text, label, "label", reason, split)
+
+
+def refused(row: Row, split: str, text: str, cell: Any, error: Refused) -> Removed:
+    """The record of a row whose label is refused."""
+    step, reason = error.args
+    return Removed(row.file, row.line, text, cell_text(cell), step, reason, split)

@@ -1,0 +1,148 @@
+"""Open a user's file or folder as a table, whatever kind it is."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+from munjang.config.settings import ReadOptions
+from munjang.data.readers.lines import open_bytes, reading
+from munjang.data.readers.table import Bad, Row, Table, cell_text, text_problem
+from munjang.data.readers.text import encoding_of, lines_table, open_delimited, open_lines
+from munjang.errors import DataError
+
+__all__ = ["Row", "Table", "cell_text", "open_table"]
+
+KINDS = {
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "txt", ".text": "txt", ".jsonl": "json", ".ndjson": "json",
+    ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel",
+}  # fmt: skip
+MAGIC = {b"PK\x03\x04": "excel", b"PAR1": "parquet", b"\xd0\xcf\x11\xe0": "old excel"}
+SPLIT_FOLDERS = {"train", "validation", "valid", "dev", "val", "test"}
+
+
+def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
+    """The file as a table; its kind is told by its first bytes, then by its ending (`.gz` after it is fine).
+
+    A folder is read as texts: see `open_folder`. A file that is missing, empty or of no known kind is a DataError.
+    """
+    path, options = Path(path), options or ReadOptions()
+    if path.is_dir():
+        return open_folder(path, options)
+    kind = kind_of(path)
+    if kind == "old excel":
+        raise DataError(f"{path} is an old or protected Excel file. Save it as .xlsx without a password, or as CSV.")
+    if kind == "parquet":
+        from munjang.data.readers.parquet import open_parquet
+
+        return open_parquet(path)
+    if kind == "excel":
+        from munjang.data.readers.excel import open_sheet
+
+        return open_sheet(path, options)
+    if kind == "json":
+        from munjang.data.readers.json import open_json
+
+        return open_json(path, options)
+    return open_delimited(path, kind, options)
+
+
+def kind_of(path: Path) -> str:
+    """csv, tsv, txt, json, parquet, excel or "old excel"."""
+    with reading(path), open_bytes(path) as stream:
+        head = stream.read(512)
+    if not head:
+        raise DataError(f"{path} is empty (0 bytes).")
+    by_magic = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
+    if by_magic:
+        return by_magic
+    if head.lstrip().lower().startswith((b"<html", b"<!doctype html", b"<table")):
+        raise DataError(f"{path} is a web page (some programs call that Excel). Open it in Excel and save it as .xlsx.")
+    ending = suffix_of(path)
+    kind = KINDS.get(ending)
+    if kind in ("parquet", "excel") or ending == ".xls":
+        raise DataError(f"{path} is called {ending}, but it is no such file. Give it the ending of what it is.")
+    return kind or "txt"
+
+
+def suffix_of(path: Path) -> str:
+    """The ending that tells the kind, small letters, a `.gz` after it left away."""
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def open_folder(path: Path, options: ReadOptions) -> Table:
+    """A folder of texts as a table with the columns text, label, file, and split where folders are called so.
+
+    `FOLDER/LABEL/*.txt`: every file is one text. `FOLDER/LABEL.txt`: a file of lines, every line is one text.
+    `FOLDER/train/LABEL/…` and so on give the split. Files whose names begin with a dot are left alone.
+    """
+    root = path
+    splits = [item for item in folders(path) if item.name.lower() in SPLIT_FOLDERS]
+    parts = [(item.name.lower(), item) for item in splits] or [("", path)]
+    found = [(split, label, file, whole) for split, part in parts for label, file, whole in labelled_files(part)]
+    if not found:
+        raise DataError(
+            f"{path} holds no texts. Expected {path}/LABEL/*.txt, or {path}/LABEL.txt with one text a line."
+        )
+
+    def read() -> Iterator[Row | Bad]:
+        for split, label, file, whole in found:
+            name = str(file.relative_to(root))
+            for line, text, problem in whole_text(file, options) if whole else text_lines(file, options):
+                cells = (text, label, name, split) if splits else (text, label, name)
+                yield Bad(line, problem, text, str(file)) if problem else Row(line, cells, str(file))
+
+    texts = sum(1 for *_, whole in found if whole)
+    kinds = [f"{texts:,} files of one text each"] * bool(texts) + [f"{len(found) - texts} files of lines"] * (
+        len(found) > texts
+    )
+    columns = ("text", "label", "file", "split") if splits else ("text", "label", "file")
+    return Table(
+        str(path), columns, read, [f"{path}: {', '.join(kinds)}; labels by {'folder' if texts else 'file'} name"]
+    )
+
+
+def folders(path: Path) -> list[Path]:
+    """The folders in a folder, sorted, hidden ones left out."""
+    return sorted(item for item in path.iterdir() if item.is_dir() and not item.name.startswith("."))
+
+
+def text_files(path: Path) -> list[Path]:
+    """The .txt and .txt.gz files anywhere below a folder, sorted, hidden ones left out."""
+    return sorted(
+        item for item in path.rglob("*") if item.is_file() and suffix_of(item) == ".txt" and item.name[0] != "."
+    )
+
+
+def labelled_files(path: Path) -> Iterator[tuple[str, Path, bool]]:
+    """(label, file, whether the whole file is one text) for the two layouts of a folder."""
+    for folder in folders(path):
+        yield from ((composed(folder.name), file, True) for file in text_files(folder))
+    for file in text_files(path):
+        if file.parent == path:
+            yield composed(file.name.removesuffix(".gz").rpartition(".")[0]), file, False
+
+
+def composed(name: str) -> str:
+    """A file name as a label: macOS stores Hangul decomposed."""
+    return unicodedata.normalize("NFC", name)
+
+
+def whole_text(path: Path, options: ReadOptions) -> Iterator[tuple[int, str, str]]:
+    """The one text of a file, line breaks kept inside and left away at its end."""
+    if path.stat().st_size == 0:
+        yield 1, "", ""
+        return
+    parts = list(open_lines(path, encoding_of(path, options)))
+    text = "\n".join(part.text.removesuffix("\r") for part in parts)
+    problem = next((f"line {part.number}: {part.problem}" for part in parts if part.problem), "")
+    yield 1, text.rstrip("\n") if len(text) < 1_000_000 else text[:1000] + " …", problem or text_problem(text)
+
+
+def text_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str, str]]:
+    """Every line of a file of lines; an empty file has none."""
+    if path.stat().st_size:
+        for item in lines_table(path, encoding_of(path, options)).read():
+            yield (item.line, item.raw, item.reason) if isinstance(item, Bad) else (item.line, item.cells[0], "")

@@ -1,0 +1,94 @@
+"""Parquet files as tables, a few thousand rows in memory at a time."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from munjang.data.readers.lines import reading
+from munjang.data.readers.table import Bad, Row, Table, checked
+from munjang.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow.parquet
+
+BATCH = 2_048  # rows
+
+
+def unpacked(path: Path) -> IO[bytes] | str:
+    """Something that can be sought in: the path itself, or a temporary file with what the gzip file holds."""
+    with reading(path), path.open("rb") as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            return str(path)
+        stream.seek(0)
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the table)
+        shutil.copyfileobj(gzip.GzipFile(fileobj=stream), copy, 1 << 20)
+        copy.seek(0)
+        return copy
+
+
+def open_parquet(path: Path) -> Table:
+    """A Parquet file as a table; line = row, from 1. Columns keep their types for a Parquet file out."""
+    parquet = parquet_file(unpacked(path), str(path))
+    columns, rows = len(parquet.schema_arrow.names), parquet.metadata.num_rows
+    if not columns or not rows:
+        raise DataError(f"{path} is empty: it has {columns} columns and {rows} rows.")
+    return parquet_table(parquet, str(path))
+
+
+def parquet_file(source: Any, file: str) -> pyarrow.parquet.ParquetFile:
+    """A Parquet file with its footer read. source: a path or an open file. DataError: it is none, or it is damaged."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.ParquetFile(source)
+    except (pyarrow.ArrowException, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise DataError(f"{file} is no readable Parquet file ({first}). Make or copy it again.") from error
+
+
+def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 0, last: int | None = None) -> Table:
+    """An open Parquet file as a table, or its rows from `first` (from 0) to before `last`; `file` is its name.
+
+    Rows before `first` that stand in its row group are decoded and left out. DataError: two columns of one name.
+    """
+    import pyarrow
+
+    schema = parquet.schema_arrow
+    if len(set(schema.names)) < len(schema.names):
+        raise DataError(f"{file} has two columns of one name; its columns are {', '.join(schema.names)}.")
+
+    def read() -> Iterator[Row | Bad]:
+        groups, start = groups_of(parquet, first, last)
+        line = start + 1
+        try:
+            for batch in parquet.iter_batches(BATCH, row_groups=groups):
+                count = len(batch)
+                skip, stop = max(0, first + 1 - line), count if last is None else min(count, last + 1 - line)
+                part = batch.slice(skip, max(0, stop - skip))
+                for place, cells in enumerate(zip(*(column.to_pylist() for column in part.columns), strict=True)):
+                    yield checked(line + skip + place, cells, file)
+                line += count
+        except (pyarrow.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise DataError(f"{file}, row {line}: the Parquet file is damaged from here on ({reason}).") from error
+
+    types = {field.name: field.type for field in schema}
+    return Table(file, tuple(schema.names), read, [f"{file}: Parquet"], types=types)
+
+
+def groups_of(parquet: pyarrow.parquet.ParquetFile, first: int, last: int | None) -> tuple[list[int], int]:
+    """The row groups that hold rows from `first` to before `last`, and how many rows stand before them."""
+    groups, before, start = [], 0, 0
+    for number in range(parquet.metadata.num_row_groups):
+        after = start + parquet.metadata.row_group(number).num_rows
+        if after > first and (last is None or start < last):
+            before = before if groups else start
+            groups.append(number)
+        start = after
+    return groups, before

@@ -1,0 +1,181 @@
+"""CSV, TSV and files of lines as tables: what the file is like is found out by reading it, and said."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from munjang.config.settings import ReadOptions
+from munjang.data.readers.columns import KNOWN_NAMES, normal_name
+from munjang.data.readers.csv import Dialect, records
+from munjang.data.readers.dialect import find_delimiter, find_quoting, first_lines, header_width
+from munjang.data.readers.lines import (
+    Encoding,
+    Line,
+    check_encoding,
+    find_encoding,
+    given_encoding,
+    one_line,
+    open_bytes,
+    read_lines,
+    reading,
+    reads_as,
+)
+from munjang.data.readers.table import Bad, Row, Table, distinct
+from munjang.errors import DataError
+
+SAMPLE = 200  # lines looked at for the delimiter and the header
+
+
+def encoding_of(path: Path, options: ReadOptions) -> Encoding:
+    """The encoding asked for, or found by reading the file once."""
+    return given_encoding(path, options.encoding) if options.encoding else find_encoding(path)
+
+
+def open_lines(path: Path, encoding: Encoding) -> Iterator[Line]:
+    """The lines of a file from its start."""
+    with reading(path), open_bytes(path) as stream:
+        yield from read_lines(stream, encoding.name, encoding.newline)
+
+
+def open_delimited(path: Path, ending: str, options: ReadOptions) -> Table:
+    """A CSV, TSV or text file as a table. ending: "csv", "tsv" or "txt".
+
+    A .txt (or unknown) file that no tab divides is a file of lines: one column, `text`, no header.
+    """
+    encoding = encoding_of(path, options)
+    skip = max(0, (options.header_row or 1) - 1)
+    sample = first_lines(islice(open_lines(path, encoding), skip, skip + 2 * SAMPLE), SAMPLE)
+    if not sample:
+        raise DataError(empty_message(path, encoding, skip))
+    only, preferred = (",;\t|", ",") if ending == "csv" else ("\t,;|", "\t") if ending == "tsv" else ("\t", "\t")
+    delimiter = find_delimiter(sample, preferred, only=only)
+    if delimiter is None and ending == "txt":
+        return lines_table(path, encoding)
+    lines = islice(open_lines(path, encoding), skip, None)
+    width = header_width(sample, delimiter)
+    quoted = find_quoting(lines, delimiter, width, by_default=ending == "csv")
+    return delimited_table(path, encoding, Dialect(delimiter, quoted), options.header_row)
+
+
+def empty_message(path: Path, encoding: Encoding, skip: int) -> str:
+    """What to say of a file without a usable line."""
+    bad = next((line for line in open_lines(path, encoding) if line.problem), None)
+    if bad:
+        return f"{path}, line {bad.number}: {bad.problem}, and no line can be used. Name its encoding with --encoding."
+    where = f" after line {skip}" if skip else ""
+    return f"{path} is empty: it has no line with text{where}."
+
+
+def delimited_table(path: Path, encoding: Encoding, dialect: Dialect, header_row: int | None) -> Table:
+    """The table of a file whose encoding and dialect are known."""
+    sample = sample_fields(path, encoding, dialect, header_row)
+    named = has_header(sample) if header_row is None else header_row > 0
+    width = len(sample[0])
+    columns = distinct(sample[0] if named else [""] * width)
+    file = str(path)
+
+    def read() -> Iterator[Row | Bad]:
+        lines = islice(open_lines(path, encoding), max(0, (header_row or 1) - 1), None)
+        waiting_for_header = named
+        for record in records(lines, dialect, width):
+            if waiting_for_header and not record.problem:
+                waiting_for_header = False
+            elif record.problem:
+                yield Bad(record.line, record.problem, record.raw, file)
+            else:
+                yield Row(record.line, tuple(record.fields), file)
+
+    notes = [f"{path}: {encoding.name}, {dialect}"]
+    if not named:
+        names = ", ".join(columns)
+        notes.append(f"{path}: no header row found, so the columns are called {names}; --header-row 1 says otherwise")
+    if header_row and header_row > 1:
+        notes.append(f"{path}: the {header_row - 1} lines above the header are left out")
+    return Table(file, columns, read, notes, quoted=dialect.quoted)
+
+
+def sample_fields(path: Path, encoding: Encoding, dialect: Dialect, header_row: int | None) -> list[list[str]]:
+    """The first records, that of the header first; a header that cannot be read is a DataError."""
+    lines = islice(open_lines(path, encoding), max(0, (header_row or 1) - 1), None)
+    first = next(line for line in lines if line.text.strip())
+    if first.problem:
+        raise DataError(
+            f"{path}, line {first.number}: the header cannot be read ({first.problem}). "
+            "Name the encoding with --encoding, or mend that line."
+        )
+    head = [first, *islice(lines, 20)]
+    again = islice(open_lines(path, encoding), first.number - 1, None)
+    found = islice(
+        records(again, dialect, header_width([line.text for line in head], dialect.delimiter, dialect.quoted)), SAMPLE
+    )
+    return [record.fields for record in found if not record.problem]
+
+
+def has_header(sample: Sequence[Sequence[str]]) -> bool:
+    """Whether the first record names the columns, by its cells and how they compare with those below.
+
+    A known name says yes; a number, or a cell that occurs again further down its column, says no.
+    """
+    if KNOWN_NAMES & {normal_name(cell) for cell in sample[0]}:
+        return True
+    if any(is_number(cell) for cell in sample[0]):
+        return False
+    below = [{row[place] for row in sample[1:]} for place in range(len(sample[0]))]
+    return not any(cell and cell in column for cell, column in zip(sample[0], below, strict=True))
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell reads as a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def lines_table(path: Path, encoding: Encoding) -> Table:
+    """A file of lines: one text a line, in the column `text`; empty lines are empty texts."""
+    file = str(path)
+
+    def read() -> Iterator[Row | Bad]:
+        yield from as_rows(open_lines(path, encoding), file)
+
+    note = f"{path}: {encoding.name}, one text a line"
+    return Table(file, ("text",), read, [note], quoted=False)
+
+
+def stream_table(stream: BinaryIO, name: str, encoding: str | None = None) -> Table:
+    """Lines from a stream that can be read only once, such as stdin: utf-8, or cp949 for a line that is not.
+
+    A line in neither is set aside. `rows()` can be called once.
+    """
+    codec = check_encoding(encoding) if encoding else ""
+
+    def read() -> Iterator[Row | Bad]:
+        # As latin-1 every byte is a character, so that each line can be decoded for itself afterwards.
+        lines = read_lines(stream, codec) if codec else map(utf8_or_cp949, read_lines(stream, "latin-1"))
+        yield from as_rows(lines, name)
+
+    return Table(name, ("text",), read, quoted=False)
+
+
+def utf8_or_cp949(line: Line) -> Line:
+    """A line that was read as latin-1, decoded anew."""
+    data = line.text.removesuffix(" …").encode("latin-1")
+    if line.number == 1:
+        data = data.removeprefix(codecs.BOM_UTF8)
+    codec = "utf-8" if reads_as(data, "utf-8") or not reads_as(data, "cp949") else "cp949"
+    return one_line(line.number, data, codec, "utf-8 or cp949")._replace(
+        **({"problem": line.problem} if line.problem else {})
+    )
+
+
+def as_rows(lines: Iterator[Line], file: str) -> Iterator[Row | Bad]:
+    """Each line as a row of one cell."""
+    for line in lines:
+        text = line.text.removesuffix("\r")
+        yield Bad(line.number, line.problem, text, file) if line.problem else Row(line.number, (text,), file)

@@ -1,0 +1,211 @@
+"""Write a table as CSV, TSV, JSON Lines, Parquet or Excel: beside the file, then renamed, so that no half is left."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from munjang.data.readers.open import suffix_of
+from munjang.data.readers.table import cell_text
+from munjang.errors import DataError
+from munjang.files import sync
+
+ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+HARMLESS = re.compile(r"-|[+-]?(\d[\d,]*\.?\d*|\.\d+)([eE][+-]?\d+)?%?")  # numbers, and the dash for "nothing"
+
+
+class Writer(Protocol):
+    """What every kind of file offers: a row is a value for each column, and `escaped` counts the cells changed."""
+
+    escaped: int
+
+    def write(self, row: Sequence[Any]) -> None: ...
+
+    def close(self) -> None:
+        """Finish the file."""
+
+    def discard(self) -> None:
+        """Let go of a file that is not wanted any more."""
+
+
+@contextmanager
+def open_writer(
+    path: str | Path,
+    columns: Sequence[str],
+    *,
+    overwrite: bool = False,
+    types: Mapping[str, Any] | None = None,
+    quoted: bool = True,
+) -> Iterator[Writer]:
+    """A writer of rows to `path`, whose ending says the kind (.csv, .tsv, .jsonl, .parquet, .xlsx; the first three
+    also with .gz). The file appears when the block ends well; after an error or a kill there is none.
+
+    CSV is utf-8 with a byte-order mark, for Excel. In CSV a text cell that begins with = + - @, tab or carriage return
+    and is no number gets an apostrophe before it, so that no spreadsheet takes it for a formula. TSV is utf-8; quoted
+    False writes it without quotes, and then no cell may hold a tab or a line break (they become spaces). types: pyarrow
+    types of columns for Parquet; other columns are text. An existing file is a DataError unless `overwrite`.
+    """
+    path = Path(path)
+    check_target(path, overwrite)
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        writer = make_writer(beside, suffix_of(path), path.name.lower().endswith(".gz"), columns, types, quoted)
+        try:
+            yield writer
+        except BaseException:
+            writer.discard()
+            raise
+        writer.close()
+        sync(beside)
+        os.replace(beside, path)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path} could not be written: {error.strerror or error}. No part of it was left.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def check_target(path: Path, overwrite: bool) -> None:
+    """Refuse a file of unknown kind, one that exists, and one in a folder that does not: DataErrors."""
+    if suffix_of(path) not in ENDINGS:
+        raise DataError(f"{path}: cannot tell the kind of file to write. End its name in {', '.join(ENDINGS)}.")
+    if path.name.lower().endswith((".parquet.gz", ".xlsx.gz")):
+        raise DataError(f"{path}: Parquet and Excel files are compressed already; leave .gz away.")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a file to write.")
+    if not path.parent.is_dir():
+        raise DataError(f"{path} cannot be written: there is no folder {path.parent}. Make it first.")
+    if path.exists() and not overwrite:
+        raise DataError(f"{path} exists. Say --overwrite to replace it, or name another file.")
+
+
+def make_writer(
+    path: Path, ending: str, packed: bool, columns: Sequence[str], types: Mapping[str, Any] | None, quoted: bool
+) -> Writer:
+    """The writer for a kind of file."""
+    if ending == ".parquet":
+        return ParquetWriter(path, columns, types or {})
+    if ending == ".xlsx":
+        from munjang.data.readers.excel_writer import SheetWriter
+
+        return SheetWriter(path, columns)
+    binary = (gzip.open if packed else open)(path, "wb")
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig" if ending == ".csv" else "utf-8", newline="")
+    if ending == ".jsonl":
+        return JsonWriter(text, columns)
+    return CsvWriter(text, columns) if ending == ".csv" else TsvWriter(text, columns, quoted)
+
+
+def escape_formula(value: Any) -> tuple[str, bool]:
+    """A cell as CSV text, and whether an apostrophe was put before it."""
+    text = cell_text(value)
+    if isinstance(value, str) and text.startswith(FORMULA) and not HARMLESS.fullmatch(text):
+        return "'" + text, True
+    return text, False
+
+
+class TextWriter:
+    """What the writers of text files share: the stream, and how it is closed."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream, self.escaped = stream, 0
+
+    def close(self) -> None:
+        self.stream.close()
+
+    def discard(self) -> None:
+        # What is still in memory may not fit on a full disk either; the first error is the one to tell.
+        with suppress(OSError):
+            self.stream.close()
+
+
+class CsvWriter(TextWriter):
+    """CSV for Excel: byte-order mark, CRLF, quotes where needed, formulas disarmed."""
+
+    def __init__(self, stream: IO[str], columns: Sequence[str]) -> None:
+        super().__init__(stream)
+        self.csv = csv.writer(stream, lineterminator="\r\n")
+        self.write(columns)
+
+    def write(self, row: Sequence[Any]) -> None:
+        cells = [escape_formula(value) for value in row]
+        self.escaped += sum(changed for _, changed in cells)
+        self.csv.writerow([text for text, _ in cells])
+
+
+class TsvWriter(TextWriter):
+    """TSV: every cell in quotes, or none at all, as review files are."""
+
+    def __init__(self, stream: IO[str], columns: Sequence[str], quoted: bool) -> None:
+        super().__init__(stream)
+        self.quoted = quoted
+        self.csv = csv.writer(stream, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self.write(columns)
+
+    def write(self, row: Sequence[Any]) -> None:
+        cells = [cell_text(value) for value in row]
+        if self.quoted:
+            self.csv.writerow(cells)
+            return
+        flat = [re.sub(r"[\t\r\n]", " ", cell) if "\t" in cell or "\n" in cell else cell for cell in cells]
+        self.escaped += sum(before != after for before, after in zip(cells, flat, strict=True))
+        self.stream.write("\t".join(flat) + "\n")
+
+
+class JsonWriter(TextWriter):
+    """JSON Lines: an object a line, with the values as they are."""
+
+    def __init__(self, stream: IO[str], columns: Sequence[str]) -> None:
+        super().__init__(stream)
+        self.columns = columns
+
+    def write(self, row: Sequence[Any]) -> None:
+        values = dict(zip(self.columns, row, strict=True))
+        self.stream.write(json.dumps(values, ensure_ascii=False, default=cell_text) + "\n")
+
+
+class ParquetWriter:
+    """Parquet with the given column types, text elsewhere; None stays null."""
+
+    GROUP = 10_000  # rows held before they are written
+
+    def __init__(self, path: Path, columns: Sequence[str], types: Mapping[str, Any]) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        self.pyarrow, self.path, self.escaped, self.rows = pyarrow, path, 0, []
+        self.schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in columns])
+        self.typed = [name in types for name in columns]
+        self.writer = pyarrow.parquet.ParquetWriter(path, self.schema)
+
+    def write(self, row: Sequence[Any]) -> None:
+        cells = zip(row, self.typed, strict=True)
+        self.rows.append([value if typed or value is None else cell_text(value) for value, typed in cells])
+        if len(self.rows) >= self.GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.rows:
+            columns = zip(*self.rows, strict=True)
+            arrays = [self.pyarrow.array(cells, field.type) for cells, field in zip(columns, self.schema, strict=True)]
+            self.writer.write_table(self.pyarrow.Table.from_arrays(arrays, schema=self.schema))
+            self.rows = []
+
+    def close(self) -> None:
+        self.flush()
+        self.writer.close()
+
+    def discard(self) -> None:
+        self.rows = []
+        with suppress(OSError):
+            self.writer.close()

@@ -1,0 +1,1 @@
+"""What is in a corpus: the numbers on its card."""

@@ -1,0 +1,1 @@
+"""Dependency trees: files of them, their shapes, the names of relations, pictures."""

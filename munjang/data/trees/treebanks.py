@@ -1,0 +1,184 @@
+"""Reads and writes dependency trees: KLUE's tab-separated form, CoNLL-U, and KLUE's parquet on the hub. Strictly.
+
+Every sentence becomes an Example with its words between single spaces as text and a Tree as label. What is no tree is
+a DataError that names the file, the line and the sentence.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from munjang.data.trees.shapes import flaw
+from munjang.errors import DataError
+from munjang.records import Example, Tree
+
+KLUE_COLUMNS = ("INDEX", "WORD_FORM", "LEMMA", "POS", "HEAD", "DEPREL")
+CONLLU_COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A form of tree file. columns: their names; word, head, relation: which of them are read. pos: parts of speech, of
+    which the first that is there is taken."""
+
+    columns: tuple[str, ...]
+    word: int
+    head: int
+    relation: int
+    pos: tuple[int, ...]
+
+
+KLUE = Layout(KLUE_COLUMNS, 1, 4, 5, (3,))
+CONLLU = Layout(CONLLU_COLUMNS, 1, 6, 7, (4, 3))
+
+
+def is_treebank(path: str | Path) -> bool:
+    """Whether a file holds trees: its name ends as those of CoNLL-U do, or it begins with KLUE's `##`."""
+    path = Path(path)
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith(".tsv") and path.is_file():
+        with path.open("rb") as stream:
+            return stream.read(5).removeprefix(b"\xef\xbb\xbf").startswith(b"##")
+    return name.endswith((".conllu", ".conll"))
+
+
+def read_trees(path: str | Path) -> Iterator[Example]:
+    """The sentences of a tree file: parquet, or text in CoNLL-U or KLUE's form, told apart by their ten or six columns.
+
+    `.gz` after the name is fine. In CoNLL-U, ranges (`1-2`) and empty nodes (`1.1`) are passed over.
+    """
+    path = Path(path)
+    if path.suffix == ".parquet":
+        yield from read_parquet(path)
+        return
+    for number, comments, rows in blocks(path):
+        yield read_block(path, number, comments, rows)
+
+
+def blocks(path: Path) -> Iterator[tuple[int, list[str], list[tuple[int, list[str]]]]]:
+    """Sentence by sentence: its number from 1, its comment lines, and its rows as (line, fields)."""
+    comments: list[str] = []
+    rows: list[tuple[int, list[str]]] = []
+    number = 0
+    for line, text in enumerate([*read_text(path).split("\n"), ""], start=1):
+        text = text.removesuffix("\r")
+        if text.startswith("#") and not rows:
+            comments.append(text.lstrip("#").strip())
+        elif text.strip():
+            rows.append((line, text.split("\t")))
+        elif rows:
+            number += 1
+            yield number, comments, rows
+            comments, rows = [], []
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in utf-8, unpacked where it is gzipped."""
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not utf-8 ({error.reason} at byte {error.start}).") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is no whole gzip file ({error}). Fetch it again.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def read_block(path: Path, number: int, comments: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> Example:
+    """One sentence, checked."""
+    name = sentence_name(comments, number)
+    first = rows[0][0]
+    layouts = {len(layout.columns): layout for layout in (KLUE, CONLLU)}
+    layout = layouts.get(len(rows[0][1]))
+    if layout is None:
+        raise DataError(
+            f"{path}, line {first}, sentence {name}: {len(rows[0][1])} columns between tabs; KLUE's form has 6 "
+            f"({', '.join(KLUE_COLUMNS)}), CoNLL-U 10."
+        )
+    words, heads, relations, pos, lines = [], [], [], [], []
+    for line, fields in rows:
+        where = f"{path}, line {line}, sentence {name}"
+        if len(fields) != len(layout.columns):
+            raise DataError(f"{where}: {len(fields)} columns, the sentence began with {len(layout.columns)}.")
+        if layout is CONLLU and not fields[0].isdigit() and is_passed_over(fields[0]):
+            continue
+        if fields[0] != str(len(words) + 1):
+            raise DataError(f"{where}: index '{fields[0]}', expected {len(words) + 1}: there is a gap.")
+        word = "".join(fields[layout.word].split())  # a form with a space inside is one word all the same
+        if not word:
+            raise DataError(f"{where}: word {len(words) + 1} is empty.")
+        if not fields[layout.head].isascii() or not fields[layout.head].isdigit():
+            raise DataError(f"{where}: the head of word {len(words) + 1} is '{fields[layout.head]}', no number.")
+        words.append(word)
+        heads.append(int(fields[layout.head]))
+        relations.append("" if fields[layout.relation] == "_" else fields[layout.relation].strip())
+        pos.append(next((fields[column] for column in layout.pos if fields[column] not in ("", "_")), ""))
+        lines.append(line)
+    return make_example((words, heads, relations, pos), str(path), first if not lines else lines[0], name)
+
+
+def is_passed_over(index: str) -> bool:
+    """Whether an index of CoNLL-U is a range of words (`1-2`) or an empty node (`1.1`)."""
+    return any(all(part.isdigit() for part in index.split(sign)) and sign in index for sign in "-.")
+
+
+def sentence_name(comments: Sequence[str], number: int) -> str:
+    """How messages call a sentence: its number, and its id where a comment has one (`sent_id =`, KLUE's first word)."""
+    for comment in comments:
+        key, equals, value = comment.partition("=")
+        if equals and key.strip() == "sent_id":
+            return f"{number} ({value.strip()})"
+        if comment.startswith("klue-dp"):
+            return f"{number} ({comment.split()[0]})"
+    return str(number)
+
+
+def make_example(columns: tuple[Sequence, Sequence, Sequence, Sequence], file: str, line: int, name: str) -> Example:
+    """An Example with its tree, of words, heads, relations and parts of speech; a DataError where it is no tree."""
+    words, heads, relations, pos = columns
+    wrong = "no words" if not words else flaw(heads, relations)
+    if wrong:
+        raise DataError(f"{file}, line {line}, sentence {name}: its tree has {wrong}. Mend the file, or leave it out.")
+    tree = Tree(tuple(words), tuple(heads), tuple(relations), tuple(pos) if all(pos) else ())
+    return Example(" ".join(words), tree, line, file)
+
+
+def read_parquet(path: Path) -> Iterator[Example]:
+    """The sentences of KLUE's parquet on the hub: columns word_form, head, deprel, perhaps pos, a list a sentence."""
+    import pyarrow
+    import pyarrow.parquet
+
+    wanted = ["word_form", "head", "deprel"]
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} cannot be read as parquet ({error}). Fetch it again.") from error
+    if missing := [name for name in wanted if name not in table.column_names]:
+        raise DataError(f"{path} has no column '{missing[0]}'; it has {', '.join(table.column_names)}.")
+    kept = [*wanted, *(["pos"] if "pos" in table.column_names else [])]
+    for line, row in enumerate(table.select(kept).to_pylist(), start=1):
+        words = ["".join(word.split()) for word in row["word_form"]]
+        if not len(words) == len(row["head"]) == len(row["deprel"]):
+            raise DataError(f"{path}, row {line}: {len(words)} words, {len(row['head'])} heads.")
+        pos = row.get("pos") or [""] * len(words)
+        if len(pos) != len(words):
+            raise DataError(f"{path}, row {line}: {len(words)} words, {len(pos)} parts of speech.")
+        yield make_example((words, row["head"], row["deprel"], pos), str(path), line, str(line))
+
+
+def to_conllu(trees: Iterable[Tree]) -> str:
+    """Trees in CoNLL-U, with `sent_id` and `text` comments."""
+    return "".join(sentence_conllu(tree, number, " ".join(tree.words)) for number, tree in enumerate(trees, start=1))
+
+
+def sentence_conllu(tree: Tree, number: int, text: str) -> str:
+    """One tree in CoNLL-U with the empty line after it. text: as it was given; its white space becomes spaces."""
+    lines = [f"# sent_id = {number}", f"# text = {' '.join(text.split())}"]
+    for place, (word, head, name) in enumerate(zip(tree.words, tree.heads, tree.relations, strict=True), start=1):
+        lines.append("\t".join([str(place), word, "_", "_", "_", "_", str(head), name, "_", "_"]))
+    return "\n".join(lines) + "\n\n"

@@ -1,0 +1,1 @@
+"""A model and a labelled corpus in, a Report out; two Reports compared."""

@@ -1,0 +1,124 @@
+"""Compare two models on the same texts: the difference, its interval, McNemar's test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from munjang.errors import DataError
+from munjang.evaluation.report import Report
+from munjang.evaluation.tables import headlines, score_text, title
+from munjang.metrics.scores import scores
+from munjang.metrics.significance import mcnemar, paired_bootstrap
+from munjang.tables import format_table
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of both models, the first minus the second, and the 95% interval of that (paired bootstrap)."""
+
+    first: float
+    second: float
+    difference: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same n texts.
+
+    differences: metric -> Difference. only_first, only_second: texts that only that model answered wholly right.
+    p: of McNemar's test on those.
+    """
+
+    first: str
+    second: str
+    n: int
+    main: str
+    differences: Mapping[str, Difference]
+    only_first: int
+    only_second: int
+    p: float
+
+    @property
+    def difference(self) -> float:
+        """Of the main metric, first minus second."""
+        return self.differences[self.main].difference
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% interval of the main metric's difference."""
+        return self.differences[self.main].interval
+
+    @property
+    def verdict(self) -> str:
+        """What the numbers say, in a sentence."""
+        low, high = self.interval if self.difference >= 0 else (-self.interval[1], -self.interval[0])
+        points = f"{100 * abs(self.difference):.1f} points of {title(self.main)}"
+        spread = f"95% interval {100 * low:+.1f} to {100 * high:+.1f}; McNemar p {p_text(self.p)}; {self.n:,} texts"
+        if low <= 0 <= high:
+            return f"No difference between {self.first} and {self.second} can be shown: {points} apart ({spread})."
+        better, worse = (self.first, self.second) if self.difference > 0 else (self.second, self.first)
+        return f"{better} is better than {worse} by {points} ({spread})."
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "verdict": self.verdict}
+
+    def __str__(self) -> str:
+        rows = [
+            [
+                title(name),
+                score_text(item.first),
+                score_text(item.second),
+                f"{item.difference:+.4f}",
+                f"[{item.interval[0]:+.4f}, {item.interval[1]:+.4f}]",
+            ]
+            for name, item in ((name, self.differences[name]) for name in headlines(self.differences))
+        ]
+        table = format_table(["metric", self.first, self.second, "difference", "95% interval"], rows)
+        right = f"only {self.first} right: {self.only_first:,} texts; only {self.second} right: {self.only_second:,}"
+        return f"{self.verdict}\n\n{table}\n{right}"
+
+
+def compare(first: Report, second: Report, *, seed: int = 13) -> Comparison:
+    """How the first model differs from the second; a DataError unless both reports are over the same texts and gold."""
+    if first.sha256 != second.sha256 or first.n != second.n:
+        raise DataError(
+            f"Different texts: {first.model} on {first.corpus}, {first.split} ({first.n:,} texts), "
+            f"{second.model} on {second.corpus}, {second.split} ({second.n:,} texts). Evaluate both on the same ones."
+        )
+    gold, guessed = first.gold_table, first.guessed_table
+    if first.task != second.task or set(first.labels) != set(second.labels):
+        raise DataError(
+            f"The models answer with different labels: {first.model} with {', '.join(first.labels)}; "
+            f"{second.model} with {', '.join(second.labels)}."
+        )
+    order = [second.labels.index(name) for name in first.labels]
+    other = second.guessed_table[:, order]
+    if (gold != second.gold_table[:, order]).any():
+        raise DataError(
+            "The reports are over the same texts with different gold labels; evaluate both on the same file."
+        )
+    intervals = paired_bootstrap(gold, guessed, other, first.kind, seed=seed)
+    right, other_right = (gold == guessed).all(axis=1), (gold == other).all(axis=1)
+    only_first, only_second = int(np.sum(right & ~other_right)), int(np.sum(other_right & ~right))
+    names = (
+        (first.model, second.model) if first.model != second.model else (f"{first.model} (1)", f"{second.model} (2)")
+    )
+    # from the answers, not the reports' metrics: the second's F1 is of its own second label, and may be of another one
+    values, others = scores(gold, guessed, first.kind), scores(gold, other, first.kind)
+    differences = {
+        name: Difference(value, others[name], value - others[name], intervals[name]) for name, value in values.items()
+    }
+    return Comparison(
+        *names, first.n, first.main[0], differences, only_first, only_second, mcnemar(only_first, only_second)
+    )
+
+
+def p_text(p: float) -> str:
+    """A p-value with two digits that matter."""
+    return "< 0.0001" if p < 0.0001 else f"= {p:.2g}" if p < 0.01 else f"= {p:.2f}"

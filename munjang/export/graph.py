@@ -1,0 +1,120 @@
+"""A Network as an ONNX graph, operator by operator: what runs is what stands here, and nothing else.
+
+Rows are tokens: (B·T, width), but for attention. Of a classifier the last layer answers for the first token alone,
+which is all that the head looks at; what a parser's head makes of its words is in `graph_parser`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from munjang.errors import BundleError
+from munjang.export.builder import FUSED, Builder, Range, Shapes, eight_bits
+from munjang.export.graph_parser import score_pairs
+from munjang.export.network import FirstToken, Layer, Network, WordPairs
+from munjang.models.shared_embeddings import INPUT
+
+OPSET, IR = 20, 10
+LARGEST = 1_900_000_000  # bytes of weights
+
+
+def build(
+    network: Network, ranges: Mapping[str, Range] | None = None, *, watched: bool = False
+) -> tuple[bytes, dict[str, str]]:
+    """The file of a graph, and the tensor that each linear map in it is given, by the map's name.
+
+    Takes and gives what the task's `exported` says. ranges: see Builder. watched: whether
+    those tensors are outputs too. BundleError: larger than one ONNX file can be.
+    """
+    words = [] if network.words is None else [network.words]
+    if sum(part.nbytes for part in (*words, *(part for layer in network.layers for part in arrays(layer)))) > LARGEST:
+        raise BundleError("The network is larger than the 2 GB that an ONNX file can hold.")
+    graph = Builder(ranges)
+    shape = graph.op("Shape", "input_ids")
+    grid = graph.op("Concat", shape, graph.constant([network.width], np.int64), axis=0)  # B, T, width
+    mask = graph.op("Cast", "attention_mask", to=TensorProto.INT32)
+    x = embed(graph, network, shape)
+    for number, layer in enumerate(network.layers):
+        first_only = number == len(network.layers) - 1 and isinstance(network.head, FirstToken)
+        x = encode(graph, network, layer, f"{number}", x, grid, mask, first_only=first_only)
+    shapes = score_pairs(graph, network.head, x) if isinstance(network.head, WordPairs) else classify(graph, network, x)
+    if network.words is None:
+        shapes[0][INPUT] = ["B", "T", network.positions.shape[1]]
+    return file_of(graph, *shapes, graph.inputs.values() if watched else ()), graph.inputs
+
+
+def classify(graph: Builder, network: Network, x: str) -> tuple[Shapes, Shapes]:
+    """The first tokens (B, width) to logits; the graph's inputs and outputs."""
+    head = network.head
+    graph.exact(graph.activation(graph.exact(x, head.first), head.between), head.second, result="logits")
+    ids = {name: ["B", "T"] for name in ("input_ids", "attention_mask")}
+    return ids, {"logits": ["B", len(head.second[1])]}
+
+
+def arrays(layer: Layer) -> list[np.ndarray]:
+    """The weights of a layer."""
+    return [array for part in fields(layer) for array in getattr(layer, part.name)]
+
+
+def embed(graph: Builder, network: Network, shape: str) -> str:
+    """Token ids to (B·T, width)."""
+    words = INPUT if network.words is None else word_rows(graph, network.words)
+    positions = graph.constant(network.positions)
+    if network.skip_id is None:
+        zero, one, two = (graph.constant([number], np.int64) for number in (0, 1, 2))
+        places = graph.op("Slice", positions, zero, graph.op("Slice", shape, one, two), zero)
+    else:
+        skip = graph.constant(network.skip_id, np.int64)
+        counts = graph.op("Cast", graph.op("Not", graph.op("Equal", "input_ids", skip)), to=TensorProto.INT64)
+        counted = graph.op("Mul", graph.op("CumSum", counts, graph.constant(1, np.int64)), counts)
+        places = graph.op("Gather", positions, graph.op("Add", counted, skip))
+    x = graph.norm(graph.op("Add", words, places), network.embedding_norm, network.epsilon)
+    x = graph.op("Reshape", x, graph.constant([-1, network.positions.shape[1]], np.int64))
+    return x if network.project is None else graph.linear(x, network.project, "project")
+
+
+def word_rows(graph: Builder, words: np.ndarray) -> str:
+    """The rows of the token ids, (B, T, embedding width); in an 8-bit graph from bytes with a scale a row."""
+    if graph.ranges is None:
+        return graph.op("Gather", graph.constant(words), "input_ids")
+    codes, scales = eight_bits(words, axis=1)
+    rows = graph.op("Cast", graph.op("Gather", graph.constant(codes), "input_ids"), to=TensorProto.FLOAT)
+    return graph.op("Mul", rows, graph.op("Gather", graph.constant(scales[:, None]), "input_ids"))
+
+
+def encode(
+    graph: Builder, network: Network, layer: Layer, name: str, x: str, grid: str, mask: str, *, first_only: bool
+) -> str:
+    """One layer: (B·T, width) to the same, or with first_only to (B, width), the first token of each sentence."""
+    own, own_grid = x, grid
+    if first_only:
+        own = graph.op("Gather", graph.op("Reshape", x, grid), graph.constant(0, np.int64), axis=1)
+        own_grid = graph.constant([-1, 1, network.width], np.int64)
+    query = graph.op("Reshape", graph.linear(own, layer.query, f"{name}.query"), own_grid)
+    key = graph.op("Reshape", graph.linear(x, layer.key, f"{name}.key"), grid)
+    value = graph.op("Reshape", graph.linear(x, layer.value, f"{name}.value"), grid)
+    seen = graph.op("MultiHeadAttention", query, key, value, "", mask, domain=FUSED, num_heads=network.heads)
+    seen = graph.op("Reshape", seen, graph.constant([-1, network.width], np.int64))
+    attended = graph.linear(seen, layer.attended, f"{name}.attended")
+    x = graph.norm(graph.op("Add", own, attended), layer.attention_norm, network.epsilon)
+    wide = graph.activation(graph.linear(x, layer.widen, f"{name}.widen"), network.activation)
+    return graph.norm(
+        graph.op("Add", x, graph.linear(wide, layer.narrow, f"{name}.narrow")), layer.output_norm, network.epsilon
+    )
+
+
+def file_of(graph: Builder, inputs: Shapes, outputs: Shapes, watched: Iterable[str]) -> bytes:
+    """The graph as the content of a file."""
+    given = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT if name == INPUT else TensorProto.INT64, shape)
+        for name, shape in inputs.items()
+    ]
+    found = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
+    taps = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in dict.fromkeys(watched)]
+    made = helper.make_graph(graph.nodes, "munjang", given, [*found, *taps], graph.weights)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)]
+    return helper.make_model(made, opset_imports=opsets, ir_version=IR, producer_name="munjang").SerializeToString()

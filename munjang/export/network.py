@@ -1,0 +1,218 @@
+"""A network as plain arrays: the same parts whatever its family calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang.errors import BundleError
+from munjang.files import first_line
+from munjang.models.silence import quiet_transformers
+
+if TYPE_CHECKING:
+    from munjang.tasks.base import Task
+
+Linear = tuple[np.ndarray, np.ndarray]
+"""weight (in, out) and bias (out,), float32."""
+Norm = tuple[np.ndarray, np.ndarray]
+"""scale and shift, (width,) float32."""
+
+ACTIVATIONS = {"gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
+               "relu": "relu", "tanh": "tanh"}  # fmt: skip
+"""Names in a config.json -> names here."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a family of networks calls its weights. layer: a format string with the layer's number.
+
+    Of `parts` the first six are linear (query, key, value, after attention, into and out of the wide layer), the last
+    two are norms. head: the two linear maps after the first token, with `between` on the first one's result.
+    """
+
+    stem: str
+    layer: str
+    parts: tuple[str, ...]
+    head: tuple[str, str]
+    between: str
+
+
+BERT_LAYER = (
+    "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
+    "intermediate.dense", "output.dense", "attention.output.LayerNorm", "output.LayerNorm",
+)  # fmt: skip
+DISTIL_LAYER = (
+    "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", "ffn.lin1", "ffn.lin2",
+    "sa_layer_norm", "output_layer_norm",
+)  # fmt: skip
+HEAD = ("classifier.dense", "classifier.out_proj")
+FAMILIES: dict[str, Names] = {
+    "bert": Names("bert", "bert.encoder.layer.{}.", BERT_LAYER, ("bert.pooler.dense", "classifier"), "tanh"),
+    "roberta": Names("roberta", "roberta.encoder.layer.{}.", BERT_LAYER, HEAD, "tanh"),
+    "xlm-roberta": Names("roberta", "roberta.encoder.layer.{}.", BERT_LAYER, HEAD, "tanh"),
+    "electra": Names("electra", "electra.encoder.layer.{}.", BERT_LAYER, HEAD, "gelu"),
+    "distilbert": Names(
+        "distilbert", "distilbert.transformer.layer.{}.", DISTIL_LAYER, ("pre_classifier", "classifier"), "relu"
+    ),
+}
+"""model_type of config.json -> names. A new family of the same build is one row."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the encoder; the norms stand after the sums, as in BERT."""
+
+    query: Linear
+    key: Linear
+    value: Linear
+    attended: Linear
+    widen: Linear
+    narrow: Linear
+    attention_norm: Norm
+    output_norm: Norm
+
+
+@dataclass(frozen=True)
+class FirstToken:
+    """A head on each sentence's first token: two linear maps, `between` on the first one's result."""
+
+    first: Linear
+    second: Linear
+    between: str
+
+
+@dataclass(frozen=True)
+class WordPairs:
+    """A biaffine head on the first and last piece of every word; shapes as in munjang.tasks.parsing.network.
+
+    inner: from both pieces to the four roles, a one added to the first, third and fourth. arc: (A + 1, A).
+    relation: (P + 1, R * (P + 1)). distance: (reaches, both sides and 0, then the root), scaled.
+    """
+
+    inner: Linear
+    arc: np.ndarray
+    relation: np.ndarray
+    distance: np.ndarray
+    relations: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """An encoder with a head.
+
+    words: (vocabulary, embedding width); None where the graph takes rows of it. positions: (rows, embedding width), the
+    embedding of token type 0 added. skip_id: RoBERTa's padding id, after which its positions begin and which does not
+    count as one; None where positions simply count from 0. project: ELECTRA's map from embedding width to width.
+    """
+
+    words: np.ndarray | None
+    positions: np.ndarray
+    skip_id: int | None
+    embedding_norm: Norm
+    project: Linear | None
+    layers: tuple[Layer, ...]
+    heads: int
+    epsilon: float
+    activation: str
+    head: FirstToken | WordPairs
+    pad_id: int
+
+    @property
+    def reach(self) -> int:
+        """How many tokens it takes."""
+        return len(self.positions) - (0 if self.skip_id is None else self.skip_id + 1)
+
+    @property
+    def width(self) -> int:
+        """The width of its layers."""
+        return len(self.layers[0].query[1])
+
+
+def read_network(folder: Path, task: Task) -> Network:
+    """The network of a model folder. BundleError: damaged, or of a family that is not in FAMILIES."""
+    try:
+        with quiet_transformers():
+            model = task.open(folder)
+    except BundleError:
+        raise
+    except Exception as error:  # transformers and safetensors each raise kinds of their own
+        raise BundleError(f"{folder} cannot be loaded: {first_line(error)}") from error
+    config = model.config.to_dict()
+    check_family(config)
+    weights = {name: tensor.float().numpy() for name, tensor in model.state_dict().items()}
+    return network_of(config, weights)
+
+
+def check_family(config: Mapping[str, Any]) -> None:
+    """Refuse a config that the graph builder does not know with a BundleError that names what it found."""
+    kind, activation = config.get("model_type"), config.get("hidden_act") or config.get("activation")
+    if kind not in FAMILIES:
+        raise BundleError(f"A network of the family '{kind}' cannot be exported; known are {', '.join(FAMILIES)}.")
+    if activation not in ACTIVATIONS:
+        raise BundleError(f"The activation '{activation}' cannot be exported; known are {', '.join(ACTIVATIONS)}.")
+    positions = config.get("position_embedding_type") or "absolute"
+    if positions != "absolute" or config.get("is_decoder"):
+        raise BundleError("Only encoders with absolute positions can be exported.")
+
+
+def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> Network:
+    """The parts from a checked config and named weights (out, in)."""
+    names = FAMILIES[config["model_type"]]
+
+    def linear(name: str) -> Linear:
+        return weights[f"{name}.weight"].T, weights[f"{name}.bias"]
+
+    def norm(name: str) -> Norm:
+        return weights[f"{name}.weight"], weights[f"{name}.bias"]
+
+    def layer(number: int) -> Layer:
+        stem = names.layer.format(number)
+        return Layer(*(linear(stem + p) for p in names.parts[:6]), *(norm(stem + p) for p in names.parts[6:]))
+
+    embeddings, project = f"{names.stem}.embeddings", f"{names.stem}.embeddings_project"
+    positions = weights[f"{embeddings}.position_embeddings.weight"]
+    if (types := weights.get(f"{embeddings}.token_type_embeddings.weight")) is not None:
+        positions = positions + types[0]
+    counts_from_padding = names.stem == "roberta"
+    pad_id = int(config.get("pad_token_id") or 0)
+    return Network(
+        words=weights[f"{embeddings}.word_embeddings.weight"],
+        positions=positions,
+        skip_id=pad_id if counts_from_padding else None,
+        embedding_norm=norm(f"{embeddings}.LayerNorm"),
+        project=linear(project) if f"{project}.weight" in weights else None,
+        layers=tuple(layer(i) for i in range(config.get("num_hidden_layers") or config["n_layers"])),
+        heads=config.get("num_attention_heads") or config["n_heads"],
+        epsilon=float(config.get("layer_norm_eps", 1e-12)),
+        activation=ACTIVATIONS[config.get("hidden_act") or config["activation"]],
+        head=word_pairs(weights)
+        if "parser.inner.weight" in weights
+        else FirstToken(linear(names.head[0]), linear(names.head[1]), names.between),
+        pad_id=pad_id,
+    )
+
+
+def word_pairs(weights: Mapping[str, np.ndarray]) -> WordPairs:
+    """The head of a biaffine parser; the ones that its products have for a bias are columns of `inner` here."""
+    from munjang.tasks.parsing.network import BIAS_SCALE
+
+    arc, relation = weights["parser.arc"], weights["parser.relation"]
+    bounds = np.cumsum([0, arc.shape[1], arc.shape[1], relation.shape[1] - 1, relation.shape[2] - 1])
+    weight, bias = weights["parser.inner.weight"].T, weights["parser.inner.bias"]
+    columns, shifts = [], []
+    for role, (start, stop) in enumerate(pairwise(bounds)):
+        one = int(role != 1)  # heads of arcs have none
+        columns.append(np.pad(weight[:, start:stop], ((0, 0), (0, one))))
+        shifts.append(np.pad(bias[start:stop], (0, one), constant_values=1))  # 1 stays 1 through the leaky ReLU
+    return WordPairs(
+        inner=(np.concatenate(columns, axis=1), np.concatenate(shifts)),
+        arc=arc,
+        relation=relation.transpose(1, 0, 2).reshape(relation.shape[1], -1),
+        distance=BIAS_SCALE * weights["parser.distance"],
+        relations=len(relation),
+    )

@@ -1,0 +1,1 @@
+"""A trained model in use: one text, many texts, files."""

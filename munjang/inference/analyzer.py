@@ -1,0 +1,160 @@
+"""Several questions to a text at once: one pass through the network, an answer from each of its heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import overload
+
+from munjang.errors import ConfigError, unknown_name
+from munjang.inference.heads import (
+    TASK,
+    Head,
+    HeadRunner,
+    has_parser,
+    head_manifest,
+    packaged,
+    packaged_parser,
+    pick,
+    read_heads,
+)
+from munjang.inference.predictor import Predictor, load
+from munjang.records import Parse, Prediction
+
+STRUCTURE = "structure"
+"""What asks for the sentence's tree among the names of heads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What the heads say of one text. answers: head -> Prediction, in the order that was asked for.
+
+    note: "" or why the answers are not the plain ones ("empty", "truncated to 128 tokens"); the same for every head.
+    structure: the sentence's tree, where it was asked for.
+    """
+
+    text: str
+    answers: Mapping[str, Prediction]
+    note: str = ""
+    structure: Parse | None = None
+
+    def __getitem__(self, head: str) -> Prediction | Parse:
+        if head == STRUCTURE and head not in self.answers and self.structure is not None:
+            return self.structure
+        return self.answers[head]
+
+
+class Analyzer:
+    """A model with many heads, ready to answer: the packaged one, or a folder of one's own.
+
+    tasks: names of heads, in the order of the answers; all of them if left out. `heads` are what is asked. "structure"
+    among them asks the packaged parser too, for `parser`. ConfigError: the folder has no heads, or `tasks` is empty.
+    UnknownName: no such head. BundleError: a structure is asked for, and no parser is packaged.
+    """
+
+    def __init__(
+        self, model: str | Path | None = None, tasks: Iterable[str] | None = None, *, precision: str = "fp32"
+    ) -> None:
+        self.whole = load(packaged() if model is None else model, precision=precision)
+        if self.whole.head is not None:
+            raise ConfigError(f"{self.whole.name} is one head; name the whole model and say which tasks.")
+        if self.whole.task != TASK:
+            raise ConfigError(f"{self.whole.name} answers one question and has no heads: use predict.")
+        self.heads = self.known = read_heads(self.whole.manifest, self.whole.folder or self.whole.name)
+        self.parser: Predictor | None = None
+        self.ask([head.name for head in self.known] if tasks is None else tasks)
+
+    def ask(self, tasks: Iterable[str]) -> None:
+        """Set what is answered."""
+        self.heads, has_structure = chosen(self.known, tasks, self.name)
+        self.parser = shared_parser(packaged_parser()) if has_structure else None
+        self.single = {head.name: self.predictor(head) for head in self.heads}
+
+    @property
+    def name(self) -> str:
+        return self.whole.name
+
+    def asked(self, tasks: Iterable[str]) -> Analyzer:
+        """The same network, asked for these heads only."""
+        other = copy(self)
+        other.ask(tasks)
+        return other
+
+    def predictor(self, head: Head) -> Predictor:
+        """One of the heads as a classifier of its own, on the same network."""
+        runner = HeadRunner(self.whole.runner, head)
+        return Predictor(head_manifest(self.whole.manifest, head), runner, self.whole.folder)
+
+    def analyze(self, text: str) -> Analysis:
+        """The answers for one text."""
+        return self.analyze_many([text])[0]
+
+    def analyze_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Analysis]:
+        """The answers for many texts, in their order."""
+        trees = self.parser.predict_many(texts, progress=progress) if self.parser else [None] * len(texts)
+        if not self.heads:
+            return [Analysis(tree.text, {}, tree.note, tree) for tree in trees]
+        found: list[Analysis] = []
+        for parts in self.whole.run(texts, progress=progress):
+            for text, ready, row, is_cut, is_empty in zip(*parts, strict=True):
+                answers = {
+                    head.name: self.single[head.name].decode(text, ready, row[head.columns], is_cut, is_empty)
+                    for head in self.heads
+                }
+                found.append(Analysis(text, answers, next(iter(answers.values())).note, trees[len(found)]))
+        return found
+
+
+def chosen(known: Sequence[Head], tasks: Iterable[str], model: str) -> tuple[tuple[Head, ...], bool]:
+    """The heads of these names, each once, and whether the structure is asked for. ConfigError: none. UnknownName."""
+    names = list(dict.fromkeys([tasks] if isinstance(tasks, str) else tasks))
+    if not names:
+        raise ConfigError(f"No task to analyse. {model} has {', '.join(head.name for head in known)}.")
+    own = [head.name for head in known]
+    has_structure = STRUCTURE in names and STRUCTURE not in own
+    if strange := next((name for name in names if name not in (*own, STRUCTURE)), None):
+        raise unknown_name(f"head of {model}", strange, [*own, *([STRUCTURE] if has_parser() else [])])
+    return tuple(pick(known, name, model) for name in names if name != STRUCTURE or not has_structure), has_structure
+
+
+@cache
+def shared_parser(folder: Path) -> Predictor:
+    """A parser, opened once in a process."""
+    return load(folder)
+
+
+def everything(analyzer: Analyzer) -> list[str]:
+    """All heads of a model, and the structure."""
+    return [*(head.name for head in analyzer.known), STRUCTURE]
+
+
+@cache
+def packaged_analyzer() -> Analyzer:
+    """The packaged model, opened once in a process."""
+    return Analyzer()
+
+
+@overload
+def analyze(texts: str, tasks: Iterable[str] | None = None, model: str | Path | None = None) -> Analysis: ...
+@overload
+def analyze(
+    texts: Sequence[str], tasks: Iterable[str] | None = None, model: str | Path | None = None
+) -> list[Analysis]: ...
+def analyze(
+    texts: str | Sequence[str], tasks: Iterable[str] | None = None, model: str | Path | None = None
+) -> Analysis | list[Analysis]:
+    """What the packaged model says of a text, or of each of many: `analyze("짜증나")["sentiment"].label`.
+
+    tasks: only these heads; "structure" is the sentence's tree, which a single text has anyway where a parser is
+    packaged. model: a folder with many heads in the place of the packaged one; it is opened anew each
+    time, so make an Analyzer of it for many calls. Errors as Analyzer has them.
+    """
+    if model is None and tasks is None and isinstance(texts, str) and has_parser():
+        tasks = everything(packaged_analyzer())
+    analyzer = Analyzer(model, tasks) if model is not None else packaged_analyzer()
+    if model is None and tasks is not None:
+        analyzer = analyzer.asked(tasks)
+    return analyzer.analyze(texts) if isinstance(texts, str) else analyzer.analyze_many(texts)

@@ -1,0 +1,58 @@
+"""Forms in which a model is stored and run. A new one is a module here and a line in FORMATS.
+
+Each module has `load(folder, manifest) -> Runner`; how a model gets there is its module's own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from munjang.config.checks import one_of
+from munjang.errors import BundleError, ConfigError, unknown_name
+
+if TYPE_CHECKING:
+    from munjang.models.folder import Manifest
+    from munjang.tasks.base import Batch, Outputs
+
+FORMATS = {
+    "native": "munjang.inference.backends.native",
+    "linear": "munjang.inference.backends.linear",
+    "onnx": "munjang.inference.backends.onnx",
+}
+
+PRECISIONS = ("fp32", "bf16")
+
+
+class Runner(Protocol):
+    """A loaded model: texts to encodings, encodings to batches, batches to outputs.
+
+    max_length: how long a text may be, in `unit` ("tokens" or "characters"); longer ones are cut.
+    """
+
+    max_length: int
+    unit: str
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """Encodings of cleaned texts: len(), `.lengths` (n,) for sorting, `.truncated` (n,) bool."""
+
+    def batch(self, encodings: Any, indices: np.ndarray) -> Batch:
+        """One batch of the sentences at `indices`."""
+
+    def run(self, batch: Batch) -> Outputs:
+        """The model's outputs as NumPy arrays: `logits (B, L)` float32."""
+
+
+def load_runner(folder: Path, manifest: Manifest, precision: str = "fp32") -> Runner:
+    """The runner of a model folder, by its format. precision: fp32, or bf16 for the native format's matrix products."""
+    one_of("precision", precision, PRECISIONS)
+    if manifest.format not in FORMATS:
+        raise BundleError(str(unknown_name("format", manifest.format, FORMATS)))
+    options = {} if precision == "fp32" else {"precision": precision}
+    if options and manifest.format != "native":
+        raise ConfigError(f"{folder} is of the format {manifest.format}, whose precision is fixed; leave it out.")
+    return import_module(FORMATS[manifest.format]).load(folder, manifest, **options)

@@ -1,0 +1,111 @@
+"""The native format: a transformers model folder, run by PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang import files
+from munjang.errors import BundleError, require
+from munjang.models.folder import places_before, plain_reach, read_json
+from munjang.models.silence import quiet_transformers
+from munjang.records import Example
+from munjang.tasks import make_task
+from munjang.tasks.base import Batch, Encodings, Outputs, Task
+
+if TYPE_CHECKING:
+    import tokenizers
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from munjang.models.folder import Manifest
+
+
+def save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Write config.json, model.safetensors (fp32), tokenizer.json and its settings.
+
+    The settings name the tokenizer's class as transformers 4 knows it too, and no longer a text than the network takes.
+    """
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    with quiet_transformers():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    settings = read_json(path)
+    if settings.get("tokenizer_class") == "TokenizersBackend":
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    reach = plain_reach(model.config.to_dict())
+    settings["model_max_length"] = min(int(settings.get("model_max_length", reach)), reach)
+    for name in ("is_local", "local_files_only"):  # of the folder that it was read from
+        settings.pop(name, None)
+    files.write_json(path, settings)
+
+
+class NativeRunner:
+    """Runs a transformers model on the CPU, or on an accelerator where there is one.
+
+    Without padding where the kind of network is known, else padded; matrix products in `precision`, the rest in fp32.
+    """
+
+    unit = "tokens"
+
+    def __init__(
+        self, model: Any, tokenizer: tokenizers.Tokenizer, task: Task, max_length: int, precision: str = "fp32"
+    ) -> None:
+        import torch
+
+        from munjang.encoder.packed import Packed, pack
+
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = pack(model.to(self.device).eval())
+        self.cast = precision == "bf16" and not isinstance(self.model, Packed)
+        if isinstance(self.model, Packed):
+            self.model.freeze(torch.bfloat16 if precision == "bf16" else torch.float32)
+        self.tokenizer, self.task, self.max_length = tokenizer, task, max_length
+        self.pad_id = int(model.config.pad_token_id or 0)
+
+    def encode(self, texts: Sequence[str]) -> Encodings:
+        return self.task.encode([Example(text) for text in texts], self.tokenizer, self.max_length)
+
+    def batch(self, encodings: Encodings, indices: np.ndarray) -> Batch:
+        return self.task.collate(encodings, indices, self.pad_id)
+
+    def run(self, batch: Batch) -> Outputs:
+        import torch
+
+        tensors = {name: torch.from_numpy(array).to(self.device) for name, array in batch.items()}
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.cast):
+            return self.task.outputs(self.model, tensors)
+
+
+def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRunner:
+    """The runner of a transformers folder; weights from safetensors only, no code from the folder."""
+    require("a model in the native format", "train", "torch", "transformers")
+    from tokenizers import Tokenizer
+
+    try:
+        task = make_task(manifest.task, manifest.labels, **manifest.task_options)
+        with quiet_transformers():
+            model = task.open(folder)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        runner = NativeRunner(model, tokenizer, task, manifest.max_length, precision)
+        reach = int(getattr(model.config, "max_position_embeddings", None) or manifest.max_length + 2)
+        reach -= places_before(model.config.model_type)
+        pieces, rows = max(tokenizer.get_vocab().values(), default=0) + 1, model.get_input_embeddings().num_embeddings
+    except BundleError:
+        raise
+    except Exception as error:  # transformers, safetensors and tokenizers each raise kinds of their own
+        raise BundleError(f"{folder} cannot be loaded: {files.first_line(error)}") from error
+    if pieces > rows:
+        raise BundleError(
+            f"{folder}: the tokenizer has {pieces} pieces, the network {rows}. They do not belong together; copy the "
+            "model anew."
+        )
+    if manifest.max_length > reach:
+        raise BundleError(
+            f"{folder}: max_length is {manifest.max_length}, but the network takes at most {reach} tokens."
+        )
+    return runner

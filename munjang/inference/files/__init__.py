@@ -1,0 +1,1 @@
+"""Files in, the same rows with answers out."""

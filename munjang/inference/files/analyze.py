@@ -1,0 +1,95 @@
+"""Analyse a file of any size: the same rows out, in their order, each head's answer in columns of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from munjang.data.readers.table import Bad, Row, Table
+from munjang.errors import ConfigError
+from munjang.inference.analyzer import STRUCTURE, Analysis, Analyzer
+from munjang.inference.files.write import CHUNKS, Added, Counts, answered, check_out, free_names, write_table
+from munjang.inference.heads import Head
+from munjang.records import EMPTY, Parse, Prediction, label_text
+
+
+def analyses(
+    model: Analyzer, table: Table, text: int, chunks: Sequence[int] = CHUNKS
+) -> Iterator[tuple[Row, Analysis] | Bad]:
+    """Every row of the table with its analysis, and every unusable one, in file order and bounded memory.
+
+    text: the place of the text column. chunks: how many rows are answered together; the last size goes on.
+    """
+    return answered(table, text, model.analyze_many, chunks)
+
+
+def count(counts: Counts, analysis: Analysis) -> None:
+    """Count a row; empty or cut it is for every head alike."""
+    counts.add(next(iter(analysis.answers.values()), None) or as_prediction(analysis.structure), None)
+
+
+def as_prediction(parse: Parse) -> Prediction:
+    """A tree as what is counted."""
+    return Prediction(parse.text, None if parse.note == EMPTY else label_text(parse.tree), {}, parse.note)
+
+
+def wanted_names(heads: Sequence[Head], scores: bool, structure: bool = False) -> list[str]:
+    """The columns of the heads, then note: HEAD, HEAD_score, and with `scores` HEAD_score_LABEL for every label.
+
+    structure: whether a column for the tree comes before the note.
+
+    ConfigError: two would have the same name.
+    """
+    names = []
+    for head in heads:
+        names += [head.name, f"{head.name}_score"]
+        names += [f"{head.name}_score_{label}" for label in head.labels if scores]
+    names += [*([STRUCTURE] if structure else []), "note"]
+    folded = [name.casefold() for name in names]
+    twice = next((name for name in names if folded.count(name.casefold()) > 1), None)
+    if twice:
+        raise ConfigError(f"Two columns of the answers would be called '{twice}'. Choose fewer heads with --tasks.")
+    return names
+
+
+def cells_of(analysis: Analysis, heads: Sequence[Head], scores: bool) -> list[Any]:
+    """The cells for `wanted_names`; an empty text has no scores."""
+    cells: list[Any] = []
+    for head in heads:
+        answer = analysis[head.name]
+        found = {name: round(score, 6) for name, score in answer.scores.items()}
+        cells += [answer.label or "", round(answer.score, 6) if found else None]
+        cells += [found.get(label) for label in head.labels if scores]
+    tree = [label_text(analysis.structure.tree)] if analysis.structure else []
+    return [*cells, *tree, analysis.note]
+
+
+def analyze_table(
+    model: Analyzer,
+    table: Table,
+    text: int,
+    out: str | Path,
+    *,
+    scores: bool = False,
+    overwrite: bool = False,
+    source: Path | None = None,
+    progress: Callable[[Counts], None] = lambda counts: None,
+) -> Counts:
+    """Write every row of the table with the heads' answers to `out`; returns what was counted.
+
+    scores: every label's, or the best alone. The rest is as in `munjang.inference.files.predict.predict_table`.
+    """
+    out, counts, heads = Path(out), Counts(), model.heads
+    check_out(out, source, overwrite)
+    wanted = wanted_names(heads, scores, model.parser is not None)
+    columns = free_names(table.columns, wanted)
+    words = {"note", STRUCTURE, *(head.name for head in heads)}
+    numbers = frozenset(column for column, name in zip(columns, wanted, strict=True) if name not in words)
+
+    def cells(row: Row, analysis: Analysis) -> list[Any]:
+        count(counts, analysis)
+        return cells_of(analysis, heads, scores)
+
+    write_table(analyses(model, table, text), table, out, Added(columns, numbers, cells, counts), overwrite, progress)
+    return counts

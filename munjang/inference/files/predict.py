@@ -1,0 +1,120 @@
+"""Classify a file of any size: the same rows out, in their order, with label, scores and note beside them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from munjang.data.readers.columns import find_column
+from munjang.data.readers.table import Bad, Row, Table, cell_text
+from munjang.errors import ConfigError
+from munjang.inference.files.write import CHUNKS, HELD, Added, Counts, answered, check_out, free_names, write_table
+from munjang.records import Prediction, label_text, names_of
+
+if TYPE_CHECKING:
+    from munjang.inference.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Answering:
+    """How answers are given. scores: every label's, or the best alone; keep: only rows with one of these labels."""
+
+    scores: bool = True
+    threshold: float | None = None
+    min_score: float | None = None
+    keep: tuple[str, ...] = ()
+    by: str | None = None
+
+    def check(self, model: Predictor) -> Answering:
+        """The same with names resolved; what does not fit the model is a ConfigError or DataError."""
+        for name, value in (("threshold", self.threshold), ("min-score", self.min_score)):
+            if value is not None and not 0 <= value <= 1:
+                raise ConfigError(f"--{name} must lie between 0 and 1, found {value}.")
+        if self.threshold is not None and model.task != "multi-label":
+            raise ConfigError(
+                "--threshold is for models with several labels a text; this one has one: use --min-score."
+            )
+        held = self.min_score is not None
+        return replace(self, keep=tuple(n if held and n == HELD else model.labels.resolve(n) for n in self.keep))
+
+
+def settle(prediction: Prediction, answering: Answering, labels: Sequence[str]) -> Prediction:
+    """The prediction with the threshold and the minimum score applied."""
+    if prediction.label is None or not prediction.scores:
+        return prediction
+    if answering.threshold is not None:
+        chosen = tuple(name for name in labels if prediction.scores[name] >= answering.threshold)
+        prediction = replace(prediction, label=chosen)
+    if answering.min_score is not None and prediction.score < answering.min_score:
+        note = "; ".join(filter(None, [prediction.note, f"below the minimum score {answering.min_score:g}"]))
+        prediction = replace(prediction, label=HELD, note=note)
+    return prediction
+
+
+def answers(
+    model: Predictor, table: Table, text: int, answering: Answering, chunks: Sequence[int] = CHUNKS
+) -> Iterator[tuple[Row, Prediction] | Bad]:
+    """The rows of `answered` with a model's predictions, settled."""
+
+    def answer(texts: list[str]) -> Iterator[Prediction]:
+        return (settle(found, answering, model.labels.names) for found in model.predict_many(texts))
+
+    return answered(table, text, answer, chunks)
+
+
+def kept(prediction: Prediction, answering: Answering) -> bool:
+    """Whether --keep lets the row through."""
+    return not answering.keep or any(name in answering.keep for name in names_of(prediction.label))
+
+
+def group_of(row: Row, place: int | None) -> str | None:
+    """The group of a row under --by."""
+    if place is None:
+        return None
+    return unicodedata.normalize("NFC", cell_text(row.cells[place])).strip() or "(empty)"
+
+
+def output_columns(columns: Sequence[str], labels: Sequence[str], scores: bool) -> tuple[str, ...]:
+    """The names of the added columns: label, score, score_긍정, …, note; munjang_label, … where one is taken."""
+    return free_names(columns, ["label", "score", *(f"score_{label}" for label in labels if scores), "note"])
+
+
+def output_cells(prediction: Prediction, labels: Sequence[str], scores: bool) -> list[Any]:
+    """The cells for `output_columns`; an empty text has no scores."""
+    found = {name: round(score, 6) for name, score in prediction.scores.items()}
+    best = round(prediction.score, 6) if found else None
+    return [label_text(prediction.label), best, *(found.get(name) for name in labels if scores), prediction.note]
+
+
+def predict_table(
+    model: Predictor,
+    table: Table,
+    text: int,
+    out: str | Path,
+    *,
+    answering: Answering | None = None,
+    overwrite: bool = False,
+    source: Path | None = None,
+    progress: Callable[[Counts], None] = lambda counts: None,
+) -> Counts:
+    """Write every row of the table with its answer to `out`; returns what was counted.
+
+    Rows that cannot be used are listed in OUT.rejected.csv with file, line, reason and text. Both files appear when all
+    is done, or not at all. source: the input file, which the output must not be.
+    """
+    out, answering = Path(out), (answering or Answering()).check(model)
+    check_out(out, source, overwrite)
+    by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "--by")
+    labels, counts = model.labels.names, Counts()
+    added = output_columns(table.columns, labels, answering.scores)
+
+    def cells(row: Row, prediction: Prediction) -> list[Any] | None:
+        counts.add(prediction, group_of(row, by))
+        return output_cells(prediction, labels, answering.scores) if kept(prediction, answering) else None
+
+    items = answers(model, table, text, answering)
+    write_table(items, table, out, Added(added, frozenset(added[1:-1]), cells, counts), overwrite, progress)
+    return counts

@@ -1,0 +1,243 @@
+"""A trained classifier in use: clean, encode, batch by length, run, decode."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from munjang.errors import BundleError, ConfigError, DataError
+from munjang.files import disk_errors
+from munjang.inference.backends import Runner, load_runner
+from munjang.inference.heads import (
+    TASK,
+    HeadRunner,
+    HeadsDecoder,
+    find_model,
+    head_manifest,
+    model_name,
+    pick,
+    read_heads,
+    too_many_heads,
+)
+from munjang.models.folder import Manifest, check_model_target, read_manifest, save_bundle
+from munjang.records import EMPTY, LabelSet, Parse, Prediction
+from munjang.tasks import make_task
+from munjang.text.cleaning import clean_text
+
+log = logging.getLogger("munjang")
+
+CHUNK = 16_384  # texts that are sorted by length together
+TOKENS = 1_024  # tokens (characters of a linear model) a forward pass, padding counted
+REMEDY = "Free some space and save it again."
+
+RUNNING: WeakValueDictionary[tuple, Runner] = WeakValueDictionary()
+"""Networks with many heads that are in use: the heads of one folder share it."""
+
+
+class Predictor:
+    """A model folder, or one head of it, loaded. What it needs to know about its input stands in its manifest.
+
+    A folder with many heads as a whole has `probabilities`, those of each head summing to 1. For answers open one of
+    its heads, or all with `munjang.inference.analyzer.Analyzer`.
+    """
+
+    def __init__(self, manifest: Manifest, runner: Runner, folder: Path | None = None) -> None:
+        self.manifest, self.runner, self.folder = manifest, runner, folder
+        many = manifest.task == TASK
+        self.decoder = (
+            HeadsDecoder(read_heads(manifest, folder or "The model"))
+            if many
+            else make_task(manifest.task, manifest.labels, **manifest.task_options)
+        )
+        self.threshold = manifest.threshold
+
+    @property
+    def labels(self) -> LabelSet:
+        return self.manifest.labels
+
+    @property
+    def task(self) -> str:
+        return self.manifest.task
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return tuple(self.manifest.steps)
+
+    @property
+    def name(self) -> str:
+        return model_name(self.folder, self.head) if self.folder else self.manifest.backbone
+
+    @property
+    def head(self) -> str | None:
+        """Which head of its folder this is; None where it is all of it."""
+        return self.manifest.details.get("head")
+
+    def predict(self, text: str) -> Prediction | Parse:
+        """The answer for one text. DataError: it is no text; a list goes to `predict_many`."""
+        if isinstance(text, (list, tuple)):
+            raise DataError(f"predict takes one text, found a {type(text).__name__} of {len(text)}: use predict_many.")
+        return self.predict_many([text])[0]
+
+    def predict_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Prediction] | list[Parse]:
+        """The answers for many texts, in their order; of a parser Parses.
+
+        An empty text (after cleaning, or one of which a tokenizer that adds nothing leaves no token) has label None and
+        the note "empty"; a text that was cut to the model's length has a note that says so. ConfigError: a model with
+        many heads, of which one must be named. DataError: one of them is no text, such as the NaN of an empty cell.
+        """
+        if self.task == TASK:
+            raise too_many_heads(self.folder, self.manifest)
+        answers = []
+        for parts in self.run(texts, progress=progress):
+            answers += [self.decode(*part) for part in zip(*parts, strict=True)]
+        return answers
+
+    def probabilities(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
+        """(n, labels) float32: for one label a sentence each row sums to 1; for multi-label each value is its own.
+
+        An empty text has equal shares, or for multi-label zeros. ConfigError: a parser, which has none.
+        """
+        if self.decoder.answers_are == "trees":
+            raise ConfigError(f"{self.name} is a parser: it gives trees, no probabilities.")
+        rows = [probabilities for _, _, probabilities, _, _ in self.run(texts, progress=progress)]
+        return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
+
+    def run(self, texts: Sequence[str], *, progress: bool = False) -> Iterator[tuple]:
+        """For each chunk of texts: the texts, the same as the model read them, a row of the task's answers each
+        (probabilities (n, L), or trees), which were cut, which were empty."""
+        texts = list_of_texts(texts)
+        bar = progress_bar(len(texts)) if progress else None
+        for start in range(0, len(texts), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            cleaned = [self.decoder.ready(clean_text(text, self.steps)) for text in chunk]
+            empty = np.array([not text.strip() for text in cleaned])
+            result = self.decoder.blank(len(chunk))
+            truncated = np.zeros(len(chunk), dtype=bool)
+            full = np.flatnonzero(~empty)
+            if len(full):
+                encodings = self.runner.encode([cleaned[i] for i in full])
+                lengths = np.asarray(encodings.lengths)
+                truncated[full], empty[full] = encodings.truncated, lengths == 0
+                order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
+                for indices in batches(order, lengths):
+                    outputs = self.runner.run(self.runner.batch(encodings, indices))
+                    result[full[indices]] = self.decoder.decode(outputs)
+                    if bar is not None:
+                        bar.update(len(indices))
+            yield chunk, cleaned, result, truncated, empty
+        if bar is not None:
+            bar.close()
+
+    def decode(self, text: str, ready: str, row: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction | Parse:
+        """One row of the task's answers as a record. ready: the text as the model read it."""
+        note = f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
+        return self.decoder.answer(text, ready, row, EMPTY if is_empty else note, self.threshold)
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the model folder; one that holds something else is refused. A plain transformers model gets a manifest.
+
+        BundleError: the target is a file, holds something else than a model, or lies in the model's own folder.
+        """
+        target = Path(folder)
+        if self.folder is None:
+            raise BundleError("This model was not loaded from a folder, so there is nothing to copy.")
+        source = self.folder
+        if self.head:
+            raise BundleError(f"{self.name} is one head of {source} and is not saved alone; save the whole folder.")
+        if target.resolve() == source.resolve():
+            return source
+        check_model_target(source, target)
+        names = sorted(self.manifest.files) or plain_files(source)
+        card = source / "README.md"
+        text = (
+            card.read_text(encoding="utf-8")
+            if card.exists()
+            else f"# {source.name}\n\nLabels: {self.labels.listing}.\n"
+        )
+        save_bundle(target, self.manifest, lambda beside: copy_files(source, beside, names), text, remedy=REMEDY)
+        shutil.rmtree(target / "run", ignore_errors=True)
+        if (source / "run").is_dir():
+            with disk_errors(target, REMEDY):
+                shutil.copytree(source / "run", target / "run")
+        return target
+
+
+def list_of_texts(texts: Iterable[str]) -> list[str]:
+    """The texts as a list. DataError: a single text, or a value among them that is none, with its place from 0."""
+    if isinstance(texts, str):
+        raise DataError("A list of texts is expected here, found a single text: put it in a list, or use predict.")
+    texts = list(texts)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(
+                f"Text {place} (counted from 0) is {text!r:.60}, a {type(text).__name__}; fill empty cells with ''."
+            )
+    return texts
+
+
+def progress_bar(total: int) -> Any:
+    """A bar on stderr that counts sentences."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="sentence", ncols=100)
+
+
+def batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """Runs of `order`, sentences from long to short, each of at most TOKENS with its padding, and of one at least."""
+    first = 0
+    while first < len(order):
+        size = max(1, TOKENS // max(1, int(lengths[order[first]])))
+        yield order[first : first + size]
+        first += size
+
+
+def plain_files(folder: Path) -> list[str]:
+    """The files of a plain transformers folder that a model needs: settings, weights, tokenizer; nothing pickled."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".safetensors", ".txt"))
+
+
+def copy_files(source: Path, target: Path, names: Sequence[str]) -> None:
+    """Copy files of one folder into another."""
+    for name in names:
+        shutil.copyfile(source / name, target / name)
+
+
+def load(folder: str | Path, *, precision: str = "fp32") -> Predictor:
+    """A Predictor from a model folder of munjang, or of plain transformers; FOLDER/HEAD is one of many heads.
+
+    "mini/HEAD" is a head of the packaged model, unless there is a folder of that name. Heads of one folder that are
+    open at the same time share its network.
+    precision: fp32, or bf16: matrix products of the native format in bf16, quicker where the processor has it; scores
+    then change in their third digit.
+    BundleError where the folder is no model, is cut short or was changed; nothing in it is ever unpickled or executed.
+    UnknownName: no such head.
+    """
+    path, name = find_model(folder)
+    manifest = read_manifest(path)
+    if manifest.task != TASK:
+        return Predictor(manifest, load_runner(path, manifest, precision), path)
+    heads = read_heads(manifest, path)
+    head = None if name is None else pick(heads, name, model_name(path))
+    runner = shared_runner(path, manifest, precision)
+    if head is None:
+        return Predictor(manifest, runner, path)
+    return Predictor(head_manifest(manifest, head), HeadRunner(runner, head), path)
+
+
+def shared_runner(folder: Path, manifest: Manifest, precision: str) -> Runner:
+    """The runner of a folder with many heads, the same one as long as it is in use and the files are the same."""
+    files = tuple((name, known["sha256"]) for name, known in sorted(manifest.files.items()))
+    key = (folder.resolve(), precision, manifest.max_length, files)
+    runner = RUNNING.get(key)
+    if runner is None:
+        # To the network all heads are one classifier with many labels.
+        runner = load_runner(folder, replace(manifest, task="classification"), precision)
+        RUNNING[key] = runner
+    return runner

@@ -1,0 +1,1 @@
+"""Scores from counts, calibration, and how sure a score is."""

@@ -1,0 +1,1 @@
+"""The model folder, and where a network starts from."""

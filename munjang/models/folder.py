@@ -1,0 +1,249 @@
+"""The model folder: weights, tokenizer, labels, cleaning and origin together, checked when it is opened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from munjang import __version__
+from munjang.errors import BundleError
+from munjang.files import disk_errors, facts, sync, sync_for_all, write_json
+from munjang.records import LabelSet
+from munjang.text.cleaning import STEPS
+
+MANIFEST = "munjang.json"
+VERSION = 1
+SAVING = ".saving"
+SHORTEST, MOST_LABELS = 3, 100_000  # tokens a text with its special tokens; labels of a classifier
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What munjang.json holds: everything about the pipeline that is not in the weights.
+
+    steps: the text steps of cleaning. max_length: tokens; longer texts are cut. threshold: for multi-label, the
+    probability from which a label counts. details: what the format keeps. files: name -> bytes and sha256.
+    """
+
+    format: str
+    task: str
+    labels: LabelSet
+    steps: tuple[str, ...] = ()
+    max_length: int = 512
+    backbone: str = ""
+    origin: str = ""
+    corpus: str = ""
+    threshold: float = 0.5
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    validation: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    munjang: str = __version__
+    version: int = VERSION
+
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """What munjang.tasks.make_task needs beside the labels."""
+        options = self.details.get("task", {})
+        if not isinstance(options, dict):
+            raise BundleError(f"{MANIFEST} is damaged: details.task is {str(options)[:80]!r}.")
+        return options
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(replace(self, labels=LabelSet(()))), "labels": self.labels.to_dict()}
+
+
+def save_bundle(
+    folder: Path,
+    manifest: Manifest,
+    fill: Callable[[Path], None],
+    card: str,
+    *,
+    remedy: str = "Free some space and go on with --resume.",
+) -> Manifest:
+    """Write a model folder; written beside first, munjang.json moved last: a cut-off write is no model.
+
+    fill: writes the format's files into the folder it is given. card: the text of README.md. remedy: what to do where
+    the disk is full, which is a BundleError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / SAVING
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        with disk_errors(folder, remedy):
+            beside.mkdir()
+            fill(beside)
+            files = {}
+            for path in sorted(beside.iterdir()):
+                sync_for_all(path)
+                files[path.name] = facts(path)
+            (beside / "README.md").write_text(card, encoding="utf-8")
+            manifest = replace(manifest, files=files)
+            write_json(beside / MANIFEST, manifest.to_dict())
+            remove_model(folder)
+            last = ("config.json", MANIFEST)
+            for path in sorted(beside.iterdir(), key=lambda path: (path.name in last, path.name)):
+                path.replace(folder / path.name)
+            sync(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return manifest
+
+
+def check_model_target(source: Path, target: Path) -> None:
+    """Refuse to write what is made of the model in `source` to a file, into that model, or over something else."""
+    if source.resolve() in target.resolve().parents:
+        raise BundleError(f"{target} lies in the model's own folder; choose another folder.")
+    if target.exists() and not target.is_dir():
+        raise BundleError(f"{target} is a file; a model needs a folder.")
+    if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
+        raise BundleError(f"{target} is not empty and holds no model; choose another folder.")
+
+
+def remove_model(folder: Path) -> None:
+    """Delete the files of the model that a folder holds, its manifest last, so that it is never half a model."""
+    files: Mapping[str, Any] = {}
+    with suppress(BundleError):
+        files = read_json(folder / MANIFEST).get("files", {})
+    for name in ("config.json", *files):
+        if Path(name).name == name and not (folder / name).is_dir():
+            (folder / name).unlink(missing_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a model folder, its files checked by size and hash.
+
+    A plain transformers folder with a sequence classifier is taken too, with the label names of its config.json.
+    BundleError: no folder, no model in it, a file missing, cut or changed, or written by a later version.
+    """
+    if not folder.is_dir():
+        raise BundleError(f"No model folder {folder}.")
+    path = folder / MANIFEST
+    if not path.exists():
+        return plain_manifest(folder)
+    data = read_json(path)
+    version = data.get("version", 0)
+    if not is_number(version, int):
+        raise BundleError(f"{path} is damaged: version is {version!r}, expected a whole number.")
+    if version > VERSION:
+        raise BundleError(f"{folder} was written by munjang {data.get('munjang')}, which is newer than this one.")
+    try:
+        check_values(data)
+        labels = LabelSet.from_dict(data["labels"])
+        known = {key: value for key, value in data.items() if key in Manifest.__dataclass_fields__}
+        manifest = Manifest(**{**known, "labels": labels, "steps": tuple(data.get("steps", ()))})
+        check_files(folder, manifest)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BundleError(f"{path} is damaged: {error}.") from error
+    return manifest
+
+
+def check_values(data: Mapping[str, Any]) -> None:
+    """Refuse a manifest's values that are not of their kind with a ValueError that names them."""
+    kinds = {"format": str, "task": str, "backbone": str, "origin": str, "corpus": str, "munjang": str, "steps": list,
+             "labels": dict, "settings": dict, "validation": dict, "details": dict, "files": dict}  # fmt: skip
+    names, aliases = (data["labels"].get(key, {}) for key in ("names", "aliases"))
+    wrong = [key for key, kind in kinds.items() if key in data and not isinstance(data[key], kind)]
+    wrong += ["steps"] * (not wrong and not all(isinstance(s, str) and s in STEPS for s in data.get("steps", ())))
+    wrong += ["max_length"] * (
+        not is_number(data.get("max_length", 512), int) or data.get("max_length", 512) < SHORTEST
+    )
+    wrong += ["threshold"] * (not is_number(data.get("threshold", 0.5)) or not 0 <= data.get("threshold", 0.5) <= 1)
+    wrong += ["labels"] * (not isinstance(names, list) or not names or not isinstance(aliases, dict))
+    if wrong:
+        raise ValueError(f"{wrong[0]} is {str(data[wrong[0]])[:80]!r}")
+    if not all(isinstance(name, str) for name in (*names, *aliases.values())):
+        raise ValueError("a label is no text")
+
+
+def is_number(value: Any, kinds: type | tuple[type, ...] = (int, float)) -> bool:
+    """Whether a JSON value is a number; true and false are none."""
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Refuse a folder whose files are missing, cut short or changed."""
+    for name, known in manifest.files.items():
+        if Path(name).name != name or name.startswith("."):
+            raise BundleError(f"{folder / MANIFEST} names a file outside its folder: {name!r}.")
+        path = folder / name
+        if not path.is_file():
+            raise BundleError(f"{path} is missing; the folder is no whole model.")
+        if facts(path) != known:
+            raise BundleError(f"{path} was cut short or changed since it was saved.")
+
+
+def plain_manifest(folder: Path) -> Manifest:
+    """A manifest for a transformers folder without munjang.json; one in which munjang has not finished is refused."""
+    begun = (folder / "run" / "settings.json", folder / "checkpoints", folder / SAVING)
+    hint = " Training has not finished there: go on with --resume." if any(path.exists() for path in begun) else ""
+    path = folder / "config.json"
+    if not path.exists():
+        raise BundleError(f"{folder} holds no model: neither {MANIFEST} nor config.json.{hint}")
+    config = read_json(path)
+    kinds = config.get("architectures") or []
+    if not isinstance(kinds, list):
+        raise BundleError(f"{path} is damaged: architectures is {kinds!r}, expected a list.")
+    if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
+        found = ", ".join(map(str, kinds)) or "nothing"
+        raise BundleError(f"{folder} holds {found}, no sentence classifier. Train one with --backbone {folder}.")
+    if hint:
+        raise BundleError(f"{folder} holds no whole model: {MANIFEST} is missing.{hint}")
+    try:
+        labels, reach = plain_labels(config), plain_reach(config)
+    except ValueError as error:
+        raise BundleError(f"{path} is damaged: {error}.") from error
+    several = config.get("problem_type") == "multi_label_classification"
+    return Manifest("native", "multi-label" if several else "classification", labels, ("nfc",), reach, str(folder))
+
+
+def plain_labels(config: Mapping[str, Any]) -> LabelSet:
+    """The labels of a transformers config; it leaves out the names LABEL_0 and LABEL_1 of two labels. ValueError."""
+    names = config.get("id2label")
+    if names is None:
+        count = config.get("num_labels", 2)
+        if not is_number(count, int) or not 0 < count <= MOST_LABELS:
+            raise ValueError(f"num_labels is {count!r}")
+        return LabelSet(tuple(f"LABEL_{i}" for i in range(count)))
+    if not isinstance(names, dict) or not names or set(names) != {str(i) for i in range(len(names))}:
+        raise ValueError("id2label does not give a name to each of the numbers from 0")
+    if not all(isinstance(name, str | int) for name in names.values()):
+        raise ValueError("id2label has a name that is no text")
+    return LabelSet(tuple(str(names[str(i)]) for i in range(len(names))))
+
+
+def plain_reach(config: Mapping[str, Any]) -> int:
+    """How many tokens a transformers model takes. ValueError."""
+    positions, kind = config.get("max_position_embeddings"), config.get("model_type") or ""
+    if positions is None:
+        positions = 512
+    if not isinstance(kind, str):
+        raise ValueError(f"model_type is {kind!r}")
+    if not is_number(positions, int) or positions < SHORTEST + 2:
+        raise ValueError(f"max_position_embeddings is {positions!r}")
+    return positions - places_before(kind)
+
+
+def places_before(kind: str) -> int:
+    """Rows of the position table before that of a text's first token: RoBERTa and its like leave two for padding.
+
+    kind: the `model_type` of a transformers config.
+    """
+    return 2 if any(name in kind for name in ("roberta", "camembert", "data2vec-text", "xmod")) else 0
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; anything else is a BundleError."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(data, dict):
+        raise BundleError(f"{path} holds no JSON object.")
+    return data

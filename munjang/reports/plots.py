@@ -1,0 +1,273 @@
+"""The plots of a corpus and of a run. Each function takes plain numbers and gives a matplotlib Figure.
+
+Save one with `drawing.save_png(figure, path)`, or put it into a page with `drawing.to_svg(figure, name)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang.reports.figures import (
+    BLUE,
+    GREEN,
+    INK,
+    NAME_WIDTH,
+    ORANGE,
+    PALE_BLUE,
+    QUIET,
+    SPLIT_COLOURS,
+    blues,
+    drawable,
+    label_list,
+    legend_below,
+    new_figure,
+    style,
+)
+from munjang.tables import display_width, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def length_histogram(lengths: Mapping[str, Sequence[int]], *, unit: str = "characters", title: str = "") -> Figure:
+    """How long the texts of each split are: the share of the split's texts in each range of lengths.
+
+    lengths: split -> the length of each text. The axis ends at the 99.5th percentile; what is longer is said in words.
+    """
+    given = {split: np.asarray(values) for split, values in lengths.items() if len(values)}
+    pooled = np.concatenate(list(given.values())) if given else np.zeros(1)
+    end = max(10, int(np.ceil(np.percentile(pooled, 99.5))))
+    step = max(1, round(end / 40))
+    edges = np.arange(0, end + 2 * step, step) - 0.5
+    with style():
+        figure, axes = new_figure(6.4, 3.4)
+        for i, (split, values) in enumerate(given.items()):
+            shares = 100 * np.histogram(values, edges)[0] / len(values)
+            colour = PALE_BLUE if i == 0 else SPLIT_COLOURS.get(split, BLUE)
+            axes.stairs(
+                shares, edges, fill=i == 0, color=colour, linewidth=1.6,
+                label=f"{split} (mean {values.mean():,.1f}, longest {values.max():,})",
+            )  # fmt: skip
+        beyond = int((pooled > edges[-1]).sum())
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_xlabel(f"length in {unit}" + (f"; {beyond:,} longer texts are not shown" if beyond else ""))
+        axes.set_ylabel("share of texts, %")
+        axes.grid(axis="y")
+        axes.set_title(drawable(title or "Length of the texts"))
+        if given:
+            axes.legend(loc="upper right")
+    return figure
+
+
+def label_bars(counts: Mapping[str, Mapping[str, int]], rows: Mapping[str, int], *, title: str = "") -> Figure:
+    """How the labels are spread: a bar for the first split, a dot for each other split, as shares of its rows.
+
+    counts: split -> label -> rows with it. rows: split -> all its rows. Labels keep their order.
+    """
+    splits = list(counts)
+    names = list(dict.fromkeys(name for split in splits for name in counts[split]))
+    places = np.arange(len(names))
+    with style():
+        figure, axes = label_list(names)
+        top = 0.0
+        for i, split in enumerate(splits):
+            shares = np.array([100 * counts[split].get(name, 0) / max(1, rows[split]) for name in names])
+            top = max([top, *shares])
+            label = f"{split} ({rows[split]:,} texts)"
+            if i == 0:
+                axes.barh(places, shares, height=0.62, color=PALE_BLUE, label=label)
+            else:
+                axes.plot(shares, places, "o", color=SPLIT_COLOURS.get(split, BLUE), markersize=5.5, label=label)
+        for place, name in enumerate(names):
+            highest = max(100 * counts[split].get(name, 0) / max(1, rows[split]) for split in splits)
+            axes.annotate(
+                f"{counts[splits[0]].get(name, 0):,}", (highest, place), (8, 0), textcoords="offset points",
+                va="center", fontsize=9, color=QUIET,
+            )  # fmt: skip
+        axes.set_xlim(0, top * 1.13 or 1)
+        axes.set_xlabel("share of texts, %" + (f"; the number is the count in {splits[0]}" if splits else ""))
+        axes.set_title(drawable(title or "Labels"))
+        if len(splits) > 1:
+            legend_below(figure, axes)
+    return figure
+
+
+def f1_bars(
+    scores: Mapping[str, float],
+    support: Mapping[str, int],
+    *,
+    baseline: Mapping[str, float] | None = None,
+    title: str = "",
+) -> Figure:
+    """F1 of each label as a bar, its support as a number, the baseline's F1 as a dot where one is given."""
+    names = list(scores)
+    places = np.arange(len(names))
+    with style():
+        figure, axes = label_list(names)
+        axes.barh(places, list(scores.values()), height=0.62, color=PALE_BLUE, label="this model")
+        if baseline:
+            axes.plot(
+                [baseline.get(name, np.nan) for name in names], places, "o", color=ORANGE, label="linear baseline"
+            )
+        for place, name in enumerate(names):
+            axes.annotate(
+                f"{scores[name]:.2f}   n = {support.get(name, 0):,}", (1.0, place), (6, 0), textcoords="offset points",
+                va="center", fontsize=9, color=QUIET, annotation_clip=False,
+            )  # fmt: skip
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("F1")
+        axes.set_title(drawable(title or "F1 of each label"))
+        if baseline:
+            legend_below(figure, axes)
+    return figure
+
+
+def confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str], *, title: str = "") -> Figure:
+    """Where texts of each true label (rows) went (columns), as a share of the row; counts in the cells if they fit.
+
+    matrix: (L, L) counts, row = true label, column = predicted.
+    """
+    counts = np.asarray(matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = len(names)
+    cell = 0.95 if size <= 3 else 0.72 if size <= 8 else 0.42 if size <= 24 else 0.24
+    shown = [shorten(drawable(name), NAME_WIDTH if size <= 24 else 16) for name in names]
+    upright = size > 8 or max(map(display_width, shown), default=0) > 4 + 10 * cell
+    with style():
+        margin = 0.9 + 0.075 * max(map(display_width, shown), default=0) + (0.9 if size > 24 else 0)
+        figure, axes = new_figure(margin + cell * size, 1.5 + cell * size + (0.8 if upright else 0))
+        image = axes.imshow(shares, cmap=blues(), vmin=0, vmax=1, interpolation="nearest")
+        axes.set_xticks(range(size), shown, rotation=90 if size > 8 else 35 if upright else 0)
+        if upright and size <= 8:
+            for label in axes.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(size), shown)
+        axes.tick_params(length=0, labelsize=9.5 if size <= 24 else 8)
+        axes.set_xlabel("predicted" if size <= 8 else "predicted; the colour is the share of the true label")
+        axes.set_ylabel("true")
+        axes.spines[:].set_visible(False)
+        axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=1.5 if size <= 24 else 0.6)
+        axes.tick_params(which="minor", length=0)
+        if size <= 24:
+            write_cells(axes, counts, shares, size)
+        else:
+            colours = figure.colorbar(image, ax=axes, shrink=0.5, pad=0.02, aspect=30)
+            colours.outline.set_visible(False)
+            colours.set_label("share of the true label")
+        axes.set_title(drawable(title or "Confusion matrix"))
+    return figure
+
+
+def write_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray, size: int) -> None:
+    """The count in each cell that has one, and its share where there is room."""
+    for row, column in np.argwhere(counts > 0):
+        share = shares[row, column]
+        text = f"{counts[row, column]:,}" + (f"\n{share:.1%}" if size <= 8 else "")
+        axes.text(
+            column, row, text, ha="center", va="center", fontsize=9 if size <= 8 else 6.5,
+            color="white" if share > 0.55 else INK, linespacing=1.35,
+        )  # fmt: skip
+
+
+def training_curve(log_rows: Sequence[Mapping[str, float]], *, title: str = "") -> Figure:
+    """Loss over the steps, and beneath it the dev scores.
+
+    log_rows: rows of run/log.jsonl: `step`, with `loss`, or with `validation_loss` and other `validation_…` scores.
+    """
+    names = sorted(
+        {key for row in log_rows for key in row if key.startswith("validation_") and key != "validation_loss"}
+    )
+    with style():
+        from matplotlib.ticker import MaxNLocator
+
+        figure, _ = new_figure(6.4, 4.2 if names else 2.8)
+        figure.clear()
+        panels = list(np.atleast_1d(figure.subplots(2 if names else 1, 1, sharex=True)))
+        steps, losses = series(log_rows, "loss")
+        if len(steps):
+            panels[0].plot(steps, losses, "o-" if len(steps) == 1 else "-", color=BLUE, linewidth=1.5, label="train")
+        steps, losses = series(log_rows, "validation_loss")
+        if len(steps):
+            panels[0].plot(steps, losses, "o-", color=GREEN, linewidth=1.5, markersize=4.5, label="dev")
+        panels[0].set_ylabel("loss")
+        losses = [row[key] for row in log_rows for key in ("loss", "validation_loss") if key in row]
+        panels[0].set_ylim(0, 1.15 * max(losses, default=1))
+        if panels[0].lines:
+            panels[0].legend(loc="upper right")
+        for name, colour in zip(names, (GREEN, ORANGE, BLUE, QUIET), strict=False):
+            steps, values = series(log_rows, name)
+            shown = name.removeprefix("validation_").replace("_", " ").replace("f1", "F1")
+            panels[1].plot(steps, values, "o-", color=colour, linewidth=1.5, markersize=4.5, label=shown)
+            best = int(np.argmax(values))
+            panels[1].annotate(
+                f"{values[best]:.3f}", (steps[best], values[best]), (0, 7), textcoords="offset points", ha="center",
+                fontsize=9, color=colour,
+            )  # fmt: skip
+        if names:
+            panels[1].set_ylabel("dev score")
+            panels[1].margins(y=0.25)
+            panels[1].legend(loc="lower right")
+        for panel in panels:
+            panel.grid(axis="y")
+            panel.yaxis.set_major_locator(MaxNLocator(5))
+        panels[-1].set_xlabel("step")
+        panels[-1].set_xlim(0, 1.04 * max([row["step"] for row in log_rows], default=1))
+        panels[-1].xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        panels[0].set_title(drawable(title or "Training"))
+    return figure
+
+
+def reliability(bins: Sequence[Mapping[str, Any]], error: float, *, title: str = "") -> Figure:
+    """How often the model is right when it says it is so sure; the shares of predictions stand beneath.
+
+    bins: `confidence` and `accuracy` (means over the bin) and `count`; error: the expected calibration error.
+    """
+    filled = [item for item in bins if item["count"]]
+    total = sum(item["count"] for item in filled)
+    with style():
+        figure, _ = new_figure(4.6, 4.6)
+        figure.clear()
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        upper.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 3)), label="as sure as right")
+        confidences = [item["confidence"] for item in filled]
+        upper.plot(
+            confidences, [item["accuracy"] for item in filled], "o-", color=BLUE, linewidth=1.5, label="this model"
+        )
+        upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="share that is right")
+        upper.grid()
+        upper.legend(loc="upper left")
+        lower.bar(confidences, [100 * item["count"] / total for item in filled], width=0.045, color=PALE_BLUE)
+        lower.set(xlabel="confidence of the prediction", ylabel="texts, %")
+        lower.grid(axis="y")
+        upper.set_title(drawable(title or f"Calibration (error {error:.3f})"))
+    return figure
+
+
+def score_intervals(scores: Sequence[tuple[str, float, float, float]], *, metric: str, title: str = "") -> Figure:
+    """Scores side by side with their intervals: (name, score, low, high) for each."""
+    with style():
+        figure, axes = label_list([name for name, *_ in scores], width=4.8, row=0.42)
+        for place, (_, score, low, high) in enumerate(scores):
+            colour = (BLUE, ORANGE, GREEN, QUIET)[place % 4]
+            axes.plot([low, high], [place, place], color=colour, linewidth=2.5, solid_capstyle="round", alpha=0.5)
+            axes.plot([score], [place], "o", color=colour, markersize=8)
+            axes.annotate(
+                f"{score:.3f}", (score, place), (0, 8), textcoords="offset points", ha="center", fontsize=10, color=INK
+            )
+        axes.margins(x=0.12)
+        axes.set_ylim(len(scores) - 0.5, -0.8)
+        axes.set_xlabel(f"{metric}, with its 95% interval")
+        axes.set_title(drawable(title or "Score"))
+    return figure
+
+
+def series(log_rows: Sequence[Mapping[str, float]], key: str) -> tuple[np.ndarray, np.ndarray]:
+    """The steps at which the log has a value, and the values."""
+    rows = [row for row in log_rows if key in row]
+    return np.array([row["step"] for row in rows]), np.array([row[key] for row in rows], dtype=float)

@@ -1,0 +1,108 @@
+"""What is known of how good a model is: the scores in its folder, its confusion matrix, its README."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from munjang.errors import DataError
+from munjang.evaluation.report import Report
+from munjang.inference.heads import read_heads
+from munjang.metrics.scores import METRICS
+from munjang.serving.loaded import Network, View
+
+log = logging.getLogger("munjang")
+
+MAX_README = 200_000  # characters
+
+
+def card_of(network: Network, view: View) -> dict[str, Any]:
+    """A model's card as JSON values.
+
+    scores: for each split that was scored its size, metrics and, where known, 95% intervals. per_label and confusion
+    (row: the true label) belong to `tested`, a split; null where the folder has none. evaluated: whether there is any
+    score at all. readme: the folder's README in Markdown, "" for none.
+    """
+    card = {**network.describe(), **view.describe(), "scores": noted_scores(network, view), "per_label": None,
+            "confusion": None, "tested": None, "readme": readme(network.folder)}  # fmt: skip
+    report = None if network.many or "/" in view.name else saved_report(network.folder)
+    if report is not None and tuple(report.labels) == view.labels.names:
+        card["scores"] = [scored(report), *(score for score in card["scores"] if score["split"] != report.split)]
+        card["tested"] = report.split
+        card["per_label"] = [asdict(score) for score in report.per_label]
+        card["confusion"] = None if report.confusion is None else report.confusion.tolist()
+    elif (cells := test_notes(network, view).get("confusion")) and is_square(cells, len(view.labels)):
+        card["tested"], card["confusion"] = "test", cells
+    card["evaluated"] = bool(card["scores"])
+    return card
+
+
+def scored(report: Report) -> dict[str, Any]:
+    """The scores of a saved report."""
+    return {
+        "split": report.split, "corpus": report.corpus, "n": report.n,
+        "intervals": {name: report.intervals[name] for name in report.main if name in report.intervals},
+        "metrics": {name: report.metrics[name] for name in report.main},
+    }  # fmt: skip
+
+
+def noted_scores(network: Network, view: View) -> list[dict[str, Any]]:
+    """The scores that munjang.json notes of a model or of one head, test first."""
+    if network.many:
+        head = next(head for head in read_heads(network.manifest, network.name) if head.name == view.head)
+        noted = {"test": head.test, "validation": head.validation}
+    else:
+        noted = {"test": test_notes(network, view), "validation": network.manifest.validation}
+    found = []
+    for split, values in noted.items():
+        metrics = {name: value for name, value in values.items() if name in METRICS and is_score(value)}
+        if metrics:
+            found.append(
+                {"split": split, "corpus": view.corpus, "n": values.get("n"), "metrics": metrics, "intervals": {}}
+            )
+    return found
+
+
+def test_notes(network: Network, view: View) -> dict[str, Any]:
+    """What munjang.json says of a head's test split; nothing for other models."""
+    if network.many:
+        return dict(next(head for head in read_heads(network.manifest, network.name) if head.name == view.head).test)
+    noted = network.manifest.details.get("test", {})
+    return dict(noted) if isinstance(noted, dict) else {}
+
+
+def is_score(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_square(cells: Any, size: int) -> bool:
+    """Whether a value is a matrix of counts of that size."""
+    return isinstance(cells, list) and len(cells) == size and all(
+        isinstance(row, list) and len(row) == size and all(map(is_score, row)) for row in cells
+    )  # fmt: skip
+
+
+def saved_report(folder: Path | None) -> Report | None:
+    """The report that training left in the folder; a broken one is said in the log."""
+    path = None if folder is None else folder / "run" / "test.json"
+    if path is None or not path.is_file():
+        return None
+    try:
+        return Report.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (DataError, ValueError, OSError) as error:
+        log.warning("%s cannot be shown: %s", path.name, type(error).__name__)
+        return None
+
+
+def readme(folder: Path | None) -> str:
+    """The README of a model folder without its front matter."""
+    path = None if folder is None else folder / "README.md"
+    if path is None or not path.is_file():
+        return ""
+    text = path.read_text(encoding="utf-8", errors="replace")[:MAX_README]
+    if text.startswith("---\n"):
+        text = text.partition("\n---\n")[2]
+    return text.strip()

@@ -1,0 +1,27 @@
+// The page's beginning: words, looks, tabs, then the models, then what each view does with them.
+
+import { startCard } from "./views/card.js";
+import { startCompare } from "./views/compare.js";
+import { byId } from "./parts/dom.js";
+import { startFile } from "./views/file.js";
+import { key } from "./parts/key.js";
+import { startLooks } from "./parts/looks.js";
+import { loadModels } from "./parts/models.js";
+import { problem } from "./parts/problem.js";
+import { startSentence } from "./views/sentence.js";
+import { startTabs } from "./views/tabs.js";
+import { startTree } from "./views/tree.js";
+import { inWords, label } from "./words/words.js";
+
+inWords(label);
+startLooks();
+startTabs();
+try {
+  const models = await loadModels();
+  for (const start of models.networks.length ? [startSentence, startFile, startCompare, startCard] : []) start(models);
+  startTree(models);
+  byId("docs-link").hidden = Boolean(key()); // a link cannot show the key
+} catch (error) {
+  problem(error);
+}
+document.documentElement.dataset.ready = "yes";

@@ -1,0 +1,59 @@
+// Questions to the server that sent this page, and to no other: with the key where there is one, patient where it is busy.
+
+import { askForKey, key } from "./key.js";
+import { say } from "../words/words.js";
+
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
+
+/** Header values are bytes: a key outside ASCII goes as UTF-8. */
+const bearer = (words) =>
+  `Bearer ${[...new TextEncoder().encode(words)].map((byte) => String.fromCharCode(byte)).join("")}`;
+
+/**
+ * The response to a request. json: a value to send; body: bytes to send as they are. tries: how often a busy server is
+ * asked again. Refused: the server says no, or is not there.
+ */
+export async function ask(path, { json, body, signal, tries = 0 } = {}) {
+  for (let turn = 0; ; turn += 1) {
+    const shown = key();
+    const headers = shown ? { Authorization: bearer(shown) } : {};
+    const sent = json === undefined ? body : JSON.stringify(json);
+    if (json !== undefined) headers["Content-Type"] = "application/json";
+    let response;
+    try {
+      response = await fetch(path, { method: sent === undefined ? "GET" : "POST", headers, body: sent, signal });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Refused(0, say("error.network"));
+    }
+    if (response.ok) return response;
+    if (response.status === 401) {
+      await askForKey(shown);
+      continue;
+    }
+    if (response.status === 503 && turn < tries) {
+      await pause(Math.min(Number(response.headers.get("Retry-After")) || 1, 10));
+      signal?.throwIfAborted();
+      continue;
+    }
+    throw new Refused(response.status, await reason(response));
+  }
+}
+
+/** The JSON value that a request gives. */
+export const askJson = async (path, options) => (await ask(path, options)).json();
+
+async function reason(response) {
+  try {
+    return (await response.json()).error ?? response.statusText;
+  } catch {
+    return `${response.status} ${response.statusText}`;
+  }
+}

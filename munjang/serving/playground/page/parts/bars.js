@@ -1,0 +1,62 @@
+// A classifier's answer as bars: a row for each label, the likeliest first.
+
+import { make } from "./dom.js";
+import { gloss, percent, say } from "../words/words.js";
+
+const FEW = 4; // labels shown at first; five are shown rather than four and a button
+const nameOf = (label) => (Array.isArray(label) ? label.join(" · ") || say("shares.none") : label);
+
+export class Bars {
+  /** head: what is asked; few: how many labels are shown at first. */
+  constructor(head, labels, { few = FEW } = {}) {
+    this.head = head;
+    this.few = labels.length <= few + 1 ? labels.length : few;
+    this.open = false;
+    this.rows = new Map(labels.map((label) => [label, this.row(label)]));
+    this.list = make("ul", { class: "bars" });
+    this.more = make("button", { type: "button", class: "plain more", hidden: labels.length <= this.few });
+    this.more.addEventListener("click", () => {
+      this.open = !this.open;
+      this.arrange();
+    });
+    this.element = make("div", {}, this.list, this.more);
+    this.order = labels;
+  }
+
+  row(label) {
+    const fill = make("span", { class: "fill" });
+    const name = make("span", { class: "name" }, label);
+    const value = make("span", { class: "value" });
+    return { fill, name, value, element: make("li", {}, name, make("span", { class: "track" }, fill), value) };
+  }
+
+  /** Show scores by label; chosen: the label or labels that are the answer. */
+  update(scores, chosen) {
+    const picked = [chosen ?? []].flat();
+    this.order = [...this.rows.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
+    for (const [label, row] of this.rows) {
+      const score = scores[label] ?? 0;
+      row.fill.style.setProperty("--share", score.toFixed(4));
+      row.value.textContent = percent(score);
+      row.element.classList.toggle("best", picked.includes(label));
+      const beside = gloss(this.head, label);
+      row.name.replaceChildren(label, ...(beside ? [make("span", { class: "gloss" }, ` ${beside}`)] : []));
+    }
+    this.arrange();
+  }
+
+  arrange() {
+    const shown = this.order.slice(0, this.open ? undefined : this.few).map((label) => this.rows.get(label).element);
+    const same =
+      shown.length === this.list.children.length && shown.every((element, i) => element === this.list.children[i]);
+    if (!same) this.list.replaceChildren(...shown);
+    this.more.textContent = this.open ? say("bars.less") : say("bars.more", { n: this.order.length - this.few });
+    this.more.setAttribute("aria-expanded", this.open);
+  }
+}
+
+/** A label as a heading shows it, with what it means where that is known. */
+export function spelled(head, label) {
+  const beside = Array.isArray(label) ? "" : gloss(head, label);
+  return beside ? `${nameOf(label)} (${beside})` : nameOf(label);
+}

@@ -1,0 +1,145 @@
+// The first view: a sentence, and every task's answer while it is typed.
+
+import { askJson } from "../parts/api.js";
+import { Bars, spelled } from "../parts/bars.js";
+import { byId, calm, fill, make } from "../parts/dom.js";
+import { address, fitting } from "../parts/models.js";
+import { noProblem, problem } from "../parts/problem.js";
+import { startShares } from "./shares.js";
+import { inWords, percent, say, taskName } from "../words/words.js";
+
+const TYPING_MS = 120;
+const SPEAK_MS = 900;
+const EXAMPLES = 4;
+
+export function startSentence({ networks, limits }) {
+  const input = byId("text");
+  const choice = byId("network");
+  const note = byId("sentence-note");
+  let cards = new Map();
+  let answers = null;
+  let picked = null;
+  let under_way = new AbortController();
+
+  const network = () => networks.find((one) => one.name === choice.value) ?? networks[0];
+  const shares = startShares(limits, (head) => pick(head));
+
+  function lay() {
+    cards = new Map(network().heads.map(({ head, labels }) => [head, makeCard(head, labels)]));
+    byId("answers").replaceChildren(...[...cards.values()].map((card) => card.element));
+    byId("answers").classList.toggle("single", cards.size === 1);
+    picked = cards.has(picked) ? picked : [...cards.keys()][0];
+    shares.heads([...cards.keys()]);
+  }
+
+  function makeCard(head, labels) {
+    const bars = new Bars(head, labels, { few: network().heads.length === 1 ? 12 : undefined });
+    const task = make("span", { class: "task" });
+    const label = make("span", { class: "label" });
+    const top = make("button", { type: "button", class: "pick", "aria-pressed": "false" }, task, label);
+    top.addEventListener("click", () => pick(head));
+    return {
+      bars,
+      task,
+      label,
+      top,
+      element: make("article", { class: "sheet answer", "data-head": head }, make("h2", {}, top), bars.element),
+    };
+  }
+
+  function pick(head) {
+    picked = head;
+    shares.show(head);
+    for (const [name, card] of cards) card.top.setAttribute("aria-pressed", String(name === head && answers !== null));
+  }
+
+  function show() {
+    for (const [head, card] of cards) {
+      const answer = answers?.answers[head];
+      const blank = !answer || answer.label === null;
+      card.element.classList.toggle("idle", blank);
+      card.task.textContent = taskName(head);
+      card.label.textContent = blank ? "–" : spelled(head, answer.label);
+      card.bars.update(blank ? {} : answer.scores, blank ? [] : answer.label);
+      if (blank) card.top.removeAttribute("aria-label");
+      else
+        card.top.setAttribute(
+          "aria-label",
+          say("bars.pick", { task: taskName(head), label: spelled(head, answer.label), score: percent(answer.score) }),
+        );
+    }
+    pick(picked);
+    const words = !answers
+      ? say("sentence.empty")
+      : answers.note === "empty"
+        ? say("sentence.blank")
+        : answers.note
+          ? say("sentence.cut", { note: answers.note })
+          : "";
+    note.textContent = words;
+    note.hidden = !words;
+  }
+
+  const speak = calm(SPEAK_MS, () => {
+    const answer = answers?.answers[picked];
+    byId("spoken").textContent = answer?.label
+      ? say("shares.answer", {
+          task: taskName(picked),
+          label: spelled(picked, answer.label),
+          score: percent(answer.score),
+        })
+      : "";
+  });
+
+  async function answer() {
+    under_way.abort(); // an answer to what was typed before is of no use
+    under_way = new AbortController();
+    const { signal } = under_way;
+    const text = fitting(input.value, limits);
+    try {
+      const found = text.trim()
+        ? await askJson(address(network().name, "analyze"), { json: { inputs: text }, signal, tries: 3 })
+        : null;
+      if (signal.aborted) return;
+      answers = found;
+      noProblem();
+      show();
+      speak();
+      shares.ask(found && found.note !== "empty" ? text : "", network());
+    } catch (error) {
+      problem(error);
+    }
+  }
+
+  const typed = calm(TYPING_MS, answer);
+  input.addEventListener("input", () => {
+    under_way.abort();
+    typed();
+  });
+  choice.addEventListener("change", () => {
+    answers = null;
+    lay();
+    show();
+    answer();
+  });
+  fill(
+    choice,
+    networks.map(({ name }) => [name, name]),
+  );
+  byId("network-choice").hidden = networks.length < 2;
+  inWords(() => {
+    const examples = Array.from({ length: EXAMPLES }, (_, i) => {
+      const words = say(`example.${i + 1}`);
+      const button = make("button", { type: "button", class: "chip", title: words }, say(`example.name.${i + 1}`));
+      button.addEventListener("click", () => {
+        input.value = words;
+        input.focus();
+        input.dispatchEvent(new Event("input"));
+      });
+      return button;
+    });
+    byId("examples").replaceChildren(...examples);
+  });
+  lay();
+  inWords(show);
+}

@@ -1,0 +1,140 @@
+"""A file that the playground sends: read by munjang's own readers, given back as rows; nothing of it is kept."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from munjang.config.settings import ReadOptions
+from munjang.data.readers.columns import guess_text
+from munjang.data.readers.open import open_table
+from munjang.data.readers.table import Bad, Table, cell_text
+from munjang.errors import DataError, MunjangError
+from munjang.serving.settings import Limits
+
+ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".text", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm")
+SAMPLE = 1_000  # rows looked at when the text column is guessed
+SHOWN = 100  # rows set aside that are listed
+COLUMNS = 200
+UNPACKED = 20  # times its size that an Excel file may be when it is unpacked
+LARGEST = 2**53  # whole numbers that JavaScript holds exactly
+HINT = re.compile(r" \(--[^)]*\)|; --[a-z-]+ .*? says otherwise")  # advice about the command line
+
+
+class FileTooLarge(DataError):
+    """More rows, or more text, than a browser should hold."""
+
+    http_status = 413
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The bytes of a file, what it is called, and how it is to be read: "" leaves that to be found out."""
+
+    name: str
+    data: bytes
+    encoding: str = ""
+    sheet: str = ""
+
+
+def file_name(words: str) -> str:
+    """A name that can stand in a folder, from what a browser calls a file; its ending is kept."""
+    last = re.split(r"[/\\]", words)[-1]
+    return re.sub(r"[^\w.\- ]", "_", last)[-60:].lstrip(". ") or "file.txt"
+
+
+def read_upload(upload: Upload, limits: Limits) -> dict[str, Any]:
+    """The rows of a file as JSON values: its columns, the place of the text column, cells, what was set aside.
+
+    It stands in a temporary folder while it is read. DataError: it cannot be read, or is packed; FileTooLarge.
+    """
+    if not upload.data:
+        raise DataError("The file is empty (0 bytes).")
+    name = file_name(upload.name)
+    options = ReadOptions(encoding=upload.encoding or None, sheet=upload.sheet or None)
+    with tempfile.TemporaryDirectory(prefix="munjang-") as folder:
+        path = Path(folder) / name
+        path.write_bytes(upload.data)
+        try:
+            refuse_packed(path, limits)
+            return table_values(open_table(path, options), limits, f"{folder}/")
+        except MunjangError as error:
+            raise type(error)(shown(str(error), f"{folder}/")) from error
+
+
+def refuse_packed(path: Path, limits: Limits) -> None:
+    """DataError for files that could unpack to more than a server should hold, and for kinds that are not read here."""
+    head = path.read_bytes()[:4]
+    if head[:2] == b"\x1f\x8b":
+        raise DataError(f"{path} is packed with gzip. Unpack it first, or use munjang predict.")
+    if head == b"PAR1" or (path.suffix.lower() not in ENDINGS and head != b"PK\x03\x04" and path.suffix):
+        raise DataError(f"{path} is of no kind that is read here: {', '.join(ENDINGS)}.")
+    if head == b"PK\x03\x04":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                size = sum(item.file_size for item in archive.infolist())
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise DataError(f"{path} is no readable .xlsx file ({error}). Save it again from Excel.") from error
+        if size > UNPACKED * limits.file_bytes:
+            raise FileTooLarge(f"{path} unpacks to {size:,} bytes; at most {UNPACKED * limits.file_bytes:,} are read.")
+
+
+def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
+    """What `read_upload` gives back, from a table that was opened."""
+    if len(table.columns) > COLUMNS:
+        raise DataError(f"{table.file} has {len(table.columns):,} columns; at most {COLUMNS} are taken here.")
+    rows: list[list[Any]] = []
+    rejected: list[dict[str, Any]] = []
+    lines: list[int] = []
+    aside = size = 0
+    for item in table.read():
+        if isinstance(item, Bad):
+            aside += 1
+            rejected += [{"line": item.line, "reason": item.reason}] * (len(rejected) < SHOWN)
+            continue
+        cells = [plain(cell) for cell in item.cells]
+        size += sum(len(cell) for cell in cells if isinstance(cell, str))
+        if len(rows) >= limits.rows or size > 2 * limits.file_bytes:
+            raise FileTooLarge(
+                f"{table.file} has more than {limits.rows:,} rows, or {2 * limits.file_bytes:,} characters: too much "
+                "for a page. Classify it with munjang predict MODEL FILE --out OUT, or send a part of it."
+            )
+        rows.append(cells)
+        lines.append(item.line)
+    if not rows:
+        raise DataError(f"{table.file}: no row can be used; {aside:,} set aside.")
+    text, _ = guess_text(table.columns, [list(row) for row in islice(rows, SAMPLE)])
+    return {
+        "columns": list(table.columns), "text": text, "rows": rows, "lines": lines, "set_aside": aside,
+        "rejected": rejected, "notes": [shown(note, folder) for note in table.notes],
+    }  # fmt: skip
+
+
+def plain(cell: Any) -> str | int | float | bool | None:
+    """A cell as a JSON value that a browser keeps exactly; anything else as text."""
+    if cell is None or isinstance(cell, str | bool):
+        return cell
+    if isinstance(cell, int) and abs(cell) <= LARGEST:
+        return cell
+    if isinstance(cell, float) and abs(cell) < LARGEST:  # neither NaN nor infinity is
+        return int(cell) if cell.is_integer() else cell
+    return cell_text(cell)
+
+
+def shown(message: str, folder: str) -> str:
+    """A message of the readers without the temporary folder and without advice about the command line."""
+    return HINT.sub("", message.replace(folder, ""))
+
+
+def asked_upload(name: str, query: Mapping[str, str], data: bytes) -> Upload:
+    """The upload that a request means. DataError: an option that is too long to be one."""
+    encoding, sheet = query.get("encoding", ""), query.get("sheet", "")
+    if max(len(encoding), len(sheet)) > 100:
+        raise DataError("encoding and sheet are names of at most 100 characters.")
+    return Upload(name, data, encoding, sheet)

@@ -1,0 +1,192 @@
+"""Guessing masked words: what a BERT is pre-trained on. Masks are drawn anew at every step.
+
+Only the masked positions go through the vocabulary projection, where else half of a small network's time would go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang.errors import ConfigError
+from munjang.records import Example, LabelSet
+from munjang.tasks.base import Batch, Encodings, TextEncoder, encode_texts, pad
+
+if TYPE_CHECKING:
+    import tokenizers
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+MASKED, REPLACED = 0.8, 0.1  # of the tokens to guess: seen as [MASK], as another piece; the rest as they are (BERT)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What masking knows of a vocabulary.
+
+    inside: (V,) bool, the piece goes on with the word before it. fixed: (V,) bool, special pieces, never guessed.
+    others: ids that may stand in for a piece.
+    """
+
+    inside: np.ndarray
+    fixed: np.ndarray
+    others: np.ndarray
+    mask_id: int
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Pieces:
+        """The pieces of a WordPiece vocabulary, or of one that marks the beginnings of words with ▁ or Ġ."""
+        if tokenizer.mask_token_id is None:
+            raise ConfigError("This tokenizer has no mask token, so no words can be masked with it.")
+        vocabulary = tokenizer.get_vocab()
+        names = [""] * (max(vocabulary.values()) + 1)
+        for piece, index in vocabulary.items():
+            names[index] = piece
+        fixed = np.array([not name or (name[0] == "[" and name[-1] == "]" and len(name) > 2) for name in names])
+        fixed[tokenizer.all_special_ids] = True
+        inside = np.array([name.startswith("##") for name in names])
+        starts = np.array([name.startswith(("▁", "Ġ")) for name in names])
+        if not inside.any() and starts.any():
+            inside = ~starts & ~fixed
+        return cls(inside, fixed, np.flatnonzero(~fixed), int(tokenizer.mask_token_id))
+
+
+@dataclass(frozen=True)
+class MaskedWords:
+    """Labels are the ids of the masked tokens, (K,) int64; batches name their places in `positions`, (K,) int64.
+
+    A batch without padding has no `attention_mask`. Runs on networks that `munjang.encoder.packed.pack` has packed.
+    """
+
+    pieces: Pieces
+    masking: float = 0.2
+    whole_words: bool = True
+    labels: LabelSet = field(default_factory=lambda: LabelSet(()))
+    name: str = "masked"
+    monitor: str = "masked_accuracy"
+    speed = "tokens_s"
+    answers_are = "probabilities"
+    exported = None
+
+    def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
+        """AutoModelForMaskedLM from a folder, a hub id, or fresh from `config`, in fp32."""
+        import torch
+        from transformers import AutoModelForMaskedLM
+
+        from munjang.encoder.packed import FAMILIES
+
+        options |= {"dtype": torch.float32}
+        if config is not None:
+            model = AutoModelForMaskedLM.from_config(config, **options)
+        else:
+            model = AutoModelForMaskedLM.from_pretrained(
+                source, use_safetensors=True, trust_remote_code=False, **options
+            )
+        if model.config.model_type not in FAMILIES:
+            known = ", ".join(sorted(FAMILIES))
+            raise ConfigError(f"Models of type {model.config.model_type} cannot be pre-trained here; known: {known}.")
+        return model
+
+    def encode(
+        self,
+        examples: Sequence[Example],
+        tokenizer: tokenizers.Tokenizer,
+        max_length: int,
+        *,
+        encode: TextEncoder = encode_texts,
+    ) -> Encodings:
+        return encode([example.text for example in examples], tokenizer, max_length)
+
+    def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
+        """A batch with nothing masked."""
+        return pad(encodings, indices, pad_id)
+
+    def step_batch(
+        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
+    ) -> tuple[Batch, int]:
+        """The sentences indices[own] with words masked; losses are divided by all masked tokens of the step.
+
+        Every process draws the masks of the whole step, so that any number of processes learns from the same.
+        """
+        lengths = encodings.starts[indices + 1] - encodings.starts[indices]
+        ids = np.concatenate([encodings.sentence(i) for i in indices]).astype(np.int64)
+        guessed = self.choose(ids, lengths, rng)
+        shown = self.hide(ids, guessed, rng)
+        width = int(lengths[own].max())
+        inside = np.arange(width) < lengths[own][:, None]  # (B, T)
+        mine = np.zeros(len(indices), dtype=bool)
+        mine[own] = True
+        mine = np.repeat(mine, lengths)
+        input_ids = np.full(inside.shape, pad_id, dtype=np.int64)
+        input_ids[inside] = shown[mine]
+        positions = np.flatnonzero(inside)[guessed[mine]]
+        batch = {"input_ids": input_ids, "positions": positions, "labels": ids[mine & guessed]}
+        if not inside.all():  # most batches are of one length, and attention without a mask is cheaper
+            batch["attention_mask"] = inside.astype(np.int64)
+        return batch, max(1, int(guessed.sum()))
+
+    def choose(self, ids: np.ndarray, lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Which tokens to guess, (all tokens,) bool: in each sentence one word at least, and `masking` of its tokens.
+
+        Words come in random order until the share is reached; the last one by chance, so that the share holds on
+        average however long words are.
+        """
+        sentence = np.repeat(np.arange(len(lengths)), lengths)
+        free = ~self.pieces.fixed[ids]
+        begins = free & ~(self.pieces.inside[ids] & self.whole_words)
+        begins |= free & ~np.concatenate([[False], free[:-1]])
+        word = np.cumsum(begins) - 1  # of the tokens that are free
+        first = np.flatnonzero(begins)
+        if not len(first):
+            return np.zeros(len(ids), dtype=bool)
+        sizes = np.bincount(word[free], minlength=len(first))
+        home = sentence[first]  # the sentence of each word
+        order = np.lexsort((rng.random(len(first)), home))
+        before = np.cumsum(sizes[order]) - sizes[order]  # tokens of the words that come earlier, in all sentences
+        heads = np.flatnonzero(
+            np.concatenate([[True], home[1:] != home[:-1]])
+        )  # `home` is sorted, and so is home[order]
+        before -= np.repeat(before[heads], np.diff([*heads, len(order)]))
+        budget = self.masking * np.bincount(home, weights=sizes, minlength=len(lengths))[home]
+        chosen = np.zeros(len(first), dtype=bool)
+        chosen[order] = (before == 0) | (before + rng.random(len(order)) * sizes[order] < budget)
+        return free & chosen[np.maximum(word, 0)]
+
+    def hide(self, ids: np.ndarray, guessed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The ids as the network sees them."""
+        shown = ids.copy()
+        places = np.flatnonzero(guessed)
+        fate = rng.random(len(places))
+        shown[places[fate < MASKED]] = self.pieces.mask_id
+        swapped = places[(fate >= MASKED) & (fate < MASKED + REPLACED)]
+        shown[swapped] = rng.choice(self.pieces.others, len(swapped))
+        return shown
+
+    def frequency_loss(self, train: Encodings, held_out: Encodings) -> float:
+        """The mean loss on held-out texts of one who knows only how common each piece is in train, in nats a piece."""
+        counts = np.where(self.pieces.fixed, 0, np.bincount(train.ids, minlength=len(self.pieces.fixed)) + 1)
+        ids = held_out.ids[~self.pieces.fixed[held_out.ids]]
+        return float(np.log(counts.sum()) - np.log(counts[ids]).mean())
+
+    def forward(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """(K, V) logits of the masked positions."""
+        return network(
+            input_ids=batch["input_ids"], attention_mask=batch.get("attention_mask"), positions=batch["positions"]
+        ).logits
+
+    def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
+        """Cross-entropy, summed over the masked tokens."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(logits.float(), batch["labels"], reduction="sum")
+
+    def answers(self, logits: torch.Tensor) -> np.ndarray:
+        """The likeliest piece of each masked position, (K,) int64."""
+        return logits.argmax(dim=-1).cpu().numpy()
+
+    def score(self, gold: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+        """The share of the masked tokens that is guessed right."""
+        return {"masked_accuracy": float((gold == answers).mean())}

@@ -1,0 +1,177 @@
+"""Text steps: small functions from text to text, and the table that names them.
+
+Every step is pure and idempotent, and none of them eats a Hangul syllable. `clean_text` runs the steps that are asked
+for in the order of the table, whatever order they are named in, and again until nothing changes: a filler taken out
+of "&a\u200bmp;" leaves an entity, which is then resolved too. So cleaning a cleaned text changes nothing.
+"""
+
+from __future__ import annotations
+
+import html as html_module
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from html.entities import html5
+
+from munjang.errors import unknown_name
+from munjang.text.personal import mask_personal
+
+Step = Callable[[str], str]
+
+LAYERS = 64  # of escaping or hiding that are taken off: far beyond any real text, and no text can keep us for hours
+
+# Entities with their semicolon, and the commonest without it where no name goes on: NSMC has "&lt대부&gt".
+ENTITY = re.compile(
+    r"&(?:(?:amp;)+|#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};"
+    r"|#[0-9]{2,7}(?![0-9;])|(?:lt|gt|amp|quot|nbsp)(?![a-z0-9=;]))"
+)
+LINE_TAG = re.compile(r"</?(?:br|p|div|li)\s*/?>", re.IGNORECASE)
+BOLD_TAG = re.compile(r"</?(?:b|strong|em)>")  # what search results put around the words that were searched
+
+
+def html(text: str) -> str:
+    """Entities resolved, layer by layer (`&amp;lt;` is `<`); line tags become a space, bold tags nothing.
+
+    Only whole entities and these tags without attributes: "a < b", "AT&T", "<3", "<기생충>" and addresses with
+    "&copy=2" stay as they are. Unknown names ("&영화;", "&foo;") stay too.
+    """
+    for _ in range(LAYERS):
+        if "&" not in text and "<" not in text:
+            break
+        new = ENTITY.sub(resolve_entity, text)
+        new = BOLD_TAG.sub("", LINE_TAG.sub(" ", new))
+        if new == text:
+            break
+        text = new
+    return text
+
+
+def resolve_entity(match: re.Match[str]) -> str:
+    """The character of one entity; itself where HTML 5 knows no such name."""
+    entity = match[0]
+    if entity.startswith("&amp;"):
+        return "&"
+    if entity[1] == "#":
+        return html_module.unescape(entity)
+    return html5.get(entity[1:].rstrip(";") + ";", entity)
+
+
+LINE_BREAKS = "\t-\r\x1c-\x1f\x85\u2028\u2029"
+BLANKS = "\u2800"  # the empty Braille cell, which Korean users type as a space that is not trimmed
+UNSEEN = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters
+    "\xad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, direction
+    "\u115f\u1160\u3164\uffa0"  # Hangul fillers
+    "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"  # halves of surrogate pairs, non-characters
+)
+EMOJI = "\u20e3\u2190-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff"
+JOINING = "\u0620-\u0fff\ufb50-\ufdcf\ufe70-\ufefc"  # Arabic and Indic letters, which joiners shape
+INVISIBLE = re.compile(
+    rf"(?P<kept>(?<=[{EMOJI}])\u200d(?=[{EMOJI}])"
+    rf"|(?<=[{JOINING}])[\u200c\u200d](?=[{JOINING}])"
+    "|\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)"  # flags of regions, spelled in tag characters
+    rf"|(?P<space>[{LINE_BREAKS}{BLANKS}]+)"
+    rf"|[{UNSEEN}\u200c\u200d\U000e0000-\U000e007f]+?"
+)
+
+
+def invisible(text: str) -> str:
+    """Characters that show nothing taken out: zero-width ones, Hangul fillers, soft hyphens, control characters.
+
+    Line breaks, tabs and empty Braille cells become a space. Kept are the joiners that do show: inside emoji
+    (👨‍👩‍👧) and between Arabic or Indic letters (می‌خواهم).
+    """
+    return INVISIBLE.sub(show_or_drop, text)
+
+
+def show_or_drop(match: re.Match[str]) -> str:
+    """What stays of one invisible run."""
+    return match["kept"] or (" " if match["space"] else "")
+
+
+def nfc(text: str) -> str:
+    """Unicode's composed form: jamo of a file from macOS become syllables."""
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def spaces(text: str) -> str:
+    """Every run of white space (no-break and full-width spaces too) as one space, none at the ends."""
+    return " ".join(text.split())
+
+
+JAMO = "\u1100-\u11ff\u3131-\u318e\uffa1-\uffdc"
+REPEATED = re.compile(
+    r"((?:[\U0001f1e6-\U0001f1ff]{2})"  # a flag is two letters
+    rf"|[{JAMO}_]"
+    r"|[^\w\s\U0001f1e6-\U0001f1ff](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s]){0,8}+)\1{2,}"
+)
+
+
+def fold_repeats(text: str) -> str:
+    """Three or more of one jamo, sign or emoji in a row become two: ㅋㅋㅋㅋ ㅠㅠㅠ !!!!! are ㅋㅋ ㅠㅠ !!.
+
+    Syllables, letters and digits are never folded: 영화ㅋㅋㅋㅋ is 영화ㅋㅋ, while 하하하하, 짱짱짱 and 1000000 stay,
+    because there a repeat may be a word or a number.
+    """
+    while True:
+        new = REPEATED.sub(r"\1\1", text)
+        if new == text:
+            return text
+        text = new
+
+
+STEPS: dict[str, Step] = {
+    "html": html,
+    "invisible": invisible,
+    "nfc": nfc,
+    "spaces": spaces,
+    "mask_personal": mask_personal,
+    "fold_repeats": fold_repeats,
+}
+"""Name -> step, in the order in which they run."""
+
+
+def ordered(steps: Iterable[str]) -> tuple[str, ...]:
+    """The names in the order of the table, each once; an unknown one is an UnknownName that lists the known."""
+    wanted = set(steps)
+    for name in wanted - STEPS.keys():
+        raise unknown_name("text step", name, STEPS)
+    return tuple(name for name in STEPS if name in wanted)
+
+
+def clean_text(text: str, steps: Iterable[str]) -> str:
+    """`text` after the named steps (munjang.config.settings.TEXT_STEPS are the usual ones)."""
+    return trace(text, ordered(steps))[0]
+
+
+PLAIN_STEPS = frozenset(("html", "invisible", "nfc", "spaces"))
+WHITE = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"  # besides the space and LINE_BREAKS
+WORK = re.compile(f"[&<{LINE_BREAKS}{BLANKS}{UNSEEN}{WHITE}\u200c\u200d\U000e0000-\U000e007f]")
+
+
+def is_settled(text: str) -> bool:
+    """Whether a look is enough to say that none of PLAIN_STEPS changes the text, as is so with nearly every text."""
+    return (
+        WORK.search(text) is None
+        and "  " not in text
+        and text[:1] != " "
+        and text[-1:] != " "
+        and unicodedata.is_normalized("NFC", text)
+    )
+
+
+def trace(text: str, steps: tuple[str, ...]) -> tuple[str, set[str]]:
+    """`text` after `steps` (names in the order of the table), and the names of those that changed it."""
+    changed: set[str] = set()
+    if PLAIN_STEPS.issuperset(steps) and is_settled(text):
+        return text, changed
+    for _ in range(LAYERS):
+        before = text
+        for name in steps:
+            new = STEPS[name](text)
+            if new != text:
+                changed.add(name)
+                text = new
+        if text == before:
+            break
+    return text, changed

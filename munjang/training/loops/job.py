@@ -1,0 +1,263 @@
+"""What both training loops are given, and what they share: the schedule, the dev score, the choice of the best."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from munjang.config.settings import PretrainConfig, TrainConfig
+from munjang.errors import BundleError, ConfigError, MunjangError
+from munjang.tasks.base import Batch, Encodings, Task
+from munjang.training.loops.batching import Batches, BySentences
+from munjang.training.loops.checkpoints import write_folder
+from munjang.training.loops.schedules import SCHEDULES
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+log = logging.getLogger("munjang")
+
+
+class Diverged(MunjangError):
+    """The loss is no longer a number, so there is nothing to go on with."""
+
+    exit_code = 8
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training run made ready: network, encoded sentences, settings with every None filled in.
+
+    folder: the run's folder; checkpoints go to folder/checkpoints, the log to folder/run/log.jsonl.
+    weights: (L,) class weights or None. progress: whether to draw a bar on stderr.
+    batches: how sentences are batched; None: by config.batch_size. steps: of the whole run; None: by config.epochs.
+    schedule: a key of SCHEDULES. decay_from: the step from which the rate goes straight down to 0, whatever the
+    schedule. betas: of AdamW. deadline: on the clock of time.monotonic(); None: no time limit.
+    """
+
+    task: Task
+    model: PreTrainedModel
+    train: Encodings
+    validation: Encodings
+    config: TrainConfig | PretrainConfig
+    folder: Path
+    pad_id: int
+    weights: np.ndarray | None = None
+    resume: bool = False
+    progress: bool = False
+    batches: Batches | None = None
+    steps: int | None = None
+    schedule: str = "linear"
+    decay_from: int | None = None
+    betas: tuple[float, float] = (0.9, 0.999)
+    deadline: float | None = None
+
+    @cached_property
+    def plan(self) -> Batches:
+        return self.batches or BySentences(self.config.batch_size, self.config.eval_batch_size)
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        return self.train.lengths
+
+    @cached_property
+    def epoch_steps(self) -> int:
+        return self.plan.steps(self.lengths)
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps or max(1, math.ceil(self.config.epochs * self.epoch_steps))
+
+    @property
+    def warmup_steps(self) -> int:
+        warmup = self.config.warmup
+        if warmup is None:
+            return default_warmup(self.total_steps)
+        return round(warmup * self.total_steps) if warmup < 1 else int(warmup)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of optimizer step `step` (from 0): linear up over the warm-up, then by the schedule."""
+        highest = self.config.learning_rate
+        assert highest is not None
+        if step < self.warmup_steps:
+            return highest * step / self.warmup_steps
+        schedule, start = SCHEDULES[self.schedule], self.warmup_steps
+        if self.decay_from is not None and step >= self.decay_from:
+            schedule, start = SCHEDULES["linear"], self.decay_from
+        done = (step - start) / max(1, self.total_steps - start)
+        return highest * schedule(min(1.0, done))
+
+    def is_due(self, step: int, every: int | None) -> bool:
+        """Whether what happens every `every` steps (None: each epoch), and at the end, is due after `step`."""
+        return step == self.total_steps or step % (every or self.epoch_steps) == 0
+
+
+def default_warmup(steps: int) -> int:
+    """The warm-up of a pre-training whose settings name none: a sixteenth of its steps, but at least 100, without which
+    deep or fast-learning networks collapse, and at most 500; never more than a quarter of the run.
+    """
+    return min(max(steps // 16, 100), 500, steps // 4)
+
+
+def pick_device(config: TrainConfig | PretrainConfig) -> torch.device:
+    """The device that the settings ask for; under torchrun each process takes its own accelerator.
+
+    ConfigError where an accelerator is asked for and there is none.
+    """
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda was asked for, but torch sees no accelerator here. Use auto or cpu.")
+    if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def check_device(config: TrainConfig | PretrainConfig, device: torch.device) -> None:
+    """Refuse a device other than the one asked for: Accelerate keeps the first one of a process for good."""
+    wanted = pick_device(config)
+    if wanted.type != device.type:
+        raise ConfigError(
+            f"An earlier run in this process took {device.type}; {wanted.type} needs a process of its own."
+        )
+
+
+def check_loss(loss: float, step: int) -> float:
+    """The loss, if it is a number; one that is not ends the run with an error that says what to try."""
+    if not math.isfinite(loss):
+        raise Diverged(f"The loss was {loss} by step {step}: training has diverged. Try a lower --learning-rate.")
+    return loss
+
+
+def pick_precision(config: TrainConfig | PretrainConfig, device: torch.device) -> str:
+    """Either bf16 or fp32; auto takes bf16 on accelerators that have it and on processors with bf16 instructions."""
+    if config.precision != "auto":
+        return config.precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    # AVX-512 bf16 alone, without matrix units, made a 4x256 step 2.4 times as fast as fp32 (EXPERIMENTS, 2026-11-22).
+    return "bf16" if torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported() else "fp32"
+
+
+def to_device(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
+    """The arrays of a batch as tensors on a device."""
+    return {name: torch.from_numpy(np.ascontiguousarray(array)).to(device) for name, array in batch.items()}
+
+
+def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters with decay, and those without: biases and layer norms, as in the BERT paper's code."""
+    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    plain = [p for name, p in named if p.ndim < 2]
+    decayed = [p for name, p in named if p.ndim >= 2]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+
+
+def validation_score(job: Job, model: PreTrainedModel, device: torch.device) -> dict[str, float]:
+    """The task's metrics and the mean loss on the validation sentences, in the precision of training.
+
+    What a task draws at random (masks) is the same at every call and for every seed of training.
+    """
+    model.eval()
+    gold, answers, loss, units = [], [], 0.0, 0
+    bf16 = pick_precision(job.config, device) == "bf16"
+    for number, indices in enumerate(job.plan.evaluation(job.validation.lengths)):
+        rng = np.random.default_rng(number)
+        batch, divisor = job.task.step_batch(job.validation, indices, job.pad_id, rng, slice(None))
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            tensors = to_device(batch, device)
+            logits = job.task.forward(model, tensors)
+            loss += float(job.task.loss(logits, tensors, None))
+        units += divisor
+        gold.append(batch["labels"])
+        answers.append(job.task.answers(logits))
+    model.train()
+    return {**job.task.score(np.concatenate(gold), np.concatenate(answers)), "loss": loss / units}
+
+
+@dataclass
+class Selection:
+    """Which weights are the best on the validation sentences so far, and whether to stop waiting for better ones.
+
+    Better is a higher task.monitor, or the same with a lower loss; a loss that is no number is never better. State
+    survives in checkpoints.
+    """
+
+    best_step: int = -1
+    best: tuple[float, float] = (-math.inf, -math.inf)  # task.monitor and the loss with its sign turned
+    rounds_without: int = 0
+    last_step: int = -1
+    last: tuple[float, float] = (-math.inf, -math.inf)
+
+    def note(self, job: Job, step: int, scores: dict[str, float]) -> bool:
+        """Note the scores after `step`; says whether they are the best so far."""
+        found = (scores[job.task.monitor], -scores["loss"])
+        self.last, self.last_step = found, step
+        if found <= self.best or not math.isfinite(scores["loss"]):
+            self.rounds_without += 1
+            return False
+        self.best, self.best_step, self.rounds_without = found, step, 0
+        return True
+
+    def take(self, job: Job, step: int, scores: dict[str, float], model: PreTrainedModel) -> None:
+        """Note the scores and write weights that are better to checkpoints/best-STEP."""
+        if self.note(job, step, scores) and job.config.keep_best:
+            save_weights(job.checkpoints / f"best-{step:08d}", model, {"step": step, "scores": scores})
+
+    def is_over(self, config: TrainConfig | PretrainConfig) -> bool:
+        """Whether the patience is used up."""
+        return config.patience is not None and self.rounds_without >= config.patience
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> Selection:
+        found = {item.name: state[item.name] for item in fields(cls) if item.name in state}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+
+    def saved(self, config: TrainConfig, monitor: str) -> dict[str, float]:
+        """The validation scores of the weights that are kept: the best, or where keep_best is off the last."""
+        score, turned = self.best if config.keep_best else self.last
+        return {monitor: score, "loss": -turned, "step": self.best_step if config.keep_best else self.last_step}
+
+
+def save_weights(folder: Path, model: torch.nn.Module, state: dict[str, Any]) -> None:
+    """A checkpoint folder with the weights alone."""
+    write_folder(folder, lambda beside: save_file(weights_of(model), beside / "weights.safetensors"), state)
+
+
+def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The state dict, contiguous and each shared tensor once."""
+    seen: set[int] = set()
+    kept = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.data_ptr() not in seen or tensor.numel() == 0:
+            seen.add(tensor.data_ptr())
+            kept[name] = tensor.contiguous()
+    return kept
+
+
+def load_weights(path: Path, model: torch.nn.Module) -> None:
+    """Put saved weights into a model; a BundleError where a name is missing, unknown, or of another shape."""
+    tensors = load_file(path)
+    own = model.state_dict()
+    held = {own[name].data_ptr() for name in tensors if name in own}
+    missing = [name for name, tensor in own.items() if name not in tensors and tensor.data_ptr() not in held]
+    unknown = [name for name in tensors if name not in own or own[name].shape != tensors[name].shape]
+    if missing or unknown:
+        raise BundleError(
+            f"{path} does not fit this network: {(missing + unknown)[0]} is missing or of another shape. It was made "
+            "by another version or of other data; begin anew with --overwrite."
+        )
+    model.load_state_dict(tensors, strict=False)  # what is missing shares its memory with a tensor that is there

@@ -1,0 +1,178 @@
+"""Training one network on several corpora: a head for each, a temperature for each head, their scores."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang.config.settings import TrainConfig
+from munjang.data.multi_corpus import Together, prepare_together
+from munjang.errors import ConfigError
+from munjang.evaluation.evaluate import note_reading
+from munjang.evaluation.references import digest_of
+from munjang.files import is_first_process
+from munjang.inference.analyzer import Analyzer
+from munjang.metrics.calibration import expected_calibration_error, fit_temperature, softmax
+from munjang.metrics.scores import confusion_matrix, main_metrics
+from munjang.models.folder import save_bundle
+from munjang.records import Corpus
+from munjang.reports.heads_card import heads_card
+from munjang.tasks.base import Usual
+from munjang.tasks.classification import Classification
+from munjang.tasks.multihead import Heads
+from munjang.training.folders import run_folder, temporary_run
+from munjang.training.loops.batching import BySources
+from munjang.training.run import check_packages, first_process_first, is_finished, make_start
+
+if TYPE_CHECKING:
+    from munjang.training.fine_tune import Learnt
+    from munjang.training.token_cache import Afresh, TokenCache
+
+log = logging.getLogger("munjang")
+
+
+def train_heads(
+    corpora: Mapping[str, Corpus],
+    config: TrainConfig | None = None,
+    *,
+    out: str | Path | None = None,
+    more: Mapping[str, Corpus] | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: bool = False,
+    cache: bool = True,
+) -> Analyzer:
+    """Fine-tune one network with a head for each corpus, and return the Analyzer of its best weights.
+
+    corpora: name of the head -> corpus, one label a sentence. Each is cleaned and split as `munjang.train` would, and
+    loses from train what another's test or validation holds. An epoch draws from each by its size to the power
+    config.sampling_power. The best weights are those with the highest mean of the heads' macro F1 on validation; then a
+    temperature is fitted for each head on its validation sentences, and each test split is scored once.
+    more: head -> further rows for its train alone. out, overwrite, resume, cache: as `munjang.train` has them.
+    Raises ConfigError for a linear backbone, several labels a sentence, a name that no head can have; DataError and
+    Interrupted as `munjang.train` does.
+    """
+    config = config or TrainConfig()
+    check_config(config)
+    if out is None:
+        together = prepare_together(corpora, config, more)
+        return temporary_run(lambda folder: train_together(together, config, folder, progress=progress, cache=cache))
+    with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
+        together = prepare_together(corpora, config, more)
+        return train_together(together, config, folder, resume=resume, progress=progress, cache=cache)
+
+
+def check_config(config: TrainConfig) -> None:
+    """Refuse what heads cannot share, before anything is read."""
+    if config.backbone == "linear":
+        raise ConfigError("A linear model is no encoder for several heads. Give another --backbone, or one corpus.")
+    check_packages(config)
+
+
+def train_together(
+    together: Together,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: bool = False,
+    cache: bool = True,
+) -> Analyzer:
+    """Train on prepared corpora into a folder that `run_folder` has opened."""
+    from munjang.training.fine_tune import fine_tune
+    from munjang.training.token_cache import Afresh, token_cache
+
+    if is_finished(together, config, folder, resume=resume):
+        return Analyzer(folder)
+    tokens = token_cache() if cache else Afresh()
+    corpus = together.corpus
+    start = first_process_first(config, lambda: make_start(config, corpus, folder, tokens.wordpiece))
+    batches = BySources(
+        config.batch_size or Usual.batch_size, config.eval_batch_size, together.sources, config.sampling_power
+    )
+    learnt = fine_tune(corpus, start, config, folder, tokens=tokens, batches=batches, resume=resume, progress=progress)
+    if is_first_process():
+        details = {"heads": measure(learnt, together, tokens)}
+        manifest = replace(learnt.manifest(corpus), details=details)
+        save_bundle(folder, manifest, learnt.save, heads_card(manifest, together))
+        log.info("Saved %s.", folder)
+        shutil.rmtree(folder / "checkpoints")
+        note_readings(Analyzer(folder), together)
+    first_process_first(config, lambda: None)
+    return Analyzer(folder)
+
+
+def measure(learnt: Learnt, together: Together, tokens: TokenCache | Afresh) -> dict[str, Any]:
+    """What the manifest keeps of each head: labels, corpus, temperature, scores on validation and test, calibration."""
+    splits = {}
+    for split in ("validation", "test"):
+        rows = getattr(together.corpus, split)
+        encoded = learnt.task.encode(rows, learnt.tokenizer, learnt.config.max_length, encode=tokens.encode)
+        splits[split] = (learnt.logits(encoded), encoded.columns["labels"]) if rows else None
+    assert isinstance(learnt.task, Heads)
+    found = {}
+    for head, own in learnt.task.groups:
+        parts = {split: head_part(*data, own) if data else None for split, data in splits.items()}
+        found[head] = facts(head, together, **parts)
+    return found
+
+
+Part = tuple[np.ndarray, np.ndarray]
+"""Logits (n, L) of one head and the label numbers (n,) of its sentences in a split."""
+
+
+def head_part(logits: np.ndarray, gold: np.ndarray, own: slice) -> Part:
+    """The sentences and logits of one head among those of all."""
+    rows = (gold >= own.start) & (gold < own.stop)
+    return logits[rows, own], gold[rows] - own.start
+
+
+def facts(head: str, together: Together, *, validation: Part, test: Part | None) -> dict[str, Any]:
+    """One head's entry of the manifest; calibration is measured on test, or where there is none on validation."""
+    corpus = together.parts[head].corpus
+    tested = test is not None and len(test[1]) > 0
+    temperature = round(fit_temperature(*validation, head), 4)
+    logits, gold = test if tested else validation
+    entry = {
+        "labels": corpus.labels.to_dict(),
+        "corpus": corpus.name,
+        "train": len(corpus.train),
+        "temperature": temperature,
+        "validation": scores(corpus, *validation),
+        "test": {**scores(corpus, *test), "confusion": confusion(*test)} if tested else {},
+        "calibration": {
+            "before": expected_calibration_error(softmax(logits), gold),
+            "after": expected_calibration_error(softmax(logits, temperature), gold),
+            "n": len(gold),
+            "split": "test" if tested else "validation",
+        },
+    }
+    if head in together.additions:
+        entry["more"] = {"corpus": together.additions[head].corpus.name, "rows": together.additions[head].rows}
+    return entry
+
+
+def scores(corpus: Corpus, logits: np.ndarray, gold: np.ndarray) -> dict[str, float]:
+    """Accuracy, macro F1 and number of sentences."""
+    return {**Classification(corpus.labels).score(gold, softmax(logits)), "n": len(gold)}
+
+
+def confusion(logits: np.ndarray, gold: np.ndarray) -> list[list[int]]:
+    """Counts by true label (rows) and answer (columns)."""
+    return confusion_matrix(gold, logits.argmax(axis=1), logits.shape[1]).tolist()
+
+
+def note_readings(model: Analyzer, together: Together) -> None:
+    """Note in the run that each test split was read."""
+    for head in model.heads:
+        test = together.parts[head.name].corpus.test
+        if test:
+            digest = digest_of([row.text for row in test])
+            shown = {name: head.test[name] for name in main_metrics("multi-class")}
+            note_reading(model.whole, head.corpus, "test", len(test), digest, shown)

@@ -1,0 +1,194 @@
+"""`munjang evaluate` as a user types it, with linear models trained on a few sentences."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from munjang.cli import app
+from munjang.config.settings import CleanConfig, TrainConfig
+from munjang.errors import ConfigError, DataError
+from munjang.records import Corpus, Example, LabelSet
+from munjang.training.run import train
+
+GOOD = ["정말 재밌고 좋았어요", "배우 연기가 최고였다", "감동적이고 좋은 영화", "또 보고 싶은 재밌는 작품"]
+BAD = ["너무 지루하고 별로였다", "돈이 아까운 최악의 영화", "재미없고 지루해요", "최악이다 정말 별로"]
+LABELS = LabelSet(("부정", "긍정"), {"0": "부정", "1": "긍정", "negative": "부정", "positive": "긍정"})
+
+
+def make_model(folder: Path, seen: list[str], *, task: str = "classification") -> Path:
+    rows = [(text, "긍정" if text in GOOD else "부정") for text in seen]
+    label = (lambda name: (name,)) if task == "multi-label" else str
+    examples = [Example(f"{text} {k}", label(name)) for k in range(4) for text, name in rows]
+    corpus = Corpus("films", task, LABELS, examples, examples[::2], examples[:4])
+    clean = CleanConfig(duplicates=False, leaks=False)
+    return train(corpus, TrainConfig(backbone="linear", clean=clean), out=folder).folder
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    make_model(folder / "good", [*GOOD, *BAD])
+    make_model(folder / "poor", [GOOD[0], BAD[0]])
+    make_model(folder / "several", [*GOOD, *BAD], task="multi-label")
+    return folder
+
+
+def write_csv(path: Path, names: tuple[str, str] = ("부정", "긍정"), extra: list[list[str]] = ()) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["본문", "감정"])
+        writer.writerows([[text, names[text in GOOD]] for pair in zip(GOOD, BAD, strict=True) for text in pair])
+        writer.writerows(extra)
+    return path
+
+
+def run(*arguments: str | Path) -> str:
+    """What the command prints to stdout; its error is raised."""
+    result = CliRunner().invoke(app, ["evaluate", *map(str, arguments)], catch_exceptions=False)
+    if result.exit_code:
+        raise result.exception
+    return result.stdout
+
+
+def test_a_model_of_several_labels_asks_how_a_file_separates_them(models, tmp_path):
+    source = write_csv(tmp_path / "reviews.csv")
+    with pytest.raises(ConfigError, match=r"several gives several labels a text\. .* --multi-label '\|'"):
+        run(models / "several", source)
+    assert run(models / "several", source, "--multi-label", "|").startswith("several on reviews, test: 8 texts")
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "why"),
+    [
+        ("--plot", "x.jpg", r"--plot draws a PNG; x\.jpg should be x\.png"),
+        ("--plot", "x", r"x should be x\.png"),
+        ("--plot", "nowhere/x.png", "There is no folder .*nowhere to write x.png into"),
+        ("--json", "folder", "folder is a folder; name a file in it"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_work(models, tmp_path, flag, name, why):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match=why):
+        run(models / "good", write_csv(tmp_path / "reviews.csv"), flag, tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "reviews.csv"]
+
+
+def test_a_file_is_scored_and_the_reading_noted(models, tmp_path):
+    printed = run(models / "good", write_csv(tmp_path / "reviews.csv"))
+    assert printed.startswith("good on reviews, test: 8 texts\n")
+    assert "accuracy    1.0000" in printed and "true \\ answered" in printed
+    last = (models / "good" / "run" / "test_reads.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+    assert json.loads(last)["corpus"] == "reviews"
+
+
+def test_two_models_are_compared_live_and_from_a_report_file(models, tmp_path):
+    source, report = write_csv(tmp_path / "reviews.csv"), tmp_path / "poor.json"
+    live = run(models / "good", source, "--against", models / "poor")
+    assert "good and poor" in live or "good is better than poor" in live
+    run(models / "poor", source, "--json", report, "--no-spaceless")
+    stored = run(models / "good", source, "--against", report)
+    assert stored.split("\n\n")[-2:] == live.split("\n\n")[-2:]
+
+
+def test_english_names_that_the_model_knows_need_no_map(models, tmp_path):
+    printed = run(models / "good", write_csv(tmp_path / "reviews.csv", ("negative", "positive")))
+    assert "accuracy    1.0000" in printed
+
+
+def test_numbers_and_strange_names_need_a_map(models, tmp_path):
+    numbers = write_csv(tmp_path / "numbers.csv", ("0", "1"))
+    with pytest.raises(DataError, match="--map '0=부정;1=긍정'"):
+        run(models / "good", numbers)
+    assert "accuracy    1.0000" in run(models / "good", numbers, "--map", "0=부정;1=긍정")
+    assert "accuracy    0.0000" in run(models / "good", numbers, "--map", "1=부정;0=긍정")
+
+
+def test_a_stray_label_is_named_and_can_be_left_out(models, tmp_path):
+    source = write_csv(tmp_path / "reviews.csv", extra=[["그저 그렇다", "중립"]])
+    with pytest.raises(DataError, match=r"does not know the labels '중립' \(1\).*--labels 긍정,부정 to leave"):
+        run(models / "good", source)
+    assert "8 texts (left out: 1 with a label outside the set)" in run(models / "good", source, "--labels", "부정,긍정")
+
+
+def test_a_file_with_one_label_only_can_be_scored(models, tmp_path):
+    source = tmp_path / "good.csv"
+    source.write_text("본문,감정\n" + "".join(f"{text},긍정\n" for text in GOOD), encoding="utf-8")
+    assert "accuracy    1.0000" in run(models / "good", source)
+
+
+def test_the_confusion_matrix_is_drawn(models, tmp_path):
+    pytest.importorskip("matplotlib")
+    plot = tmp_path / "confusion.png"
+    run(models / "good", write_csv(tmp_path / "reviews.csv"), "--plot", plot)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_cannot_be_written_or_drawn_is_refused_before_the_work(models, tmp_path):
+    source = write_csv(tmp_path / "reviews.csv")
+    with pytest.raises(ConfigError, match=r"There is no folder .*nowhere to write report.json into"):
+        run(models / "good", source, "--json", tmp_path / "nowhere" / "report.json")
+    with pytest.raises(ConfigError, match="has no confusion matrix"):
+        run(models / "several", source, "--plot", tmp_path / "confusion.png")
+    with pytest.raises(ConfigError, match="--split is 'valid'"):
+        run(models / "good", source, "--split", "valid")
+
+
+def test_another_report_over_other_texts_is_refused(models, tmp_path):
+    report = tmp_path / "report.json"
+    run(models / "good", write_csv(tmp_path / "reviews.csv"), "--json", report)
+    longer = write_csv(tmp_path / "longer.csv", extra=[["또 볼래요", "긍정"], ["또 보기 싫다", "부정"]])
+    with pytest.raises(DataError, match="Different texts"):
+        run(models / "good", longer, "--against", report)
+
+
+def test_how_many_errors_are_printed_is_the_users_choice(models, tmp_path):
+    source = write_csv(tmp_path / "numbers.csv", ("0", "1"))
+    printed = run(models / "good", source, "--map", "1=부정;0=긍정", "--worst", "3")
+    assert len(printed.split("most confident errors\n")[1].strip().split("\n")) == 2 + 3
+    assert "most confident errors" not in run(models / "good", source, "--map", "1=부정;0=긍정", "--worst", "0")
+
+
+def test_the_command_needs_neither_torch_nor_scikit_learn(models, tmp_path):
+    source = write_csv(tmp_path / "reviews.csv")
+    code = (
+        "import sys; from munjang.cli import main\n"
+        f"sys.argv = ['munjang', 'evaluate', {str(models / 'good')!r}, {str(source)!r}]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'sklearn', 'scipy', 'torch', 'transformers'} & set(sys.modules)))"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", code], text=True, stderr=subprocess.DEVNULL)
+    assert printed.splitlines()[-1] == "[]"
+
+
+@pytest.mark.corpora
+def test_the_baseline_reaches_its_score_on_nsmc(data_dir, tmp_path):
+    from munjang.data.corpora.table import load_corpus
+    from munjang.evaluation.evaluate import evaluate
+
+    corpus = load_corpus("nsmc", str(data_dir))
+    part = corpus.with_splits(train=corpus.train[:20_000])
+    model = train(part, TrainConfig(backbone="linear"), out=tmp_path / "nsmc")
+    report = evaluate(model, part, without_spaces=False)
+    assert report.metrics["accuracy"] > 0.83  # 0.874 from all 150,000
+    assert report.calibration_error < 0.03
+
+
+def test_a_map_leaves_the_labels_alone_that_the_model_has(models, tmp_path):
+    source = write_csv(tmp_path / "mixed.csv", extra=[["정말 별로였다", "neg"], ["지루하고 최악", "neg"]])
+    report = tmp_path / "report.json"
+    run(models / "good", source, "--map", "neg=부정", "--json", report)
+    assert json.loads(report.read_text(encoding="utf-8"))["n"] == 10
+
+
+def test_numbers_in_a_file_are_not_read_as_names(models, tmp_path, caplog):
+    source = write_csv(tmp_path / "numbers.csv", names=("0", "1"))
+    caplog.set_level("INFO", "munjang")
+    with pytest.raises(DataError, match="does not know the labels"):
+        run(models / "good", source)
+    assert "0 = " not in caplog.text

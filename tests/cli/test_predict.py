@@ -1,0 +1,145 @@
+"""`munjang predict` as a user meets it: what is printed where, for a text, for lines, for a file."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from munjang.cli import app
+from munjang.errors import ConfigError, DataError
+from munjang.records import LabelSet, Prediction
+
+
+class Words:
+    """A model that knows one word."""
+
+    task, labels, threshold, name = "classification", LabelSet(("부정", "긍정")), 0.5, "words"
+
+    def predict(self, text):
+        return self.predict_many([text])[0]
+
+    def predict_many(self, texts, *, progress=False):
+        return [self.answer(text) for text in texts]
+
+    def answer(self, text):
+        if not text.strip():
+            return Prediction(text, None, {}, "empty")
+        share = 0.9 if "좋" in text else 0.3
+        scores = dict(sorted({"긍정": share, "부정": 1 - share}.items(), key=lambda item: -item[1]))
+        return Prediction(text, next(iter(scores)), scores)
+
+
+@pytest.fixture
+def predict(monkeypatch):
+    monkeypatch.setattr("munjang.inference.predictor.load", lambda folder, **options: Words())
+
+    def run(*arguments, stdin=b""):
+        return CliRunner().invoke(app, ["predict", "model", *map(str, arguments)], input=stdin)
+
+    return run
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("제품,본문\n가,좋아요\n나,별로\n가,\n", encoding="cp949")
+    return path
+
+
+def test_a_text_gets_its_label_and_score(predict):
+    assert predict("정말 좋아요").stdout == "긍정\t0.9000\n"
+    assert predict("정말 좋아요/나빠요").stdout == "긍정\t0.9000\n"
+
+
+def test_an_empty_text_has_no_score_wherever_it_comes_from(predict):
+    assert predict("").stdout == "(empty)\t\n"
+    assert predict(stdin=b"\n").stdout == "(empty)\t\t\n"
+    alone, line = predict("", "--json").stdout, predict("--json", stdin=b"\n").stdout
+    assert json.loads(line) == {"line": 1, **json.loads(alone)}
+
+
+def test_a_long_text_is_no_file_name(predict):
+    assert predict("정말 좋아요 " * 500).stdout == "긍정\t0.9000\n"
+
+
+def test_all_scores_of_a_text(predict):
+    assert predict("좋아요", "--scores", "all").stdout == "긍정\t0.9000\n  긍정\t0.9000\n  부정\t0.1000\n"
+
+
+def test_a_text_below_the_minimum_score_is_held(predict):
+    assert predict("별로", "--min-score", "0.8").stdout == "보류\t0.7000\n"
+
+
+def test_lines_come_out_one_for_one(predict):
+    lines = "좋아요\n\n별로\n".encode() + "좋다\n".encode("cp949") + b"\xff\xff\n" + "끝".encode()
+    printed = predict("-", stdin=lines).stdout.splitlines()
+    assert [line.split("\t")[0] for line in printed] == ["긍정", "(empty)", "부정", "긍정", "(unusable)", "부정"]
+    assert printed[3].split("\t") == ["긍정", "0.9000", "좋다"]
+
+
+def test_lines_as_json(predict):
+    printed = [json.loads(line) for line in predict("--json", stdin="좋아요\n\n".encode()).stdout.splitlines()]
+    assert printed[0] == {
+        "line": 1, "text": "좋아요", "label": "긍정", "score": 0.9, "scores": {"긍정": 0.9, "부정": 0.1}, "note": "",
+    }  # fmt: skip
+    assert (printed[1]["label"], printed[1]["note"]) == (None, "empty")
+
+
+def test_lines_in_a_named_encoding(predict):
+    assert predict("--encoding", "utf-16", stdin="좋아요\n별로".encode("utf-16")).stdout.count("\t") == 4
+
+
+def test_a_file_is_written_with_its_columns_found_out_and_said(predict, reviews, tmp_path, caplog):
+    caplog.set_level("INFO", "munjang")
+    result = predict(reviews, "--out", tmp_path / "b.csv", "--by", "제품")
+    assert result.exception is None
+    assert result.stdout.splitlines()[2].split() == ["가", "2", "0.0%", "50.0%", "50.0%"]
+    written = (tmp_path / "b.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert written[1] == "가,좋아요,긍정,0.9,0.1,0.9,"
+    for part in ("cp949, comma delimiter", "texts in column 본문", "3 rows answered, 1 empty"):
+        assert part in caplog.text
+
+
+def test_a_file_without_out_is_printed(predict, reviews):
+    assert predict(reviews, "--keep", "긍정").stdout == "긍정\t0.9000\t좋아요\n"
+    assert predict(reviews, "--by", "제품").stdout.split()[:5] == ["제품", "rows", "부정", "긍정", "(none)"]
+
+
+def test_a_folder_of_texts_is_printed(predict, tmp_path):
+    (tmp_path / "모음").mkdir()
+    (tmp_path / "모음" / "1.txt").write_text("좋아요\n두 줄", encoding="utf-8")
+    assert predict(tmp_path).stdout == "긍정\t0.9000\t좋아요 두 줄\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["none.csv"], DataError, r"No file none\.csv"),
+        (["./none"], DataError, r"No file \./none"),
+        (["글", "--scores", "some"], ConfigError, "--scores is 'some'; it must be all or best"),
+        (["글", "--out", "b.csv"], ConfigError, "not for a single text"),
+        (["글", "--threshold", "0.3"], ConfigError, "use --min-score"),
+        (["-", "--out", "b.doc"], DataError, "cannot tell the kind of file"),
+        (["글", "--keep", "중립"], DataError, "Unknown label '중립'"),
+    ],
+)
+def test_slips_are_one_line(predict, arguments, error, message):
+    with pytest.raises(error, match=message):
+        raise predict(*arguments).exception
+
+
+def test_an_existing_output_is_refused_before_the_model_is_loaded(monkeypatch, reviews):
+    monkeypatch.setattr("munjang.inference.predictor.load", lambda folder, **options: pytest.fail("loaded"))
+    result = CliRunner().invoke(app, ["predict", "model", str(reviews), "--out", str(reviews), "--overwrite"])
+    assert "is the input file itself" in str(result.exception)
+
+
+def test_the_verb_is_imported_without_heavy_packages():
+    script = (
+        "import sys, munjang.cli.predict, munjang.inference.files.predict, munjang.data.readers.corpus;"
+        "heavy = {'torch', 'transformers', 'sklearn', 'pandas', 'pyarrow', 'openpyxl'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "[]"

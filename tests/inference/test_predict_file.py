@@ -1,0 +1,230 @@
+"""A file through a model: the same rows in their order, answers beside them, nothing lost."""
+
+import csv
+import dataclasses
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import unicodedata
+
+import pytest
+
+from munjang.data.readers.open import open_table
+from munjang.data.readers.table import Bad
+from munjang.errors import ConfigError, DataError
+from munjang.inference.files.predict import Answering, answers, output_columns, predict_table, settle
+from munjang.inference.files.write import HELD, Counts
+from munjang.records import LabelSet, Prediction
+
+
+@dataclasses.dataclass
+class Words:
+    """A model that knows two words; it also notes how many texts it is given at once."""
+
+    task: str = "classification"
+    labels: LabelSet = LabelSet(("부정", "긍정"), {"1": "긍정"})  # noqa: RUF009 (frozen)
+    threshold: float = 0.5
+    most: int = 0
+
+    def predict_many(self, texts, *, progress=False):
+        self.most = max(self.most, len(texts))
+        return [self.answer(text) for text in texts]
+
+    def answer(self, text):
+        if not text.strip():
+            return Prediction(text, None, {}, "empty")
+        share = 0.9 if "좋" in text else 0.6 if "ㅋ" in text else 0.2
+        scores = dict(sorted({"긍정": share, "부정": 1 - share}.items(), key=lambda item: -item[1]))
+        return Prediction(text, next(iter(scores)), scores, "truncated to 8 tokens" if len(text) > 20 else "")
+
+
+def csv_file(path, rows, encoding="utf-8"):
+    path.write_bytes("\n".join(rows).encode(encoding) + b"\n")
+    return path
+
+
+def run(path, out, model=None, **options):
+    table = open_table(path)
+    overwrite = options.pop("overwrite", False)
+    answering = Answering(**options)
+    return predict_table(
+        model or Words(), table, table.columns.index("본문"), out, answering=answering, overwrite=overwrite, source=path
+    )
+
+
+def read_csv(path):
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+REVIEWS = ["제품,본문", "가,좋아요", "나,싫어요", "가,ㅋㅋ", "나,"]
+
+
+def test_the_same_rows_come_out_with_label_score_scores_and_note(tmp_path):
+    counts = run(csv_file(tmp_path / "a.csv", REVIEWS), tmp_path / "b.csv")
+    rows = read_csv(tmp_path / "b.csv")
+    assert list(rows[0]) == ["제품", "본문", "label", "score", "score_부정", "score_긍정", "note"]
+    assert [row["본문"] for row in rows] == ["좋아요", "싫어요", "ㅋㅋ", ""]
+    assert [row["label"] for row in rows] == ["긍정", "부정", "긍정", ""]
+    assert [row["score"] for row in rows] == ["0.9", "0.8", "0.6", ""]
+    assert [row["score_긍정"] for row in rows] == ["0.9", "0.2", "0.6", ""]
+    assert rows[3]["note"] == "empty"
+    assert (counts.rows, counts.written, counts.empty) == (4, 4, 1)
+
+
+def test_columns_of_the_input_are_never_overwritten():
+    assert output_columns(["text"], ("a", "b"), True) == ("label", "score", "score_a", "score_b", "note")
+    assert output_columns(["Label"], ("a",), False) == ("munjang_label", "munjang_score", "munjang_note")
+    twice = output_columns(["label", "munjang_label"], ("a",), False)
+    assert twice == ("munjang_2_label", "munjang_2_score", "munjang_2_note")
+
+
+def test_rows_that_cannot_be_used_are_listed_beside(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("제품,본문\n가,좋아요\n하나\n나,싫어요\n".encode() + b"x,\xb0\xa1\n")
+    counts = run(path, tmp_path / "b.jsonl")
+    assert (counts.rows, counts.rejected) == (2, 2)
+    rows = read_csv(tmp_path / "b.jsonl.rejected.csv")
+    assert [(row["file"], row["line"]) for row in rows] == [(str(path), "3"), (str(path), "5")]
+    assert rows[0]["reason"] == "too few fields, 1 for 2" and rows[0]["text"] == "하나"
+    assert rows[1]["text"] == "x,\\xb0\\xa1"
+
+
+def test_an_earlier_list_of_rejected_rows_does_not_outlive_its_output(tmp_path):
+    bad, good = csv_file(tmp_path / "bad.csv", [*REVIEWS, "하나"]), csv_file(tmp_path / "good.csv", REVIEWS)
+    run(bad, tmp_path / "b.csv")
+    assert (tmp_path / "b.csv.rejected.csv").exists()
+    run(good, tmp_path / "b.csv", overwrite=True)
+    assert not (tmp_path / "b.csv.rejected.csv").exists()
+
+
+def test_below_the_minimum_score_the_answer_is_held(tmp_path):
+    counts = run(csv_file(tmp_path / "a.csv", REVIEWS), tmp_path / "b.csv", min_score=0.8)
+    rows = read_csv(tmp_path / "b.csv")
+    assert [row["label"] for row in rows] == ["긍정", "부정", HELD, ""]
+    assert rows[2]["note"] == "below the minimum score 0.8" and rows[2]["score"] == "0.6"
+    assert counts.held == 1 and "1 보류" in str(counts)
+
+
+def test_keep_writes_only_rows_with_a_label(tmp_path):
+    path = csv_file(tmp_path / "a.csv", REVIEWS)
+    counts = run(path, tmp_path / "b.csv", keep=("1",))
+    assert [row["본문"] for row in read_csv(tmp_path / "b.csv")] == ["좋아요", "ㅋㅋ"]
+    assert (counts.rows, counts.written) == (4, 2)
+    run(path, tmp_path / "c.csv", keep=(HELD,), min_score=0.8)
+    assert [row["본문"] for row in read_csv(tmp_path / "c.csv")] == ["ㅋㅋ"]
+    with pytest.raises(DataError, match=r"Unknown label '중립'\. The labels here are 부정, 긍정"):
+        run(path, tmp_path / "d.csv", keep=("중립",))
+
+
+def test_by_gives_the_shares_of_labels_for_each_group(tmp_path):
+    counts = run(csv_file(tmp_path / "a.csv", [*REVIEWS, "나,별로"]), tmp_path / "b.csv", by="제품")
+    lines = [line.split() for line in counts.table(("부정", "긍정"), "제품").splitlines()]
+    assert lines[0] == ["제품", "rows", "부정", "긍정", "(none)"]
+    assert lines[2:] == [["나", "3", "66.7%", "0.0%", "33.3%"], ["가", "2", "0.0%", "100.0%", "0.0%"]]
+    with pytest.raises(DataError, match=r"No column '상품' in .*; it has 제품, 본문\. Say --by COLUMN"):
+        run(tmp_path / "a.csv", tmp_path / "c.csv", by="상품")
+
+
+def test_decomposed_and_composed_names_are_one_group(tmp_path):
+    rows = [f"{name},좋아요" for name in ("가방", unicodedata.normalize("NFD", "가방"), " 가방 ", "")]
+    counts = run(csv_file(tmp_path / "a.csv", ["제품,본문", *rows]), tmp_path / "b.csv", by="제품")
+    assert counts.sizes == {"가방": 3, "(empty)": 1}
+
+
+def test_groups_beyond_the_limit_are_counted_together():
+    counts = Counts()
+    for number in range(1_500):
+        counts.add(Prediction("글", "긍정", {"긍정": 1.0}), str(number))
+    assert len(counts.groups) == 1_001
+    assert counts.sizes["(further groups)"] == 500
+
+
+def test_a_threshold_decides_several_labels():
+    labels = ("가", "나", "다")
+    prediction = Prediction("글", ("가",), {"가": 0.7, "다": 0.4, "나": 0.1})
+    assert settle(prediction, Answering(threshold=0.3), labels).label == ("가", "다")
+    assert settle(prediction, Answering(threshold=0.8), labels).label == ()
+    model = Words(task="multi-label")
+    assert Answering(threshold=0.3).check(model).threshold == 0.3
+    with pytest.raises(ConfigError, match="use --min-score"):
+        Answering(threshold=0.3).check(Words())
+    with pytest.raises(ConfigError, match="--min-score must lie between 0 and 1, found 80"):
+        Answering(min_score=80).check(Words())
+
+
+def test_the_output_is_never_the_input_and_nothing_is_overwritten_unasked(tmp_path):
+    path = csv_file(tmp_path / "a.csv", REVIEWS)
+    (tmp_path / "link.csv").symlink_to(path)
+    for out in (path, tmp_path / "link.csv"):
+        with pytest.raises(DataError, match="is the input file itself"):
+            run(path, out, overwrite=True)
+    run(path, tmp_path / "b.csv")
+    with pytest.raises(DataError, match=r"exists\. Say --overwrite"):
+        run(path, tmp_path / "b.csv")
+    assert path.read_text(encoding="utf-8").splitlines() == REVIEWS
+
+
+def test_order_is_kept_and_only_some_rows_are_held_at_a_time(tmp_path):
+    rows = [f"{n},글 {n}{'ㅋ' * (n % 7)}" for n in range(5_000)]
+    path = csv_file(tmp_path / "a.csv", ["번호,본문", *rows])
+    model = Words()
+    run(path, tmp_path / "b.csv", model)
+    assert [row["번호"] for row in read_csv(tmp_path / "b.csv")] == [str(n) for n in range(5_000)]
+    assert model.most == 1_024
+
+
+def test_bad_rows_stand_in_their_place_among_the_answers(tmp_path):
+    table = open_table(csv_file(tmp_path / "a.csv", ["제품,본문", "가,좋아요", "하나", "나,싫어요"]))
+    kinds = [item.line if isinstance(item, Bad) else item[0].line for item in answers(Words(), table, 1, Answering())]
+    assert kinds == [2, 3, 4]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet", ".xlsx"])
+def test_any_kind_in_and_any_kind_out(tmp_path, ending):
+    pytest.importorskip("openpyxl")
+    source = csv_file(tmp_path / "a.csv", REVIEWS)
+    run(source, tmp_path / f"b{ending}")
+    run(tmp_path / f"b{ending}", tmp_path / "c.csv")
+    rows = read_csv(tmp_path / "c.csv")
+    assert [row["munjang_label"] for row in rows] == [row["label"] for row in rows] == ["긍정", "부정", "긍정", ""]
+
+
+def test_a_killed_run_leaves_no_output(tmp_path):
+    csv_file(tmp_path / "a.csv", ["본문", *["좋아요"] * 5_000])
+    script = textwrap.dedent("""
+        import sys, time
+        from munjang.data.readers.open import open_table
+        from munjang.inference.files.predict import predict_table
+        from munjang.records import LabelSet, Prediction
+        class Slow:
+            task, labels, done = "classification", LabelSet(("a", "b")), 0
+            def predict_many(self, texts):
+                self.done += 1
+                if self.done == 3:
+                    print("busy", flush=True)
+                    time.sleep(60)
+                return [Prediction(text, "a", {"a": 1.0, "b": 0.0}) for text in texts]
+        predict_table(Slow(), open_table(sys.argv[1]), 0, sys.argv[2])
+    """)
+    arguments = [sys.executable, "-c", script, str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"busy\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    process.stdout.close()
+    assert not (tmp_path / "b.csv").exists()
+
+
+@pytest.mark.corpora
+def test_a_real_file_comes_out_row_for_row(data_dir, tmp_path):
+    table = open_table(data_dir / "nsmc" / "test.parquet")
+    started = time.monotonic()
+    counts = predict_table(Words(), table, 1, tmp_path / "b.parquet")
+    assert counts.rows == 25_000 and counts.empty == 2
+    assert time.monotonic() - started < 20
+    out = open_table(tmp_path / "b.parquet")
+    assert [row.cells[:3] for row in out.rows()] == [row.cells for row in table.rows()]
+    assert out.types["label"] == table.types["label"]

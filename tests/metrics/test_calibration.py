@@ -1,0 +1,61 @@
+"""Temperatures, and how far probabilities are from how often they are right."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from munjang.metrics.calibration import (
+    HIGHEST,
+    LOWEST,
+    expected_calibration_error,
+    fit_temperature,
+    golden_section,
+    softmax,
+)
+from munjang.metrics.scores import log_loss, one_hot
+
+
+def sure(scale: float, n: int = 4000, seed: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of three labels whose gold labels are drawn from softmax(logits), the logits then times `scale`."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (n, 3))
+    gold = np.array([rng.choice(3, p=row) for row in softmax(logits)])
+    return logits * scale, gold
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_what_made_the_answers_too_sure_or_too_shy(scale):
+    logits, gold = sure(scale)
+    assert fit_temperature(logits, gold) == pytest.approx(scale, rel=0.08)
+
+
+def test_the_temperature_has_the_lowest_likelihood_loss_and_leaves_every_answer():
+    logits, gold = sure(2.5)
+    found = fit_temperature(logits, gold)
+    losses = {t: log_loss(logits / t, one_hot(gold, 3), single=True) for t in (found, 1.0, *np.linspace(0.2, 9, 80))}
+    assert min(losses, key=losses.get) == found
+    assert (softmax(logits, found).argmax(1) == logits.argmax(1)).all()
+    before, after = (expected_calibration_error(softmax(logits, t), gold) for t in (1.0, found))
+    assert after < 0.02 < 0.1 < before
+
+
+def test_calibration_error_is_that_of_an_example_worked_by_hand():
+    # Of 0.95 (range 14 of 15, 0.933 to 1) one of two is right; of 0.62 (range 9, 0.600 to 0.667) three of three.
+    top = np.array([0.95, 0.95, 0.62, 0.62, 0.62])
+    probabilities = np.stack([top, 1 - top], axis=1)
+    gold = np.array([0, 1, 0, 0, 0])
+    expected = 2 / 5 * abs(0.95 - 0.5) + 3 / 5 * abs(0.62 - 1.0)
+    assert expected_calibration_error(probabilities, gold) == pytest.approx(expected) == pytest.approx(0.408)
+
+
+def test_a_classifier_that_is_always_right_gets_the_lowest_temperature_and_a_warning(caplog):
+    logits = np.array([[4.0, 0.0], [0.0, 4.0]])
+    with caplog.at_level(logging.WARNING, logger="munjang"):
+        assert fit_temperature(logits, np.array([0, 1]), "sentiment") == pytest.approx(LOWEST, rel=1e-3)
+    assert "temperature of sentiment lies at the bound 0.1" in caplog.text
+    assert fit_temperature(logits, np.array([1, 0])) == pytest.approx(HIGHEST, rel=1e-3)
+
+
+def test_golden_section_finds_the_lowest_place():
+    assert golden_section(lambda x: (x - 0.7) ** 2, -3, 2) == pytest.approx(0.7, abs=1e-4)

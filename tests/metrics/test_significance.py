@@ -1,0 +1,81 @@
+"""Intervals against texts drawn one by one; McNemar's test against scipy."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from munjang.metrics import scores as metrics
+from munjang.metrics import significance as resampling
+
+
+def answers(n: int, labels: int, right: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gold and answers as (n, labels) bool; an answer is right with probability `right`."""
+    generator = np.random.default_rng(seed)
+    gold = generator.integers(0, labels, n)
+    guessed = np.where(generator.random(n) < right, gold, generator.integers(0, labels, n))
+    return metrics.one_hot(gold, labels), metrics.one_hot(guessed, labels)
+
+
+def test_the_interval_is_that_of_drawing_texts_one_by_one():
+    generator = np.random.default_rng(1)
+    gold = generator.random((300, 3)) < 0.3
+    guessed = gold & (generator.random((300, 3)) < 0.8)  # misses much, adds nothing: precision is not recall
+    drawn = [generator.integers(0, 300, 300) for _ in range(2500)]
+    replicates = [metrics.scores(gold[i], guessed[i], "multi-label") for i in drawn]
+    for name, pair in resampling.bootstrap(gold, guessed, "multi-label").items():
+        expected = np.quantile([scores[name] for scores in replicates], [0.025, 0.975])
+        assert pair == pytest.approx(expected, abs=0.008), name
+
+
+def test_the_interval_of_fifty_thousand_texts_is_the_normal_one():
+    gold, guessed = answers(50_000, 2, 0.9, seed=0)
+    low, high = resampling.bootstrap(gold, guessed, "binary")["accuracy"]
+    share = (gold & guessed).any(axis=1).mean()
+    half = 1.96 * np.sqrt(share * (1 - share) / 50_000)
+    assert (low, high) == pytest.approx((share - half, share + half), abs=0.0004)
+
+
+def test_the_same_seed_gives_the_same_interval():
+    gold, guessed = answers(200, 2, 0.8, seed=3)
+    first = resampling.bootstrap(gold, guessed, "binary", seed=5)
+    assert first == resampling.bootstrap(gold, guessed, "binary", seed=5)
+    assert first != resampling.bootstrap(gold, guessed, "binary", seed=6)
+
+
+def test_the_paired_interval_is_narrower_than_two_apart():
+    gold, guessed = answers(500, 2, 0.8, seed=0)
+    better = guessed.copy()
+    wrong = np.flatnonzero((gold != guessed).any(axis=1))[:20]
+    better[wrong] = gold[wrong]
+    low, high = resampling.paired_bootstrap(gold, better, guessed, "binary")["accuracy"]
+    assert 0 < low < 20 / 500 < high
+    alone = resampling.bootstrap(gold, guessed, "binary")["accuracy"]
+    assert high - low < 0.7 * (alone[1] - alone[0])
+
+
+def test_which_model_is_named_first_does_not_change_the_interval():
+    gold, guessed = answers(213, 3, 0.8, seed=0)
+    _, other = answers(213, 3, 0.7, seed=1)
+    forth = resampling.paired_bootstrap(gold, guessed, other, "multi-class")
+    for name, (low, high) in resampling.paired_bootstrap(gold, other, guessed, "multi-class").items():
+        assert forth[name] == pytest.approx((-high, -low)), name
+
+
+def test_equal_answers_differ_by_nothing():
+    gold, guessed = answers(100, 4, 0.6, seed=0)
+    assert set(resampling.paired_bootstrap(gold, guessed, guessed, "multi-class").values()) == {(0.0, 0.0)}
+
+
+@pytest.mark.parametrize("pair", [(0, 5), (3, 4), (10, 30), (400, 460)])
+def test_few_differences_are_tested_exactly(pair):
+    assert resampling.mcnemar(*pair) == pytest.approx(stats.binomtest(pair[0], sum(pair)).pvalue)
+
+
+def test_many_differences_are_tested_by_chi_square_with_continuity():
+    statistic = (abs(1200 - 1300) - 1) ** 2 / 2500
+    assert resampling.mcnemar(1200, 1300) == pytest.approx(stats.chi2.sf(statistic, 1))
+    assert resampling.mcnemar(1300, 1300) == 1.0
+
+
+def test_models_that_never_differ_have_p_one():
+    assert resampling.mcnemar(0, 0) == 1.0

@@ -1,0 +1,442 @@
+"""The playground in a real browser: what people see, from a keyboard, on a phone, with hostile texts in it."""
+
+import csv
+import io
+import json
+import time
+
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+pytest.importorskip("openpyxl")
+from browsers import browser
+from linear_models import reviews
+from openpyxl import Workbook, load_workbook
+from served import served
+
+import munjang as mj
+from munjang.inference.heads import packaged
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+TEXT = "배송은 빨랐는데 포장이 엉망이라 실망했어요"
+WAIT_MS = 15_000
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return reviews(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with served([str(packaged()), str(folder)]) as found:
+        yield found
+
+
+@pytest.fixture
+def opened(chromium, server):
+    """A function that opens the page; at the end nothing may have gone wrong in it, and nothing left for elsewhere."""
+    contexts, wrong = [], []
+
+    def start(url=server.url, width=1280, *, expected=(), **options):
+        context = chromium.new_context(viewport={"width": width, "height": 800}, **{"locale": "ko-KR", **options})
+        contexts.append(context)
+        page, origin = context.new_page(), url.partition("/#")[0]
+        page.set_default_timeout(WAIT_MS)
+        page.on("console", lambda m: m.type in ("error", "warning") and m.text not in expected and wrong.append(m.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda r: r.url.startswith((origin, "blob:", "data:")) or wrong.append(f"went to {r.url}"))
+        page.goto(url)
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def page(opened):
+    page = opened()
+    page.wait_for_selector("html[data-ready]")
+    return page
+
+
+def until(page, condition):
+    """Wait until an expression holds. Playwright's own way of it evaluates strings, which the page's policy forbids."""
+    end = time.monotonic() + WAIT_MS / 1000
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(20)
+
+
+def texts(page, selector):
+    return page.locator(selector).all_inner_texts()
+
+
+def classify(page, name, data, kind="text/csv"):
+    """Choose a file and classify it."""
+    page.click("#tab-file")
+    page.set_input_files("#chosen", {"name": name, "mimeType": kind, "buffer": data})
+    page.click("#classify:enabled")
+    page.wait_for_selector("#progress-row:visible")
+    page.wait_for_selector("#stop", state="hidden")
+
+
+def downloaded(page, kind):
+    with page.expect_download() as waiting:
+        page.click(f"#download-{kind}")
+    return waiting.value.suggested_filename, waiting.value.path().read_bytes()
+
+
+def narrow(page):
+    """Whether nothing has to be pushed sideways to be read."""
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_typing_gives_every_tasks_answer_as_bars(page, server):
+    page.locator("#text").press_sequentially(TEXT, delay=5)
+    page.wait_for_selector(".eojeol")
+    expected = server.ask("/models/mini/analyze", {"inputs": TEXT}).body["answers"]
+    assert page.locator(".answer").count() == len(expected) == 7
+    for head, answer in expected.items():
+        best = page.locator(f".answer[data-head={head}] .best")
+        assert best.locator(".name").inner_text().startswith(answer["label"])
+        assert float(best.locator(".value").inner_text().rstrip("%")) == pytest.approx(100 * answer["score"], abs=0.3)
+        width = best.locator(".fill").evaluate("e => e.getBoundingClientRect().width / e.parentElement.clientWidth")
+        assert width == pytest.approx(answer["score"], abs=0.25)  # it may still be on its way there
+    page.click(".answer[data-head=language] .more")
+    assert page.locator(".answer[data-head=language] li").count() == 20
+    page.fill("#text", "")
+    page.wait_for_selector("#shares", state="hidden")
+    assert page.locator(".answer.idle").count() == 7
+
+
+def test_an_answer_to_what_was_typed_before_is_dropped(page):
+    slow = {}
+
+    def hold(route):
+        if "처음" in (route.request.post_data_json or {}).get("inputs", ""):
+            slow["first"] = route
+        else:
+            route.continue_()
+
+    page.route("**/analyze", hold)
+    page.fill("#text", "처음 문장 정말 재밌어요")
+    page.wait_for_timeout(250)
+    page.fill("#text", "정말 지루하고 재미없어요")
+    page.wait_for_selector(".answer[data-head=sentiment]:not(.idle)")
+    label = page.locator(".answer[data-head=sentiment] .label").inner_text()
+    answers = {"sentiment": {"label": "긍정", "score": 1.0, "scores": {"긍정": 1.0, "부정": 0.0}}}
+    try:
+        slow["first"].fulfill(body=json.dumps({"answers": answers, "note": ""}), content_type="application/json")
+    except Exception as error:  # the page has given the request up, as it should
+        assert "handled" in str(error) or "closed" in str(error) or "abort" in str(error).lower()
+    page.wait_for_timeout(100)
+    assert page.locator(".answer[data-head=sentiment] .label").inner_text() == label == "부정"
+
+
+def test_eojeols_show_their_share_and_how_it_was_found(page, server):
+    page.fill("#text", TEXT)
+    page.wait_for_selector(".eojeol")
+    found = server.ask("/models/mini/explain", {"inputs": TEXT}).body
+    assert texts(page, ".eojeol .word") == [word["text"] for word in found["words"]]
+    for head in ("sentiment", "topic"):
+        page.click(f".answer[data-head={head}] .pick")
+        assert page.locator(f".answer[data-head={head}] .pick").get_attribute("aria-pressed") == "true"
+        shown = [float(text.replace("−", "-").strip("%")) for text in texts(page, ".eojeol .share")]
+        assert shown == pytest.approx([100 * share for share in found["answers"][head]["shares"]], abs=0.1)
+    assert "leave-one-out" in page.locator("#shares").inner_text()
+    page.fill("#text", "말 " * 65)
+    until(page, "document.getElementById('shares-of').textContent.includes('65')")
+    assert page.locator(".eojeol").count() == 0
+
+
+def test_hostile_texts_are_shown_as_texts(page):
+    page.fill("#text", f"{HOSTILE} 좋아요")
+    page.wait_for_selector(".eojeol")
+    assert "".join(texts(page, ".eojeol .word")).startswith("<script>alert(1)</script><img")
+    data = f"<b>번호</b>,본문,{HOSTILE}\n1,{HOSTILE},<i>x</i>\n2,좋아요,y\n".encode()
+    classify(page, "<img src=x onerror=alert(3)>.csv", data)
+    assert page.locator("#work-name").inner_text() == "<img src=x onerror=alert(3)>.csv"
+    assert HOSTILE in texts(page, "#rows-table tbody td.text") and "<i>x</i>" in texts(page, "#rows-table td")
+    assert page.locator("main script, main img, main b, main i").count() == 0
+
+
+def test_a_csv_becomes_a_table_that_is_counted_filtered_sorted_and_taken_away(page):
+    rows = [f"{n},{'정말 재밌어요' if n % 3 else '너무 지루해요'} {n},손님{n}" for n in range(90)]
+    rows += ["90,=1+1 재밌어요,@손님", "91,,빈칸"]
+    classify(page, "후기.csv", "\n".join(["번호,본문,label", *rows]).encode("cp949"))
+    assert "92행" in page.locator("#progress-text").inner_text()
+    counts = dict(zip(texts(page, ".count .name"), texts(page, ".count .value"), strict=True))
+    assert sum(int(value.partition(" ")[0]) for value in counts.values()) == 92
+    assert counts["부정"].startswith("30 ") and counts["긍정"].startswith("61 ") and counts["(없음)"].startswith("1 ")
+    assert page.locator("#rows-table tbody tr").count() == 25
+    page.click(".count:has-text('부정')")
+    assert page.locator("#rows-shown").inner_text() == "30행 중 1–25행"
+    assert set(texts(page, "td.label")) == {"부정"}
+    page.click("#page-on")
+    assert page.locator("#rows-table tbody tr").count() == 5
+    page.select_option("#rows-label", "*")
+    page.fill("#rows-search", "지루해요 3")
+    until(page, "document.querySelectorAll('#rows-table tbody tr').length === 5")  # 3, 30, 33, 36, 39
+    page.click("[data-key=line]")
+    assert texts(page, "#rows-table tbody td.text")[0] == "너무 지루해요 39"
+    page.fill("#rows-search", "")
+    page.click("[data-key=score]")
+    page.click("[data-key=score]")
+    until(page, "document.querySelectorAll('#rows-table tbody tr').length === 25")
+    scores = [float(text.strip("%")) for text in texts(page, "#rows-table tbody td:nth-child(4)")]
+    assert scores == sorted(scores, reverse=True)
+    assert page.locator("th[aria-sort=descending]").inner_text().startswith("확률")
+
+    name, data = downloaded(page, "csv")
+    found = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
+    assert name == "후기-munjang.csv" and len(found) == 93
+    assert found[0][:5] == ["번호", "본문", "label", "munjang_label", "munjang_score"]
+    assert found[91][1:4] == ["'=1+1 재밌어요", "'@손님", "긍정"] and found[92][-1] == "empty"
+    name, data = downloaded(page, "xlsx")
+    sheet = list(load_workbook(io.BytesIO(data)).active.iter_rows())
+    assert name == "후기-munjang.xlsx" and len(sheet) == 93
+    assert (sheet[91][1].value, sheet[91][1].data_type) == ("=1+1 재밌어요", "s")
+
+
+def test_excel_and_text_files_and_pasted_cells_are_read(page):
+    book, stream = Workbook(), io.BytesIO()
+    for row in (["순번", "리뷰", "평점"], [1, "정말 재밌어요", 4.5], [2, "너무 지루해요", 1]):
+        book.active.append(row)
+    book.save(stream)
+    classify(page, "book.xlsx", stream.getvalue(), "application/octet-stream")
+    assert page.locator("#work-column").evaluate("e => e.selectedOptions[0].text") == "리뷰"
+    assert texts(page, "#rows-table tbody td.label") == ["긍정", "부정"]
+    page.select_option("#work-column", "2")
+    page.click("#classify")
+    until(page, "document.querySelector('#rows-table th.text').textContent.startsWith('평점')")
+    page.click("#another")
+    classify(page, "lines.txt", "정말 재밌어요\n너무 지루해요\n".encode("utf-16"), "text/plain")
+    assert texts(page, "#rows-table tbody td.label") == ["긍정", "부정"]
+    page.click("#another")
+    page.fill("#pasted", "본문\t점수\n정말 재밌어요\t5\n너무 지루해요\t1\n그냥 그래요\t3\n")
+    page.click("#paste-form button")
+    page.wait_for_selector("#classify:enabled")
+    assert page.locator("#work-facts").inner_text() == "3행, 2열"
+
+
+def test_a_dropped_file_is_taken_and_a_bad_one_is_explained(page):
+    page.click("#tab-file")
+    drop = """([name, words]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([words], name));
+        document.getElementById('drop').dispatchEvent(
+            new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+    }"""
+    page.evaluate(drop, ["a.csv", "본문,n\n정말 재밌어요,1\n너무 지루해요,2\n"])
+    page.wait_for_selector("#classify:enabled")
+    assert page.locator("#work-facts").inner_text() == "2행, 2열"
+    page.click("#another")
+    page.evaluate(drop.replace("[words]", "['글'.repeat(3_500_000)]"), ["b.csv", ""])
+    page.wait_for_selector("#problem:visible")
+    assert "10.5 MB" in page.locator("#problem").inner_text()
+
+
+def test_a_file_goes_in_pieces_that_let_others_in_and_can_be_stopped(page):
+    sizes = []
+    page.on("request", lambda r: "analyze" in r.url and sizes.append(len(r.post_data_json["inputs"])))
+    held = []
+    page.click("#tab-file")
+    data = ("text\n" + "정말 재밌어요\n" * 300).encode()
+    page.set_input_files("#chosen", {"name": "a.csv", "mimeType": "text/csv", "buffer": data})
+    page.route("**/analyze", lambda route: held.append(route) if len(held) or len(sizes) > 2 else route.continue_())
+    page.click("#classify:enabled")
+    until(page, "document.getElementById('progress').value >= 64")
+    page.click("#stop")
+    page.wait_for_selector("#stop", state="hidden")
+    assert "64 / 300행에서 멈췄습니다" in page.locator("#progress-text").inner_text()
+    assert max(sizes) == 32 and len(sizes) == 3
+    _, table = downloaded(page, "csv")
+    assert table.decode("utf-8-sig").splitlines()[-1].endswith("not classified")
+
+
+def test_ten_thousand_rows_stay_quick_to_sort_and_filter(page):
+    seconds = page.evaluate("""async () => {
+        const { startRows } = await import('./playground/views/rows.js');
+        const count = 10000;
+        const texts = Array.from({ length: count }, (_, i) => `문장 ${(i * 7919) % count} 번입니다`);
+        const answers = texts.map((_, i) => ({ label: i % 2 ? '긍정' : '부정', score: (i % 97) / 97, note: '' }));
+        const rows = startRows(() => {});
+        for (const id of ['file', 'rows']) document.getElementById(id).hidden = false;
+        rows.show({ columns: ['본문'], text: 0, rows: texts.map((text) => [text]), lines: texts.map((_, i) => i + 2),
+                    texts, answers, view: { labels: ['부정', '긍정'] } });
+        const spent = {};
+        for (const key of ['c0', 'label', 'score']) {
+            const began = performance.now();
+            document.querySelector(`[data-key=${key}]`).click();
+            document.body.getBoundingClientRect();
+            spent[key] = (performance.now() - began) / 1000;
+        }
+        const began = performance.now();
+        rows.only('긍정');
+        spent.filter = (performance.now() - began) / 1000;
+        return [spent, document.querySelectorAll('#rows-table tr').length];
+    }""")
+    assert seconds[1] == 26
+    assert max(seconds[0].values()) < 2, seconds  # 0.05 on an idle machine
+
+
+def test_where_a_parser_is_served_the_sentences_tree_is_drawn(opened, folder, tiny_parser):
+    with served([str(folder), f"dp={tiny_parser.folder}"]) as parsing:
+        page = opened(parsing.url)
+        page.wait_for_selector("html[data-ready]")
+        assert page.locator("#arcs").is_hidden()
+        page.fill("#text", "나는 구름그림을 벽에 걸었다")
+        page.wait_for_selector("#arcs svg")
+        assert page.locator("#arcs .arcs-word").all_text_contents() == ["나는", "구름그림을", "벽에", "걸었다"]
+        assert page.locator("#arcs .arcs-arc").count() == 4 and "다음의 주어" in page.evaluate(
+            "[...document.querySelectorAll('.arcs-nouns dd')].map((e) => e.dataset.said).join()"
+        )
+        assert page.locator("#compare-one option").count() == 1, "a parser is no classifier"
+        page.fill("#text", "")
+        page.wait_for_selector("#arcs", state="hidden")
+        page.context.close()
+
+
+def test_two_models_are_compared_on_one_text(page, server):
+    page.click("#tab-compare")
+    page.select_option("#compare-two", "reviews")
+    page.fill("#compare-text", "정말 재밌고 좋았어요")
+    until(page, "document.querySelectorAll('#compare .idle').length === 0")
+    for side, model in (("one", "mini/sentiment"), ("two", "reviews")):
+        best = server.ask(f"/models/{model}/predict", {"inputs": "정말 재밌고 좋았어요"}).body[0]
+        shown = page.locator(f"#compare-{side}-bars .best")
+        assert shown.locator(".name").inner_text() == best["label"] == "긍정"
+        assert float(shown.locator(".value").inner_text().strip("%")) == pytest.approx(100 * best["score"], abs=0.2)
+    assert page.locator("#compare-verdict").inner_text() == "두 모델이 같은 답을 했습니다: 긍정"
+    page.select_option("#compare-two", "mini/topic")
+    until(page, "document.getElementById('compare-verdict').textContent.includes('서로 다른')")
+
+
+def test_a_models_card_shows_scores_and_what_is_taken_for_what(page, folder):
+    saved = json.loads((folder / "run" / "test.json").read_text(encoding="utf-8"))
+    page.click("#tab-card")
+    page.select_option("#card-model", "reviews")
+    page.wait_for_selector(".matrix")
+    assert texts(page, ".matrix .cell span") == [str(count) for row in saved["confusion"] for count in row]
+    assert f"{saved['metrics']['accuracy']:.3f}" in texts(page, ".figure")
+    page.click(".readme summary")
+    assert page.locator(".markdown table").count() > 1 and page.locator(".markdown a").count() == 0
+    page.select_option("#card-model", "mini/topic")
+    until(page, "document.querySelector('#card-body h2 + dl').textContent.includes('ynat')")
+    noted = mj.load("mini/topic").manifest.details["test"]
+    assert f"{noted['accuracy']:.3f}" in texts(page, ".figure")
+    assert ("혼동 행렬이 저장되어 있지 않습니다" in page.locator("#card-body").inner_text()) == (
+        "confusion" not in noted
+    )
+
+
+def test_a_model_without_scores_says_so(opened, folder, tmp_path):
+    mj.load(folder).save(tmp_path / "bare")
+    (tmp_path / "bare" / "run" / "test.json").unlink()
+    manifest = tmp_path / "bare" / "munjang.json"
+    facts = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps({**facts, "validation": {}}), encoding="utf-8")
+    with served([str(tmp_path / "bare")]) as bare:
+        page = opened(f"{bare.url}/#card")
+        page.wait_for_selector("#card-body .verdict")
+        assert "저장된 평가가 없습니다" in page.locator("#card-body").inner_text()
+        page.context.close()
+
+
+def test_the_key_is_asked_for_and_kept_in_the_tab(opened, folder):
+    refused = "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
+    with served([str(folder)], api_key="열쇠-secret") as keyed:
+        page = opened(keyed.url, expected=[refused])
+        page.wait_for_selector("#key-dialog[open]")
+        page.keyboard.type("wrong")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#key-wrong:visible")
+        page.keyboard.type("열쇠-secret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("html[data-ready]")
+        page.fill("#text", "정말 재밌어요")
+        page.wait_for_selector(".eojeol")
+        page.reload()
+        page.wait_for_selector("html[data-ready]")
+        assert page.locator("#key-dialog[open]").count() == 0
+        assert page.evaluate("[Object.keys(localStorage).length, Object.keys(sessionStorage)]") == [0, ["munjang-key"]]
+        page.context.close()
+
+
+def test_language_and_theme_follow_the_browser_until_one_chooses(opened):
+    page = opened(locale="en-GB", color_scheme="dark")
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator("h1").first.inner_text() == "Type a Korean sentence"
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.fill("#text", TEXT)
+    page.wait_for_selector(".eojeol")
+    assert page.locator(".answer[data-head=sentiment] .label").inner_text() == "부정 (negative)"
+    page.click("#language")
+    page.click("#theme")
+    assert page.locator(".answer[data-head=sentiment] .label").inner_text() == "부정"
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme]") == ["ko", "light"]
+    assert page.locator("h1").first.inner_text() == "문장을 쓰면 바로 답합니다"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    assert page.evaluate(
+        "[...document.querySelectorAll('[data-t]')].every((e) => e.textContent && e.textContent !== e.dataset.t)"
+    )
+
+
+def test_everything_is_reached_by_keyboard_and_has_a_name(page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "tab-sentence"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("[document.activeElement.id, location.hash]") == ["tab-file", "#file"]
+    assert page.locator("#file").is_visible() and page.locator("#sentence").is_hidden()
+    page.keyboard.press("Home")
+    for _ in range(3):  # past the two switches
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "text"
+    page.keyboard.type(TEXT)
+    page.wait_for_selector(".eojeol")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('[data-head=hate]') !== null"):
+            break
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    assert page.locator("#shares-head").input_value() == "hate"
+    nameless = page.evaluate("""() => [...document.querySelectorAll('button, input, select, textarea, a, progress')]
+        .filter((e) => !(e.textContent.trim() || e.getAttribute('aria-label') || e.getAttribute('aria-labelledby')
+            || e.labels?.length)).map((e) => e.outerHTML)""")
+    assert nameless == []
+
+
+def test_it_fits_on_a_phone(opened):
+    page = opened(width=390)
+    page.wait_for_selector("html[data-ready]")
+    page.fill("#text", TEXT + " 정말정말정말정말정말정말정말정말정말정말정말정말정말정말정말정말정말")
+    page.wait_for_selector(".eojeol")
+    assert narrow(page)
+    classify(page, "a.csv", ("본문,긴이름의열하나,또하나\n" + "정말 재밌어요 " * 8 + ",값,값\n").encode() * 2)
+    assert narrow(page)
+    for tab in ("compare", "card"):
+        page.click(f"#tab-{tab}")
+        page.wait_for_timeout(150)
+        assert narrow(page), tab
+    page.select_option("#card-model", "mini/language")
+    page.wait_for_timeout(200)
+    page.click(".readme summary")
+    assert narrow(page)

@@ -1,0 +1,26 @@
+"""A pre-training that kills itself: `python pretrain_run.py TEXTS OUT KILL_STEP`."""
+
+import os
+import signal
+import sys
+
+import torch
+from test_pretraining import TINY
+
+from munjang.config.settings import PretrainConfig
+from munjang.pretraining.run import pretrain
+from munjang.pretraining.texts import Source
+from munjang.training.loops import native as loop
+
+torch.set_num_threads(1)
+plain = loop.NativeLoop.train_step
+
+
+def step(self, indices):
+    if self.step + 1 == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return plain(self, indices)
+
+
+loop.NativeLoop.train_step = step
+pretrain([Source(sys.argv[1])], PretrainConfig(**TINY), out=sys.argv[2])

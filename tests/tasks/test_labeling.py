@@ -1,0 +1,214 @@
+"""Parsing round by round, and parsing with gold parts of speech."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from parsers import TREES, examples, legal, train_tiny
+from typer.testing import CliRunner
+
+import munjang as mj
+from munjang.cli import app
+from munjang.data.trees.relations import KLUE
+from munjang.data.trees.shapes import is_head_final, is_projective
+from munjang.data.trees.treebanks import read_trees
+from munjang.errors import BundleError, ConfigError, DataError
+from munjang.records import Example, Tree
+from munjang.tasks import make_task
+from munjang.tasks.parsing.decoding import head_final_trees
+from munjang.tasks.parsing.labeling import round_arrays, rounds
+from munjang.tasks.parsing.parts import ends, tag_names, untagged
+
+pytest.importorskip("torch")
+import torch
+
+from munjang.tasks.parsing.tagger import Tagger, chosen
+
+POS = {
+    "나는": "NP+JX", "구름그림을": "NNG+NNG+JKO", "벽에": "NNG+JKB", "걸었다": "VV+EP+EF", "하늘이": "NNG+JKS",
+    "매우": "MAG", "푸르다": "VA+EF", "좋다": "VA+EF",
+}  # fmt: skip
+
+
+def tagged():
+    """Three of the ten trees with parts of speech."""
+    rows = [examples()[place] for place in (0, 2, 9)]
+    return [
+        Example(row.text, Tree(row.label.words, row.label.heads, row.label.relations,
+                               tuple(POS[word] for word in row.label.words)), row.line, "three.tsv")
+        for row in rows
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train_tiny(tmp_path_factory.mktemp("parser") / "rounds", parser="labeling", epochs=60)
+
+
+@pytest.fixture(scope="module")
+def with_pos(tmp_path_factory):
+    rows = tagged()
+    corpus = mj.Corpus("three", "parsing", KLUE, train=rows * 2, validation=rows, test=rows)
+    config = mj.TrainConfig(
+        backbone="scratch:tiny", epochs=30, batch_size=6, learning_rate=5e-3, precision="fp32", max_length=64, pos=True,
+        save_every=10_000, eval_every=30, clean=mj.CleanConfig(leaks=False, duplicates=False),
+    )  # fmt: skip
+    return mj.train(corpus, config, out=tmp_path_factory.mktemp("parser") / "pos")
+
+
+# Rounds
+
+
+def test_the_rounds_of_a_tree_worked_by_hand():
+    """새털구름을→그린→것이→구름그림이다; 내가→그린→구름그림이다."""
+    assert rounds(TREES[1][1]) == [
+        ([0, 1, 2, 3, 4, 5], [True, False, False, True, False, False]),
+        ([1, 2, 4, 5], [True, False, True, False]),
+        ([2, 5], [True, False]),
+        ([5], [True]),
+    ]
+    assert rounds([0]) == [([0], [True])]
+    with pytest.raises(ValueError, match="no head-final tree"):
+        rounds([0, 1])
+
+
+@given(st.integers(1, 30), st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_the_rounds_of_any_head_final_tree_lead_back_to_it(words, seed):
+    scores = np.random.default_rng(seed).normal(size=(1, words, words + 1))
+    (heads,) = head_final_trees(scores, np.array([words])).tolist()
+    found = [0] * words
+    for left, go in rounds(heads):
+        for place, word in enumerate(left):
+            if go[place] and len(left) > 1:
+                found[word] = left[place + 1] + 1
+    assert found == heads
+
+
+def test_a_batch_has_every_round_of_every_sentence():
+    labels = np.full((2, 3, 2), -1)
+    labels[0] = [[2, 4], [3, 5], [0, 6]]
+    labels[1, 0] = [0, 7]
+    arrays = round_arrays(labels, np.array([3, 1]))
+    assert arrays["round_sentence"].tolist() == [0, 0, 0, 1]
+    assert arrays["round_words"].tolist() == [[0, 1, 2], [1, 2, -1], [2, -1, -1], [0, -1, -1]]
+    assert arrays["round_tags"].tolist() == [[5, 0, 0], [6, 0, -1], [7, -1, -1], [8, -1, -1]]
+    assert arrays["round_heads"].tolist() == [[-1, -1, -1], [1, -1, -1], [1, 2, -1], [-1, -1, -1]]
+
+
+def test_one_word_at_least_goes_and_never_two_neighbours_nor_the_last():
+    goes = torch.tensor([[0.9, 0.9, 0.9, 0.9], [0.1, 0.3, 0.2, 0.99], [0.1, 0.9, 0.9, 0.0], [0.2, 0.9, 0.9, 0.9]])
+    taken = chosen(goes, torch.tensor([4, 4, 4, 1]))
+    assert taken.tolist() == [
+        [True, False, True, False],
+        [False, True, False, False],
+        [False, True, False, False],
+        [True, False, False, False],
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_the_tagger_says_the_trees_are_legal(seed):
+    torch.manual_seed(seed)
+    head = Tagger(8, 3, size=16).eval()
+    torch.nn.init.normal_(head.tag.weight, std=3.0)
+    head.tag.bias.data[0] = seed * 4 - 8.0  # from taggers that take everything to such as take nothing
+    words = torch.tensor([1, 2, 9, 30, 5])
+    found = head(torch.randn(int((words + 1).sum()), 2, 8), words).found
+    for row, count in enumerate(words.tolist()):
+        heads = found.heads[row, :count].tolist()
+        assert is_head_final(heads) and is_projective(heads)
+    assert (found.heads[0, 1:] == 0).all() and found.sure.min() >= 0
+
+
+def test_it_learns_ten_trees_by_heart_and_a_sentence_alone_is_as_among_others(trained):
+    assert trained.manifest.validation["las"] == 1.0
+    texts = [text for text, *_ in TREES]
+    assert [parse.tree for parse in trained.predict_many(texts)] == [example.label for example in examples()]
+    assert trained.predict_many(texts) == [trained.predict(text) for text in texts]
+    assert trained.manifest.details["task"]["parser"] == "labeling"
+    assert mj.evaluate(trained, examples()).metrics["las"] == 1.0
+
+
+def test_random_sentences_give_legal_trees(trained):
+    rng = np.random.default_rng(5)
+    texts = [" ".join(rng.choice([*"가나다라마", "걸었다", "😀"], rng.integers(1, 25))) for _ in range(200)]
+    parses = trained.predict_many([*texts, "", "가 나 " * 200])
+    assert all(parse.tree.words == tuple(parse.text.split()) for parse in parses)
+    assert all(legal(parse.tree) for parse in parses if len(parse.tree))
+
+
+def test_it_is_for_head_final_treebanks_and_is_not_exported(trained, tmp_path):
+    with pytest.raises(ConfigError, match="Take --parser biaffine"):
+        make_task("parsing", KLUE, parser="labeling", scheme="projective")
+    with pytest.raises(ConfigError, match="parser is 'x'; it must be one of"):
+        mj.TrainConfig(parser="x")
+    pytest.importorskip("onnx")
+    from munjang.export.run import export
+
+    with pytest.raises(BundleError, match="Train --parser biaffine"):
+        export(trained, "onnx", tmp_path / "out")
+    topic = mj.load_corpus("sample:topic")
+    with pytest.raises(ConfigError, match="--parser is for treebanks; sample:topic has no trees"):
+        mj.train(topic, mj.TrainConfig(backbone="scratch:tiny", parser="labeling"))
+
+
+# Parts of speech
+
+
+def test_parts_of_speech_are_read_from_both_kinds_of_files(tmp_path):
+    klue, conllu = tmp_path / "a.tsv", tmp_path / "b.conllu"
+    klue.write_text(
+        "## klue-dp-1\t나는 간다\n1\t나는\t나 는\tNP+JX\t2\tNP_SBJ\n2\t간다\t가 ㄴ다\tVV+EF\t0\tVP\n\n", "utf-8"
+    )
+    conllu.write_text("1\t나는\t_\tPRON\tnp+jx\t_\t2\tnsubj\t_\t_\n2\t간다\t_\tVERB\t_\t_\t0\troot\t_\t_\n\n", "utf-8")
+    assert [example.label.pos for example in read_trees(klue)] == [("NP+JX", "VV+EF")]
+    assert [example.label.pos for example in read_trees(conllu)] == [("np+jx", "VERB")]
+    assert tag_names(example.label for example in read_trees(klue)) == ("EF", "JX", "NP", "VV")
+    assert ends("NNG") == ("NNG", "NNG") and ends("NNG+XSN+JKO") == ("NNG", "JKO")
+
+
+def test_words_are_written_with_their_parts_of_speech():
+    assert untagged(" 1/2을/SN+JKO 먹었다/VV+EP+EF ") == ("1/2을 먹었다", ("SN+JKO", "VV+EP+EF"))
+    with pytest.raises(DataError, match="word 2, '먹었다', has none"):
+        untagged("밥을/NNG+JKO 먹었다")
+
+
+def test_a_parser_learns_with_parts_of_speech_and_then_needs_them(with_pos, tmp_path):
+    text = "나는/NP+JX 구름그림을/NNG+NNG+JKO 벽에/NNG+JKB 걸었다/VV+EP+EF"
+    assert with_pos.predict(text).tree == examples()[0].label
+    assert with_pos.manifest.details["task"]["tags"] == [
+        "EF",
+        "JKB",
+        "JKO",
+        "JKS",
+        "JX",
+        "MAG",
+        "NNG",
+        "NP",
+        "VA",
+        "VV",
+    ]
+    assert mj.evaluate(with_pos, tagged()).metrics["las"] == 1.0
+    assert "Every word needs its parts of speech" in (with_pos.folder / "README.md").read_text("utf-8")
+    changed = with_pos.predict(text.replace("JKO", "JKS").replace("NNG+NNG", "VA"))
+    assert changed.tree.words == examples()[0].label.words
+    assert changed.tree.relations[1] == "NP_SBJ", "what is written for a word is what is read"
+    with pytest.raises(DataError, match="trained with --pos, and a sentence has no parts of speech"):
+        mj.evaluate(with_pos, examples())
+    done = CliRunner().invoke(app, ["predict", str(with_pos.folder), "나는 걸었다"])
+    assert done.exit_code and "every word needs its parts of speech, as in 밥을/NNG+JKO" in str(done.exception)
+    pytest.importorskip("onnx")
+    from munjang.export.run import export
+
+    with pytest.raises(BundleError, match="no exported form"):
+        export(with_pos, "onnx", tmp_path / "out")
+
+
+def test_training_with_parts_of_speech_wants_them_everywhere():
+    rows = [*tagged()[:2], examples()[5]]
+    with pytest.raises(DataError, match="--pos: a sentence has no parts of speech"):
+        tag_names(row.label for row in rows)
+    task = make_task("parsing", KLUE, tags=("NP",))
+    with pytest.raises(DataError, match="line 6: a sentence has no parts of speech, which --pos needs"):
+        task.encode([Example("비가", Tree(("비가",), (0,), ("VP",)), 6, "a.tsv")], None, 8)

@@ -1,0 +1,39 @@
+"""Two processes train the same model as one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+import torch
+from safetensors.torch import load_file
+
+TESTS = Path(__file__).parents[1] / "support"
+
+
+def launch(out: Path, processes: int) -> subprocess.CompletedProcess:
+    """`munjang train` under torchrun, dropout off, fp32 whatever the processor has."""
+    words = [
+        "-m", "munjang", "train", "sample:sentiment", "--backbone", "scratch:tiny", "--out", str(out), "--no-report",
+        "--epochs", "1", "--batch-size", "21", "--set", "dropout=0", "--device", "cpu", "--save-every", "5",
+        "--precision", "fp32", "--adversarial", "1",
+    ]  # fmt: skip
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    command = [*torchrun, *words] if processes > 1 else [sys.executable, *words]
+    return subprocess.run(command, env=environment, cwd=TESTS.parent, capture_output=True, text=True, timeout=240)
+
+
+def test_two_processes_end_with_the_same_weights_up_to_float_order(tmp_path):
+    alone, together = launch(tmp_path / "one", 1), launch(tmp_path / "two", 2)
+    assert alone.returncode == 0, alone.stderr
+    assert together.returncode == 0, together.stderr
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=2e-5, msg=lambda text, name=name: name + text)
+    assert (tmp_path / "one" / "tokenizer.json").read_bytes() == (tmp_path / "two" / "tokenizer.json").read_bytes()
+    assert together.stdout.count("Model:") == 1
