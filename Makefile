@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+ESLINT := node_modules/.installed
 
 .PHONY: demo test lint clean
 
@@ -13,10 +14,11 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) $(ESLINT)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	node_modules/.bin/eslint .
 
 # torch first and alone: the pinned version has a build for CPUs, which the ranges of other packages then accept.
 $(INSTALLED): pyproject.toml requirements.lock
@@ -27,5 +29,12 @@ $(INSTALLED): pyproject.toml requirements.lock
 		--editable '.[train,export,report,excel,serve,scale,dev]'
 	touch $(INSTALLED)
 
+# The playground's linter; nothing else needs Node.js.
+$(ESLINT): package.json package-lock.json
+	@command -v npm > /dev/null && command -v node > /dev/null || \
+		{ echo "make lint checks the playground's JavaScript: install Node.js 20.19 or newer with npm." >&2; exit 1; }
+	npm ci --no-audit --no-fund
+	touch $(ESLINT)
+
 clean:
-	rm -rf $(VENV) runs build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules runs build dist .pytest_cache .ruff_cache .hypothesis

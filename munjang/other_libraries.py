@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from munjang.errors import require
+from munjang.errors import missing_extra, require
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 def data_frame(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> DataFrame:
     """Rows as a DataFrame with these columns. MissingExtra: pandas is not installed."""
-    require("a DataFrame", "pandas", "pandas")
-    from pandas import DataFrame
-
+    try:
+        from pandas import DataFrame
+    except ImportError as error:
+        raise missing_extra("Corpus.to_pandas", "pandas") from error
     return DataFrame(rows, columns=list(columns))
 
 

@@ -213,7 +213,10 @@ class Corpus:
         return replace(self, **splits)
 
     def to_pandas(self, split: str | None = None) -> pandas.DataFrame:
-        """A DataFrame with the columns text, label, split, line; one split, or all of them in order."""
+        """A DataFrame with the columns text, label, split, line; one split, or all of them in order.
+
+        MissingExtra: pandas is not installed.
+        """
         rows = [
             (example.text, example.label, name, example.line)
             for name in ([split] if split else SPLITS)

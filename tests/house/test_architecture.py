@@ -3,7 +3,9 @@
 import pkgutil
 import subprocess
 import sys
-from importlib import import_module
+import tomllib
+from importlib import import_module, resources
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +73,12 @@ def test_every_task_has_what_the_trunk_asks_for(name):
     wanted = [name for name in vars(tasks.Task) if not name.startswith("_")]
     assert wanted and [missing for missing in wanted if not hasattr(task, missing)] == []
     assert isinstance(task.monitor, str)
+
+
+def test_the_package_and_its_project_file_have_one_version():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert mj.__version__ == project["version"]
+
+
+def test_type_checkers_are_told_that_the_package_is_typed():
+    assert (resources.files("munjang") / "py.typed").is_file()

@@ -16,7 +16,10 @@ from munjang.data.corpora.schema import Original
 from munjang.data.corpora.table import CORPORA
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), *(ROOT / name for name in ("README.md", "README.ko.md"))]
+PAGES = [
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / name for name in ("README.md", "README.ko.md", "CONTRIBUTING.md")),
+]
 PAGES = [page for page in PAGES if page.exists()]
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHELL = ("sh", "console", "bash", "shell")
@@ -47,7 +50,7 @@ def commands(text: str) -> list[list[str]]:
     for line in lines:
         line = re.sub(r"\$\(.*?\)", "X", line)  # what a shell would put in
         for part in re.split(r"\s\|\s(?=\w)|&&|;(?=\s)", line):
-            match = re.search(r"(?:^|\s)(?:-m )?munjang (?!·)(.+)", part)
+            match = re.search(r"(?:^|[\s/])(?:-m )?munjang (?!·)(.+)", part)
             if match:
                 found.append([word for word in shlex.split(match[1], comments=True) if word not in ("…", "...")])
     return found
@@ -94,6 +97,7 @@ def test_the_pages_show_commands_of_every_verb():
         ("$ munjang train x.csv --epoch 3", "--epoch"),
         ("$ cat x | munjang predict runs/x --outt y.csv", "--outt"),
         ("$ torchrun --nproc-per-node 2 -m munjang train x --bactch-size 3", "--bactch-size"),
+        ("$ .venv/bin/munjang corporra", "no verb corporra"),
         ("$ munjang --verbose corpora", "no option --verbose"),
         ("$ munjang train x.csv --out", "--out"),
     ],
@@ -123,6 +127,16 @@ def test_every_python_block_compiles(page):
     for kind, body in BLOCK.findall(page.read_text("utf-8")):
         if kind in ("python", "py"):
             compile(body, page.name, "exec")
+
+
+def test_what_contributors_are_told_to_run_and_to_edit_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert {"test", "lint"} <= set(re.findall(r"[`$] ?make (\w+)", text)) <= set(targets)
+    paths = re.findall(r"(?<![\w./-])((?:munjang|tests|docs|bench)/[\w./]*)", text)
+    assert len(paths) > 20 and [path for path in paths if not (ROOT / path).exists()] == []
+    for table, module in re.findall(r"`([A-Z]+)`,? in `(munjang/[\w/]+\.py)`", text):
+        assert f"\n{table}" in (ROOT / module).read_text("utf-8")
 
 
 def rows_of(page: str, first: str) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from munjang.data.readers.lines import reading
 from munjang.data.readers.table import Bad, Row, Table, checked
-from munjang.errors import DataError
+from munjang.errors import DataError, missing_extra
 
 if TYPE_CHECKING:
     import pyarrow.parquet
@@ -71,7 +71,7 @@ def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 
                 count = len(batch)
                 skip, stop = max(0, first + 1 - line), count if last is None else min(count, last + 1 - line)
                 part = batch.slice(skip, max(0, stop - skip))
-                for place, cells in enumerate(zip(*(column.to_pylist() for column in part.columns), strict=True)):
+                for place, cells in enumerate(zip(*(values(column) for column in part.columns), strict=True)):
                     yield checked(line + skip + place, cells, file)
                 line += count
         except (pyarrow.ArrowException, OSError) as error:
@@ -80,6 +80,32 @@ def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 
 
     types = {field.name: field.type for field in schema}
     return Table(file, tuple(schema.names), read, [f"{file}: Parquet"], types=types)
+
+
+def values(column: pyarrow.Array) -> list[Any]:
+    """A column's values as Python's: the same ones whether pandas, which pyarrow would use for nanoseconds, is there.
+
+    Times that need their nanoseconds stay pyarrow's scalars: `cell_text` reads them, and Parquet takes them back.
+    Inside lists and structs they do need pandas: MissingExtra.
+    """
+    import pyarrow
+
+    kind = column.type
+    if pyarrow.types.is_nested(kind) and "[ns" in str(kind):
+        try:
+            return column.to_pylist()
+        except ValueError as error:
+            raise missing_extra("lists of times to the nanosecond", "pandas") from error
+    if getattr(kind, "unit", None) != "ns":
+        return column.to_pylist()
+    if pyarrow.types.is_timestamp(kind):
+        coarse = pyarrow.timestamp("us", kind.tz)
+    else:
+        coarse = pyarrow.duration("us") if pyarrow.types.is_duration(kind) else pyarrow.time64("us")
+    try:
+        return column.cast(coarse).to_pylist()
+    except pyarrow.ArrowInvalid:
+        return [value if value.is_valid else None for value in column]
 
 
 def groups_of(parquet: pyarrow.parquet.ParquetFile, first: int, last: int | None) -> tuple[list[int], int]:

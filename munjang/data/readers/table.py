@@ -81,6 +81,8 @@ def cell_text(value: Any) -> str:
         return value.isoformat(sep=" ") if isinstance(value, datetime.datetime) else value.isoformat()
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
+    if hasattr(value, "as_py"):  # pyarrow's, of a time with nanoseconds
+        return value.cast("string").as_py()
     return str(value)
 
 
