@@ -1,6 +1,6 @@
 """Does `--init mini` on 10,000 unlabelled sentences of one's own help? Fine-tuning before and after, on K-MHaS.
 
-    python bench/adapt.py --data-dir DIR [--sentences 10000] [--passes 10] [--seeds 13,14,15]
+    python bench/adapt.py --data-dir DIR [--sentences 10000] [--passes 10] [--seeds 13,14,15] [--epochs N]
 
 10,000 texts of the test split, drawn by a seed, stand for the unlabelled sentences of a user; they are not scored.
 The others are the test, and no model has seen them. Train and dev are the corpus's own. The difference is the mean over
@@ -10,9 +10,7 @@ Writes bench/results/adapt.json.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -20,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from machine import machine
+from options import bench_parser
 
 import munjang as mj
 from munjang.config.settings import PretrainConfig
@@ -29,17 +28,17 @@ from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import parse_source
 from munjang.training.run import train_prepared
 
-RESULTS = Path(__file__).parent / "results" / "adapt.json"
 CORPUS, METRIC, RATE = "kmhas", "micro_f1", 3e-4
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--sentences", type=int, default=10_000)
     parser.add_argument("--passes", type=float, default=10)
     parser.add_argument("--seeds", default="13,14,15")
+    parser.add_argument("--epochs", type=float, help="of the fine-tuning; else the default")
     words = parser.parse_args()
+    path = words.results / "adapt.json"
     corpus = mj.load_corpus(CORPUS, data_dir=words.data_dir)
     order = np.random.default_rng(13).permutation(len(corpus.test))
     own = {corpus.test[i].text for i in order[: words.sentences]}
@@ -54,7 +53,8 @@ def main() -> None:
         found = {}
         for label, backbone in (("before", "mini"), ("after", str(adapted))):
             configs = [
-                mj.TrainConfig(backbone=backbone, learning_rate=RATE, seed=int(seed)) for seed in words.seeds.split(",")
+                mj.TrainConfig(backbone=backbone, learning_rate=RATE, epochs=words.epochs, seed=int(seed))
+                for seed in words.seeds.split(",")
             ]
             runs = ((prepare(corpus, c), c, folder / f"{label}-{c.seed}") for c in configs)
             found[label] = [score(*run) for run in runs]
@@ -66,11 +66,12 @@ def main() -> None:
     values = {label: [round(report.metrics[METRIC], 4) for report in reports] for label, reports in found.items()}
     report = {
         "corpus": CORPUS, "metric": METRIC, "unlabelled": len(own), "passes": words.passes, "learning_rate": RATE,
+        "epochs": words.epochs,
         "scored": len(gold), "pretraining_s": round(seconds, 1), **values,
         "difference": round(statistics.mean(values["after"]) - statistics.mean(values["before"]), 4),
         "interval": [round(float(value), 4) for value in spread], "machine": machine(),
     }  # fmt: skip
-    RESULTS.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report, ensure_ascii=False, indent=2))
 
 

@@ -35,18 +35,18 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from machine import machine, version_of
+from options import bench_parser
 
 import munjang as mj
 from munjang.bulk.worker import ATTEMPTS
 from munjang.files import write_json
 from munjang.tables import format_table
 
-RESULTS = Path(__file__).parent / "results" / "bulk.json"
+FILE = "bulk.json"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--models", default="linear,mini/sentiment")
     parser.add_argument("--runs", default="local,ray,killed")
@@ -60,8 +60,8 @@ def main() -> None:
         for model in words.models.split(","):
             path = linear(folder / "linear") if model == "linear" else model
             for kind in words.runs.split(","):
-                keep(measured(model, str(path), kind, source, folder, words))
-    rows = json.loads(RESULTS.read_text(encoding="utf-8"))
+                keep(words.results / FILE, measured(model, str(path), kind, source, folder, words))
+    rows = json.loads((words.results / FILE).read_text(encoding="utf-8"))
     names = ("model", "run", "rows", "seconds", "rows_s", "peak_megabytes", "same_labels", "begun_again")
     print(format_table(names, [tuple(row.get(name, "") for name in names) for row in rows]))
 
@@ -174,11 +174,11 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.is_file() else sum(item.stat().st_size for item in path.rglob("*"))
 
 
-def keep(row: dict[str, Any]) -> None:
+def keep(path: Path, row: dict[str, Any]) -> None:
     """Put a row into the results, in the place of one of the same model, run and number of rows."""
-    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     keys = ("model", "run", "rows")
-    write_json(RESULTS, [*(old for old in rows if any(old[key] != row[key] for key in keys)), row])
+    write_json(path, [*(old for old in rows if any(old[key] != row[key] for key in keys)), row])
 
 
 if __name__ == "__main__":

@@ -14,14 +14,13 @@ bench/results/explain.json.
 
 from __future__ import annotations
 
-import argparse
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from machine import machine
+from options import bench_parser
 
 import munjang as mj
 from munjang.files import write_json
@@ -33,12 +32,10 @@ EXPLAINER = "mini/sentiment"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--sentences", type=int, default=100)
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--judge", type=Path)
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     words = parser.parse_args()
     corpus = mj.load_corpus("nsmc", data_dir=words.data_dir)
     rng = np.random.default_rng(SEED)
@@ -52,7 +49,6 @@ def main() -> None:
         models = {"itself": explainer, "linear model": judge}
         found = {name: deletions(model, explained, drawn, rng) for name, model in models.items()}
     settings = {"sentences": len(explained), "draws": words.draws, "seed": SEED, "explainer": EXPLAINER}
-    words.results.mkdir(parents=True, exist_ok=True)
     write_json(words.results / "explain.json", {**settings, "judges": found, "machine": machine()})
     rows = [
         [name, *(f"{values[key]:.4f}" for key in ("top", "random", "difference")),

@@ -9,11 +9,9 @@ bench/results/loops.json one by one; rows that stand there already are not run a
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import math
-import os
 import statistics
 import tempfile
 import time
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
+from options import bench_parser
 
 import munjang as mj
 from munjang.data.prepare import prepare
@@ -32,17 +31,14 @@ T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # two-sided 95% quantiles of S
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--backbone", default="scratch:small")
     parser.add_argument("--corpora", default="nsmc,kor_3i4k")
     parser.add_argument("--seeds", default="13,14,15")
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     words = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    words.results.mkdir(parents=True, exist_ok=True)
     path = words.results / "loops.json"
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"machine": machine(), "rows": []}
     for name in words.corpora.split(","):

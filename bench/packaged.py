@@ -1,6 +1,6 @@
 """What the packaged heads are worth as they are shipped (8 bits, with their temperatures), and how fast they answer.
 
-    python bench/packaged.py --data-dir DIR [--corpora nsmc,ynat] [--rows 20000]
+    python bench/packaged.py --data-dir DIR [--corpora nsmc,ynat] [--rows 20000] [--starts 9]
 
 Each head is scored on the test split, as published, of the corpus that it was trained on: `fp32` are the scores on its
 card, measured before the export. Seconds: `munjang analyze TEXT` as a process of its own (median of 9, files in the
@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from statistics import median
 
 from machine import machine
+from options import bench_parser
 
 import munjang as mj
 from munjang.files import write_json
 from munjang.inference.analyzer import Analyzer
 from munjang.tables import format_table
 
-RESULTS = Path(__file__).parent / "results" / "packaged.json"
 CORPORA = {
     "sentiment": "nsmc", "hate": "kor_hate", "sarcasm": "kor_sarcasm", "intent": "kor_3i4k", "kind": "kor_sae",
     "topic": "ynat", "language": "langid",
@@ -35,11 +33,12 @@ TEXT = "너 때문에 진짜 짜증나"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--corpora", default=",".join(CORPORA.values()))
     parser.add_argument("--rows", type=int, default=20_000, help="of the file that is answered by all heads")
+    parser.add_argument("--starts", type=int, default=9, help="of a process for a single text")
     words = parser.parse_args()
+    path = words.results / "packaged.json"
     model = Analyzer()
     heads = {}
     for head in model.heads:
@@ -47,7 +46,7 @@ def main() -> None:
             heads[head.name] = score(model, head, words.data_dir)
             print(head.name, heads[head.name], flush=True)
     found = {"heads": heads, "speed": speed(model, words), "machine": machine()}
-    write_json(RESULTS, found)
+    write_json(path, found)
     header = ["head", "sentences", *SHOWN, *(f"{name}, fp32" for name in SHOWN), "ECE"]
     rows = [
         [name, each["n"], *(f"{each['scores'][key]:.4f}" for key in SHOWN),
@@ -81,7 +80,7 @@ def speed(model: Analyzer, words: argparse.Namespace) -> dict:
     took = time.perf_counter() - began
     single = [timed(lambda text=text: model.analyze(text)) for text in texts[:300]]
     command = [sys.executable, "-m", "munjang", "analyze", TEXT]
-    process = [timed(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(9)]
+    process = [timed(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(words.starts)]
     return {
         "process_s": round(median(process), 3),
         "text_ms": round(1000 * median(single), 2),

@@ -9,15 +9,14 @@ stay.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 from machine import machine
+from options import results_parser
 
 from munjang.data.trees.treebanks import read_trees
 from munjang.files import write_json
@@ -25,7 +24,6 @@ from munjang.inference.predictor import load
 from munjang.tasks.parsing.decoding import DECODERS
 
 WORDS = 20
-RESULTS = Path(__file__).parent / "results" / "parse-speed.json"
 
 
 def sentences(path: str, count: int) -> list[str]:
@@ -36,13 +34,14 @@ def sentences(path: str, count: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = results_parser(__doc__)
     parser.add_argument("model")
     parser.add_argument("trees")
     parser.add_argument("--sentences", type=int, default=800)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    path = given.results / "parse-speed.json"
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.threads])
     model, texts = load(given.model), sentences(given.trees, given.sentences)
@@ -86,8 +85,8 @@ def main() -> None:
         "finding_trees": None if in_rounds else round(share, 4),
         "machine": machine(),
     }
-    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
-    write_json(RESULTS, [*(each for each in rows if {name: each[name] for name in key} != key), row])
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    write_json(path, [*(each for each in rows if {name: each[name] for name in key} != key), row])
 
 
 if __name__ == "__main__":

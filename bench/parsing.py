@@ -1,18 +1,16 @@
 """Train and score parsers on KLUE's and Universal Dependencies' trees; the table of docs/parsing.md.
 
     python bench/parsing.py --data-dir DIR [--backbone mini] [--corpora klue-dp,ud:kaist,ud:gsd] [--seeds 13,14,15]
-                            [--parsers biaffine,labeling] [--pos]
+                            [--parsers biaffine,labeling] [--pos] [--epochs N]
 
 Protocol: the train split only (of the treebanks, whose train part is not at hand, dev stands for it), a tenth of it
 held out to choose the weights, one evaluation on test; settings are the defaults. A row (corpus, parser, parts of
-speech, backbone, seed) that stands in bench/results/parsing.json already is not run again.
+speech, backbone, epochs, seed) that stands in bench/results/parsing.json already is not run again.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -20,40 +18,43 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
+from options import bench_parser
 
 import munjang as mj
 from munjang.files import write_json
 from munjang.tables import format_table
 
-RESULTS = Path(__file__).parent / "results" / "parsing.json"
-KEYS = ("corpus", "parser", "pos", "backbone", "seed")
+KEYS = ("corpus", "parser", "pos", "backbone", "epochs", "seed")
 SHOWN = ("uas", "las", "klue_uas", "klue_las", "exact", "next_word")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--backbone", default="mini")
     parser.add_argument("--corpora", default="klue-dp,ud:kaist,ud:gsd")
     parser.add_argument("--parsers", default="biaffine")
     parser.add_argument("--seeds", default="13")
+    parser.add_argument("--epochs", type=float, help="else the default")
     parser.add_argument("--pos", action="store_true", help="with the gold parts of speech")
     words = parser.parse_args()
-    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    path = words.results / "parsing.json"
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     for corpus in words.corpora.split(","):
         for kind in words.parsers.split(","):
             for seed in map(int, words.seeds.split(",")):
-                key = dict(zip(KEYS, (corpus, kind, words.pos, words.backbone, seed), strict=True))
-                if not any(all(row[name] == value for name, value in key.items()) for row in rows):
+                key = dict(zip(KEYS, (corpus, kind, words.pos, words.backbone, words.epochs, seed), strict=True))
+                if not any(all(row.get(name) == value for name, value in key.items()) for row in rows):
                     rows.append({**key, **run(key, words.data_dir)})
-                    write_json(RESULTS, rows)
+                    write_json(path, rows)
     print(format_table(*table(rows)))
 
 
 def run(key: dict[str, Any], data_dir: str | None) -> dict[str, Any]:
     """Train one parser and score it once."""
     corpus = mj.load_corpus(key["corpus"], data_dir=data_dir)
-    config = mj.TrainConfig(backbone=key["backbone"], seed=key["seed"], parser=key["parser"], pos=key["pos"])
+    config = mj.TrainConfig(
+        backbone=key["backbone"], seed=key["seed"], parser=key["parser"], pos=key["pos"], epochs=key["epochs"]
+    )
     with tempfile.TemporaryDirectory(prefix="parsing-") as folder:
         began = time.monotonic()
         model = mj.train(corpus, config, out=Path(folder) / "run")
@@ -73,9 +74,9 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
     """A line a corpus and kind of parser: mean over the seeds ± standard deviation."""
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault(tuple(row[name] for name in KEYS[:-1]), []).append(row)
+        groups.setdefault(tuple(row.get(name) for name in KEYS[:-1]), []).append(row)
     lines = []
-    for (corpus, parser, pos, backbone), found in sorted(groups.items()):
+    for (corpus, parser, pos, backbone, _), found in sorted(groups.items(), key=lambda item: str(item[0])):
         cells = [spread([row["scores"][name] for row in found]) for name in SHOWN]
         lines.append([corpus, parser + (" --pos" if pos else ""), backbone, len(found), *cells])
     return ["corpus", "parser", "backbone", "seeds", *SHOWN], lines

@@ -10,7 +10,6 @@ for each model, number of lines and kind of output.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -21,18 +20,17 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from machine import machine
+from options import bench_parser
 
 import munjang as mj
 from munjang.files import write_json
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--lines", type=int, default=10_000_000)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--ending", default="csv", choices=("csv", "parquet", "jsonl", "tsv"))
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="predict-memory-") as name:
         folder = Path(name)

@@ -1,6 +1,6 @@
 """How fast sentences are answered: transformers' pipeline, munjang's native runner and its exports, side by side.
 
-    python bench/predict_speed.py --data-dir DIR [--shapes base,small] [--rounds 3]
+    python bench/predict_speed.py --data-dir DIR [--shapes base,small] [--rounds 3] [--calls 60] [--starts 5]
 
 A  transformers.pipeline("text-classification", batch_size=32), in fp32 and in bf16, on raw texts, as a user calls it
 B  Predictor.predict_many of the native model folder
@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 from machine import gemm_peak, machine
+from options import bench_parser
 from shapes import Shape
 
 import munjang as mj
@@ -43,7 +44,6 @@ from munjang.text.vocabulary import train_wordpiece
 
 BATCH, SEED, PIECES = 32, 13, 16_000
 ONE = "배우들 연기가 정말 좋아서 끝까지 몰입해서 봤어요 최고"  # 30 characters
-CALLS, STARTS = 60, 5
 # Random weights hardly tell one text from another, so that rounding turns more labels than in a trained network.
 LIMITS = Limits(fixed_mean=1.0, agreement=0.0)
 ENVIRONMENT = ("OMP_", "GOMP_", "MALLOC_")
@@ -57,26 +57,25 @@ class Answering(Shape):
     sentences: int
 
 
-SHAPES = {"base": Answering(12, 768, 384), "small": Answering(4, 256, 3072)}
+SHAPES = {"base": Answering(12, 768, 384), "small": Answering(4, 256, 3072), "tiny": Answering(1, 64, 32, gemm=64)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--shapes", default="base,small")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--calls", type=int, default=60, help="of one sentence, for its latency")
+    parser.add_argument("--starts", type=int, default=5, help="of a process, for its seconds")
     words = parser.parse_args()
     corpus = mj.load_corpus("nsmc", data_dir=words.data_dir)
     train = [example.text for example in corpus.train[:40_000] if example.text]
     texts = [example.text for example in corpus.test if example.text.strip()]
     assert len(ONE) == 30
-    words.results.mkdir(parents=True, exist_ok=True)
     path = words.results / "predict-speed.json"
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for name in words.shapes.split(","):
         with tempfile.TemporaryDirectory(prefix="predict-speed-") as folder:
-            found[name] = measure(SHAPES[name], train, texts[: SHAPES[name].sentences], Path(folder), words.rounds)
+            found[name] = measure(SHAPES[name], train, texts[: SHAPES[name].sentences], Path(folder), words)
         write_json(path, found)
         print(format_table(*table({name: found[name]})), flush=True)
     page = f"# Prediction speed\n\n{markdown_table(*table(found))}\n\nMade by `bench/predict_speed.py`; "
@@ -130,7 +129,9 @@ def own(model: mj.Predictor) -> Callable[[list[str]], np.ndarray]:
     return run
 
 
-def measure(shape: Shape, train: list[str], texts: list[str], folder: Path, rounds: int) -> dict[str, Any]:
+def measure(
+    shape: Shape, train: list[str], texts: list[str], folder: Path, words: argparse.Namespace
+) -> dict[str, Any]:
     """Everything about one shape: rates, latencies, sizes, differences, conditions."""
     source = make_model(shape, train, texts[:100], folder / "native")
     models = {name: export(source, name, folder / name, limits=LIMITS) for name in ("onnx", "onnx-int8")}
@@ -139,18 +140,18 @@ def measure(shape: Shape, train: list[str], texts: list[str], folder: Path, roun
             for name in PIPELINES}  # fmt: skip
     runs |= {"B native": own(source), "B native bf16": own(mj.load(folder / "native", precision="bf16"))}
     runs |= {"C onnx": own(models["onnx"]), "C onnx-int8": own(models["onnx-int8"])}
-    peaks = {name: gemm_peak(name) for name in ("float32", "bfloat16")}
+    peaks = {name: gemm_peak(name, rows=shape.gemm) for name in ("float32", "bfloat16")}
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     answers = {}
     for run in runs.values():
         run(texts[:BATCH])
-    for _ in range(rounds):
+    for _ in range(words.rounds):
         for name, run in runs.items():
             start = time.perf_counter()
             answers[name] = run(texts)
             seconds[name].append(time.perf_counter() - start)
     rates = {name: len(texts) / statistics.median(found) for name, found in seconds.items()}
-    delays = {name: latency(run) for name, run in runs.items()}
+    delays = {name: latency(run, words.calls) for name, run in runs.items()}
     best = {"rate": max(rates[name] for name in PIPELINES), "p50": min(delays[name][0] for name in PIPELINES)}
     first = answers[PIPELINES[0]]
     rows = {}
@@ -171,7 +172,7 @@ def measure(shape: Shape, train: list[str], texts: list[str], folder: Path, roun
         }
     for name, target in (("B native", folder / "native"), *((f"C {key}", folder / key) for key in models)):
         rows[name] |= {"megabytes": round(sum(p.stat().st_size for p in target.iterdir() if p.is_file()) / 1e6, 1)}
-        rows[name] |= {"start_s": started(target)}
+        rows[name] |= {"start_s": started(target, words.starts)}
     return {
         "models": rows,
         "layers": shape.layers,
@@ -179,9 +180,9 @@ def measure(shape: Shape, train: list[str], texts: list[str], folder: Path, roun
         "vocabulary": PIECES,
         "sentences": len(texts),
         "tokens": tokens,
-        "rounds": rounds,
+        "rounds": words.rounds,
         "batch_size": BATCH,
-        "calls": CALLS,
+        "calls": words.calls,
         "peak_tflop_s": {key: round(value / 1e12, 3) for key, value in peaks.items()},
         "int8": dict(models["onnx-int8"].manifest.details),
         "environment": {key: os.environ[key] for key in sorted(os.environ) if key.startswith(ENVIRONMENT)},
@@ -189,21 +190,21 @@ def measure(shape: Shape, train: list[str], texts: list[str], folder: Path, roun
     }
 
 
-def latency(run: Callable[[list[str]], np.ndarray]) -> tuple[float, float]:
+def latency(run: Callable[[list[str]], np.ndarray], calls: int) -> tuple[float, float]:
     """p50 and p95 of one sentence, in milliseconds."""
     run([ONE])
     times = []
-    for _ in range(CALLS):
+    for _ in range(calls):
         start = time.perf_counter()
         run([ONE])
         times.append(1000 * (time.perf_counter() - start))
     return float(np.percentile(times, 50)), float(np.percentile(times, 95))
 
 
-def started(folder: Path) -> float:
+def started(folder: Path, starts: int) -> float:
     """Seconds of a whole `munjang predict` process, the median of several."""
     times = []
-    for _ in range(STARTS):
+    for _ in range(starts):
         start = time.perf_counter()
         subprocess.run([sys.executable, "-m", "munjang", "predict", str(folder), ONE], check=True, capture_output=True)
         times.append(time.perf_counter() - start)

@@ -1,18 +1,17 @@
 """`munjang pretrain` on 2 MB of comments: how long from texts to a model, and whether a kill on the way changes it.
 
-    python bench/pretrain.py --data-dir DIR [--megabytes 2] [--kills 2]
+    python bench/pretrain.py --data-dir DIR [--megabytes 2] [--kills 2] [--set size=2x128]
 
 One run goes through; of another the process is killed (SIGKILL) as often as asked for, each time after a further
 checkpoint, and goes on with --resume. Both folders must open in plain transformers and hold the same weights.
 Seconds, hashes and the masked accuracy go to bench/results/pretrain.json.
+--set: a setting other than the usual ones here, which are a checkpoint every 10 steps and a score every 20.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,36 +21,41 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
+from options import bench_parser
 
 from munjang.pretraining.compressed import text_stream
 
-RESULTS = Path(__file__).parent / "results" / "pretrain.json"
 SOURCE = "corpus/soynlp_movie_comments.txt.zst"
-SETTINGS = ["--set", "save_every=10", "--set", "eval_every=20", "--epochs", "2"]
+SETTINGS = ("save_every=10", "eval_every=20", "epochs=2")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--megabytes", type=float, default=2.0)
     parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     words = parser.parse_args()
+    if not words.data_dir:
+        parser.error(f"--data-dir names the folder in which {SOURCE} lies; so does MUNJANG_DATA.")
+    settings = [word for setting in (*SETTINGS, *words.set) for word in ("--set", setting)]
+    path = words.results / "pretrain.json"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         texts = folder / "texts.txt"
         size = write_texts(Path(words.data_dir) / SOURCE, texts, int(words.megabytes * 1e6))
         whole, broken = folder / "whole", folder / "broken"
         began = time.monotonic()
-        start(texts, whole).wait()
+        if start(texts, whole, *settings).wait():
+            sys.exit("The run failed.")
         seconds = time.monotonic() - began
-        kills = killed_run(texts, broken, words.kills)
+        kills = killed_run(texts, broken, words.kills, settings)
         report = {
-            "texts": SOURCE, "bytes": size, "settings": " ".join(SETTINGS), "seconds": round(seconds, 1),
+            "texts": SOURCE, "bytes": size, "settings": " ".join((*SETTINGS, *words.set)), "seconds": round(seconds, 1),
             "weights": sha256(whole), "killed after steps": kills, "weights after the kills": sha256(broken),
             "same": sha256(whole) == sha256(broken), "validation": last_score(whole), **opened(whole),
             "machine": machine(),
         }  # fmt: skip
-    RESULTS.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report, ensure_ascii=False, indent=2))
     if not report["same"]:
         sys.exit("A killed and resumed run gave other weights.")
@@ -70,15 +74,15 @@ def write_texts(source: Path, target: Path, size: int) -> int:
 
 
 def start(texts: Path, out: Path, *more: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "munjang", "pretrain", str(texts), "--out", str(out), *SETTINGS, *more]
+    command = [sys.executable, "-m", "munjang", "pretrain", str(texts), "--out", str(out), *more]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def killed_run(texts: Path, out: Path, kills: int) -> list[int]:
+def killed_run(texts: Path, out: Path, kills: int, settings: list[str]) -> list[int]:
     """Run to the end with so many kills on the way; returns the steps whose checkpoints stood when it was killed."""
     found: list[int] = []
     for _ in range(kills):
-        process = start(texts, out, *(["--resume"] if found else []))
+        process = start(texts, out, *settings, *(["--resume"] if found else []))
         while process.poll() is None and newest(out) <= (found[-1] if found else 0):
             time.sleep(0.05)
         if process.poll() is not None:
@@ -86,7 +90,7 @@ def killed_run(texts: Path, out: Path, kills: int) -> list[int]:
         process.send_signal(signal.SIGKILL)
         process.wait()
         found.append(newest(out))
-    if start(texts, out, "--resume").wait():
+    if start(texts, out, *settings, *(["--resume"] if found else [])).wait():
         sys.exit("The resumed run failed.")
     return found
 

@@ -10,14 +10,13 @@ bench/results/pretraining-choices.json.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
 
 from machine import machine
+from options import bench_parser
 from settings import cut, score
 
 import munjang as mj
@@ -29,18 +28,19 @@ from munjang.pretraining.texts import parse_source
 from munjang.tables import format_table
 from munjang.training.run import train_prepared
 
-RESULTS = Path(__file__).parent / "results" / "pretraining-choices.json"
 TEXTS = ("labelled_train_texts.txt.zst", "soynlp_movie_comments.txt.zst", "beep_unlabeled_comments_5.txt.zst")
 TASKS = {"nsmc": 20_000, "ynat": 16_000}  # corpus -> sentences to learn from
 EPOCHS, RATE = 2.0, 3e-4
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("choices", nargs="+", help="KEY=VALUE,KEY=VALUE of munjang's PretrainConfig")
     parser.add_argument("--steps", type=int, default=300, help="of the plain settings")
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
     words = parser.parse_args()
+    path = words.results / "pretraining-choices.json"
+    if not words.data_dir:
+        parser.error("--data-dir names the folder in which corpus/ and the corpora lie; so does MUNJANG_DATA.")
     plain = PretrainConfig(save_every=None, eval_every=None)
     sources = [parse_source(str(Path(words.data_dir) / "corpus" / name)) for name in TEXTS]
     for choice in words.choices:
@@ -55,8 +55,8 @@ def main() -> None:
             "choice": choice, "steps": config.steps, "tokens": config.steps * config.batch_tokens,
             "pretrain_s": round(seconds, 1), "scores": scores, **machine(),
         }  # fmt: skip
-        rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
-        write_json(RESULTS, [*rows, row])
+        rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        write_json(path, [*rows, row])
         print(format_table([choice, "macro F1"], [[name, each["macro_f1"]] for name, each in scores.items()]))
 
 

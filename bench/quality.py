@@ -12,7 +12,6 @@ backbone without adversarial training, with the 95% interval of a paired bootstr
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from machine import flags, processor
+from options import bench_parser
 
 import munjang as mj
 from munjang.data.prepare import Prepared, prepare
@@ -40,19 +40,16 @@ SHOWN = ("accuracy", "macro_f1", "micro_f1")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--backbone", default="scratch:small")
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
     parser.add_argument("--corpora", default=",".join(CORPORA))
     parser.add_argument("--seeds", default="13")
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--adversarial", type=float, default=0.0)
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--no-linear", action="store_true", help="leave the linear baseline out")
     words = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    words.results.mkdir(parents=True, exist_ok=True)
     path = words.results / f"quality-{words.backbone.replace(':', '-').replace('/', '_')}.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     kept = path.with_suffix(".npz")

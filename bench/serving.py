@@ -40,6 +40,7 @@ from typing import Any
 
 from http_load import FORMS
 from machine import machine
+from options import bench_parser
 from predict_speed import LIMITS, SHAPES, make_model
 
 import munjang as mj
@@ -47,14 +48,12 @@ from munjang.export.run import export
 from munjang.files import write_json
 from munjang.tables import format_table
 
-RESULTS = Path(__file__).parent / "results" / "serving.json"
 SERVERS = ("A pipeline", "B native", "B onnx", "B onnx-int8", "C infinity")
 TEXTS = 4_096
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--shapes", default="base,mini")
     parser.add_argument("--only", default=",".join(SERVERS))
     parser.add_argument("--infinity", metavar="COMMAND", help="where infinity_emb lies; left out, it is not measured")
@@ -64,13 +63,12 @@ def main() -> None:
     parser.add_argument("--warm", type=float, default=3)
     parser.add_argument("--wait-ms", type=float, default=2.0)
     parser.add_argument("--soak", type=float, default=0, metavar="MINUTES")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     words = parser.parse_args()
+    path = words.results / "serving.json"
     corpus = mj.load_corpus("nsmc", data_dir=words.data_dir)
     train = [example.text for example in corpus.train[:40_000] if example.text]
     texts = [example.text for example in corpus.test if example.text.strip()][:TEXTS]
-    words.results.parent.mkdir(parents=True, exist_ok=True)
-    found = json.loads(words.results.read_text(encoding="utf-8")) if words.results.exists() else {}
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for name in words.shapes.split(","):
         with tempfile.TemporaryDirectory(prefix="serving-") as place:
             folders = make_folders(name, train, texts[:100], Path(place))
@@ -84,7 +82,7 @@ def main() -> None:
                 own.update(measure(folders, file, words))
                 print(format_table(*table(name, own)), flush=True)
         own["machine"] = machine()
-        write_json(words.results, found)
+        write_json(path, found)
 
 
 def make_folders(name: str, train: list[str], sample: list[str], place: Path) -> dict[str, Path]:

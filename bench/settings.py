@@ -12,15 +12,14 @@ bench/results/settings.json.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 from machine import machine
+from options import bench_parser
 
 import munjang as mj
 from munjang.config.settings import parse_assignments, update
@@ -30,24 +29,23 @@ from munjang.records import Corpus, Example
 from munjang.tables import format_table
 from munjang.training.run import train_prepared
 
-RESULTS = Path(__file__).parent / "results" / "settings.json"
 MOST, CLUSTERS, FAR = 10_000, 300, 3_000  # texts to score, clusters, texts in held-out clusters
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("corpus")
     parser.add_argument("settings", nargs="+", help="KEY=VALUE,KEY=VALUE of munjang.TrainConfig")
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--epochs", type=float, default=2.0)
     parser.add_argument("--far", action="store_true", help="score whole clusters that were held out, too")
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
     words = parser.parse_args()
+    path = words.results / "settings.json"
     plain = mj.TrainConfig(backbone="mini", epochs=words.epochs, keep_best=False)
     whole = prepare(mj.load_corpus(words.corpus, data_dir=words.data_dir), plain)
     scored, train = cut(whole.corpus, words.rows, far=words.far)
     corpus = whole.corpus.with_splits(train=train, validation=scored["near"][:1000])
-    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     for setting in words.settings:
         config = update(plain, parse_assignments(setting.split(",")), where="settings")
         began = time.monotonic()
@@ -60,7 +58,7 @@ def main() -> None:
             "train_s": round(time.monotonic() - began, 1), **machine(),
         }  # fmt: skip
         rows.append(row)
-        write_json(RESULTS, rows)
+        write_json(path, rows)
         print(format_table(["set", *scores["near"]], [[name, *each.values()] for name, each in scores.items()]))
 
 

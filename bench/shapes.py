@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -11,6 +11,7 @@ class Shape:
 
     layers: int
     width: int
+    gemm: int = field(default=4096, kw_only=True)  # rows of the product whose speed stands for the peak
 
     @property
     def weights(self) -> int:

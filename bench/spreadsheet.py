@@ -1,8 +1,8 @@
 """A spreadsheet as an office exports it, from `munjang train` to `munjang predict`, every row accounted for.
 
-    python bench/spreadsheet.py --data-dir DIR
+    python bench/spreadsheet.py --data-dir DIR [--reviews 1000] [--backbone scratch:tiny]
 
-Takes 1,000 NSMC training reviews, writes them as an Excel-exported cp949 CSV with Korean column names, with rows whose
+Takes NSMC training reviews, writes them as an Excel-exported cp949 CSV with Korean column names, with rows whose
 label is 3, repeated rows, contradicting rows and empty texts put in, and a UTF-8 twin in which a tenth of the texts is
 decomposed (NFD, as macOS writes it; cp949 has no decomposed Hangul). Runs train and predict on both through the command
 line, compares their account with what was put in, and writes bench/results/spreadsheet.json.
@@ -10,10 +10,8 @@ line, compares their account with what was put in, and writes bench/results/spre
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
-import os
 import random
 import subprocess
 import sys
@@ -24,6 +22,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from machine import machine
+from options import bench_parser
+
 import munjang as mj
 from munjang.files import write_json
 
@@ -31,13 +32,12 @@ PUT_IN = {"label": 20, "duplicate": 30, "conflict": 10, "empty": 15}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--backbone", default="scratch:tiny")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--reviews", type=int, default=1000, help="rows of each file; 300 at least")
     words = parser.parse_args()
     added = PUT_IN["duplicate"] + PUT_IN["conflict"] + PUT_IN["empty"]  # the label 3 goes on reviews that are there
-    reviews = clean_reviews(words.data_dir, 1000 - added)
+    reviews = clean_reviews(words.data_dir, words.reviews - added)
     rows = put_in(reviews)
     found = {}
     with tempfile.TemporaryDirectory(prefix="spreadsheet-") as folder:
@@ -45,8 +45,7 @@ def main() -> None:
             path = Path(folder) / f"{encoding}.csv"
             write_csv(path, rows, encoding, decomposed)
             found[name] = through(path, Path(folder) / encoding, words.backbone)
-    words.results.mkdir(parents=True, exist_ok=True)
-    write_json(words.results / "spreadsheet.json", {"rows": len(rows), "put in": PUT_IN, **found})
+    write_json(words.results / "spreadsheet.json", {"rows": len(rows), "put in": PUT_IN, **found, "machine": machine()})
     print(json.dumps(found, ensure_ascii=False, indent=2))
 
 

@@ -1,10 +1,10 @@
 """How long `munjang train` takes to its first optimizer step, by stage, on its first and on its second run.
 
-    python bench/startup.py [--corpus nsmc] [--data-dir FOLDER] [--repeats 3]
+    python bench/startup.py [--corpus nsmc] [--data-dir FOLDER] [--repeats 3] [--backbones scratch:small,FOLDER]
 
 Each run is a process of its own: the command with its stages timed, ended after the first step. The first run of each
-round finds an empty cache, the second what the first left. Backbones are scratch:small, and a model folder made here
-from a sample corpus. Medians go to bench/results/startup.json.
+round finds an empty cache, the second what the first left. The backbone FOLDER is a model folder made
+here from a sample corpus. Medians go to bench/results/startup.json.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from statistics import median
 from typing import Any
 
 from machine import machine
+from options import bench_parser
 
-RESULTS = Path(__file__).parent / "results" / "startup.json"
 STAGES = {  # where a stage is called -> what it is called here
     ("munjang.data.corpora.table", "load_corpus"): "reading",
     ("munjang.data.readers.corpus", "read_corpus"): "reading",
@@ -40,26 +40,33 @@ STAGES = {  # where a stage is called -> what it is called here
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--corpus", default="nsmc")
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--backbones", default="scratch:small,FOLDER")
     parser.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    path = options.results / "startup.json"
     if options.child:
         first_step(options.child)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = folder / "model"
-        train = ["train", "sample:sentiment", "--backbone", "scratch:tiny", "--epochs", "1", "--no-report"]
-        subprocess.run([sys.executable, "-m", "munjang", *train, "--out", model], check=True, capture_output=True)
         found: dict[str, Any] = {}
-        for backbone, label in (("scratch:small", "scratch:small"), (str(model), "a model folder")):
+        for name in options.backbones.split(","):
+            backbone = str(model_folder(folder / "model")) if name == "FOLDER" else name
+            label = "a model folder" if name == "FOLDER" else name
             rounds = [one_round(options, backbone, folder / f"{label}-{n}") for n in range(options.repeats)]
             found[label] = {run: medians([each[run] for each in rounds]) for run in ("first run", "second run")}
     report = {"corpus": options.corpus, "repeats": options.repeats, "unit": "s, medians", **found, "machine": machine()}
-    RESULTS.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(found, ensure_ascii=False, indent=2))
+
+
+def model_folder(folder: Path) -> Path:
+    """A model of a sample corpus."""
+    train = ["train", "sample:sentiment", "--backbone", "scratch:tiny", "--epochs", "1", "--no-report", "--out", folder]
+    subprocess.run([sys.executable, "-m", "munjang", *train], check=True, capture_output=True)
+    return folder
 
 
 def one_round(options: argparse.Namespace, backbone: str, folder: Path) -> dict[str, dict[str, float]]:
@@ -67,7 +74,8 @@ def one_round(options: argparse.Namespace, backbone: str, folder: Path) -> dict[
     environment = {**os.environ, "MUNJANG_CACHE": str(folder / "cache")}
     found = {}
     for run in ("first run", "second run"):
-        command = ["train", options.corpus, "--data-dir", options.data_dir, "--backbone", backbone]
+        command = ["train", options.corpus, "--backbone", backbone]
+        command += ["--data-dir", options.data_dir] if options.data_dir else []
         command += ["--out", str(folder / run.replace(" ", "-"))]
         child = [sys.executable, __file__, "--child", *command]
         done = subprocess.run(child, env=environment, capture_output=True, text=True)

@@ -22,14 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
-
-RESULTS = Path(__file__).parent / "results" / "train-memory.json"
+from options import bench_parser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--rows", type=int, action="append")
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -38,18 +36,19 @@ def main() -> None:
     found = {}
     for rows in options.rows or [1_000_000]:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "large.tsv"
-            make_file(path, rows, options.data_dir)
-            child = [sys.executable, __file__, "--child", str(path)]
+            table = Path(folder) / "large.tsv"
+            make_file(table, rows, options.data_dir)
+            child = [sys.executable, __file__, "--child", str(table)]
             environment = {**os.environ, "MUNJANG_CACHE": folder}
             done = subprocess.run(child, env=environment, capture_output=True, text=True)
             if done.returncode:
                 sys.exit(done.stderr)
-            found[f"{rows:,}"] = {"file MB": path.stat().st_size // 2**20, **json.loads(done.stdout.splitlines()[-1])}
+            found[f"{rows:,}"] = {"file MB": table.stat().st_size // 2**20, **json.loads(done.stdout.splitlines()[-1])}
             print(rows, json.dumps(found[f"{rows:,}"], indent=1), flush=True)
-    known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else {}
+    path = options.results / "train-memory.json"
+    known = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else {}
     report = {"rows": {**known, **found}, "machine": machine()}
-    RESULTS.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def make_file(path: Path, rows: int, data_dir: str) -> None:

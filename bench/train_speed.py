@@ -1,6 +1,7 @@
 """How fast a BERT is fine-tuned: the usual recipe, Trainer at its best, and munjang's native loop, side by side.
 
-    python bench/train_speed.py --data-dir DIR [--precision auto|bf16|fp32] [--shapes base,small] [--rounds 2]
+    python bench/train_speed.py --data-dir DIR [--precision auto|bf16|fp32] [--shapes base,small]
+                                [--variants A,B,B2,C] [--rounds 2] [--steps 30]
 
 A  the usual recipe: every text padded to the corpus's longest, fp32, transformers.Trainer
 B  Trainer at its best: the precision asked for, dynamic padding, batches of like length, its fused optimizer
@@ -29,6 +30,7 @@ from typing import Any
 
 import numpy as np
 from machine import gemm_peak, machine
+from options import bench_parser
 from shapes import Shape
 
 import munjang as mj
@@ -36,8 +38,8 @@ from munjang.files import write_json
 from munjang.tables import format_table, markdown_table
 
 BATCH, SEED = 32, 13
-WARM_UP = {"base": 2, "small": 30}  # steps not timed; where a step is short, getting memory and kernels counts more
-STEPS = {"A": 2, "B": 30, "B2": 30, "C": 30}  # timed in each of two rounds
+# Steps not timed; where a step is short, getting memory and kernels counts more.
+WARM_UP = {"base": 2, "small": 30, "tiny": 1}
 POOL = BATCH * 4 * 30  # so many sentences make Trainer sort windows of 30 batches: what it is timed on is one window
 KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_TOP_PAD_": str(64 * 2**20)}
 
@@ -49,47 +51,50 @@ class Trained(Shape):
     vocabulary: int
 
 
-SHAPES = {"base": Trained(12, 768, 119_547), "small": Trained(6, 384, 16_000)}
+SHAPES = {"base": Trained(12, 768, 119_547), "small": Trained(6, 384, 16_000), "tiny": Trained(1, 64, 16_000, gemm=64)}
 PIECES = 16_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", default=os.environ.get("MUNJANG_DATA"))
+    parser = bench_parser(__doc__)
     parser.add_argument("--precision", default="auto", choices=("auto", "bf16", "fp32"))
     parser.add_argument("--shapes", default="base,small")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=30, help="timed in each round; of A no more than 2")
     parser.add_argument("--variants", default="A,B,B2,C")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--worker", nargs=3, metavar=("VARIANT", "SHAPE", "FOLDER"), help=argparse.SUPPRESS)
     words = parser.parse_args()
     if words.worker:
         variant, shape, folder = words.worker
-        print(json.dumps(work(variant, shape, Path(folder), words.precision)))
+        print(json.dumps(work(variant, shape, Path(folder), words.precision, words.steps)))
         return
     precision = chosen(words.precision)
-    words.results.mkdir(parents=True, exist_ok=True)
     path = words.results / f"train-speed-{precision}.json"
     known = json.loads(path.read_text(encoding="utf-8"))["shapes"] if path.exists() else {}
     found: dict[str, Any] = {"machine": machine(), "precision": precision, "shapes": known}
     kind = "bfloat16" if precision == "bf16" else "float32"
     with tempfile.TemporaryDirectory(prefix="train-speed-") as folder:
-        found["sentences"] = make_data(Path(folder), words.data_dir)
+        found["sentences"] = make_data(Path(folder), words.data_dir, timed_steps(words.steps))
         for shape in words.shapes.split(","):
-            variants = [v for v in words.variants.split(",") if v != "A" or shape == "base"]
+            variants = [v for v in words.variants.split(",") if v != "A" or shape != "small"]
             runs: dict[str, list[dict[str, Any]]] = {variant: [] for variant in variants}
             for _ in range(words.rounds):
                 for variant in variants:
-                    runs[variant].append(start(variant, shape, folder, precision))
+                    runs[variant].append(start(variant, shape, folder, precision, words.steps))
                     if variant == "B":
                         np.save(Path(folder) / "window.npy", runs[variant][-1].pop("seen"))
                     print(shape, variant, f"{runs[variant][-1]['step_s']:.3f} s a step", flush=True)
-            peak = gemm_peak(kind)
+            peak = gemm_peak(kind, rows=SHAPES[shape].gemm)
             found["shapes"][shape] = {name: summary(rows, SHAPES[shape], peak) for name, rows in runs.items()}
     write_json(path, found)
     columns, rows = table(found["shapes"])
     path.with_suffix(".md").write_text(markdown_table(columns, rows) + "\n", encoding="utf-8")
     print(format_table(columns, rows))
+
+
+def timed_steps(steps: int) -> dict[str, int]:
+    """How many steps of each variant are timed in a round."""
+    return {"A": min(2, steps), "B": steps, "B2": steps, "C": steps}
 
 
 def chosen(precision: str) -> str:
@@ -101,7 +106,7 @@ def chosen(precision: str) -> str:
     return pick_precision(replace(mj.TrainConfig(), precision=precision), torch.device("cpu"))
 
 
-def make_data(folder: Path, data_dir: str | None) -> dict[str, Any]:
+def make_data(folder: Path, data_dir: str | None, steps: dict[str, int]) -> dict[str, Any]:
     """Token ids of the sentences that everyone trains on, spread over the largest vocabulary; facts about them."""
     from munjang.tasks.classification import Classification
     from munjang.text.vocabulary import train_wordpiece
@@ -122,17 +127,18 @@ def make_data(folder: Path, data_dir: str | None) -> dict[str, Any]:
     )
     return {
         "corpus": "nsmc train",
-        "pool": POOL,
+        "pool": len(chosen),
         "mean_tokens": round(float(lengths.mean()), 2),
         "longest_of_corpus": int(encoded.lengths.max()),
         "batch": BATCH,
-        "timed_steps_a_round": STEPS,
+        "timed_steps_a_round": steps,
     }
 
 
-def start(variant: str, shape: str, folder: str, precision: str) -> dict[str, Any]:
+def start(variant: str, shape: str, folder: str, precision: str, steps: int) -> dict[str, Any]:
     """One run of a variant in a process of its own."""
-    command = [sys.executable, __file__, "--precision", precision, "--worker", variant, shape, folder]
+    command = [sys.executable, __file__, "--precision", precision, "--steps", str(steps)]
+    command += ["--worker", variant, shape, folder]
     environment = os.environ | (KEEP if variant == "B2" else {})
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -140,7 +146,7 @@ def start(variant: str, shape: str, folder: str, precision: str) -> dict[str, An
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def work(variant: str, shape: str, folder: Path, precision: str) -> dict[str, Any]:
+def work(variant: str, shape: str, folder: Path, precision: str, steps: int) -> dict[str, Any]:
     """Train and time; what is printed is read by `start`."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification
@@ -166,8 +172,8 @@ def work(variant: str, shape: str, folder: Path, precision: str) -> dict[str, An
     if variant == "C":
         return native(model, part_of(encodings, np.load(folder / "window.npy")), shape, precision)
     longest = int(data["longest"]) if variant == "A" else None
-    steps = WARM_UP[shape], STEPS[variant]
-    return trainer(model, encodings, steps, "fp32" if variant == "A" else precision, longest)
+    timed = WARM_UP[shape], timed_steps(steps)[variant]
+    return trainer(model, encodings, timed, "fp32" if variant == "A" else precision, longest)
 
 
 def trainer(model: Any, encodings: Any, steps: tuple[int, int], precision: str, longest: int | None) -> dict[str, Any]:
@@ -261,7 +267,9 @@ def native(model: Any, encodings: Any, shape: str, precision: str) -> dict[str, 
     compaction = compact(model, encodings.ids)
     if compaction:
         encodings = replace(encodings, ids=compaction.ids(encodings.ids))
-    config = mj.TrainConfig(backbone="bench", epochs=1, learning_rate=5e-5, precision=precision, device="cpu")
+    config = mj.TrainConfig(
+        backbone="bench", epochs=1, batch_size=BATCH, learning_rate=5e-5, precision=precision, device="cpu"
+    )
     with tempfile.TemporaryDirectory() as folder:
         job = Job(
             Classification(LabelSet(("부정", "긍정"))), model, encodings, encodings, config, Path(folder), pad_id=0

@@ -1,0 +1,165 @@
+"""Every script of bench/ in its smallest size: it runs, and its figures and their conditions come out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench_runs import BENCH, run_bench, write_data
+from parsers import train_tiny
+
+pytest.importorskip("torch")
+
+HELPERS = {"http_load", "machine", "options", "pipeline_server", "shapes"}  # started or imported by the others
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """A script's smallest size. result: the file it writes. figures: names in it whose numbers are above 0; shares:
+    names whose numbers are from 0 to 1. needs: a package without which it is skipped.
+    """
+
+    words: str
+    result: str
+    figures: str
+    shares: str = ""
+    needs: str = "torch"
+
+
+BENCHES = {
+    "adapt": Smallest(
+        "--sentences 16 --passes 1 --seeds 13 --epochs 1", "adapt.json", "scored pretraining_s", "before after"
+    ),
+    "bulk": Smallest(
+        "--rows 64 --models linear --runs local,ray --workers 1",
+        "bulk.json",
+        "seconds rows_s peak_megabytes parts rows_s_a_worker",
+        "same_labels",
+        needs="ray",
+    ),
+    "explain": Smallest("--sentences 4 --draws 2", "explain.json", "sentences draws", "more_often"),
+    "loops": Smallest(
+        "--corpora nsmc --seeds 13 --backbone scratch:tiny", "loops.json", "train_s n accuracy", "accuracy"
+    ),
+    "packaged": Smallest(
+        "--corpora nsmc --rows 8 --starts 1", "packaged.json", "n process_s text_ms texts_s accuracy", "accuracy"
+    ),
+    "parse_speed": Smallest(
+        "MODEL TREES --sentences 20 --threads 1 --rounds 1", "parse-speed.json", "sentences_s rates", "finding_trees"
+    ),
+    "parsing": Smallest(
+        "--corpora klue-dp --backbone scratch:tiny --epochs 1", "parsing.json", "train test train_s", "uas las exact"
+    ),
+    "predict_memory": Smallest("--lines 64", "predict-memory.json", "seconds lines_s peak_megabytes"),
+    "predict_speed": Smallest(
+        "--shapes tiny --rounds 1 --calls 2 --starts 1",
+        "predict-speed.json",
+        "sentences_s p50_ms p95_ms of_pipeline megabytes start_s peak_tflop_s",
+        "same_labels",
+        needs="onnx",
+    ),
+    "pretrain": Smallest(
+        "--megabytes 0.004 --kills 1 --set size=1x64 --set vocabulary=300 --set save_every=1 --set batch_tokens=256",
+        "pretrain.json",
+        "bytes seconds validation_loss",
+        needs="zstandard",
+    ),
+    "pretraining_choices": Smallest(
+        "size=1x64,vocabulary=300 --steps 1", "pretraining-choices.json", "steps tokens pretrain_s", "macro_f1",
+        needs="zstandard",
+    ),
+    "quality": Smallest(
+        "--backbone scratch:tiny --corpora nsmc", "quality-scratch-tiny.json", "train test peak_memory_mb", "macro_f1"
+    ),
+    "serving": Smallest(
+        "--shapes tiny --only 'A pipeline,B onnx' --clients 1 --rounds 1 --seconds 0.5 --warm 0",
+        "serving.json",
+        "start_s per_s p50_ms p99_ms n",
+        needs="fastapi",
+    ),
+    "settings": Smallest("nsmc backbone=scratch:tiny --rows 32 --epochs 1", "settings.json", "near train_s", "macro_f1"),
+    "spreadsheet": Smallest("--reviews 300 --backbone linear", "spreadsheet.json", "rows train_s predict_s"),
+    "startup": Smallest("--repeats 1 --backbones scratch:tiny", "startup.json", "reading all"),
+    "train_memory": Smallest("--rows 64", "train-memory.json", "MB"),
+    "train_speed": Smallest(
+        "--shapes tiny --rounds 1 --steps 1 --variants B,C --precision fp32",
+        "train-speed-fp32.json",
+        "step_s real_tokens_s tflops gemm_tflops",
+    ),
+}  # fmt: skip
+
+
+def test_every_script_of_bench_is_run_or_named_as_a_helper():
+    assert {path.stem for path in BENCH.glob("*.py")} == set(BENCHES) | HELPERS
+    assert not set(BENCHES) & HELPERS
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_bench_gives_figures_in_its_smallest_size(name, places, tmp_path):
+    smallest = BENCHES[name]
+    pytest.importorskip(smallest.needs)
+    known = kept()
+    words = [places.get(word, word) for word in shlex.split(smallest.words)]
+    run_bench(name, *words, "--results", tmp_path, *([] if name == "parse_speed" else ["--data-dir", places["DATA"]]))
+    found = json.loads((tmp_path / smallest.result).read_text(encoding="utf-8"))
+    for figure in smallest.figures.split():
+        assert all(value > 0 for value in numbers(found, figure)), f"{name}: {figure} is not above 0"
+    for share in smallest.shares.split():
+        assert all(0 <= value <= 1 for value in numbers(found, share)), f"{name}: {share} is no share"
+    assert all(each["torch"] and each["numpy"] for each in named(found, "versions", least=1))
+    assert kept() == known, "figures that are kept were changed"
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory) -> dict[str, Path]:
+    """What the words of a script stand for."""
+    data = write_data(tmp_path_factory.mktemp("data"))
+    model = tmp_path_factory.mktemp("parser") / "model"
+    train_tiny(model, epochs=1)
+    return {"DATA": data, "MODEL": model, "TREES": data / "klue-dp" / "klue-dp-v1.1_train.tsv"}
+
+
+@pytest.fixture(autouse=True)
+def same_process() -> Iterator[None]:
+    """The process as it was: bench/parse_speed.py holds itself to some processors and times the decoders."""
+    import torch
+
+    from munjang.tasks.parsing.decoding import DECODERS
+
+    processors, threads, decoders = os.sched_getaffinity(0), torch.get_num_threads(), dict(DECODERS)
+    yield
+    os.sched_setaffinity(0, processors)
+    torch.set_num_threads(threads)
+    DECODERS.update(decoders)
+
+
+def named(found: Any, name: str, *, least: int = 0) -> list[Any]:
+    """Everything that has this name in a file of figures, however deep; at least so many."""
+    parts = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+    values = [found[name]] if isinstance(found, dict) and name in found else []
+    values += [value for part in parts for value in named(part, name)]
+    assert len(values) >= least, f"no {name} in {json.dumps(found, ensure_ascii=False)}"
+    return values
+
+
+def numbers(found: Any, name: str) -> list[float]:
+    """The numbers of this name, those in its lists and tables too; all are finite."""
+    flat, rest = [], named(found, name, least=1)
+    while rest:
+        value = rest.pop()
+        rest += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        flat += [] if isinstance(value, dict | list) else [value]
+    assert flat and all(isinstance(value, int | float) and math.isfinite(value) for value in flat), f"{name}: {flat}"
+    return flat
+
+
+def kept() -> dict[str, int]:
+    """When each file of bench/results was last written."""
+    return {path.name: path.stat().st_mtime_ns for path in (BENCH / "results").iterdir()}
