@@ -29,9 +29,9 @@ from options import bench_parser
 STAGES = {  # where a stage is called -> what it is called here
     ("munjang.data.corpora.table", "load_corpus"): "reading",
     ("munjang.data.readers.corpus", "read_corpus"): "reading",
-    ("munjang.training.run", "clean_corpus"): "cleaning",
-    ("munjang.training.run", "with_test"): "splitting",
-    ("munjang.training.run", "with_validation"): "splitting",
+    ("munjang.data.prepare", "clean_corpus"): "cleaning",
+    ("munjang.data.prepare", "with_test"): "splitting",
+    ("munjang.data.prepare", "with_validation"): "splitting",
     ("munjang.training.run", "begin"): "fingerprint and settings",
     ("munjang.training.run", "make_start"): "tokenizer",
     ("munjang.tasks.classification", "Classification.encode"): "token ids",

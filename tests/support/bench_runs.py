@@ -19,7 +19,7 @@ from parsers import TREES
 import munjang as mj
 from munjang.cli import main as munjang
 
-BENCH = Path(__file__).parents[1] / "bench"
+BENCH = Path(__file__).parents[2] / "bench"
 
 
 def write_data(folder: Path) -> Path:
