@@ -22,8 +22,8 @@ from options import bench_parser
 
 import munjang as mj
 from munjang.config.settings import PretrainConfig
-from munjang.data.prepare import prepare
-from munjang.metrics.significance import interval, replicate_scores
+from munjang.data.prepare import prepare_corpus
+from munjang.metrics.significance import percentile_interval, replicate_scores
 from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import parse_source
 from munjang.training.run import train_prepared
@@ -56,18 +56,18 @@ def main() -> None:
                 mj.TrainConfig(backbone=backbone, learning_rate=RATE, epochs=words.epochs, seed=int(seed))
                 for seed in words.seeds.split(",")
             ]
-            runs = ((prepare(corpus, c), c, folder / f"{label}-{c.seed}") for c in configs)
+            runs = ((prepare_corpus(corpus, c), c, folder / f"{label}-{c.seed}") for c in configs)
             found[label] = [score(*run) for run in runs]
-    gold = found["before"][0].gold_table
-    answers = [report.guessed_table for label in ("before", "after") for report in found[label]]
-    scores = [each[METRIC] for each in replicate_scores(gold, answers, "multi-label", 13)]
+    references = found["before"][0].reference_table
+    answers = [report.predicted_table for label in ("before", "after") for report in found[label]]
+    scores = [each[METRIC] for each in replicate_scores(references, answers, "multi-label", 13)]
     half = len(found["before"])
-    spread = interval(np.mean(scores[half:], axis=0) - np.mean(scores[:half], axis=0))
+    spread = percentile_interval(np.mean(scores[half:], axis=0) - np.mean(scores[:half], axis=0))
     values = {label: [round(report.metrics[METRIC], 4) for report in reports] for label, reports in found.items()}
     report = {
         "corpus": CORPUS, "metric": METRIC, "unlabelled": len(own), "passes": words.passes, "learning_rate": RATE,
         "epochs": words.epochs,
-        "scored": len(gold), "pretraining_s": round(seconds, 1), **values,
+        "scored": len(references), "pretraining_s": round(seconds, 1), **values,
         "difference": round(statistics.mean(values["after"]) - statistics.mean(values["before"]), 4),
         "interval": [round(float(value), 4) for value in spread], "machine": machine(),
     }  # fmt: skip

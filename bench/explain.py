@@ -24,7 +24,7 @@ from options import bench_parser
 
 import munjang as mj
 from munjang.files import write_json
-from munjang.inference.explain import MAX_WORDS, Explanation, eojeols, without
+from munjang.inference.explain import MAX_WORDS, Explanation, eojeols, without_word
 from munjang.tables import format_table
 
 SEED, LEAST, RESAMPLES = 13, 3, 2_000
@@ -72,7 +72,7 @@ def deletions(
     for found, places in zip(explained, drawn, strict=True):
         spans = [(word.start, word.end) for word in found.words]
         column = model.labels.index(found.label)
-        scores = model.probabilities([found.text, *(without(found.text, span) for span in spans)])[:, column]
+        scores = model.probabilities([found.text, *(without_word(found.text, span) for span in spans)])[:, column]
         falls = scores[0] - scores[1:]
         top.append(falls[int(np.argmax([word.share for word in found.words]))])
         random.append(falls[places].mean())

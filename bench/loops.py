@@ -22,7 +22,7 @@ from machine import machine
 from options import bench_parser
 
 import munjang as mj
-from munjang.data.prepare import prepare
+from munjang.data.prepare import prepare_corpus
 from munjang.files import write_json
 from munjang.tables import format_table, markdown_table
 from munjang.training.run import train_prepared
@@ -61,7 +61,7 @@ def main() -> None:
 
 def run(name: str, config: mj.TrainConfig, data_dir: str | None) -> dict[str, Any]:
     """Train and score one model."""
-    prepared = prepare(mj.load_corpus(name, data_dir=data_dir), config)
+    prepared = prepare_corpus(mj.load_corpus(name, data_dir=data_dir), config)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="loops-") as folder:
         model = train_prepared(prepared, config, Path(folder))

@@ -35,7 +35,7 @@ from options import bench_parser
 from shapes import Shape
 
 import munjang as mj
-from munjang.export.run import Limits, export
+from munjang.export.run import Tolerances, export_model
 from munjang.files import write_json
 from munjang.inference.backends import native
 from munjang.models.folder import Manifest, save_bundle
@@ -45,7 +45,7 @@ from munjang.text.vocabulary import train_wordpiece
 BATCH, SEED, PIECES = 32, 13, 16_000
 ONE = "배우들 연기가 정말 좋아서 끝까지 몰입해서 봤어요 최고"  # 30 characters
 # Random weights hardly tell one text from another, so that rounding turns more labels than in a trained network.
-LIMITS = Limits(fixed_mean=1.0, agreement=0.0)
+LIMITS = Tolerances(fixed_mean=1.0, agreement=0.0)
 ENVIRONMENT = ("OMP_", "GOMP_", "MALLOC_")
 PIPELINES = ("A pipeline fp32", "A pipeline bf16")
 
@@ -134,7 +134,7 @@ def measure(
 ) -> dict[str, Any]:
     """Everything about one shape: rates, latencies, sizes, differences, conditions."""
     source = make_model(shape, train, texts[:100], folder / "native")
-    models = {name: export(source, name, folder / name, limits=LIMITS) for name in ("onnx", "onnx-int8")}
+    models = {name: export_model(source, name, folder / name, limits=LIMITS) for name in ("onnx", "onnx-int8")}
     tokens = int(source.runner.encode(texts).lengths.sum())
     runs = {name: pipeline_of(folder / "native", f"{name[-4:].replace('fp32', 'float32').replace('bf16', 'bfloat16')}")
             for name in PIPELINES}  # fmt: skip

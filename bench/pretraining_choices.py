@@ -21,7 +21,7 @@ from settings import cut, score
 
 import munjang as mj
 from munjang.config.settings import PretrainConfig, parse_assignments, update
-from munjang.data.prepare import Prepared, prepare
+from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.files import write_json
 from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import parse_source
@@ -69,11 +69,13 @@ def cost(config: PretrainConfig) -> float:
 def tuned(name: str, count: int, backbone: Path, data_dir: str) -> dict[str, float]:
     """The scores of a backbone that was fine-tuned on `count` sentences."""
     config = mj.TrainConfig(backbone=str(backbone), epochs=EPOCHS, learning_rate=RATE, keep_best=False)
-    whole = prepare(mj.load_corpus(name, data_dir=data_dir), config)
+    whole = prepare_corpus(mj.load_corpus(name, data_dir=data_dir), config)
     scored, train = cut(whole.corpus, count, far=False)
     corpus = whole.corpus.with_splits(train=train, validation=scored["near"][:1000])
     with tempfile.TemporaryDirectory(prefix="choices-") as folder:
-        return score(train_prepared(Prepared(corpus, corpus, whole.account), config, Path(folder)), scored["near"])
+        return score(
+            train_prepared(Prepared(corpus, corpus, whole.cleaning_report), config, Path(folder)), scored["near"]
+        )
 
 
 if __name__ == "__main__":

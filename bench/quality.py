@@ -28,10 +28,10 @@ from machine import flags, processor
 from options import bench_parser
 
 import munjang as mj
-from munjang.data.prepare import Prepared, prepare
+from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.evaluation.report import Report
 from munjang.files import write_json
-from munjang.metrics.significance import interval, replicate_scores
+from munjang.metrics.significance import percentile_interval, replicate_scores
 from munjang.tables import format_table, markdown_table
 from munjang.training.run import train_prepared, versions
 
@@ -68,9 +68,9 @@ def main() -> None:
         for config in configs:
             if find(rows, name, config) is None:
                 if config.seed not in prepared:
-                    prepared = {config.seed: prepare(mj.load_corpus(name, data_dir=words.data_dir), config)}
+                    prepared = {config.seed: prepare_corpus(mj.load_corpus(name, data_dir=words.data_dir), config)}
                 row, report = run(name, config, prepared[config.seed])
-                answers |= {key_of(row): report.guessed_table, f"{name} gold": report.gold_table}
+                answers |= {key_of(row): report.predicted_table, f"{name} gold": report.reference_table}
                 rows.append(row)
                 np.savez_compressed(kept, **answers)
                 write_json(path, rows)
@@ -166,11 +166,11 @@ def difference(found: list[dict[str, Any]], base: list[dict[str, Any]], answers:
     keys = [key_of(row) for row in (*base, *found)]
     if not base or any(key not in answers for key in keys):
         return "-"
-    gold = answers[f"{found[0]['corpus']} gold"]
-    several = bool((gold.sum(axis=1) != 1).any())
+    references = answers[f"{found[0]['corpus']} gold"]
+    several = bool((references.sum(axis=1) != 1).any())
     kind, metric = ("multi-label", "micro_f1") if several else ("multi-class", "macro_f1")
-    replicates = [each[metric] for each in replicate_scores(gold, [answers[key] for key in keys], kind, 13)]
-    low, high = interval(np.mean(replicates[len(base) :], axis=0) - np.mean(replicates[: len(base)], axis=0))
+    replicates = [each[metric] for each in replicate_scores(references, [answers[key] for key in keys], kind, 13)]
+    low, high = percentile_interval(np.mean(replicates[len(base) :], axis=0) - np.mean(replicates[: len(base)], axis=0))
     mean = statistics.mean(row["scores"][metric] for row in found)
     mean -= statistics.mean(row["scores"][metric] for row in base)
     return f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"

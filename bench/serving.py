@@ -44,7 +44,7 @@ from options import bench_parser
 from predict_speed import LIMITS, SHAPES, make_model
 
 import munjang as mj
-from munjang.export.run import export
+from munjang.export.run import export_model
 from munjang.files import write_json
 from munjang.tables import format_table
 
@@ -92,7 +92,7 @@ def make_folders(name: str, train: list[str], sample: list[str], place: Path) ->
     )
     folders = dict.fromkeys(("A pipeline", "B native", "C infinity"), place / "native")
     for form in ("onnx", "onnx-int8"):
-        export(source, form, place / form, limits=LIMITS)
+        export_model(source, form, place / form, limits=LIMITS)
         folders[f"B {form}"] = place / form
     return folders
 

@@ -23,7 +23,7 @@ from options import bench_parser
 
 import munjang as mj
 from munjang.config.settings import parse_assignments, update
-from munjang.data.prepare import Prepared, prepare
+from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.files import write_json
 from munjang.records import Corpus, Example
 from munjang.tables import format_table
@@ -42,7 +42,7 @@ def main() -> None:
     words = parser.parse_args()
     path = words.results / "settings.json"
     plain = mj.TrainConfig(backbone="mini", epochs=words.epochs, keep_best=False)
-    whole = prepare(mj.load_corpus(words.corpus, data_dir=words.data_dir), plain)
+    whole = prepare_corpus(mj.load_corpus(words.corpus, data_dir=words.data_dir), plain)
     scored, train = cut(whole.corpus, words.rows, far=words.far)
     corpus = whole.corpus.with_splits(train=train, validation=scored["near"][:1000])
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
@@ -50,7 +50,7 @@ def main() -> None:
         config = update(plain, parse_assignments(setting.split(",")), where="settings")
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="settings-") as folder:
-            model = train_prepared(Prepared(corpus, corpus, whole.account), config, Path(folder))
+            model = train_prepared(Prepared(corpus, corpus, whole.cleaning_report), config, Path(folder))
             scores = {name: score(model, examples) for name, examples in scored.items()}
         row = {
             "corpus": words.corpus, "setting": setting, "rows": len(train), "epochs": words.epochs,

@@ -65,7 +65,7 @@ def make_file(path: Path, rows: int, data_dir: str) -> None:
 def through(path: str) -> None:
     """Read, clean, split and tokenise a file; the memory after each stage as JSON."""
     from munjang.config.settings import ReadOptions, TrainConfig
-    from munjang.data.prepare import prepare
+    from munjang.data.prepare import prepare_corpus
     from munjang.data.readers.corpus import read_corpus
     from munjang.tasks.classification import Classification
     from munjang.text.vocabulary import train_wordpiece
@@ -80,7 +80,7 @@ def through(path: str) -> None:
     note("imports")
     corpus = read_corpus(path, options=ReadOptions(text="text", label="label"))
     note("reading")
-    prepared = prepare(corpus, TrainConfig())
+    prepared = prepare_corpus(corpus, TrainConfig())
     note("cleaning and splitting")
     sample = [example.text for example in prepared.corpus.train[:100_000]]
     tokenizer = train_wordpiece(sample, 16_000).backend_tokenizer

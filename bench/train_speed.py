@@ -257,14 +257,14 @@ def part_of(encodings: Any, chosen: np.ndarray) -> Any:
 
 def native(model: Any, encodings: Any, shape: str, precision: str) -> dict[str, Any]:
     """munjang's loop, as `munjang train` runs it, over the same sentences."""
-    from munjang.encoder.embedding import compact
+    from munjang.encoder.embedding import compact_embeddings
     from munjang.encoder.memory import kept_memory
     from munjang.records import LabelSet
     from munjang.tasks.classification import Classification
     from munjang.training.loops.job import Job
     from munjang.training.loops.native import NativeLoop
 
-    compaction = compact(model, encodings.ids)
+    compaction = compact_embeddings(model, encodings.ids)
     if compaction:
         encodings = replace(encodings, ids=compaction.ids(encodings.ids))
     config = mj.TrainConfig(

@@ -23,7 +23,7 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def facts(path: Path) -> dict[str, Any]:
+def file_facts(path: Path) -> dict[str, Any]:
     """A file's size and hash, as manifests and checkpoints list them."""
     return {"bytes": path.stat().st_size, "sha256": file_hash(path)}
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
-GAP = "  "
+COLUMN_GAP = "  "
 
 
 def display_width(text: str) -> int:
@@ -24,13 +24,13 @@ def char_width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
 
 
-def pad(text: str, width: int, *, right: bool = False) -> str:
+def pad_cell(text: str, width: int, *, right: bool = False) -> str:
     """`text` filled with spaces to `width` columns, on its left where `right` is set; never cut."""
     spaces = " " * max(0, width - display_width(text))
     return spaces + text if right else text + spaces
 
 
-def shorten(text: str, width: int) -> str:
+def shorten_text(text: str, width: int) -> str:
     """`text` in at most `width` columns (at least 1), the cut shown as "…"."""
     if display_width(text) <= width:
         return text
@@ -71,18 +71,19 @@ def format_table(
     header: one name a column; empty names give a table without a header line. rows: cells as `format_cell` takes them,
     one for each column. Cells wider than `max_width` columns are cut with "…".
     """
-    cells = [[shorten(format_cell(value), max_width) for value in row] for row in rows]
+    cells = [[shorten_text(format_cell(value), max_width) for value in row] for row in rows]
     names = [format_cell(name) for name in header]
     columns = range(len(names))
     widths = [max(display_width(row[i]) for row in [names, *cells]) for i in columns]
-    numeric = [all(is_number(row[i]) for row in cells) and bool(cells) for i in columns]
+    numeric = [all(is_numeric(row[i]) for row in cells) and bool(cells) for i in columns]
     lines = [names, ["-" * width for width in widths], *cells] if any(names) else cells
     return "\n".join(
-        (indent + GAP.join(pad(line[i], widths[i], right=numeric[i]) for i in columns)).rstrip() for line in lines
+        (indent + COLUMN_GAP.join(pad_cell(line[i], widths[i], right=numeric[i]) for i in columns)).rstrip()
+        for line in lines
     )
 
 
-def is_number(cell: str) -> bool:
+def is_numeric(cell: str) -> bool:
     """Whether a cell reads as a number, a share, an interval or nothing."""
     return cell in ("", "-") or (any(c.isdigit() for c in cell) and all(c in "0123456789.,%+-–−±[] " for c in cell))
 
@@ -90,7 +91,7 @@ def is_number(cell: str) -> bool:
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """The same cells as a Markdown table, without a final line break; signs that Markdown would take are escaped."""
     names, *cells = ([escape_markdown(format_cell(value)) for value in row] for row in [header, *rows])
-    right = [bool(cells) and all(is_number(row[i].replace("\\", "")) for row in cells) for i in range(len(names))]
+    right = [bool(cells) and all(is_numeric(row[i].replace("\\", "")) for row in cells) for i in range(len(names))]
     lines = [names, ["---:" if numeric else "---" for numeric in right], *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -35,7 +35,7 @@ IN_FLIGHT = 2  # parts given to a worker at once: the next stands ready when one
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerPool:
     """Workers of one run. threads: processors for each."""
 
     workers: int
@@ -43,7 +43,7 @@ class Crew:
 
 
 @contextmanager
-def ray_running(address: str | None, workers: int | None) -> Iterator[Crew]:
+def ray_running(address: str | None, workers: int | None) -> Iterator[WorkerPool]:
     """Ray for the length of the block, and how many workers of which size it holds.
 
     address: of a cluster, "auto" for the one that this machine belongs to; None starts an instance of our own, or takes
@@ -56,14 +56,14 @@ def ray_running(address: str | None, workers: int | None) -> Iterator[Crew]:
         folder = "" if before else tempfile.mkdtemp(prefix="munjang-ray-", dir=short_folder())
         try:
             if not before and address is None:
-                own = Crew(*own_size(workers))
+                own = WorkerPool(*own_size(workers))
                 start(
                     address="local", num_cpus=own.workers * own.threads, num_gpus=0, include_dashboard=False,
                     _node_ip_address="127.0.0.1", object_store_memory=STORE, _temp_dir=folder,
                 )  # fmt: skip
             elif not before:
                 connect(address or "auto")
-            yield crew_of([node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]], workers)
+            yield pool_of([node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]], workers)
         finally:
             if not before:
                 ray.shutdown()
@@ -76,7 +76,7 @@ def own_size(workers: int | None) -> tuple[int, int]:
     return count, max(1, cores() // count)
 
 
-def crew_of(nodes: Sequence[float], workers: int | None) -> Crew:
+def pool_of(nodes: Sequence[float], workers: int | None) -> WorkerPool:
     """The workers that machines with so many processors hold: one a processor, or `workers`, as wide as all fit."""
     total = int(sum(nodes))
     if total < 1:
@@ -85,7 +85,7 @@ def crew_of(nodes: Sequence[float], workers: int | None) -> Crew:
     if count > total:
         log.warning("%d workers on %d processors: some wait until the cluster grows.", count, total)
     widths = range(max(1, total // count), 0, -1)
-    return Crew(count, next((width for width in widths if sum(int(node) // width for node in nodes) >= count), 1))
+    return WorkerPool(count, next((width for width in widths if sum(int(node) // width for node in nodes) >= count), 1))
 
 
 def short_folder() -> str | None:
@@ -188,7 +188,7 @@ def has_token() -> bool:
     return bool(os.environ.get("RAY_AUTH_TOKEN")) or os.path.isfile(path)
 
 
-def results(worker: type, arguments: tuple, numbers: Sequence[int], crew: Crew) -> Iterator[dict[str, Any]]:
+def results(worker: type, arguments: tuple, numbers: Sequence[int], pool: WorkerPool) -> Iterator[dict[str, Any]]:
     """What the workers say of each number, as it is done. worker: a class that is called with {"number": array}.
 
     An actor of a pool that dies is started again, and what it had is given out again, however often (Ray Data's own
@@ -197,15 +197,15 @@ def results(worker: type, arguments: tuple, numbers: Sequence[int], crew: Crew) 
     import ray
     import ray.data
 
-    crew = Crew(min(crew.workers, len(numbers)), crew.threads)
+    pool = WorkerPool(min(pool.workers, len(numbers)), pool.threads)
     with quiet_data():
         items = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
         answers = items.map_batches(
             worker,
-            fn_constructor_args=(*arguments, crew.threads),
+            fn_constructor_args=(*arguments, pool.threads),
             batch_size=1,
-            num_cpus=crew.threads,
-            compute=ray.data.ActorPoolStrategy(size=crew.workers, max_tasks_in_flight_per_actor=IN_FLIGHT),
+            num_cpus=pool.threads,
+            compute=ray.data.ActorPoolStrategy(size=pool.workers, max_tasks_in_flight_per_actor=IN_FLIGHT),
         )
         try:
             for answer in answers.iter_rows():

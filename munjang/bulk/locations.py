@@ -22,7 +22,7 @@ OBJECTS = ("s3", "gcs", "abfs")
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A file or folder. name: as messages show it. path: as its file system (of pyarrow) knows it."""
 
     name: str
@@ -34,7 +34,7 @@ class Place:
         """The path on this machine's disks, or None for a store."""
         return Path(self.path) if self.filesystem.type_name == "local" else None
 
-    def __truediv__(self, name: str) -> Place:
+    def __truediv__(self, name: str) -> Location:
         return replace(self, name=f"{self.name.rstrip('/')}/{name}", path=f"{self.path.rstrip('/')}/{name}")
 
     def kind(self) -> str:
@@ -94,18 +94,18 @@ class Place:
             self.filesystem.delete_file(self.path)
 
 
-def find_place(name: str | Path) -> Place:
+def find_location(name: str | Path) -> Location:
     """The place of a path or URI. ConfigError: a URI of no known kind."""
     import pyarrow
     from pyarrow.fs import FileSystem, LocalFileSystem
 
     text = str(name)
     if "://" not in text:
-        return Place(text, os.path.abspath(text), LocalFileSystem())
+        return Location(text, os.path.abspath(text), LocalFileSystem())
     try:
         filesystem, path = FileSystem.from_uri(text)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise ConfigError(
             f"{text} cannot be opened: {first_line(error)}. Known are paths, s3://, gs://, abfs:// and hdfs://."
         ) from error
-    return Place(text, path, filesystem)
+    return Location(text, path, filesystem)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from munjang import __version__
-from munjang.bulk.inputs import Source, find_sources, table_of
+from munjang.bulk.inputs import InputFile, find_sources, table_of
 from munjang.config.settings import ReadOptions
 from munjang.data.readers.columns import find_column
 from munjang.data.readers.corpus import find_text, sample_rows
@@ -25,8 +25,8 @@ from munjang.inference.heads import (
     TASK,
     find_model,
     head_manifest,
-    is_packaged,
-    pick,
+    is_packaged_folder,
+    pick_head,
     read_heads,
     too_many_heads,
 )
@@ -41,11 +41,11 @@ FEWEST = 1_024  # rows of a part; fewer cost more in files than they spare in wa
 
 
 @dataclass(frozen=True)
-class Piece:
+class Partition:
     """The rows of one file from `first` (from 0) to before `last` (None: its end), which become one part."""
 
     number: int
-    source: Source
+    source: InputFile
     first: int
     last: int | None
 
@@ -63,7 +63,7 @@ class Plan:
     mark: str
     labels: tuple[str, ...]
     precision: str
-    sources: tuple[Source, ...]
+    sources: tuple[InputFile, ...]
     columns: tuple[str, ...]
     text: str
     answering: Answering
@@ -71,14 +71,14 @@ class Plan:
     part_rows: int
     munjang: str = __version__
 
-    def pieces(self) -> list[Piece]:
+    def partitions(self) -> list[Partition]:
         """The parts in the order of the files and their rows."""
-        found: list[Piece] = []
+        found: list[Partition] = []
         for source in self.sources:
             starts = [0] if source.rows is None else range(0, source.rows, self.part_rows)
             for first in starts:
                 last = None if source.rows is None else min(first + self.part_rows, source.rows)
-                found.append(Piece(len(found), source, first, last))
+                found.append(Partition(len(found), source, first, last))
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def make_plan(
     for source in empty:
         log.info("%s: no rows", source.name)
     with table_of(used[0], reading) as table:
-        place = find_text(table, reading, sample_rows(table))
+        location = find_text(table, reading, sample_rows(table))
         for note in table.notes:
             log.info("%s", note)
         shape = table.columns, table.types
@@ -117,7 +117,7 @@ def make_plan(
     for source in used[1:]:
         check_alike(source, reading, shape, used[0].name)
     return Plan(
-        name, mark, tuple(manifest.labels.names), precision, tuple(used), shape[0], shape[0][place],
+        name, mark, tuple(manifest.labels.names), precision, tuple(used), shape[0], shape[0][location],
         answering.check(manifest), reading, part_rows,
     )  # fmt: skip
 
@@ -128,7 +128,7 @@ def with_part_rows(plan: Plan, workers: int) -> Plan:
     return replace(plan, part_rows=min(PART_ROWS, max(FEWEST, -(-rows // (workers * PARTS_EACH)))))
 
 
-def check_alike(source: Source, reading: ReadOptions, shape: tuple, first: str) -> None:
+def check_alike(source: InputFile, reading: ReadOptions, shape: tuple, first: str) -> None:
     """Refuse a file whose columns are not those of the first one: the parts would not make one table."""
     with table_of(source, reading) as table:
         if table.columns != shape[0]:
@@ -157,9 +157,9 @@ def model_facts(model: str | Path) -> tuple[str, Manifest, str]:
     if manifest.task == TASK:
         if head is None:
             raise too_many_heads(path, manifest)
-        manifest = head_manifest(manifest, pick(read_heads(manifest, path), head, str(path)))
+        manifest = head_manifest(manifest, pick_head(read_heads(manifest, path), head, str(path)))
     sizes = {} if manifest.files else {item.name: item.stat().st_size for item in path.iterdir() if item.is_file()}
     content = json.dumps([manifest.to_dict(), head, sizes], sort_keys=True, default=str)
-    folder = MINI if is_packaged(path) else str(path.resolve())
+    folder = MINI if is_packaged_folder(path) else str(path.resolve())
     name = folder if head is None else f"{folder}/{head}"
     return name, manifest, hashlib.sha256(content.encode()).hexdigest()

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from munjang import errors
-from munjang.bulk.locations import Place, find_place
-from munjang.bulk.plan import Piece, Plan, make_plan, with_part_rows
-from munjang.bulk.worker import ATTEMPTS, REJECTED, WORK, Worker
+from munjang.bulk.locations import Location, find_location
+from munjang.bulk.plan import Partition, Plan, make_plan, with_part_rows
+from munjang.bulk.worker import ATTEMPTS, REJECTED, WORK_FOLDER, Worker
 from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError, MunjangError, require
 from munjang.inference.files.predict import Answering
@@ -24,9 +24,9 @@ from munjang.inference.files.write import Counts
 
 log = logging.getLogger("munjang")
 
-MANIFEST = "_manifest.json"
+BULK_MANIFEST = "_manifest.json"
 """Written last: a folder that has it holds a finished run."""
-PLAN = f"{WORK}/run.json"
+PLAN = f"{WORK_FOLDER}/run.json"
 OWN = re.compile(r"part-\d{6,}\.parquet|" + REJECTED + r"/part-\d{6,}\.csv")
 """Names that a run gives."""
 NUMBERS = ("rows", "written", "empty", "truncated", "held", "rejected")
@@ -60,16 +60,16 @@ def predict_files(
     require("classifying with several workers", "scale", "ray")
     names = [sources] if isinstance(sources, (str, Path)) else list(sources)
     check_numbers(workers, part_rows, resume, overwrite)
-    target = find_place(out)
+    target = find_location(out)
     state = state_of(target)
     check_state(state, target, resume, overwrite)
     plan = make_plan(model, names, answering or Answering(), reading or ReadOptions(), precision, part_rows or 0)
     going_on = resume and state != "new"
     if going_on:
-        plan = same_plan(plan, (target / (PLAN if state == "begun" else MANIFEST)).read_json(), target, part_rows)
+        plan = same_plan(plan, (target / (PLAN if state == "begun" else BULK_MANIFEST)).read_json(), target, part_rows)
     if going_on and state == "finished":
         log.info("%s: finished before; nothing is left to do.", target.name)
-        return total((target / MANIFEST).read_json()["parts"])
+        return total((target / BULK_MANIFEST).read_json()["parts"])
     return carry_out(plan, target, workers, address, going_on, progress)
 
 
@@ -82,18 +82,18 @@ def check_numbers(workers: int | None, part_rows: int | None, resume: bool, over
         raise ConfigError("--resume goes on with a run and --overwrite deletes it: give one of them.")
 
 
-def state_of(target: Place) -> str:
+def state_of(target: Location) -> str:
     """What a folder holds: new (nothing), begun, finished, or other (what no run has written)."""
     if target.kind() == "file":
         return "other"
-    if (target / MANIFEST).kind():
+    if (target / BULK_MANIFEST).kind():
         return "finished"
     if (target / PLAN).kind():
         return "begun"
     return "other" if target.files() else "new"
 
 
-def check_state(state: str, target: Place, resume: bool, overwrite: bool) -> None:
+def check_state(state: str, target: Location, resume: bool, overwrite: bool) -> None:
     """Refuse a folder that another run or another program has filled, unless it is said what to do with it."""
     if state == "other":
         raise DataError(f"{target.name} exists and is no folder of an earlier run. Name another folder with --out.")
@@ -105,7 +105,7 @@ def check_state(state: str, target: Place, resume: bool, overwrite: bool) -> Non
         )
 
 
-def same_plan(plan: Plan, noted: Mapping[str, Any], target: Place, part_rows: int | None) -> Plan:
+def same_plan(plan: Plan, noted: Mapping[str, Any], target: Location, part_rows: int | None) -> Plan:
     """The plan with the noted size of parts. ConfigError: something else differs, so parts would not fit together."""
     noted = noted.get("plan", noted)
     if part_rows is None:
@@ -124,67 +124,67 @@ def same_plan(plan: Plan, noted: Mapping[str, Any], target: Place, part_rows: in
 
 def carry_out(
     plan: Plan,
-    target: Place,
+    target: Location,
     workers: int | None,
     address: str | None,
     going_on: bool,
     progress: Callable[[Counts], None],
 ) -> Counts:
     """Make what parts are missing and write the manifest."""
-    from munjang.bulk.cluster import Crew, ray_running, results
+    from munjang.bulk.cluster import WorkerPool, ray_running, results
 
     start = time.time()
     done = receipts(target) if going_on else {}
-    crew = Crew(0, 0)
-    if not (going_on and len(done) == len(plan.pieces())):
-        with ray_running(address, workers) as crew:
+    pool = WorkerPool(0, 0)
+    if not (going_on and len(done) == len(plan.partitions())):
+        with ray_running(address, workers) as pool:
             if not going_on:
-                plan = plan if plan.part_rows else with_part_rows(plan, crew.workers)
-                begin(plan, target)
-            missing = [piece.number for piece in plan.pieces() if piece.number not in done]
+                plan = plan if plan.part_rows else with_part_rows(plan, pool.workers)
+                start_bulk_run(plan, target)
+            missing = [partition.number for partition in plan.partitions() if partition.number not in done]
             if done:
-                log.info("%s: %d of %d parts were done before", target.name, len(done), len(plan.pieces()))
-            log.info("%d parts, %d workers with %d processors each", len(missing), crew.workers, crew.threads)
-            with said_how_to_go_on(target), closing(results(Worker, (plan, reach(target)), missing, crew)) as found:
+                log.info("%s: %d of %d parts were done before", target.name, len(done), len(plan.partitions()))
+            log.info("%d parts, %d workers with %d processors each", len(missing), pool.workers, pool.threads)
+            with said_how_to_go_on(target), closing(results(Worker, (plan, reach(target)), missing, pool)) as found:
                 done |= collected(found, done, progress)
-    return finish(plan, target, done, crew, start)
+    return finish_bulk_run(plan, target, done, pool, start)
 
 
-def reach(target: Place) -> str:
+def reach(target: Location) -> str:
     """How workers, which may stand in other folders, name the output."""
     return target.path if target.local else target.name
 
 
-def begin(plan: Plan, target: Place) -> None:
+def start_bulk_run(plan: Plan, target: Location) -> None:
     """Write the plan into the folder and delete the parts of an earlier run; files of others stay.
 
     In this order: receipts, new plan, old manifest, old parts. Whenever it is cut off, the folder is the old run or the
     new one, none of whose parts is done.
     """
     (target / ATTEMPTS).make()
-    for path in (target / WORK).files():
-        if f"{WORK}/{path}" != PLAN:
-            (target / f"{WORK}/{path}").remove()
+    for path in (target / WORK_FOLDER).files():
+        if f"{WORK_FOLDER}/{path}" != PLAN:
+            (target / f"{WORK_FOLDER}/{path}").remove()
     (target / PLAN).write_json(plan.to_dict())
-    (target / MANIFEST).remove()
-    clear(target, set())
+    (target / BULK_MANIFEST).remove()
+    clear_parts(target, set())
 
 
-def clear(target: Place, wanted: set[str]) -> None:
+def clear_parts(target: Location, wanted: set[str]) -> None:
     """Delete the parts and lists of rejected rows that are not `wanted`."""
     for path in target.files():
         if OWN.fullmatch(path) and path not in wanted:
             (target / path).remove()
 
 
-def receipts(target: Place) -> dict[int, dict[str, Any]]:
+def receipts(target: Location) -> dict[int, dict[str, Any]]:
     """The receipts of parts that are done and there in their full size; what dead workers left is cleared away."""
     (target / ATTEMPTS).remove()
     (target / ATTEMPTS).make()
     sizes = target.files()
     found: dict[int, dict[str, Any]] = {}
     for path in sizes:
-        if not path.startswith(f"{WORK}/part-") or not path.endswith(".json"):
+        if not path.startswith(f"{WORK_FOLDER}/part-") or not path.endswith(".json"):
             continue
         receipt = (target / path).read_json()
         if sizes.get(receipt["name"]) == receipt["bytes"]:
@@ -209,7 +209,7 @@ def collected(
 
 
 @contextmanager
-def said_how_to_go_on(target: Place) -> Iterator[None]:
+def said_how_to_go_on(target: Location) -> Iterator[None]:
     """Where the block is left with an error or by Ctrl-C, say what stays and how to go on."""
     try:
         yield
@@ -218,26 +218,32 @@ def said_how_to_go_on(target: Place) -> Iterator[None]:
         raise
 
 
-def finish(plan: Plan, target: Place, done: Mapping[int, Mapping[str, Any]], crew: Any, start: float) -> Counts:
+def finish_bulk_run(
+    plan: Plan, target: Location, done: Mapping[int, Mapping[str, Any]], pool: Any, start: float
+) -> Counts:
     """Check that every part is there with all its rows, write the manifest and clear the work away."""
-    pieces = plan.pieces()
-    for piece in pieces:
-        check_part(piece, done.get(piece.number), target)
-    parts = [{key: value for key, value in done[piece.number].items() if key != "number"} for piece in pieces]
-    lists = {f"{REJECTED}/{piece.name}.csv" for piece in pieces if done[piece.number]["counts"]["rejected"]}
-    clear(target, {part["name"] for part in parts} | lists)  # of an earlier run whose deletion was cut off
+    partitions = plan.partitions()
+    for partition in partitions:
+        check_part(partition, done.get(partition.number), target)
+    parts = [
+        {key: value for key, value in done[partition.number].items() if key != "number"} for partition in partitions
+    ]
+    lists = {
+        f"{REJECTED}/{partition.name}.csv" for partition in partitions if done[partition.number]["counts"]["rejected"]
+    }
+    clear_parts(target, {part["name"] for part in parts} | lists)  # of an earlier run whose deletion was cut off
     counts = total(parts)
     manifest = {
         "munjang": plan.munjang,
         "plan": plan.to_dict(),
         **{name: getattr(counts, name) for name in NUMBERS},
         "begun_again": sum(part["attempt"] > 1 for part in parts),
-        "workers": crew.workers, "threads": crew.threads,
+        "workers": pool.workers, "threads": pool.threads,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "seconds": round(time.time() - start, 1),
         "parts": parts,
     }  # fmt: skip
-    (target / MANIFEST).write_json(manifest)
-    (target / WORK).remove()
+    (target / BULK_MANIFEST).write_json(manifest)
+    (target / WORK_FOLDER).remove()
     if manifest["begun_again"]:
         log.info("%d parts were begun again after their worker died", manifest["begun_again"])
     if counts.rejected:
@@ -245,15 +251,15 @@ def finish(plan: Plan, target: Place, done: Mapping[int, Mapping[str, Any]], cre
     return counts
 
 
-def check_part(piece: Piece, receipt: Mapping[str, Any] | None, target: Place) -> None:
+def check_part(partition: Partition, receipt: Mapping[str, Any] | None, target: Location) -> None:
     """Refuse to call a run finished in which a part is missing or short of rows."""
     if receipt is None:
-        raise MunjangError(f"{target.name}: no answer came for {piece.name}. Go on with --resume.")
+        raise MunjangError(f"{target.name}: no answer came for {partition.name}. Go on with --resume.")
     rows = receipt["counts"]["rows"] + receipt["counts"]["rejected"]
-    if piece.last is not None and rows != piece.last - piece.first:
+    if partition.last is not None and rows != partition.last - partition.first:
         raise DataError(
-            f"{piece.source.name}, rows {piece.first + 1:,} to {piece.last:,}: {rows:,} rows were read. Was the file "
-            "changed meanwhile? Begin anew with --overwrite."
+            f"{partition.source.name}, rows {partition.first + 1:,} to {partition.last:,}: {rows:,} rows were read. "
+            "Was the file changed meanwhile? Begin anew with --overwrite."
         )
 
 

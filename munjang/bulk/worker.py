@@ -21,8 +21,8 @@ from typing import Any
 
 from munjang import __version__
 from munjang.bulk.inputs import table_of
-from munjang.bulk.locations import Place, find_place
-from munjang.bulk.plan import Piece, Plan, model_facts
+from munjang.bulk.locations import Location, find_location
+from munjang.bulk.plan import Partition, Plan, model_facts
 from munjang.data.readers.columns import find_column
 from munjang.errors import BundleError, ConfigError, MunjangError
 from munjang.files import first_line
@@ -30,9 +30,9 @@ from munjang.inference.files.predict import predict_table
 from munjang.inference.files.write import rejected_path
 from munjang.inference.predictor import Predictor, load
 
-WORK = "_work"
+WORK_FOLDER = "_work"
 """Folder of a run that is not finished: receipts, and what is being written."""
-ATTEMPTS = f"{WORK}/attempts"
+ATTEMPTS = f"{WORK_FOLDER}/attempts"
 REJECTED = "_rejected"
 MOST_ATTEMPTS = 3
 """How many workers may die at one part: then the part is what kills them."""
@@ -51,22 +51,22 @@ class Worker:
 
     def __init__(self, plan: Plan, out: str, threads: int) -> None:
         self.plan, self.threads = plan, threads
-        self.out = find_place(out)
-        self.pieces = plan.pieces()
+        self.out = find_location(out)
+        self.partitions = plan.partitions()
         self.model: Predictor | None = None
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
         """For Ray Data: numbers of parts in, a JSON object for each out: its receipt, or a Failure."""
-        return {"result": [json.dumps(self.result(self.pieces[int(number)])) for number in batch["number"]]}
+        return {"result": [json.dumps(self.result(self.partitions[int(number)])) for number in batch["number"]]}
 
-    def result(self, piece: Piece) -> dict[str, Any]:
+    def result(self, partition: Partition) -> dict[str, Any]:
         """The receipt of a part, made now or found; of one that cannot be made, its Failure as a dict."""
         try:
-            return make_part(self.plan, piece, self.out, self.opened)
+            return make_part(self.plan, partition, self.out, self.opened)
         except MunjangError as error:
             return asdict(Failure(type(error).__name__, str(error)))
         except OSError as error:
-            return asdict(Failure("MunjangError", f"{piece.source.name}, {piece.name}: {first_line(error)}"))
+            return asdict(Failure("MunjangError", f"{partition.source.name}, {partition.name}: {first_line(error)}"))
 
     def opened(self) -> Predictor:
         """The model, loaded at the first part. BundleError: it is not there, or not the one of the plan."""
@@ -95,28 +95,28 @@ def limit_threads(threads: int) -> None:
         sys.modules["torch"].set_num_threads(threads)
 
 
-def make_part(plan: Plan, piece: Piece, out: Place, model: Any) -> dict[str, Any]:
+def make_part(plan: Plan, partition: Partition, out: Location, model: Any) -> dict[str, Any]:
     """Write a part and its receipt, which is returned; a part that is done is left as it is.
 
     model: gives the Predictor. MunjangError: rows that cannot be read, or workers have died at this part before.
     """
-    receipt = out / receipt_name(piece)
+    receipt = out / receipt_name(partition)
     if receipt.kind():
         return receipt.read_json()
     start = time.monotonic()
-    with attempt(piece, out) as (number, folder):
-        part = folder / f"{piece.name}.parquet"
-        with table_of(piece.source, plan.reading, piece.first, piece.last) as table:
-            text = find_column(plan.text, table.columns, piece.source.name, "--text")
+    with attempt(partition, out) as (number, folder):
+        part = folder / f"{partition.name}.parquet"
+        with table_of(partition.source, plan.reading, partition.first, partition.last) as table:
+            text = find_column(plan.text, table.columns, partition.source.name, "--text")
             counts = predict_table(model(), table, text, part, answering=plan.answering)
         size = part.stat().st_size
         if counts.rejected:
             (out / REJECTED).make()
-            (out / f"{REJECTED}/{piece.name}.csv").take(rejected_path(part))
+            (out / f"{REJECTED}/{partition.name}.csv").take(rejected_path(part))
         (out / part.name).take(part)
         facts = {
-            "name": part.name, "number": piece.number, "file": piece.source.name,
-            "first": piece.first + 1, "bytes": size,
+            "name": part.name, "number": partition.number, "file": partition.source.name,
+            "first": partition.first + 1, "bytes": size,
             "attempt": number, "host": socket.gethostname(), "seconds": round(time.monotonic() - start, 3),
             "counts": vars(counts),
         }  # fmt: skip
@@ -125,17 +125,18 @@ def make_part(plan: Plan, piece: Piece, out: Place, model: Any) -> dict[str, Any
 
 
 @contextmanager
-def attempt(piece: Piece, out: Place) -> Iterator[tuple[int, Path]]:
+def attempt(partition: Partition, out: Location) -> Iterator[tuple[int, Path]]:
     """(which attempt at the part this is, a folder for it). While it lasts OUT/_work/attempts/PART.RANDOM/worker.json
     tells whose it is; it stays behind only where the worker dies."""
-    before = {path.partition("/")[0] for path in (out / ATTEMPTS).files() if path.startswith(f"{piece.name}.")}
+    before = {path.partition("/")[0] for path in (out / ATTEMPTS).files() if path.startswith(f"{partition.name}.")}
     if len(before) >= MOST_ATTEMPTS:
-        last = "the end" if piece.last is None else f"{piece.last:,}"
+        last = "the end" if partition.last is None else f"{partition.last:,}"
         raise MunjangError(
-            f"{piece.source.name}, rows {piece.first + 1:,} to {last}: {len(before)} workers died at them, most likely "
-            "for want of memory. Use fewer workers (--workers) or machines with more memory, and go on with --resume."
+            f"{partition.source.name}, rows {partition.first + 1:,} to {last}: {len(before)} workers died at them, "
+            "most likely for want of memory. "
+            "Use fewer workers (--workers) or machines with more memory, and go on with --resume."
         )
-    own = out / f"{ATTEMPTS}/{piece.name}.{secrets.token_hex(4)}"
+    own = out / f"{ATTEMPTS}/{partition.name}.{secrets.token_hex(4)}"
     own.make()
     (own / "worker.json").write_json({"host": socket.gethostname(), "pid": os.getpid()})
     try:
@@ -148,6 +149,6 @@ def attempt(piece: Piece, out: Place) -> Iterator[tuple[int, Path]]:
         own.remove()
 
 
-def receipt_name(piece: Piece) -> str:
+def receipt_name(partition: Partition) -> str:
     """Where in the output folder the receipt of a part stands."""
-    return f"{WORK}/{piece.name}.json"
+    return f"{WORK_FOLDER}/{partition.name}.json"

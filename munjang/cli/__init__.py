@@ -83,11 +83,11 @@ def main() -> None:
     except OSError as error:
         if debug:
             raise
-        typer.echo(f"munjang: {one_line(error)}", err=True)
+        typer.echo(f"munjang: {os_error_line(error)}", err=True)
         sys.exit(1)
 
 
-def one_line(error: OSError) -> str:
+def os_error_line(error: OSError) -> str:
     """What the system could not do: the file, where there is one, and why not."""
     file = error.filename2 or error.filename  # of a renaming the target: what the user has named
     reason = error.strerror or first_line(error)
@@ -98,15 +98,15 @@ def register() -> None:
     """Hang every verb on the app; verbs are listed in the order of a user's work."""
     from munjang.cli import analyze, clean, corpora, evaluate, export, predict, pretrain, serve, train
 
-    app.command("corpora")(corpora.corpora)
-    app.command("clean")(clean.clean)
-    app.command("train")(train.train)
-    app.command("evaluate")(evaluate.evaluate)
-    app.command("predict")(predict.predict)
-    app.command("analyze")(analyze.analyze)
-    app.command("export")(export.export)
-    app.command("serve")(serve.serve)
-    app.command("pretrain")(pretrain.pretrain)
+    app.command("corpora")(corpora.corpora_verb)
+    app.command("clean")(clean.clean_verb)
+    app.command("train")(train.train_verb)
+    app.command("evaluate")(evaluate.evaluate_verb)
+    app.command("predict")(predict.predict_verb)
+    app.command("analyze")(analyze.analyze_verb)
+    app.command("export")(export.export_verb)
+    app.command("serve")(serve.serve_verb)
+    app.command("pretrain")(pretrain.pretrain_verb)
 
 
 register()

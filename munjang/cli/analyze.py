@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from munjang.cli.options import Encoding, HeaderRow, Sheet, TextColumn, read_options
+from munjang.cli.options import EncodingOption, HeaderRow, Sheet, TextColumn, read_options
 from munjang.cli.rows import (
     chunk_sizes,
-    one_line,
-    open_source,
+    open_input,
     print_rows,
-    shown,
+    printable_text,
+    shown_label,
     shown_score,
+    single_line,
     source_kind,
     unusable_json,
-    usable,
     write_rows,
 )
 from munjang.errors import ConfigError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 
-def analyze(
+def analyze_verb(
     source: Annotated[
         str | None, typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file, or - for lines from stdin.")
     ] = None,
@@ -55,7 +55,7 @@ def analyze(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, with all scores.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
-    encoding: Encoding = None,
+    encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
 ) -> None:
@@ -65,7 +65,7 @@ def analyze(
     file are written with the columns HEAD and HEAD_score for every head, and note. Without it a text gets a line for
     each head; lines and files get a line a row: label and score of each head and the text, between tabs.
     """
-    from munjang.inference.files.write import check_out
+    from munjang.inference.files.write import check_output
 
     if scores not in (None, "all", "best"):
         raise ConfigError(f"--scores is '{scores}'; it must be all or best.")
@@ -75,20 +75,20 @@ def analyze(
     if kind == "text":
         if out:
             raise ConfigError("--out is for a file or lines from stdin, not for a single text.")
-        analysis = open_analyzer(model, tasks, single=True).analyze(usable(source or ""))
-        typer.echo(json_line(analysis) if as_json else block(analysis, everything))
+        analysis = open_analyzer(model, tasks, single=True).analyze(printable_text(source or ""))
+        typer.echo(analysis_json(analysis) if as_json else block(analysis, everything))
         if analysis.note:
             log.info("%s", analysis.note)
         return
     file = Path(source) if kind == "file" else None
     if out:
-        check_out(Path(out), file, overwrite)
-    table, place = open_source(source, kind, options)
+        check_output(Path(out), file, overwrite)
+    table, place = open_input(source, kind, options)
     analyzer = open_analyzer(model, tasks)
     if out:
-        write_answers(analyzer, table, place, out, everything, overwrite, file)
+        write_analyses(analyzer, table, place, out, everything, overwrite, file)
     else:
-        print_answers(analyzer, table, place, everything, as_json, one_by_one=kind == "stdin")
+        print_analyses(analyzer, table, place, everything, as_json, one_by_one=kind == "stdin")
 
 
 def open_analyzer(model: str | None, tasks: str | None, *, single: bool = False) -> Analyzer:
@@ -107,7 +107,7 @@ def block(analysis: Analysis, scores: bool) -> str:
     from munjang.tables import format_table
 
     rows = [
-        [head, shown(answer), shown_score(answer), *([all_scores(answer)] if scores else [])]
+        [head, shown_label(answer), shown_score(answer), *([score_list(answer)] if scores else [])]
         for head, answer in analysis.answers.items()
     ]
     parts = [format_table([""] * len(rows[0]), rows, max_width=2_000)] if rows else []
@@ -118,12 +118,12 @@ def block(analysis: Analysis, scores: bool) -> str:
     return "\n\n".join(parts)
 
 
-def all_scores(answer: Prediction) -> str:
+def score_list(answer: Prediction) -> str:
     """Every label's score, the highest first."""
     return ", ".join(f"{name} {score:.4f}" for name, score in answer.scores.items())
 
 
-def json_line(analysis: Analysis, line: int | None = None) -> str:
+def analysis_json(analysis: Analysis, line: int | None = None) -> str:
     """An analysis as one JSON object; `line` is where the text stands in the file."""
     place = {} if line is None else {"line": line}
     answers = {head: json_answer(answer) for head, answer in analysis.answers.items()}
@@ -135,9 +135,9 @@ def json_structure(analysis: Analysis) -> dict[str, Any]:
     """The tree: its words with head and relation, and the triples; nothing where none was asked for."""
     if analysis.structure is None:
         return {}
-    from munjang.data.trees.triples import to_json
+    from munjang.data.trees.triples import parse_to_json
 
-    tree = to_json(analysis.structure)
+    tree = parse_to_json(analysis.structure)
     return {"structure": {name: tree[name] for name in ("words", "relations")}}
 
 
@@ -147,19 +147,19 @@ def json_answer(answer: Prediction) -> dict[str, Any]:
     return {"label": answer.label, "score": round(answer.score, 6), "scores": scores}
 
 
-def plain_line(analysis: Analysis, scores: bool) -> str:
+def analysis_line(analysis: Analysis, scores: bool) -> str:
     """Label and score of each head, all its scores if asked for, and the text, between tabs."""
     from munjang.records import label_text
 
     cells = []
     for answer in analysis.answers.values():
-        cells += [shown(answer), shown_score(answer), *([all_scores(answer)] if scores else [])]
+        cells += [shown_label(answer), shown_score(answer), *([score_list(answer)] if scores else [])]
     if analysis.structure is not None:
         cells.append(label_text(analysis.structure.tree))
-    return "\t".join([*cells, one_line(analysis.text)])
+    return "\t".join([*cells, single_line(analysis.text)])
 
 
-def print_answers(
+def print_analyses(
     model: Analyzer, table: Table, place: int, scores: bool, as_json: bool, *, one_by_one: bool
 ) -> Counts:
     """Print a line for every row, in order."""
@@ -175,18 +175,18 @@ def print_answers(
 
     def line_of(row: Row, analysis: Analysis) -> str:
         count(counts, analysis)
-        return json_line(analysis, row.line) if as_json else plain_line(analysis, scores)
+        return analysis_json(analysis, row.line) if as_json else analysis_line(analysis, scores)
 
     def bad_line(item: Bad) -> str:
         if as_json:
             return unusable_json(item, {"answers": {}})
-        return "\t".join(["(unusable)", *[""] * (cells - 1), one_line(item.raw)])
+        return "\t".join(["(unusable)", *[""] * (cells - 1), single_line(item.raw)])
 
     print_rows(analyses(model, table, place, chunk_sizes(one_by_one)), table, counts, line_of, bad_line)
     return counts
 
 
-def write_answers(
+def write_analyses(
     model: Analyzer, table: Table, place: int, out: str, scores: bool, overwrite: bool, source: Path | None
 ) -> Counts:
     """Write the file with answers and say what became of its rows."""

@@ -14,15 +14,15 @@ from munjang.errors import ConfigError, DataError
 STEPS_HELP = "Text steps among html, invisible, nfc, spaces, mask_personal and fold_repeats, or none."
 
 
-def clean(
+def clean_verb(
     source: Annotated[str, typer.Argument(metavar="IN", help="A file, a folder, or a corpus of the table.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for kept.csv, removed.csv and account.json.")],
     text: options.TextColumn = None,
     label: options.LabelColumn = None,
-    labels: options.Labels = None,
+    labels: options.LabelsOption = None,
     map_values: options.MapValues = None,
-    multi_label: options.MultiLabel = None,
-    encoding: options.Encoding = None,
+    multi_label: options.MultiLabelOption = None,
+    encoding: options.EncodingOption = None,
     sheet: options.Sheet = None,
     header_row: options.HeaderRow = None,
     validation: options.ValidationFile = None,
@@ -40,9 +40,9 @@ def clean(
 ) -> None:
     """Clean a corpus and say what became of every row."""
     from munjang.data.cleaning.clean import clean_corpus
-    from munjang.data.cleaning.files import write_account
+    from munjang.data.cleaning.files import write_cleaning_report
 
-    check_out(out, source, overwrite=overwrite)
+    check_clean_folder(out, source, overwrite=overwrite)
     config = options.change_cleaning(
         CleanConfig(steps=parse_steps(steps), duplicates=not no_duplicates, leaks=not no_leaks),
         fold_repeats=fold_repeats,
@@ -53,28 +53,28 @@ def clean(
     )
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
-    cleaned, account = clean_corpus(corpus, config)
-    write_account(out, corpus, cleaned, account, separator=multi_label or "|")
-    typer.echo(str(account))
-    typer.echo(f"Wrote {out / 'kept.csv'} ({sum(account.rows_after.values()):,} rows) and", nl=False)
-    typer.echo(f" {out / 'removed.csv'} ({len(account.removed):,} rows).")
+    cleaned, cleaning_report = clean_corpus(corpus, config)
+    write_cleaning_report(out, corpus, cleaned, cleaning_report, separator=multi_label or "|")
+    typer.echo(str(cleaning_report))
+    typer.echo(f"Wrote {out / 'kept.csv'} ({sum(cleaning_report.rows_after.values()):,} rows) and", nl=False)
+    typer.echo(f" {out / 'removed.csv'} ({len(cleaning_report.removed):,} rows).")
 
 
 def parse_steps(text: str) -> tuple[str, ...]:
     """The names in `--steps`, checked before anything is read."""
-    from munjang.text.cleaning import ordered
+    from munjang.text.cleaning import ordered_steps
 
     names = [name.strip() for name in text.split(",") if name.strip()]
-    return () if names in ([], ["none"]) else ordered(names)
+    return () if names in ([], ["none"]) else ordered_steps(names)
 
 
-def check_out(out: Path, source: str, *, overwrite: bool) -> None:
+def check_clean_folder(out: Path, source: str, *, overwrite: bool) -> None:
     """Refuse a folder with something in it, a file, or one whose files are the input."""
-    from munjang.data.cleaning.files import NAMES
+    from munjang.data.cleaning.files import REPORT_FILES
 
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; name a folder.")
     if out.is_dir() and any(out.iterdir()) and not overwrite:
         raise ConfigError(f"--out {out} is not empty. Name another folder, or add --overwrite.")
-    if any(Path(source).resolve() == (out / name).resolve() for name in NAMES):
+    if any(Path(source).resolve() == (out / name).resolve() for name in REPORT_FILES):
         raise DataError(f"{source} would be overwritten by its own account; name another --out.")

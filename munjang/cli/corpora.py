@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from munjang.data.statistics.corpus import CorpusStats
 
 
-def corpora(
+def corpora_verb(
     name: Annotated[str | None, typer.Argument(help="A corpus of the table: print its card.")] = None,
     data_dir: DataDir = None,
     language: Annotated[
@@ -72,13 +72,13 @@ def print_table(language: str | None, task: str | None, as_json: bool) -> None:
         raise unknown_name("task", task, tasks)
     rows = [row for row in rows if speaks(row, language) and (not task or task in (row.about, row.task))]
     if as_json:
-        typer.echo(to_json([summary(row) for row in rows]))
+        typer.echo(json_value([summary(row) for row in rows]))
         return
     if not rows:
         typer.echo(f"munjang's table has no corpus in '{language}'. Try: munjang corpora --hub {language}")
         return
     listed = [summary(row) for row in rows]
-    cells = [[item["name"], kind(item), item["rows"], label_cell(item), item["licence"]] for item in listed]
+    cells = [[item["name"], source_kind_name(item), item["rows"], label_cell(item), item["licence"]] for item in listed]
     typer.echo(format_table(["corpus", "task", "rows", "labels", "licence"], cells))
     typer.echo("\nmunjang corpora NAME prints a corpus's card; munjang train NAME trains on it.")
 
@@ -109,15 +109,15 @@ def summary(row: CorpusRow) -> dict[str, Any]:
     }
 
 
-def kind(item: dict[str, Any]) -> str:
+def source_kind_name(item: dict[str, Any]) -> str:
     return item["about"] if item["task"] == "classification" else f"{item['about']}, {item['task']}"
 
 
 def label_cell(item: dict[str, Any]) -> str:
-    from munjang.tables import shorten
+    from munjang.tables import shorten_text
 
     names = item["labels"]
-    return shorten(f"{len(names)}: {', '.join(names)}", 44)
+    return shorten_text(f"{len(names)}: {', '.join(names)}", 44)
 
 
 def print_suite(name: str, as_json: bool) -> None:
@@ -129,7 +129,7 @@ def print_suite(name: str, as_json: bool) -> None:
         raise unknown_name("suite", name, SUITES)
     suite = SUITES[name.lower()]
     if as_json:
-        typer.echo(to_json(asdict(suite)))
+        typer.echo(json_value(asdict(suite)))
         return
     cells = [[task.name, task.train, task.validation, task.metric, task.asks] for task in suite.tasks]
     trained = [f"{task.name} (munjang train {task.corpus})" for task in suite.tasks if task.corpus]
@@ -147,7 +147,7 @@ def print_hub(language: str, limit: int, as_json: bool) -> None:
     found = list_datasets(language, limit)
     known = {place.repo: row.name for row in reversed(CORPORA.values()) for place in row.hub}
     if as_json:
-        typer.echo(to_json([{**asdict(item), "munjang": known.get(item.name)} for item in found]))
+        typer.echo(json_value([{**asdict(item), "munjang": known.get(item.name)} for item in found]))
         return
     cells = [
         [
@@ -175,7 +175,7 @@ def print_card(
     row = corpus_row(name)
     if plot and row.task == "parsing":
         raise ConfigError(f"--plot draws labelled texts; {name} has trees, whose numbers stand on its card.")
-    counter = load_tokenizer(tokenizer) if tokenizer else None
+    counter = raw_tokenizer(tokenizer) if tokenizer else None
     corpus = only(load_corpus(name, data_dir), split) if split else load_corpus(name, data_dir)
     stats = describe(corpus)
     tokens = None
@@ -185,14 +185,14 @@ def print_card(
         tokens = token_stats(corpus, counter)
     if as_json:
         parts = {"corpus": summary(row), "stats": stats.to_dict(), **({"tokens": tokens.to_dict()} if tokens else {})}
-        typer.echo(to_json(parts))
+        typer.echo(json_value(parts))
     else:
         typer.echo(provenance(row))
         typer.echo(str(stats))
         if tokens:
             typer.echo(f"\nTokens of {tokenizer}, special tokens included\n{tokens}")
     if plot:
-        draw(corpus, stats, plot)
+        draw_corpus(corpus, stats, plot)
         typer.echo(f"Plots written to {plot}.", err=True)
 
 
@@ -215,7 +215,7 @@ def only(corpus: Corpus, split: str) -> Corpus:
     return replace(corpus, **{name: examples if name == split else () for name in SPLITS})
 
 
-def load_tokenizer(name: str) -> Tokenizer:
+def raw_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a folder, a tokenizer.json or a hub id, as it is: nothing in it is mended."""
     from tokenizers import Tokenizer
 
@@ -246,7 +246,7 @@ def load_tokenizer(name: str) -> Tokenizer:
         ) from error
 
 
-def draw(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
+def draw_corpus(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
     """Length histogram and label bars, one above the other in one PNG."""
     from io import BytesIO
 
@@ -276,5 +276,5 @@ def draw(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
     sheet.save(path, format="PNG")
 
 
-def to_json(value: Any) -> str:
+def json_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)

@@ -11,11 +11,11 @@ import typer
 
 from munjang.cli.options import (
     DataDir,
-    Encoding,
+    EncodingOption,
     HeaderRow,
     LabelColumn,
-    Labels,
-    MultiLabel,
+    LabelsOption,
+    MultiLabelOption,
     Precision,
     Sheet,
     TextColumn,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 
-def evaluate(
+def evaluate_verb(
     model: Annotated[str, typer.Argument(help="A model folder.")],
     source: Annotated[str, typer.Argument(help="A corpus of the table, or a file with labels.")],
     data_dir: DataDir = None,
@@ -45,20 +45,22 @@ def evaluate(
     ] = None,
     text: TextColumn = None,
     label: LabelColumn = None,
-    labels: Labels = None,
+    labels: LabelsOption = None,
     map_values: Annotated[
         str | None,
         typer.Option("--map", help="The data's labels to the model's, such as 'positive=긍정;negative=부정'."),
     ] = None,
-    multi_label: MultiLabel = None,
+    multi_label: MultiLabelOption = None,
     precision: Precision = "fp32",
-    encoding: Encoding = None,
+    encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
     against: Annotated[
         str | None, typer.Option("--against", help="Another model folder, or the --json FILE of another evaluation.")
     ] = None,
-    worst: Annotated[int, typer.Option("--worst", min=0, help="How many of the most confident errors to print.")] = 10,
+    top_errors: Annotated[
+        int, typer.Option("--top-errors", "--worst", min=0, help="How many of the most confident errors to print.")
+    ] = 10,
     without_spaces: Annotated[
         bool,
         typer.Option("--spaceless/--no-spaceless", help="Score once more without spaces; takes as long again."),
@@ -68,7 +70,7 @@ def evaluate(
         Path | None, typer.Option("--json", metavar="FILE", help="Write the whole report as JSON.")
     ] = None,
 ) -> None:
-    """Score a model: accuracy, F1, a table by label, intervals, calibration, the worst errors."""
+    """Score a model: accuracy, F1, a table by label, intervals, calibration, the most confident errors."""
     from munjang.evaluation.evaluate import compare
     from munjang.evaluation.tables import print_report
     from munjang.inference.predictor import load
@@ -81,15 +83,15 @@ def evaluate(
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus, split = open_split(source, split, options, data_dir, predictor)
     label_map = None if is_file(source) else parse_labels(map_values)
-    report = score(predictor, corpus, split, label_map, without_spaces=without_spaces)
-    typer.echo(str(report) if predictor.task == "parsing" else print_report(report, worst=worst))
+    report = score_split(predictor, corpus, split, label_map, without_spaces=without_spaces)
+    typer.echo(str(report) if predictor.task == "parsing" else print_report(report, top_errors=top_errors))
     if json_file:
         from munjang.files import write_json
 
         write_json(json_file, report.to_dict())
         typer.echo(f"Report written to {json_file}.", err=True)
     if plot:
-        draw(report, plot)
+        draw_confusions(report, plot)
         typer.echo(f"Confusion matrix written to {plot}.", err=True)
     if against:
         other = open_report(against, corpus, split, label_map)
@@ -160,7 +162,7 @@ def parse_labels(text: str | None) -> dict[str, str] | None:
     return parse_map(text)
 
 
-def score(
+def score_split(
     model: Predictor, corpus: Corpus, split: str, label_map: dict[str, str] | None, *, without_spaces: bool
 ) -> Report:
     """The report of one model, with a progress bar on a terminal."""
@@ -178,18 +180,18 @@ def open_report(against: str, corpus: Corpus, split: str, label_map: dict[str, s
     from munjang.evaluation.report import Report
     from munjang.evaluation.trees import TreeReport
     from munjang.inference.predictor import load
-    from munjang.models.folder import read_json
+    from munjang.models.folder import read_json_object
 
     if against.endswith(".json"):
-        values = read_json(Path(against))
+        values = read_json_object(Path(against))
         return (TreeReport if values.get("task") == "parsing" else Report).from_dict(values)
-    return score(load(against), corpus, split, label_map, without_spaces=False)
+    return score_split(load(against), corpus, split, label_map, without_spaces=False)
 
 
-def draw(report: Report, path: Path) -> None:
+def draw_confusions(report: Report, path: Path) -> None:
     """The confusion matrix as PNG."""
     from munjang.reports.figures import save_png
-    from munjang.reports.plots import confusion_matrix
+    from munjang.reports.plots import plot_confusion_matrix
 
     title = f"{report.model} on {report.corpus}"
-    save_png(confusion_matrix(report.confusion.tolist(), report.labels, title=title), path)
+    save_png(plot_confusion_matrix(report.confusion.tolist(), report.labels, title=title), path)

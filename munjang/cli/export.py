@@ -8,12 +8,12 @@ import typer
 
 from munjang.cli.options import (
     DataDir,
-    Encoding,
+    EncodingOption,
     HeaderRow,
     LabelColumn,
-    Labels,
+    LabelsOption,
     MapValues,
-    MultiLabel,
+    MultiLabelOption,
     Sheet,
     TextColumn,
     is_file,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
 
 
-def export(
+def export_verb(
     model: Annotated[str, typer.Argument(help="Folder of a trained model.")],
     form: Annotated[
         str, typer.Argument(metavar="FORMAT", help="onnx: the same answers; onnx-int8: smaller and faster.")
@@ -38,10 +38,10 @@ def export(
     data_dir: DataDir = None,
     text: TextColumn = None,
     label: LabelColumn = None,
-    labels: Labels = None,
+    labels: LabelsOption = None,
     map_values: MapValues = None,
-    multi_label: MultiLabel = None,
-    encoding: Encoding = None,
+    multi_label: MultiLabelOption = None,
+    encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model in OUT.")] = False,
@@ -51,19 +51,19 @@ def export(
     The exported model is tried on sentences before it is written; one that answers otherwise is refused. `munjang
     predict OUT` and all the other verbs take the folder as they take any model.
     """
-    from munjang.cli.evaluate import open_split, parse_labels, score
-    from munjang.export.run import export as write
+    from munjang.cli.evaluate import open_split, parse_labels, score_split
+    from munjang.export.run import export_model as write
     from munjang.inference.predictor import load
 
     source = load(model)
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     data = open_split(check, None, options, data_dir, source) if check else None
     label_map = None if check is None or is_file(check) else parse_labels(map_values)
-    before = score(source, *data, label_map, without_spaces=False) if data else None
+    before = score_split(source, *data, label_map, without_spaces=False) if data else None
     exported = write(source, form, out, overwrite=overwrite)
     typer.echo(f"{out}: {form}, {size(exported) / 1e6:,.1f} MB, was {size(source) / 1e6:,.1f} MB.", err=True)
     if before and data:
-        typer.echo(compared(before, score(exported, *data, label_map, without_spaces=False)))
+        typer.echo(compared(before, score_split(exported, *data, label_map, without_spaces=False)))
 
 
 def size(model: Predictor) -> int:

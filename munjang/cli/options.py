@@ -19,11 +19,13 @@ DataDir = Annotated[
 ]
 TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the sentences; guessed if left out.")]
 LabelColumn = Annotated[str | None, typer.Option("--label", help="Column of the labels; guessed if left out.")]
-Labels = Annotated[str | None, typer.Option("--labels", help="The label set in order, such as 부정,긍정.")]
+LabelsOption = Annotated[str | None, typer.Option("--labels", help="The label set in order, such as 부정,긍정.")]
 MapValues = Annotated[str | None, typer.Option("--map", help="Values to labels, such as '1,2=부정;4,5=긍정'.")]
-MultiLabel = Annotated[str | None, typer.Option("--multi-label", help="Separator between several labels in a cell.")]
+MultiLabelOption = Annotated[
+    str | None, typer.Option("--multi-label", help="Separator between several labels in a cell.")
+]
 Precision = Annotated[str, typer.Option("--precision", help="fp32, or bf16 where the processor is quicker with it.")]
-Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file; found out if left out.")]
+EncodingOption = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file; found out if left out.")]
 Sheet = Annotated[str | None, typer.Option("--sheet", help="Excel: name or number (from 1) of the sheet.")]
 HeaderRow = Annotated[int | None, typer.Option("--header-row", help="Row of the column names, from 1; 0: none.")]
 ValidationFile = Annotated[str | None, typer.Option("--validation", help="File with the validation split.")]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
-FORMATS = ("tree", "conllu", "json", "svg")
-CHUNK = 1_024  # sentences parsed together
+TREE_FORMATS = ("tree", "conllu", "json", "svg")
+CHUNK_SENTENCES = 1_024  # sentences parsed together
 
 
 def parse_text(model: Predictor, text: str, form: str) -> None:
@@ -60,7 +60,7 @@ def parses(model: Predictor, table: Table, place: int) -> Iterator[Parse]:
     texts: list[str] = []
     for row in table.rows():
         texts.append(cell_text(row.cells[place]))
-        if len(texts) == CHUNK:
+        if len(texts) == CHUNK_SENTENCES:
             yield from model.predict_many(texts)
             texts = []
     yield from model.predict_many(texts)
@@ -72,11 +72,11 @@ def rendered(items: Iterable[Parse], form: str) -> Iterator[str]:
     """Each parse in a form, with the line breaks that end it."""
     from munjang.data.trees.pictures import tree_lines, tree_svg
     from munjang.data.trees.treebanks import sentence_conllu
-    from munjang.data.trees.triples import to_json
+    from munjang.data.trees.triples import parse_to_json
 
     for number, parse in enumerate(items, start=1):
         if form == "json":
-            yield json.dumps(to_json(parse), ensure_ascii=False) + "\n"
+            yield json.dumps(parse_to_json(parse), ensure_ascii=False) + "\n"
         elif form == "conllu":
             yield sentence_conllu(parse.tree, number, parse.text) if len(parse.tree) else ""
         elif form == "svg":
@@ -92,6 +92,6 @@ def check_form(form: str | None, out: str | None) -> str:
         form = endings.get(Path(out).suffix.lower())
         if form is None:
             raise ConfigError(f"--out {out}: a parser writes .conllu or .jsonl.")
-    if form not in (None, *FORMATS):
-        raise ConfigError(f"--format is '{form}'; it must be one of {', '.join(FORMATS)}.")
+    if form not in (None, *TREE_FORMATS):
+        raise ConfigError(f"--format is '{form}'; it must be one of {', '.join(TREE_FORMATS)}.")
     return form or "tree"

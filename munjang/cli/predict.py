@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from munjang.cli.options import Encoding, HeaderRow, Precision, Sheet, TextColumn, read_options
+from munjang.cli.options import EncodingOption, HeaderRow, Precision, Sheet, TextColumn, read_options
 from munjang.cli.rows import (
     chunk_sizes,
-    one_line,
-    open_source,
+    open_input,
     print_rows,
-    shown,
+    printable_text,
+    shown_label,
     shown_score,
+    single_line,
     source_kind,
     unusable_json,
-    usable,
     write_rows,
 )
 from munjang.errors import ConfigError
@@ -39,7 +39,7 @@ BLANK = {"label": None, "score": 0.0, "scores": {}}
 """What stands in JSON for a row that has no answer."""
 
 
-def predict(
+def predict_verb(
     model: Annotated[
         str, typer.Argument(help="Folder of a trained model; FOLDER/HEAD or mini/HEAD for one head of many.")
     ],
@@ -73,7 +73,7 @@ def predict(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
     precision: Precision = "fp32",
-    encoding: Encoding = None,
+    encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
     engine: Annotated[
@@ -102,7 +102,7 @@ def predict(
     --resume.
     """
     from munjang.inference.files.predict import Answering
-    from munjang.inference.files.write import check_out
+    from munjang.inference.files.write import check_output
     from munjang.inference.predictor import load
 
     if scores not in (None, "all", "best"):
@@ -135,14 +135,14 @@ def predict(
         return
     file = Path(source) if kind == "file" else None
     if out:
-        check_out(Path(out), file, overwrite)
-    table, place = open_source(source, kind, options)
+        check_output(Path(out), file, overwrite)
+    table, place = open_input(source, kind, options)
     predictor = load(model, precision=precision)
     answering = answering.check(predictor)
     if out:
-        counts = write_answers(predictor, table, place, out, answering, overwrite, file)
+        counts = write_predictions(predictor, table, place, out, answering, overwrite, file)
     else:
-        counts = print_answers(predictor, table, place, answering, as_json, one_by_one=kind == "stdin")
+        counts = print_predictions(predictor, table, place, answering, as_json, one_by_one=kind == "stdin")
     if by:
         typer.echo(counts.table(predictor.labels.names, by))
 
@@ -164,10 +164,10 @@ def check_engine(engine: str, many: Mapping[str, object], more: Sequence[str] | 
 def is_parser(model: str) -> bool:
     """Whether a model's name means a parser."""
     from munjang.inference.heads import find_model
-    from munjang.models.folder import MANIFEST, read_json
+    from munjang.models.folder import MANIFEST, read_json_object
 
     path, _ = find_model(model)
-    return (path / MANIFEST).is_file() and read_json(path / MANIFEST).get("task") == "parsing"
+    return (path / MANIFEST).is_file() and read_json_object(path / MANIFEST).get("task") == "parsing"
 
 
 def answer_trees(
@@ -191,25 +191,25 @@ def answer_trees(
     if kind == "text":
         if out:
             raise ConfigError("--out is for a file or lines from stdin, not for a single text.")
-        parse_text(load(model, precision=precision), usable(source or ""), form)
+        parse_text(load(model, precision=precision), printable_text(source or ""), form)
         return
     if out and Path(out).exists() and not overwrite:
         raise ConfigError(f"{out} exists. Name another file, or add --overwrite.")
-    table, place = open_source(source, kind, options)
+    table, place = open_input(source, kind, options)
     parse_table(load(model, precision=precision), table, place, form, Path(out) if out else None)
 
 
 def answer_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:
     """Print the answer for one text: label and score, or every label's score on a line of its own."""
-    from munjang.inference.files.predict import kept, settle
+    from munjang.inference.files.predict import apply_thresholds, kept
 
-    prediction = settle(model.predict(usable(text)), answering, model.labels.names)
+    prediction = apply_thresholds(model.predict(printable_text(text)), answering, model.labels.names)
     if not kept(prediction, answering):
         return
     if as_json:
-        typer.echo(json_line(prediction))
+        typer.echo(prediction_json(prediction))
         return
-    typer.echo(f"{shown(prediction)}\t{shown_score(prediction)}")
+    typer.echo(f"{shown_label(prediction)}\t{shown_score(prediction)}")
     if answering.scores:
         for name, score in prediction.scores.items():
             typer.echo(f"  {name}\t{score:.4f}")
@@ -217,7 +217,7 @@ def answer_text(model: Predictor, text: str, answering: Answering, as_json: bool
         log.info("%s", prediction.note)
 
 
-def json_line(prediction: Prediction, line: int | None = None) -> str:
+def prediction_json(prediction: Prediction, line: int | None = None) -> str:
     """A prediction as one JSON object; `line` is where the text stands in the file."""
     place = {} if line is None else {"line": line}
     scores = {name: round(score, 6) for name, score in prediction.scores.items()}
@@ -225,12 +225,12 @@ def json_line(prediction: Prediction, line: int | None = None) -> str:
     return json.dumps({**place, **answer, "scores": scores, "note": prediction.note}, ensure_ascii=False)
 
 
-def print_answers(
+def print_predictions(
     model: Predictor, table: Table, place: int, answering: Answering, as_json: bool, *, one_by_one: bool
 ) -> Counts:
     """Print a line for every row, in order; with --by only count."""
     from munjang.data.readers.columns import find_column
-    from munjang.inference.files.predict import answers, group_of, kept
+    from munjang.inference.files.predict import group_of, kept, predictions
     from munjang.inference.files.write import Counts
 
     by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "--by")
@@ -240,27 +240,27 @@ def print_answers(
         counts.add(prediction, group_of(row, by))
         if by is not None or not kept(prediction, answering):
             return None
-        return json_line(prediction, row.line) if as_json else plain_line(prediction, answering)
+        return prediction_json(prediction, row.line) if as_json else prediction_line(prediction, answering)
 
     def bad_line(item: Bad) -> str | None:
         if by is not None:
             return None
-        return unusable_json(item, BLANK) if as_json else "(unusable)\t\t" + one_line(item.raw)
+        return unusable_json(item, BLANK) if as_json else "(unusable)\t\t" + single_line(item.raw)
 
-    items = answers(model, table, place, answering, chunk_sizes(one_by_one))
+    items = predictions(model, table, place, answering, chunk_sizes(one_by_one))
     print_rows(items, table, counts, line_of, bad_line)
     return counts
 
 
-def plain_line(prediction: Prediction, answering: Answering) -> str:
+def prediction_line(prediction: Prediction, answering: Answering) -> str:
     """Label, score, all scores if asked for, and the text, between tabs."""
-    cells = [shown(prediction), shown_score(prediction)]
+    cells = [shown_label(prediction), shown_score(prediction)]
     if answering.scores:
         cells.append(", ".join(f"{name} {score:.4f}" for name, score in prediction.scores.items()))
-    return "\t".join([*cells, one_line(prediction.text)])
+    return "\t".join([*cells, single_line(prediction.text)])
 
 
-def write_answers(
+def write_predictions(
     model: Predictor, table: Table, place: int, out: str, answering: Answering, overwrite: bool, source: Path | None
 ) -> Counts:
     """Write the file with answers and say what became of its rows."""

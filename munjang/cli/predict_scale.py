@@ -37,7 +37,7 @@ def predict_scale(
     lonely: flags of the local engine, which are refused. settings: workers, address, part_rows, resume, overwrite.
     """
     from munjang.bulk.run import predict_files
-    from munjang.data.readers.writers import ENDINGS
+    from munjang.data.readers.writers import WRITABLE_ENDINGS
 
     if flag := next((flag for flag, value in lonely.items() if value is not None), None):
         raise ConfigError(f"{flag} is not for --engine ray, which writes Parquet.")
@@ -45,7 +45,7 @@ def predict_scale(
         raise ConfigError("--engine ray needs files, folders or URIs to read; lines from stdin go without it.")
     if not out:
         raise ConfigError("--engine ray needs a folder to write: --out FOLDER.")
-    if Path(out).suffix.lower() in ENDINGS:
+    if Path(out).suffix.lower() in WRITABLE_ENDINGS:
         raise ConfigError(f"--engine ray writes a folder of Parquet parts: --out {Path(out).stem}/ instead of {out}.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a plain kill ends the workers, as Ctrl-C does
     start, seen = time.monotonic(), sys.stderr.isatty()

@@ -14,10 +14,10 @@ from munjang.config.settings import PretrainConfig, parse_assignments, read_reci
 from munjang.errors import ConfigError
 
 if TYPE_CHECKING:
-    from munjang.pretraining.texts import Source
+    from munjang.pretraining.texts import TextSource
 
 
-def pretrain(
+def pretrain_verb(
     texts: Annotated[
         list[str] | None,
         typer.Argument(
@@ -84,10 +84,12 @@ def pretrain(
                 raise ConfigError("--exclude goes with texts: --decay takes those of its run as they are.")
             sources, left_out = [], []
             if texts or recipe:  # of a recipe, its texts and what it leaves out
-                _, sources, left_out = settings(texts or [], exclude or [], recipe, [], {}, data_dir)
+                _, sources, left_out = pretrain_settings(texts or [], exclude or [], recipe, [], {}, data_dir)
             folder = branch.decay(decay, steps=steps, sources=sources, exclude=left_out, data_dir=data_dir, **how)
         else:
-            config, sources, left_out = settings(texts or [], exclude or [], recipe, assignments or [], flags, data_dir)
+            config, sources, left_out = pretrain_settings(
+                texts or [], exclude or [], recipe, assignments or [], flags, data_dir
+            )
             folder = run.pretrain(sources, config, exclude=left_out, data_dir=data_dir, **how)
     except TimeIsUp as pause:
         typer.echo(str(pause))
@@ -95,14 +97,14 @@ def pretrain(
     typer.echo(f"Model: {folder}\nUse:   munjang train CORPUS --backbone {folder} --out RUN")
 
 
-def settings(
+def pretrain_settings(
     texts: list[str],
     exclude: list[str],
     recipe: str | None,
     assignments: list[str],
     flags: dict[str, Any],
     data_dir: str | None,
-) -> tuple[PretrainConfig, list[Source], list[str]]:
+) -> tuple[PretrainConfig, list[TextSource], list[str]]:
     """The settings (a recipe's, over them those of --set, over them the flags given), the sources, what to exclude.
 
     Texts named on the command line stand in place of the recipe's (one that is the recipe's too keeps the licence and

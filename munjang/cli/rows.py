@@ -43,7 +43,7 @@ def source_kind(source: str | None) -> Literal["text", "file", "stdin"]:
     return "text"
 
 
-def open_source(source: str | None, kind: str, options: ReadOptions) -> tuple[Table, int]:
+def open_input(source: str | None, kind: str, options: ReadOptions) -> tuple[Table, int]:
     """The table to label and the place of its text column; what was found out is said."""
     if kind == "stdin":
         from munjang.data.readers.text import stream_table
@@ -59,12 +59,12 @@ def open_source(source: str | None, kind: str, options: ReadOptions) -> tuple[Ta
     return table, place
 
 
-def usable(text: str) -> str:
+def printable_text(text: str) -> str:
     """A text from the command line; bytes of a foreign console, which are no characters, become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def shown(prediction: Prediction) -> str:
+def shown_label(prediction: Prediction) -> str:
     """The label as a terminal shows it."""
     from munjang.records import label_text
 
@@ -76,7 +76,7 @@ def shown_score(prediction: Prediction) -> str:
     return f"{prediction.score:.4f}" if prediction.scores else ""
 
 
-def one_line(text: str) -> str:
+def single_line(text: str) -> str:
     """A text without tabs and line breaks."""
     return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
 

@@ -10,7 +10,7 @@ from munjang.cli.options import Precision
 from munjang.errors import require
 
 
-def serve(
+def serve_verb(
     models: Annotated[
         list[str] | None,
         typer.Argument(
@@ -63,7 +63,7 @@ def serve(
     lists the rest. Exported and linear models need no torch.
     """
     require("serving", "serve", "fastapi", "uvicorn")
-    from munjang.serving.server import serve as run
+    from munjang.serving.server import serve_models as run
     from munjang.serving.settings import Limits, Settings, checked_key
 
     limits = Limits(queue, timeout, max_body, max_texts, max_characters, max_file)

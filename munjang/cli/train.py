@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
     from munjang.records import Parse
 
-Backbone = Annotated[
+BackboneName = Annotated[
     str | None,
     typer.Option("--backbone", help="Short name, hub id, folder, scratch:tiny|small|medium|base, or linear."),
 ]
 
 
-def train(
+def train_verb(
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -37,13 +37,13 @@ def train(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The model folder to make.")],
-    backbone: Backbone = None,
+    backbone: BackboneName = None,
     text: options.TextColumn = None,
     label: options.LabelColumn = None,
-    labels: options.Labels = None,
+    labels: options.LabelsOption = None,
     map_values: options.MapValues = None,
-    multi_label: options.MultiLabel = None,
-    encoding: options.Encoding = None,
+    multi_label: options.MultiLabelOption = None,
+    encoding: options.EncodingOption = None,
     sheet: options.Sheet = None,
     header_row: options.HeaderRow = None,
     validation: options.ValidationFile = None,
@@ -102,11 +102,11 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
 ) -> None:
     """Fine-tune a classifier, score it on the test split, and write the model folder with its report."""
-    from munjang.data.prepare import prepare
+    from munjang.data.prepare import prepare_corpus
     from munjang.files import is_first_process
-    from munjang.models.backbones import check_name
+    from munjang.models.backbones import check_backbone_name
     from munjang.training.folders import run_folder
-    from munjang.training.run import begin, check_packages, train_prepared
+    from munjang.training.run import begin_run, check_packages, train_prepared
 
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -115,7 +115,7 @@ def train(
         "keep_checkpoints": keep_checkpoints, "patience": patience, "seed": seed, "precision": precision,
         "device": device, "parser": parser, "pos": pos or None,
     }  # fmt: skip
-    config = settings(recipe, assignments or [], flags)
+    config = train_settings(recipe, assignments or [], flags)
     config = replace(
         config,
         clean=options.change_cleaning(
@@ -127,13 +127,15 @@ def train(
             clean_test=clean_test,
         ),
     )
-    check_name(config.backbone)
+    check_backbone_name(config.backbone)
     check_packages(config)
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     if len(sources) > 1:
-        from munjang.cli.train_heads import Several, refuse, train_several
+        from munjang.cli.train_heads import Several, refuse_single_corpus_flags, train_several
 
-        refuse({"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser, "--pos": pos})
+        refuse_single_corpus_flags(
+            {"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser, "--pos": pos}
+        )
         several = Several(sources, more or [], read, data_dir)
         train_several(several, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
         return
@@ -142,21 +144,21 @@ def train(
     (source,) = sources
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
     with run_folder(out, overwrite=overwrite, resume=resume, inputs=[source, validation, test, config.backbone]):
-        prepared = prepare(corpus, config)
-        begin(prepared, config, out, resume=resume)
+        prepared = prepare_corpus(corpus, config)
+        begin_run(prepared, config, out, resume=resume)
         if is_first_process():
-            typer.echo(f"{prepared.account}\n")
-        rival = None
+            typer.echo(f"{prepared.cleaning_report}\n")
+        baseline_model = None
         if baseline and config.backbone != "linear" and is_first_process():
             linear = replace(config, backbone="linear")
-            rival = train_prepared(prepared, linear, out / "run" / "baseline", resume=resume)
+            baseline_model = train_prepared(prepared, linear, out / "run" / "baseline", resume=resume)
         progress = sys.stderr.isatty()
         model = train_prepared(prepared, config, out, resume=resume, progress=progress, cache=not no_cache)
     if is_first_process():
-        score(model, rival, prepared, sentences=sentences or [], report=not no_report)
+        score_run(model, baseline_model, prepared, sentences=sentences or [], report=not no_report)
 
 
-def settings(recipe: str | None, assignments: list[str], flags: dict[str, Any]) -> TrainConfig:
+def train_settings(recipe: str | None, assignments: list[str], flags: dict[str, Any]) -> TrainConfig:
     """The settings: a recipe's, over them those of --set, over them the flags that were given."""
     given = {name: value for name, value in flags.items() if value is not None}
     named = parse_assignments(assignments)
@@ -166,7 +168,9 @@ def settings(recipe: str | None, assignments: list[str], flags: dict[str, Any]) 
     return update(update(config, named, where="--set"), given, where="the command line")
 
 
-def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sentences: list[str], report: bool) -> None:
+def score_run(
+    model: Predictor, baseline: Predictor | None, prepared: Prepared, *, sentences: list[str], report: bool
+) -> None:
     """Evaluate on the test split, compare with the baseline, classify the sentences to try, write card and report."""
     from munjang.evaluation.evaluate import compare, evaluate
     from munjang.files import write_json
@@ -184,20 +188,24 @@ def score(model: Predictor, rival: Predictor | None, prepared: Prepared, *, sent
         typer.echo(f"There is no test split, so there is no score; see munjang evaluate.\nModel:  {model.folder}")
         return
     result = evaluate(model, corpus)
-    rival_result = evaluate(rival, corpus) if rival else None
-    comparison = compare(result, rival_result) if rival_result else None
+    baseline_result = evaluate(baseline, corpus) if baseline else None
+    comparison = compare(result, baseline_result) if baseline_result else None
     typer.echo(str(result))
     if comparison:
         typer.echo(f"\nAgainst the linear baseline:\n{comparison}")
     card = model_card(
-        model.manifest, corpus=prepared.corpus, account=prepared.account, report=result, baseline_report=rival_result
+        model.manifest,
+        corpus=prepared.corpus,
+        cleaning_report=prepared.cleaning_report,
+        report=result,
+        baseline_report=baseline_result,
     )
     (model.folder / "README.md").write_text(card, encoding="utf-8")
     write_json(model.folder / "run" / "test.json", result.to_dict())
     typer.echo(f"\nModel:  {model.folder}")
     if report:
         path = draw_report(
-            model, prepared, report=result, baseline_report=rival_result, comparison=comparison, predictions=answers
+            model, prepared, report=result, baseline_report=baseline_result, comparison=comparison, predictions=answers
         )
         typer.echo(f"Report: {path}")
     typer.echo(f'Try:    munjang predict {model.folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"')
@@ -216,7 +224,9 @@ def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, 
     if prepared.published.test:
         result = evaluate(model, prepared.published)
         typer.echo(str(result))
-        card = model_card(model.manifest, corpus=prepared.corpus, account=prepared.account, trees=result)
+        card = model_card(
+            model.manifest, corpus=prepared.corpus, cleaning_report=prepared.cleaning_report, trees=result
+        )
         (model.folder / "README.md").write_text(card, encoding="utf-8")
         write_json(model.folder / "run" / "test.json", result.to_dict())
     else:
@@ -243,7 +253,7 @@ def draw_tree_report(
             title=f"{prepared.corpus.name}: {model.manifest.backbone}",
             report=result,
             stats=describe(prepared.source),
-            account=prepared.account,
+            cleaning_report=prepared.cleaning_report,
             log_rows=read_log(model.folder / "run" / "log.jsonl"),
             settings=model.manifest.settings,
             parses=parses,
@@ -272,7 +282,7 @@ def draw_report(model: Predictor, prepared: Prepared, **results: Any) -> str:
             title=f"{prepared.corpus.name}: {model.manifest.backbone}",
             corpus_stats=describe(source),
             lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
-            account=prepared.account,
+            cleaning_report=prepared.cleaning_report,
             log_rows=read_log(model.folder / "run" / "log.jsonl"),
             settings=model.manifest.settings,
             model_folder=str(model.folder),

@@ -31,12 +31,12 @@ class Several:
 
     def sources(self) -> dict[str, str]:
         """Head -> corpus or file. ConfigError: two heads of one name, or a name that no head can have."""
-        from munjang.data.multi_corpus import check_name
+        from munjang.data.multi_corpus import check_head_name
 
         found: dict[str, str] = {}
         for word in self.words:
-            given, source = named(word)
-            head = check_name(given or own_name(source))
+            given, source = split_head_name(word)
+            head = check_head_name(given or default_head_name(source))
             if head in found:
                 raise ConfigError(f"Two heads are called {head}. Give each a name of its own, such as second={source}.")
             found[head] = source
@@ -47,7 +47,7 @@ class Several:
         found: dict[str, str] = {}
         heads = self.sources()
         for word in self.more:
-            head, source = named(word)
+            head, source = split_head_name(word)
             if head is None:
                 raise ConfigError(f"--more {word}: expected NAME=FILE, the head and what it learns from besides.")
             if head not in heads:
@@ -78,13 +78,13 @@ class Several:
         return options.open_corpus(source, read if options.is_file(source) else ReadOptions(), self.data_dir)
 
 
-def named(word: str) -> tuple[str | None, str]:
+def split_head_name(word: str) -> tuple[str | None, str]:
     """NAME and source of a word; no name where it has none, or is the path of a file."""
     name, equals, source = word.partition("=")
     return (name, source) if equals and source and not Path(word).exists() else (None, word)
 
 
-def own_name(source: str) -> str:
+def default_head_name(source: str) -> str:
     """What a head is called that was given no name: as its corpus, with - for :, or as its file."""
     if not options.is_file(source):
         return source.replace(":", "-")
@@ -102,7 +102,7 @@ def check_source(source: str) -> None:
         raise ConfigError(f"There is no file {source}.")
 
 
-def refuse(given: Mapping[str, Any]) -> None:
+def refuse_single_corpus_flags(given: Mapping[str, Any]) -> None:
     """Refuse flags that are for one corpus."""
     if flag := next((flag for flag, value in given.items() if value), None):
         raise ConfigError(f"{flag} is for one corpus; with several give each its splits in a column split of its file.")
@@ -119,22 +119,22 @@ def train_several(
     cache: bool,
 ) -> None:
     """Train a many-headed model, print its scores, and classify the sentences to try."""
-    from munjang.data.multi_corpus import prepare_together
+    from munjang.data.multi_corpus import prepare_multi_corpus
     from munjang.files import is_first_process
     from munjang.training.folders import run_folder
     from munjang.training.multihead import check_config, train_together
-    from munjang.training.run import begin
+    from munjang.training.run import begin_run
 
     check_config(config)
     corpora, more = several.open()
     inputs = [*several.sources().values(), *several.additions().values(), config.backbone]
     with run_folder(out, overwrite=overwrite, resume=resume, inputs=inputs):
-        together = prepare_together(corpora, config, more)
-        begin(together, config, out, resume=resume)
+        multi_corpus = prepare_multi_corpus(corpora, config, more)
+        begin_run(multi_corpus, config, out, resume=resume)
         if is_first_process():
-            typer.echo(f"{together.account}\n")
+            typer.echo(f"{multi_corpus.cleaning_report}\n")
         progress = sys.stderr.isatty()
-        model = train_together(together, config, out, resume=resume, progress=progress, cache=cache)
+        model = train_together(multi_corpus, config, out, resume=resume, progress=progress, cache=cache)
     if is_first_process():
         show(model, sentences)
 

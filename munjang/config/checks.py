@@ -52,9 +52,9 @@ def usable_seed(seed: int) -> None:
 
 def known_steps(name: str, steps: Iterable[str]) -> None:
     """Refuse names that are no text steps, and list those that are."""
-    from munjang.text.cleaning import ordered  # later: cleaning is not needed to import the settings
+    from munjang.text.cleaning import ordered_steps  # later: cleaning is not needed to import the settings
 
     try:
-        ordered(steps)
+        ordered_steps(steps)
     except UnknownName as error:
         raise ConfigError(f"{name}: {error}") from error

@@ -22,8 +22,8 @@ def convert(value: Any, hint: Any, where: str) -> Any:
     for option in options:
         if option is not type(None):
             with suppress(KeyError, TypeError, ValueError, OverflowError):
-                return KINDS[get_origin(option) or option][0](value)
-    kinds = " or ".join(KINDS[get_origin(option) or option][1] for option in options if option is not type(None))
+                return CONVERTERS[get_origin(option) or option][0](value)
+    kinds = " or ".join(CONVERTERS[get_origin(option) or option][1] for option in options if option is not type(None))
     raise ConfigError(f"{where} is {value!r}; expected {kinds}.")
 
 
@@ -70,7 +70,7 @@ def parse_str(value: Any) -> str:
     return value
 
 
-KINDS: dict[type, tuple[Callable[[Any], Any], str]] = {
+CONVERTERS: dict[type, tuple[Callable[[Any], Any], str]] = {
     tuple: (parse_names, "a list of names"),
     bool: (parse_bool, "true or false"),
     int: (parse_int, "a whole number"),

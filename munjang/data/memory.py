@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Within the block, or the function that this decorates, reference cycles are not looked for.
 
     Reading and cleaning make rows by the million and no cycles. Where torch and transformers were loaded before, three

@@ -13,9 +13,9 @@ import numpy as np
 
 from munjang.config.settings import TrainConfig
 from munjang.data.cleaning.clean import clean_corpus
-from munjang.data.cleaning.report import Account, place
-from munjang.data.memory import uncollected
-from munjang.data.prepare import Prepared, fingerprint, prepare
+from munjang.data.cleaning.report import CleaningReport, place
+from munjang.data.memory import gc_paused
+from munjang.data.prepare import Prepared, corpus_fingerprint, prepare_corpus
 from munjang.data.splits import text_key
 from munjang.errors import ConfigError, DataError
 from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed
@@ -26,8 +26,8 @@ log = logging.getLogger("munjang")
 HEAD_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 """What a head may be called: it stands on command lines and before the "/" of a flat label."""
 
-HELD = ("test", "validation")
-STEP = "leak between corpora"
+HELD_OUT_SPLITS = ("test", "validation")
+LEAK_STEP = "leak between corpora"
 
 Places = dict[str, list[tuple[str, str]]]
 """Text -> where it is scored: (head, split)."""
@@ -35,24 +35,25 @@ Places = dict[str, list[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Addition:
-    """Further training rows of one head. account: their cleaning. rows: those that stayed, in train already."""
+    """Further training rows of one head. cleaning_report: their cleaning. rows: those that stayed, in train already."""
 
     corpus: Corpus
-    account: Account
+    cleaning_report: CleaningReport
     removed: tuple[Removed, ...]
     rows: int
 
 
 @dataclass(frozen=True)
-class Together:
+class MultiCorpus:
     """Corpora ready to be learnt from together, by head.
 
-    parts: each as `prepare` makes it alone, its train without texts that another is scored on, and with its addition.
-    crossed: head -> the rows of train that went because of another corpus. additions: head -> its further rows.
+    parts: each as `prepare_corpus` makes it alone, its train without texts that another is scored on, and with its
+    addition. cross_leaks: head -> the rows of train that went because of another corpus. additions: head -> its further
+    rows.
     """
 
     parts: Mapping[str, Prepared]
-    crossed: Mapping[str, tuple[Removed, ...]]
+    cross_leaks: Mapping[str, tuple[Removed, ...]]
     additions: Mapping[str, Addition] = field(default_factory=dict)
 
     @cached_property
@@ -79,61 +80,61 @@ class Together:
         return np.repeat(np.arange(len(sizes)), sizes)
 
     @property
-    def account(self) -> Together:
+    def cleaning_report(self) -> MultiCorpus:
         """What the cleaning did to all of them: `removed`, `to_dict()`, `str()`."""
         return self
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What a resumed run must find again."""
-        return fingerprint(self.corpus)
+        return corpus_fingerprint(self.corpus)
 
     @property
     def removed(self) -> Iterator[Removed]:
         """Every row of any corpus that did not stay."""
         for head, part in self.parts.items():
-            yield from part.account.removed
+            yield from part.cleaning_report.removed
             if head in self.additions:
-                yield from self.additions[head].account.removed
+                yield from self.additions[head].cleaning_report.removed
                 yield from self.additions[head].removed
-            yield from self.crossed[head]
+            yield from self.cross_leaks[head]
 
     def to_dict(self) -> dict[str, Any]:
         """The counts of each head as plain JSON values, without the texts."""
         found: dict[str, Any] = {}
         for head, part in self.parts.items():
-            found[head] = {**part.account.to_dict(), "removed_for_other_corpora": len(self.crossed[head])}
+            found[head] = {**part.cleaning_report.to_dict(), "removed_for_other_corpora": len(self.cross_leaks[head])}
             if addition := self.additions.get(head):
                 counts = {"in_use_already": len(addition.removed), "added": addition.rows}
-                found[head]["more"] = {**addition.account.to_dict(), **counts}
+                found[head]["more"] = {**addition.cleaning_report.to_dict(), **counts}
         return found
 
     def __str__(self) -> str:
-        accounts = []
+        reports = []
         for head, part in self.parts.items():
-            accounts.append(str(part.account))
+            reports.append(str(part.cleaning_report))
             if addition := self.additions.get(head):
-                accounts.append(
-                    f"{addition.account}\nOf these {len(addition.removed):,} stand in the corpora already; "
+                reports.append(
+                    f"{addition.cleaning_report}\nOf these {len(addition.removed):,} stand in the corpora already; "
                     f"{addition.rows:,} are added to the train of {head}."
                 )
-        return "\n\n".join([*accounts, self.table()])
+        return "\n\n".join([*reports, self.table()])
 
     def table(self) -> str:
         """Rows of each head."""
         header = ["head", "corpus", "labels", "train", "validation", "test", "removed for another corpus"]
         rows = [
             [head, part.corpus.name, len(part.corpus.labels), *(len(getattr(part.corpus, name)) for name in SPLITS),
-             len(self.crossed[head])]
+             len(self.cross_leaks[head])]
             for head, part in self.parts.items()
         ]  # fmt: skip
         return format_table(header, rows)
 
 
-@uncollected()
-def prepare_together(
+@gc_paused()
+def prepare_multi_corpus(
     corpora: Mapping[str, Corpus], config: TrainConfig, more: Mapping[str, Corpus] | None = None
-) -> Together:
+) -> MultiCorpus:
     """Prepare each corpus as alone, then take out of each train what another one is scored on, and count it.
 
     corpora: head -> corpus. more: head -> further rows for its train, less what is held out anywhere or stands in its
@@ -141,8 +142,8 @@ def prepare_together(
     """
     more = more or {}
     check_heads(corpora, more)
-    parts = {head: prepare(corpus, config) for head, corpus in corpora.items()}
-    held = places(parts)
+    parts = {head: prepare_corpus(corpus, config) for head, corpus in corpora.items()}
+    held = held_out_texts(parts)
     additions = {}
     for head, corpus in more.items():
         own = parts[head].corpus
@@ -150,14 +151,14 @@ def prepare_together(
         note = f"train: {len(rows):,} further rows of {corpus.name} ({corpus.card.licence})"
         card = replace(own.card, notes=(*own.card.notes, note))
         parts[head] = replace(parts[head], corpus=own.with_splits(train=[*own.train, *rows], card=card))
-    crossed = dict.fromkeys(parts, ())
+    cross_leaks = dict.fromkeys(parts, ())
     if config.clean.leaks:
         for head, part in parts.items():
-            rest, crossed[head] = without(part.corpus, head, held)
+            rest, cross_leaks[head] = without_held_out(part.corpus, head, held)
             if not rest:
                 raise DataError(f"{head}: every sentence of train stands in another corpus's test or validation.")
             parts[head] = replace(part, corpus=part.corpus.with_splits(train=rest))
-    return Together(parts, crossed, additions)
+    return MultiCorpus(parts, cross_leaks, additions)
 
 
 def check_heads(corpora: Mapping[str, Corpus], more: Mapping[str, Corpus]) -> None:
@@ -165,7 +166,7 @@ def check_heads(corpora: Mapping[str, Corpus], more: Mapping[str, Corpus]) -> No
     if not corpora:
         raise ConfigError("A many-headed model needs at least one corpus.")
     for head, corpus in (*corpora.items(), *more.items()):
-        check_name(head)
+        check_head_name(head)
         if corpus.task != "classification":
             gives = "a tree" if corpus.task == "parsing" else "several labels"
             raise ConfigError(
@@ -182,7 +183,7 @@ def check_heads(corpora: Mapping[str, Corpus], more: Mapping[str, Corpus]) -> No
             )
 
 
-def check_name(head: str) -> str:
+def check_head_name(head: str) -> str:
     """The name of a head, if it can be one."""
     if not HEAD_NAME.fullmatch(head):
         raise ConfigError(
@@ -191,17 +192,17 @@ def check_name(head: str) -> str:
     return head
 
 
-def places(parts: Mapping[str, Prepared]) -> Places:
+def held_out_texts(parts: Mapping[str, Prepared]) -> Places:
     """Every text that is held out of some train split."""
     found: Places = {}
     for head, part in parts.items():
-        for split in HELD:
+        for split in HELD_OUT_SPLITS:
             for row in getattr(part.corpus, split):
                 found.setdefault(text_key(row.text), []).append((head, split))
     return found
 
 
-def without(corpus: Corpus, head: str, held: Places) -> tuple[list[Example], tuple[Removed, ...]]:
+def without_held_out(corpus: Corpus, head: str, held: Places) -> tuple[list[Example], tuple[Removed, ...]]:
     """The rows of a head's train that no other head is scored on, and the others."""
     rest, gone = [], []
     for number, row in enumerate(corpus.train):
@@ -216,7 +217,7 @@ def without(corpus: Corpus, head: str, held: Places) -> tuple[list[Example], tup
 def added(head: str, own: Corpus, more: Corpus, config: TrainConfig, held: Places) -> tuple[Addition, list[Example]]:
     """Further rows for the train of a head, cleaned; those go that are held out anywhere or that its train has."""
     further = replace(own, name=more.name, train=more.train, validation=(), test=(), rejected=more.rejected)
-    cleaned, account = clean_corpus(further, config.clean)
+    cleaned, cleaning_report = clean_corpus(further, config.clean)
     known = {text_key(row.text) for row in own.train}
     rows, gone = [], []
     for number, row in enumerate(cleaned.train):
@@ -228,9 +229,9 @@ def added(head: str, own: Corpus, more: Corpus, config: TrainConfig, held: Place
             gone.append(removal(row, number, cleaned, f"same text in train of {head}", "duplicate"))
         else:
             rows.append(row)
-    return Addition(more, account, tuple(gone), len(rows)), rows
+    return Addition(more, cleaning_report, tuple(gone), len(rows)), rows
 
 
-def removal(row: Example, number: int, corpus: Corpus, reason: str, step: str = STEP) -> Removed:
+def removal(row: Example, number: int, corpus: Corpus, reason: str, step: str = LEAK_STEP) -> Removed:
     """The record of a row that goes."""
     return Removed(*place(row, number, f"{corpus.name}/train"), row.text, str(row.label), step, reason, "train")

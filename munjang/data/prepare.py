@@ -10,8 +10,8 @@ from typing import Any
 
 from munjang.config.settings import TrainConfig
 from munjang.data.cleaning.clean import clean_corpus
-from munjang.data.cleaning.report import Account
-from munjang.data.memory import uncollected
+from munjang.data.cleaning.report import CleaningReport
+from munjang.data.memory import gc_paused
 from munjang.data.splits import with_test, with_validation
 from munjang.errors import DataError
 from munjang.records import Corpus, count_labels, label_text
@@ -23,12 +23,12 @@ log = logging.getLogger("munjang")
 class Prepared:
     """A corpus ready to be learnt from: cleaned, with train, validation and test.
 
-    source: the corpus as it was read. account: what the cleaning did.
+    source: the corpus as it was read. cleaning_report: what the cleaning did.
     """
 
     source: Corpus
     corpus: Corpus
-    account: Account
+    cleaning_report: CleaningReport
 
     @property
     def published(self) -> Corpus:
@@ -38,16 +38,16 @@ class Prepared:
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What a resumed run must find again."""
-        return fingerprint(self.corpus)
+        return corpus_fingerprint(self.corpus)
 
 
-@uncollected()
-def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
+@gc_paused()
+def prepare_corpus(corpus: Corpus, config: TrainConfig) -> Prepared:
     """Clean the corpus, say what went, and give it the splits it lacks."""
-    cleaned, account = clean_corpus(corpus, config.clean)
+    cleaned, cleaning_report = clean_corpus(corpus, config.clean)
     for split in ("test", "validation"):
         if getattr(corpus, split) and not getattr(cleaned, split):
-            reasons = sorted({f"{row.step}: {row.reason}" for row in account.removed})[:3]
+            reasons = sorted({f"{row.step}: {row.reason}" for row in cleaning_report.removed})[:3]
             raise DataError(f"{corpus.name}: cleaning leaves nothing of the {split} split ({'; '.join(reasons)}).")
     if not cleaned.test and config.test_share:
         cleaned = with_test(cleaned, config.test_share, config.seed)
@@ -62,10 +62,10 @@ def prepare(corpus: Corpus, config: TrainConfig) -> Prepared:
     for name in cleaned.labels if cleaned.task != "parsing" else ():  # rare relations are lacking in any treebank
         if not counts[name]:
             log.warning("No sentence in train has the label %s.", name)
-    return Prepared(corpus, cleaned, account)
+    return Prepared(corpus, cleaned, cleaning_report)
 
 
-def fingerprint(corpus: Corpus) -> dict[str, Any]:
+def corpus_fingerprint(corpus: Corpus) -> dict[str, Any]:
     """Name, sizes, and a sha256 over every text and label of train and validation, in order."""
     digest = hashlib.sha256()
     for split in (corpus.train, corpus.validation):

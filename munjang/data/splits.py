@@ -11,15 +11,15 @@ from hashlib import blake2b
 import numpy as np
 
 from munjang.data.duplicates import hashes, repeated
-from munjang.data.memory import uncollected
+from munjang.data.memory import gc_paused
 from munjang.errors import ConfigError, DataError
 from munjang.records import Corpus, Example, Label, Tree, count_labels, names_of
 
-LEAST = 3
+MIN_KEPT = 3
 """From this many distinct texts on, a class has at least one of them held out."""
 
 
-@uncollected()
+@gc_paused()
 def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """(rest, held): about `share` of the examples held out, each class in its proportion, both in the given order.
 
@@ -40,7 +40,7 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
             strata[stratum([examples[member].label for member in groups[place]], frequency)].append(place)
         elif place not in later:
             strata[rarest(example.label, frequency)].append(place)
-    held = {place for places in strata.values() for place in draw(places, keys, groups, share, seed)}
+    held = {place for places in strata.values() for place in draw_texts(places, keys, groups, share, seed)}
     held -= needed_in_rest(examples, keys, groups, held)
     held |= {member for place in held & groups.keys() for member in groups[place]}
     rest = [example for place, example in enumerate(examples) if place not in held]
@@ -75,7 +75,7 @@ def rarest(label: Label | None, frequency: Counter[str]) -> str:
     return min(names_of(label), key=lambda name: (frequency[name], name), default="")
 
 
-def draw(
+def draw_texts(
     places: Sequence[int], keys: Sequence[str], groups: Mapping[int, Sequence[int]], share: float, seed: int
 ) -> list[int]:
     """The texts of one class to hold out: in an order given by hashes until the share of its rows is reached.
@@ -84,7 +84,7 @@ def draw(
     """
     filled = [place for place in places if keys[place]]
     target = round(share * sum(len(groups[place]) if place in groups else 1 for place in filled))
-    if target == 0 and len(filled) >= LEAST:
+    if target == 0 and len(filled) >= MIN_KEPT:
         target = 1
     chosen, rows = [], 0
     for number in hash_order([keys[place] for place in filled], seed):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from munjang.encoder.dropout import keep_mask
+from munjang.encoder.dropout import dropout_mask
 
 
 @dataclass(frozen=True)
-class Layout:
+class TokenLayout:
     """Where the tokens of B sentences, one after another, lie in a grid of heads and places.
 
     into: (3 * B * H * T,) for the grid of queries, keys, values, the row of (tokens * 3 * H) it comes from; places
@@ -32,7 +32,7 @@ class Layout:
     inside: Tensor | None
 
     @classmethod
-    def of(cls, lengths: Tensor, heads: int) -> Layout:
+    def of(cls, lengths: Tensor, heads: int) -> TokenLayout:
         """lengths: (B,) int64."""
         device = lengths.device
         count, longest = len(lengths), int(lengths.max())
@@ -62,7 +62,7 @@ class Attention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
+    def forward(ctx, qkv: Tensor, layout: TokenLayout, dropout: float) -> Tensor:
         count, heads, longest = layout.shape
         width = qkv.shape[1] // 3
         size = width // heads
@@ -72,7 +72,7 @@ class Attention(torch.autograd.Function):
             masked = scores.view(count, heads, longest, longest)
             masked.masked_fill_(~layout.inside.transpose(2, 3), -math.inf)
         shares = torch.softmax(scores, dim=2)
-        mask = keep_mask(shares.shape, dropout, shares.dtype, shares.device) if dropout else None
+        mask = dropout_mask(shares.shape, dropout, shares.dtype, shares.device) if dropout else None
         context = torch.bmm(shares if mask is None else shares * mask, v)
         ctx.save_for_backward(q, k, v, shares, *(() if mask is None else (mask,)))
         ctx.layout = layout
@@ -81,7 +81,7 @@ class Attention(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor):
         q, k, v, shares, *drawn = ctx.saved_tensors
-        layout: Layout = ctx.layout
+        layout: TokenLayout = ctx.layout
         count, heads, longest = layout.shape
         size = q.shape[2]
         tokens = len(grad)

@@ -43,11 +43,11 @@ class Dense(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, dtype: torch.dtype, *parameters: Tensor) -> Tensor:
         weights, biases = parameters[::2], parameters[1::2]
-        weight = together(weights, dtype)
+        weight = joined_linear(weights, dtype)
         x = x.to(dtype)
         ctx.save_for_backward(x, weight)
         ctx.sizes = [len(part) for part in weights]
-        return product(x, weight, together(biases, dtype))
+        return product(x, weight, joined_linear(biases, dtype))
 
     @staticmethod
     def backward(ctx, grad: Tensor):
@@ -61,7 +61,7 @@ class Dense(torch.autograd.Function):
         return tuple(found)
 
 
-def together(parts: tuple[Tensor, ...], dtype: torch.dtype) -> Tensor:
+def joined_linear(parts: tuple[Tensor, ...], dtype: torch.dtype) -> Tensor:
     """Tensors one above the other, cast."""
     if len(parts) == 1:
         return parts[0].to(dtype)
@@ -84,15 +84,15 @@ def onednn_multiplies(dtype: torch.dtype) -> bool:
     return dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-class Fixed:
+class PrepackedLinear:
     """The linear layers of one input, side by side, for prediction alone: weights cast and laid out once for oneDNN.
 
     Laid out anew at every call, they take longer than the products themselves for a single sentence (EXPERIMENTS).
     """
 
     def __init__(self, dtype: torch.dtype, *layers: torch.nn.Linear) -> None:
-        weight = together(tuple(layer.weight.detach() for layer in layers), dtype)
-        self.bias = together(tuple(layer.bias.detach() for layer in layers), dtype)
+        weight = joined_linear(tuple(layer.weight.detach() for layer in layers), dtype)
+        self.bias = joined_linear(tuple(layer.bias.detach() for layer in layers), dtype)
         self.dtype = dtype
         self.laid_out = weight.device.type == "cpu" and onednn_multiplies(dtype)
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, TYPICAL) if self.laid_out else weight

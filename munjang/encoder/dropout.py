@@ -11,7 +11,7 @@ def share(probability: float) -> int:
     return min(255, round(probability * 256))
 
 
-def keep_mask(shape: torch.Size | tuple[int, ...], probability: float, dtype: torch.dtype, device) -> Tensor:
+def dropout_mask(shape: torch.Size | tuple[int, ...], probability: float, dtype: torch.dtype, device) -> Tensor:
     """0 with `probability`, rounded to a multiple of 1/256, else 1 / (1 - that): what dropout multiplies with.
 
     Eight masks' worth of bytes come from one 64-bit random word, where torch draws a number for every value.
@@ -27,7 +27,7 @@ def keep_mask(shape: torch.Size | tuple[int, ...], probability: float, dtype: to
 
 
 def drop(x: Tensor, probability: float) -> Tensor:
-    """x with dropout of `probability`, rounded as `keep_mask` does."""
+    """x with dropout of `probability`, rounded as `dropout_mask` does."""
     if share(probability) == 0:
         return x
-    return x * keep_mask(x.shape, probability, x.dtype, x.device)
+    return x * dropout_mask(x.shape, probability, x.dtype, x.device)

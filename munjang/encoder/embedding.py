@@ -15,9 +15,9 @@ import torch
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-FAMILIES = ("bert", "roberta", "xlm-roberta", "electra", "distilbert")
+COMPACTABLE = ("bert", "roberta", "xlm-roberta", "electra", "distilbert")
 """Model types that ask of a token id no more than its row; BART looks for its end of text, GPT-2 for its padding."""
-LEAST = 0.25  # of the rows must lie idle, else the table stays whole
+MIN_IDLE_SHARE = 0.25  # of the rows must lie idle, else the table stays whole
 LAST_PAD = 1_000  # rows below the padding row are all kept, so that its number stays (RoBERTa counts by it)
 
 
@@ -42,12 +42,12 @@ class Compaction:
         set_table(table, self.whole)
 
 
-def compact(model: PreTrainedModel, *used: np.ndarray) -> Compaction | None:
+def compact_embeddings(model: PreTrainedModel, *used: np.ndarray) -> Compaction | None:
     """Leave the model only the embedding rows of the token ids in `used`; None where it would not pay or not be safe.
 
     The model must be trained with ids as `Compaction.ids` gives them, and made whole again afterwards.
     """
-    if model.config.model_type not in FAMILIES:
+    if model.config.model_type not in COMPACTABLE:
         return None
     table = model.get_input_embeddings()
     padding = table.padding_idx or 0
@@ -58,7 +58,7 @@ def compact(model: PreTrainedModel, *used: np.ndarray) -> Compaction | None:
     for ids in used:
         found |= np.bincount(ids, minlength=len(found)) > 0
     rows = np.flatnonzero(found)
-    if len(rows) > (1 - LEAST) * table.num_embeddings:
+    if len(rows) > (1 - MIN_IDLE_SHARE) * table.num_embeddings:
         return None
     whole = table.weight.detach()
     set_table(table, whole[torch.from_numpy(rows)])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from munjang.encoder.attention import Attention, Layout
-from munjang.encoder.dense import Fixed, dense
+from munjang.encoder.attention import Attention, TokenLayout
+from munjang.encoder.dense import PrepackedLinear, dense
 from munjang.encoder.dropout import drop
 from munjang.errors import ConfigError
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
-FAMILIES = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra"}
+PACKABLE = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra"}
 """Model type -> the attribute under which its classifier keeps the encoder."""
 
 ROUND = 32  # tokens
 
 
-class Learning:
+class TrainableLinears:
     """The four products of a layer with weights that change: queries, keys and values; context; inner; outer."""
 
     def __init__(self, layer: Any, dtype: torch.dtype) -> None:
@@ -46,15 +46,15 @@ class Learning:
         return dense(inner, self.dtype, self.layer.output.dense)
 
 
-class Frozen:
+class InferenceLinears:
     """The same four products with weights laid out once."""
 
     def __init__(self, layer: Any, dtype: torch.dtype) -> None:
         own = layer.attention.self
-        self.qkv = Fixed(dtype, own.query, own.key, own.value)
-        self.context = Fixed(dtype, layer.attention.output.dense)
-        self.dense = Fixed(dtype, layer.intermediate.dense)
-        self.outer = Fixed(dtype, layer.output.dense)
+        self.qkv = PrepackedLinear(dtype, own.query, own.key, own.value)
+        self.context = PrepackedLinear(dtype, layer.attention.output.dense)
+        self.dense = PrepackedLinear(dtype, layer.intermediate.dense)
+        self.outer = PrepackedLinear(dtype, layer.output.dense)
         self.activation = layer.intermediate.intermediate_act_fn
 
     def inner(self, hidden: Tensor) -> Tensor:
@@ -76,10 +76,10 @@ class Packed(torch.nn.Module):
         super().__init__()
         self.model = model
         config = model.config
-        self.family = FAMILIES[config.model_type]
+        self.family = PACKABLE[config.model_type]
         self.trunk = [getattr(model, self.family)]  # in a list: no second name for the weights
         self.heads = config.num_attention_heads
-        self.frozen: dict[torch.nn.Module, Frozen] = {}
+        self.frozen: dict[torch.nn.Module, InferenceLinears] = {}
         self.guesses = model.get_output_embeddings() is not None
         self.reads = hasattr(model, "read")
         self.drops = config.hidden_dropout_prob, config.attention_probs_dropout_prob
@@ -111,15 +111,15 @@ class Packed(torch.nn.Module):
         with torch.autocast(kind, enabled=False):
             sentences = len(lengths)
             if not self.frozen:
-                ids, lengths = rounded(ids, lengths)
-            layout = Layout.of(lengths, self.heads)
+                ids, lengths = round_up_tokens(ids, lengths)
+            layout = TokenLayout.of(lengths, self.heads)
             own = keep if self.guesses or self.reads else layout.starts[:sentences]
             return self.encode(ids, layout, own, dtype)
 
     def freeze(self, dtype: torch.dtype) -> None:
         """Make the layers ready to predict in `dtype`, and for nothing else: their own weights are let go of."""
         for layer in self.trunk[0].encoder.layer:
-            self.frozen[layer] = Frozen(layer, dtype)
+            self.frozen[layer] = InferenceLinears(layer, dtype)
             for module in layer.modules():
                 if isinstance(module, torch.nn.Linear):
                     module.weight = torch.nn.Parameter(torch.empty(0), requires_grad=False)
@@ -137,13 +137,13 @@ class Packed(torch.nn.Module):
             return self.model.generator_lm_head(self.model.generator_predictions(hidden))
         return (self.model.cls if self.family == "bert" else self.model.lm_head)(hidden)
 
-    def encode(self, ids: Tensor, layout: Layout, keep: Tensor, dtype: torch.dtype) -> Tensor:
+    def encode(self, ids: Tensor, layout: TokenLayout, keep: Tensor, dtype: torch.dtype) -> Tensor:
         """Hidden states of the last layer, (kept, width) fp32, of the tokens `keep` (kept,) among ids (tokens,)."""
         hidden_drop, attention_drop = self.drops if self.training else (0.0, 0.0)
         hidden = self.embed(ids, layout, hidden_drop)
         *_, last = layers = self.trunk[0].encoder.layer
         for layer in layers:
-            through = self.frozen.get(layer) or Learning(layer, dtype)
+            through = self.frozen.get(layer) or TrainableLinears(layer, dtype)
             context = Attention.apply(through.qkv(hidden), layout, attention_drop)
             if layer is last:
                 context, hidden = context[keep], hidden[keep]
@@ -151,7 +151,7 @@ class Packed(torch.nn.Module):
             hidden = layer.output.LayerNorm(drop(through.outer(through.inner(hidden)), hidden_drop) + hidden)
         return hidden
 
-    def embed(self, ids: Tensor, layout: Layout, dropout: float) -> Tensor:
+    def embed(self, ids: Tensor, layout: TokenLayout, dropout: float) -> Tensor:
         """The embeddings of ids (tokens,), (tokens, width) fp32."""
         trunk = self.trunk[0]
         tables = trunk.embeddings
@@ -161,7 +161,7 @@ class Packed(torch.nn.Module):
         project = getattr(trunk, "embeddings_project", None)
         return hidden if project is None else project(hidden)
 
-    def places(self, ids: Tensor, layout: Layout) -> Tensor:
+    def places(self, ids: Tensor, layout: TokenLayout) -> Tensor:
         """The position of each of the tokens ids (tokens,) in its sentence, as the family counts, (tokens,)."""
         if self.family != "roberta":
             return layout.places
@@ -173,7 +173,7 @@ class Packed(torch.nn.Module):
         return (through - through[first] + counted[first]) * counted + padding
 
 
-def rounded(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def round_up_tokens(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """ids (tokens,) of sentences of `lengths` (B,) with sentences that no one looks at, to a multiple of ROUND tokens.
 
     oneDNN makes a kernel for every new number of rows, and forgets old ones: with few numbers it finds them again.
@@ -192,13 +192,13 @@ def pack(model: PreTrainedModel) -> torch.nn.Module:
     Raises ConfigError for a masked language model that cannot be packed: it would guess every token.
     """
     config = model.config
-    if config.model_type not in FAMILIES or getattr(config, "is_decoder", False):
+    if config.model_type not in PACKABLE or getattr(config, "is_decoder", False):
         return model
     packed = Packed(model)
     training = model.training
     packed.eval()
     with torch.inference_mode():
-        padded, without = trial(packed)
+        padded, without = check_against_padded(packed)
     packed.train(training)
     if torch.allclose(padded, without, rtol=1e-3, atol=1e-3):
         return packed
@@ -209,7 +209,7 @@ def pack(model: PreTrainedModel) -> torch.nn.Module:
     return model
 
 
-def trial(packed: Packed) -> tuple[Tensor, Tensor]:
+def check_against_padded(packed: Packed) -> tuple[Tensor, Tensor]:
     """The logits of two sentences of three and two tokens, padded and packed; where they are read, hidden states."""
     model = packed.model
     device = next(model.parameters()).device

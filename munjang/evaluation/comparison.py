@@ -11,13 +11,13 @@ import numpy as np
 from munjang.errors import DataError
 from munjang.evaluation.report import Report
 from munjang.evaluation.tables import headlines, score_text, title
-from munjang.metrics.scores import scores
+from munjang.metrics.scores import metric_values
 from munjang.metrics.significance import mcnemar, paired_bootstrap
 from munjang.tables import format_table
 
 
 @dataclass(frozen=True)
-class Difference:
+class MetricDifference:
     """One metric of both models, the first minus the second, and the 95% interval of that (paired bootstrap)."""
 
     first: float
@@ -38,7 +38,7 @@ class Comparison:
     second: str
     n: int
     main: str
-    differences: Mapping[str, Difference]
+    differences: Mapping[str, MetricDifference]
     only_first: int
     only_second: int
     p: float
@@ -84,35 +84,39 @@ class Comparison:
         return f"{self.verdict}\n\n{table}\n{right}"
 
 
-def compare(first: Report, second: Report, *, seed: int = 13) -> Comparison:
-    """How the first model differs from the second; a DataError unless both reports are over the same texts and gold."""
+def compare_reports(first: Report, second: Report, *, seed: int = 13) -> Comparison:
+    """How the first model differs from the second.
+
+    A DataError unless both reports are over the same texts and references.
+    """
     if first.sha256 != second.sha256 or first.n != second.n:
         raise DataError(
             f"Different texts: {first.model} on {first.corpus}, {first.split} ({first.n:,} texts), "
             f"{second.model} on {second.corpus}, {second.split} ({second.n:,} texts). Evaluate both on the same ones."
         )
-    gold, guessed = first.gold_table, first.guessed_table
+    references, predicted = first.reference_table, first.predicted_table
     if first.task != second.task or set(first.labels) != set(second.labels):
         raise DataError(
             f"The models answer with different labels: {first.model} with {', '.join(first.labels)}; "
             f"{second.model} with {', '.join(second.labels)}."
         )
     order = [second.labels.index(name) for name in first.labels]
-    other = second.guessed_table[:, order]
-    if (gold != second.gold_table[:, order]).any():
+    other = second.predicted_table[:, order]
+    if (references != second.reference_table[:, order]).any():
         raise DataError(
-            "The reports are over the same texts with different gold labels; evaluate both on the same file."
+            "The reports are over the same texts with different reference labels; evaluate both on the same file."
         )
-    intervals = paired_bootstrap(gold, guessed, other, first.kind, seed=seed)
-    right, other_right = (gold == guessed).all(axis=1), (gold == other).all(axis=1)
+    intervals = paired_bootstrap(references, predicted, other, first.kind, seed=seed)
+    right, other_right = (references == predicted).all(axis=1), (references == other).all(axis=1)
     only_first, only_second = int(np.sum(right & ~other_right)), int(np.sum(other_right & ~right))
     names = (
         (first.model, second.model) if first.model != second.model else (f"{first.model} (1)", f"{second.model} (2)")
     )
     # from the answers, not the reports' metrics: the second's F1 is of its own second label, and may be of another one
-    values, others = scores(gold, guessed, first.kind), scores(gold, other, first.kind)
+    values, others = metric_values(references, predicted, first.kind), metric_values(references, other, first.kind)
     differences = {
-        name: Difference(value, others[name], value - others[name], intervals[name]) for name, value in values.items()
+        name: MetricDifference(value, others[name], value - others[name], intervals[name])
+        for name, value in values.items()
     }
     return Comparison(
         *names, first.n, first.main[0], differences, only_first, only_second, mcnemar(only_first, only_second)

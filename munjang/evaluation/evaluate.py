@@ -14,13 +14,13 @@ import numpy as np
 from munjang import __version__
 from munjang.errors import DataError
 from munjang.evaluation.comparison import Comparison
-from munjang.evaluation.comparison import compare as compare_labels
-from munjang.evaluation.references import Gold, digest_of, files_of, flaws, read_gold
+from munjang.evaluation.comparison import compare_reports as compare_labels
+from munjang.evaluation.references import References, digest_of, files_of, flaws, read_references
 from munjang.evaluation.report import Report
 from munjang.evaluation.report_parts import CleanScore, LabelScore, WrongAnswer
 from munjang.evaluation.tree_comparison import TreeComparison, compare_trees
 from munjang.evaluation.trees import TreeReport, evaluate_trees
-from munjang.inference.heads import TASK, is_packaged, too_many_heads
+from munjang.inference.heads import TASK, is_packaged_folder, too_many_heads
 from munjang.metrics import scores as metrics
 from munjang.metrics import significance as resampling
 from munjang.records import Corpus, Example
@@ -32,7 +32,7 @@ __all__ = ["Comparison", "Report", "compare", "evaluate"]
 
 log = logging.getLogger("munjang")
 
-WORST = 100  # wrong answers kept in a report
+TOP_ERRORS = 100  # wrong answers kept in a report
 
 
 def evaluate(
@@ -67,24 +67,24 @@ def evaluate(
         return found
     corpus = data if isinstance(data, Corpus) else None
     examples = corpus.split(split) if corpus is not None else data
-    gold = read_gold(examples, model, corpus.labels if corpus is not None else None, label_map)
+    references = read_references(examples, model, corpus.labels if corpus is not None else None, label_map)
     options = {"progress": True} if progress else {}
-    texts = [example.text for example in gold.examples]
+    texts = [example.text for example in references.examples]
     probabilities = model.probabilities(texts, **options)
-    guessed = answers(model, probabilities)
-    kind = metrics.kind_of(model.task, len(model.labels))
+    predicted = predicted_labels(model, probabilities)
+    kind = metrics.problem_kind(model.task, len(model.labels))
     digest = digest_of(texts)
-    values = metrics.scores(gold.table, guessed, kind)
-    name = corpus.name if corpus is not None else files_of(gold.examples)
+    values = metrics.metric_values(references.table, predicted, kind)
+    name = corpus.name if corpus is not None else files_of(references.examples)
     if split == "test":
         note_reading(model, name, split, len(texts), digest, {key: values[key] for key in metrics.main_metrics(kind)})
     spaceless = None
     if without_spaces:
-        joined = answers(model, model.probabilities(["".join(text.split()) for text in texts], **options))
-        scores = metrics.scores(gold.table, joined, kind)
+        joined = predicted_labels(model, model.probabilities(["".join(text.split()) for text in texts], **options))
+        scores = metrics.metric_values(references.table, joined, kind)
         spaceless = {key: scores[key] for key in metrics.main_metrics(kind)}
     single = kind != "multi-label"
-    bins = calibration(probabilities, gold.table, guessed, single=single)
+    bins = calibration(probabilities, references.table, predicted, single=single)
     return Report(
         model=model.name,
         corpus=name,
@@ -92,76 +92,79 @@ def evaluate(
         task=model.task,
         labels=tuple(model.labels.names),
         n=len(texts),
-        left_out=gold.left_out,
+        left_out=references.left_out,
         metrics=values,
-        intervals=resampling.bootstrap(gold.table, guessed, kind, seed=seed),
-        per_label=label_scores(gold.table, guessed, model.labels.names),
-        confusion=metrics.confusion_matrix(gold.table.argmax(1), guessed.argmax(1), len(model.labels))
+        intervals=resampling.bootstrap(references.table, predicted, kind, seed=seed),
+        per_label=label_scores(references.table, predicted, model.labels.names),
+        confusion=metrics.confusion_matrix(references.table.argmax(1), predicted.argmax(1), len(model.labels))
         if single
         else None,
         calibration_error=metrics.calibration_error(bins),
         calibration=bins,
-        gold=gold.table.argmax(axis=1) if single else gold.table,
-        guessed=guessed.argmax(axis=1) if single else guessed,
-        probability=gold_probability(probabilities, gold.table, single=single),
-        lines=gold.lines,
+        references=references.table.argmax(axis=1) if single else references.table,
+        predicted=predicted.argmax(axis=1) if single else predicted,
+        probability=reference_probability(probabilities, references.table, single=single),
+        lines=references.lines,
         sha256=digest,
         without_spaces=spaceless,
-        clean=clean_score(gold, guessed, kind, corpus, split, seed),
-        worst=worst_answers(gold, probabilities, guessed, model),
+        clean=clean_score(references, predicted, kind, corpus, split, seed),
+        top_errors=top_errors(references, probabilities, predicted, model),
     )
 
 
 def compare(first: Report | TreeReport, second: Report | TreeReport, *, seed: int = 13) -> Comparison | TreeComparison:
-    """How the first model differs from the second; a DataError unless both reports are over the same texts and gold."""
+    """How the first model differs from the second.
+
+    A DataError unless both reports are over the same texts and references.
+    """
     kinds = {first.task == "parsing", second.task == "parsing"}
     if len(kinds) == 2:
         raise DataError(f"{first.model} and {second.model} are a parser and a classifier; compare two of one kind.")
     return compare_trees(first, second, seed=seed) if kinds == {True} else compare_labels(first, second, seed=seed)
 
 
-def answers(model: Predictor, probabilities: np.ndarray) -> np.ndarray:
+def predicted_labels(model: Predictor, probabilities: np.ndarray) -> np.ndarray:
     """(n, L) bool: the label of the highest probability, or for multi-label those from the threshold on."""
     if model.task == "multi-label":
         return probabilities >= model.threshold
     return metrics.one_hot(probabilities.argmax(axis=1), len(model.labels))
 
 
-def gold_probability(probabilities: np.ndarray, gold: np.ndarray, *, single: bool) -> np.ndarray:
-    """(n,) float32: the probability of the gold answer (for multi-label: of all its yes and no together)."""
+def reference_probability(probabilities: np.ndarray, references: np.ndarray, *, single: bool) -> np.ndarray:
+    """(n,) float32: the probability of the reference (for multi-label: of all its yes and no together)."""
     if single:
-        return probabilities[gold]
-    return np.where(gold, probabilities, 1 - probabilities).prod(axis=1)
+        return probabilities[references]
+    return np.where(references, probabilities, 1 - probabilities).prod(axis=1)
 
 
 def calibration(
-    probabilities: np.ndarray, gold: np.ndarray, guessed: np.ndarray, *, single: bool
+    probabilities: np.ndarray, references: np.ndarray, predicted: np.ndarray, *, single: bool
 ) -> list[dict[str, Any]]:
     """Bins of the answer's probability against how often it is right; for multi-label of every label's probability."""
     if single:
-        return metrics.calibration_bins(probabilities.max(axis=1), (gold & guessed).any(axis=1))
-    return metrics.calibration_bins(probabilities.ravel(), gold.ravel())
+        return metrics.calibration_bins(probabilities.max(axis=1), (references & predicted).any(axis=1))
+    return metrics.calibration_bins(probabilities.ravel(), references.ravel())
 
 
-def label_scores(gold: np.ndarray, guessed: np.ndarray, names: Sequence[str]) -> tuple[LabelScore, ...]:
+def label_scores(references: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> tuple[LabelScore, ...]:
     """A row for each label, in the model's order."""
-    tally = metrics.tally_of(gold, guessed)
-    columns = (metrics.precision(tally), metrics.recall(tally), metrics.f1(tally))
-    support, given = gold.sum(axis=0), guessed.sum(axis=0)
+    counts = metrics.count_confusions(references, predicted)
+    columns = (metrics.precision(counts), metrics.recall(counts), metrics.f1(counts))
+    support, given = references.sum(axis=0), predicted.sum(axis=0)
     return tuple(
         LabelScore(name, *(float(column[i]) for column in columns), int(support[i]), int(given[i]))
         for i, name in enumerate(names)
     )
 
 
-def worst_answers(
-    gold: Gold, probabilities: np.ndarray, guessed: np.ndarray, model: Predictor
+def top_errors(
+    references: References, probabilities: np.ndarray, predicted: np.ndarray, model: Predictor
 ) -> tuple[WrongAnswer, ...]:
     """The wrong answers of which the model was surest: by the probability of its own answer."""
     single = model.task != "multi-label"
-    sure = gold_probability(probabilities, guessed, single=single)
-    wrong = np.flatnonzero((gold.table != guessed).any(axis=1))
-    order = wrong[np.argsort(-sure[wrong], kind="stable")][:WORST]
+    confidence = reference_probability(probabilities, predicted, single=single)
+    wrong = np.flatnonzero((references.table != predicted).any(axis=1))
+    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:TOP_ERRORS]
 
     def names(row: np.ndarray) -> str | tuple[str, ...]:
         chosen = tuple(model.labels.names[i] for i in np.flatnonzero(row))
@@ -169,22 +172,22 @@ def worst_answers(
 
     return tuple(
         WrongAnswer(
-            gold.examples[i].text,
-            names(gold.table[i]),
-            names(guessed[i]),
-            float(sure[i]),
-            gold.lines[i],
-            gold.examples[i].file,
+            references.examples[i].text,
+            names(references.table[i]),
+            names(predicted[i]),
+            float(confidence[i]),
+            references.lines[i],
+            references.examples[i].file,
         )
         for i in order
     )
 
 
 def clean_score(
-    gold: Gold, guessed: np.ndarray, kind: str, corpus: Corpus | None, split: str, seed: int
+    references: References, predicted: np.ndarray, kind: str, corpus: Corpus | None, split: str, seed: int
 ) -> CleanScore | None:
     """The scores without repeats, texts with two labels and texts that train has too; None where there are none."""
-    found = flaws(gold, corpus, split)
+    found = flaws(references, corpus, split)
     counts = Counter(found)
     keep = np.array([flaw == "" for flaw in found])
     if keep.all() or not keep.any():
@@ -194,8 +197,8 @@ def clean_score(
         counts["duplicate"],
         counts["conflict"],
         counts["leak"] if corpus is not None and corpus.train and split != "train" else None,
-        metrics.scores(gold.table[keep], guessed[keep], kind),
-        resampling.bootstrap(gold.table[keep], guessed[keep], kind, seed=seed),
+        metrics.metric_values(references.table[keep], predicted[keep], kind),
+        resampling.bootstrap(references.table[keep], predicted[keep], kind, seed=seed),
     )
 
 
@@ -205,7 +208,7 @@ def note_reading(model: Predictor, corpus: str, split: str, n: int, digest: str,
     The packaged model belongs to the installation and is left as it is.
     """
     folder = getattr(model, "folder", None)
-    if folder is None or is_packaged(folder):
+    if folder is None or is_packaged_folder(folder):
         return
     line = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),

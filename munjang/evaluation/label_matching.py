@@ -25,7 +25,7 @@ def match_labels(
     chosen = read_map(label_map or {}, found, model, corpus)
     matched, strangers = {}, []
     for label in found:
-        name = own_name(label, corpus)
+        name = corpus_label_name(label, corpus)
         if name in chosen:
             matched[label] = chosen[name]
         elif corpus is None or label in corpus:
@@ -39,7 +39,7 @@ def match_labels(
     return matched
 
 
-def own_name(label: str, corpus: LabelSet | None) -> str:
+def corpus_label_name(label: str, corpus: LabelSet | None) -> str:
     """The corpus's own name for a label or alias; the label itself where it has none."""
     return corpus.resolve(label) if corpus is not None and label in corpus else label
 
@@ -50,7 +50,7 @@ def read_map(
     """The map with both sides under their own names; a DataError for a label that the data or the model lacks."""
     chosen = {}
     for label, target in label_map.items():
-        name = own_name(label, corpus)
+        name = corpus_label_name(label, corpus)
         if name not in found and (corpus is None or name not in corpus):
             there = corpus.listing if corpus is not None else ", ".join(found)
             raise DataError(f"--map {label}={target}: the data has no label '{label}'; it has {there}.")

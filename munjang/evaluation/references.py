@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Gold:
+class References:
     """The examples that are scored, with their cleaned texts and labels as the model names them, (n, L) bool."""
 
     examples: Sequence[Example]
@@ -31,9 +31,9 @@ class Gold:
     left_out: Mapping[str, int]
 
 
-def read_gold(
+def read_references(
     examples: Sequence[Example], model: Predictor, labels: LabelSet | None, label_map: Mapping[str, str] | None
-) -> Gold:
+) -> References:
     """The rows that can be scored, their labels translated to the model's; a DataError where none can."""
     if any(isinstance(example.label, Tree) for example in examples):
         raise DataError(f"The data has trees, the model {model.name} gives labels (task {model.task}).")
@@ -68,10 +68,10 @@ def read_gold(
     table = np.zeros((len(kept), len(index)), bool)
     for row, chosen in zip(table, rows, strict=True):
         row[chosen] = True
-    return Gold(kept, texts, table, lines, dict(left_out))
+    return References(kept, texts, table, lines, dict(left_out))
 
 
-def flaws(gold: Gold, corpus: Corpus | None, split: str) -> list[str]:
+def flaws(references: References, corpus: Corpus | None, split: str) -> list[str]:
     """For each text "conflict" (it also stands with another label), "leak" (train has it too), "duplicate" (it
     stood there before), or "" where nothing speaks against it.
 
@@ -81,9 +81,9 @@ def flaws(gold: Gold, corpus: Corpus | None, split: str) -> list[str]:
     seen_in = [] if corpus is None else [corpus.train] * (split != "train") + [corpus.validation] * (split == "test")
     seen = {clean_text(example.text, TEXT_STEPS) for examples in seen_in for example in examples}
     labels_of: dict[str, set[bytes]] = {}
-    for text, row in zip(gold.texts, gold.table, strict=True):
+    for text, row in zip(references.texts, references.table, strict=True):
         labels_of.setdefault(text, set()).add(row.tobytes())
-    return list(find_flaws(gold.texts, labels_of, seen))
+    return list(find_flaws(references.texts, labels_of, seen))
 
 
 def find_flaws(texts: Sequence[str], labels_of: Mapping[str, set[bytes]], seen: set[str]) -> Iterator[str]:

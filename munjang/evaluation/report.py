@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.evaluation.report_parts import CleanScore, LabelScore, WrongAnswer
+from munjang.evaluation.report_parts import CleanScore, LabelScore, WrongAnswer, present_keys
 from munjang.evaluation.tables import print_report
-from munjang.metrics.scores import kind_of, main_metrics
+from munjang.metrics.scores import main_metrics, problem_kind
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
     """The scores of one model on the texts of one split.
 
-    labels: names, in the order of the numbers in gold and guessed. n: texts scored; left_out: reason -> rows that were
-    not. metrics: name of munjang.metrics.scores.METRICS -> value; intervals: 95% bootstrap, likewise. confusion:
-    (L, L), row = gold; None for multi-label. calibration: bins as munjang.metrics.scores.calibration_bins gives them.
-    gold, guessed: (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) what the model gave to the
-    gold answer. lines: (n,) where each text stands in its file (its place in the split, from 1, where that is not
-    known). sha256: of the texts, in order. without_spaces: the main metrics on the same texts with all white space
-    taken out. worst: the most confident wrong answers, worst first.
+    labels: names, in the order of the numbers in references and predicted. n: texts scored; left_out: reason -> rows
+    that were not. metrics: name of munjang.metrics.scores.METRICS -> value; intervals: 95% bootstrap, likewise.
+    confusion: (L, L), row = reference; None for multi-label. calibration: bins as
+    munjang.metrics.scores.calibration_bins gives them. references, predicted: (n,) label numbers, or (n, L) bool for
+    multi-label. probability: (n,) what the model gave to the reference. lines: (n,) where each text stands in its file
+    (its place in the split, from 1, where that is not known). sha256: of the texts, in order. without_spaces: the main
+    metrics on the same texts with all white space taken out. top_errors: the most confident wrong answers, worst first.
     """
 
     model: str
@@ -40,19 +40,19 @@ class Report:
     confusion: np.ndarray | None
     calibration_error: float
     calibration: Sequence[Mapping[str, Any]]
-    gold: np.ndarray
-    guessed: np.ndarray
+    references: np.ndarray
+    predicted: np.ndarray
     probability: np.ndarray
     lines: Sequence[int]
     sha256: str
     without_spaces: Mapping[str, float] | None = None
     clean: CleanScore | None = None
-    worst: tuple[WrongAnswer, ...] = ()
+    top_errors: tuple[WrongAnswer, ...] = ()
 
     @property
     def kind(self) -> str:
         """ "binary", "multi-class" or "multi-label"."""
-        return kind_of(self.task, len(self.labels))
+        return problem_kind(self.task, len(self.labels))
 
     @property
     def main(self) -> tuple[str, str]:
@@ -60,14 +60,14 @@ class Report:
         return main_metrics(self.kind)
 
     @property
-    def gold_table(self) -> np.ndarray:
+    def reference_table(self) -> np.ndarray:
         """(n, L) bool: which labels each text has."""
-        return as_table(self.gold, len(self.labels))
+        return as_table(self.references, len(self.labels))
 
     @property
-    def guessed_table(self) -> np.ndarray:
+    def predicted_table(self) -> np.ndarray:
         """(n, L) bool: which labels each text was given."""
-        return as_table(self.guessed, len(self.labels))
+        return as_table(self.predicted, len(self.labels))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values; answers as compact lists of label numbers."""
@@ -83,9 +83,9 @@ class Report:
             "calibration": [dict(item) for item in self.calibration],
             "without_spaces": None if self.without_spaces is None else dict(self.without_spaces),
             "clean": None if self.clean is None else asdict(self.clean),
-            "worst": [asdict(answer) for answer in self.worst],
-            "gold": compact(self.gold),
-            "guessed": compact(self.guessed),
+            "top_errors": [asdict(answer) for answer in self.top_errors],
+            "references": compact_answers(self.references),
+            "predicted": compact_answers(self.predicted),
             "probability": [round(float(value), 6) for value in self.probability],
             "lines": [int(line) for line in self.lines],
         }
@@ -94,6 +94,7 @@ class Report:
     def from_dict(cls, data: Mapping[str, Any]) -> Report:
         """The report that `to_dict` wrote; anything else is a DataError."""
         try:
+            data = present_keys(data)
             labels = tuple(data["labels"])
             several = data["task"] == "multi-label"
             clean = data["clean"] and CleanScore(
@@ -109,16 +110,16 @@ class Report:
                 intervals={name: (pair[0], pair[1]) for name, pair in data["intervals"].items()},
                 per_label=tuple(LabelScore(**score) for score in data["per_label"]),
                 confusion=None if data["confusion"] is None else np.array(data["confusion"], np.int64),
-                gold=expand(data["gold"], len(labels), several=several),
-                guessed=expand(data["guessed"], len(labels), several=several),
+                references=expand_answers(data["references"], len(labels), several=several),
+                predicted=expand_answers(data["predicted"], len(labels), several=several),
                 probability=np.array(data["probability"], np.float32),
                 without_spaces=data["without_spaces"],
                 clean=clean,
-                worst=tuple(wrong_answer(item) for item in data["worst"]),
+                top_errors=tuple(wrong_answer(item) for item in data["top_errors"]),
             )
-            if not len(report.gold) == len(report.guessed) == report.n:
+            if not len(report.references) == len(report.predicted) == report.n:
                 raise ValueError(
-                    f"{len(report.gold)} gold labels and {len(report.guessed)} answers for {report.n} texts"
+                    f"{len(report.references)} reference labels, {len(report.predicted)} predictions, {report.n} texts"
                 )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise DataError(f"This is no report of munjang evaluate --json ({error!r}).") from error
@@ -133,13 +134,13 @@ def as_table(answers: np.ndarray, labels: int) -> np.ndarray:
     return answers if answers.ndim == 2 else answers[:, None] == np.arange(labels)
 
 
-def compact(answers: np.ndarray) -> list:
+def compact_answers(answers: np.ndarray) -> list:
     """Label numbers as they are; for multi-label a list of numbers for each text."""
     return [np.flatnonzero(row).tolist() for row in answers] if answers.ndim == 2 else answers.tolist()
 
 
-def expand(answers: Sequence[Any], labels: int, *, several: bool) -> np.ndarray:
-    """The inverse of `compact`; a number that is no label is a ValueError."""
+def expand_answers(answers: Sequence[Any], labels: int, *, several: bool) -> np.ndarray:
+    """The inverse of `compact_answers`; a number that is no label is a ValueError."""
     numbers = [number for row in answers for number in row] if several else list(answers)
     if not all(isinstance(number, int) and 0 <= number < labels for number in numbers):
         raise ValueError("label numbers outside the labels")
@@ -153,5 +154,7 @@ def expand(answers: Sequence[Any], labels: int, *, several: bool) -> np.ndarray:
 
 def wrong_answer(data: Mapping[str, Any]) -> WrongAnswer:
     """A WrongAnswer from JSON, where tuples have become lists."""
-    labels = {name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in ("gold", "guessed")}
+    labels = {
+        name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in ("reference", "predicted")
+    }
     return WrongAnswer(**{**data, **labels})

@@ -13,23 +13,23 @@ from munjang.records import Label
 
 @dataclass(frozen=True)
 class LabelScore:
-    """One label's row of the table; `support` texts have it, `guessed` were given it."""
+    """One label's row of the table; `support` texts have it, `predicted` were given it."""
 
     name: str
     precision: float
     recall: float
     f1: float
     support: int
-    guessed: int
+    predicted: int
 
 
 @dataclass(frozen=True)
 class WrongAnswer:
-    """A text that the model got wrong; `probability` is what it gave its own answer."""
+    """A text that the model got wrong; `probability` is what it gave the predicted label."""
 
     text: str
-    gold: Label
-    guessed: Label
+    reference: Label
+    predicted: Label
     probability: float
     line: int | None = None
     file: str | None = None
@@ -51,7 +51,21 @@ class CleanScore:
     intervals: Mapping[str, tuple[float, float]]
 
 
-class Scored(Protocol):
+def present_keys(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON values of a report under the keys of today; reports saved by munjang 0.1.0 have others."""
+    found = renamed(data, {"gold": "references", "guessed": "predicted", "worst": "top_errors"})
+    for rows in ("per_label", "per_relation", "top_errors"):
+        if rows in found:
+            found[rows] = [renamed(row, {"gold": "reference", "guessed": "predicted"}) for row in found[rows]]
+    return found
+
+
+def renamed(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The same values under other keys. names: old key -> new key."""
+    return {names.get(key, key): value for key, value in data.items()}
+
+
+class HasMetrics(Protocol):
     """What is known of the scores on a set of texts: of a whole Report, and of its clean part."""
 
     @property
@@ -60,7 +74,7 @@ class Scored(Protocol):
     def intervals(self) -> Mapping[str, tuple[float, float]]: ...
 
 
-class ScoredSplit(Scored, Protocol):
+class TableSource(HasMetrics, Protocol):
     """What the tables of a Report are made from; `munjang.evaluation.report.Report` says what each holds."""
 
     model: str
@@ -75,4 +89,4 @@ class ScoredSplit(Scored, Protocol):
     calibration: Sequence[Mapping[str, Any]]
     without_spaces: Mapping[str, float] | None
     clean: CleanScore | None
-    worst: tuple[WrongAnswer, ...]
+    top_errors: tuple[WrongAnswer, ...]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.evaluation.comparison import Difference
+from munjang.evaluation.comparison import MetricDifference
 from munjang.evaluation.trees import DRAWS, TITLES, TreeReport
 from munjang.tables import format_table
 
@@ -28,7 +28,7 @@ class TreeComparison:
     second: str
     n: int
     words: int
-    differences: Mapping[str, Difference]
+    differences: Mapping[str, MetricDifference]
     only_first: int
     only_second: int
 
@@ -60,7 +60,10 @@ class TreeComparison:
 
 
 def compare_trees(first: TreeReport, second: TreeReport, *, seed: int = 13) -> TreeComparison:
-    """How the first parser differs from the second. DataError: other sentences, other gold trees, no answers kept."""
+    """How the first parser differs from the second.
+
+    DataError: other sentences, other reference trees, no answers kept.
+    """
     for report in (first, second):
         if not len(report.lengths):
             raise DataError(f"The report of {report.model} holds no answers; evaluate that parser again.")
@@ -69,9 +72,11 @@ def compare_trees(first: TreeReport, second: TreeReport, *, seed: int = 13) -> T
             f"Different sentences: {first.model} on {first.corpus}, {first.split} ({first.n:,}), {second.model} on "
             f"{second.corpus}, {second.split} ({second.n:,}). Evaluate both on the same ones."
         )
-    if first.gold_names != second.gold_names or (first.gold[:, 0] != second.gold[:, 0]).any():
-        raise DataError("The reports are over the same sentences with different gold trees; evaluate both on one file.")
-    hits = [hits_of(report) for report in (first, second)]
+    if first.reference_names != second.reference_names or (first.references[:, 0] != second.references[:, 0]).any():
+        raise DataError(
+            "The reports are over the same sentences with different reference trees; evaluate both on one file."
+        )
+    hits = [correct_words(report) for report in (first, second)]
     drawn = np.random.default_rng(seed).integers(0, first.n, (DRAWS, first.n))
     sizes = {"las": first.lengths, "uas": first.lengths, "exact": np.ones(first.n)}
     differences = {}
@@ -80,7 +85,7 @@ def compare_trees(first: TreeReport, second: TreeReport, *, seed: int = 13) -> T
         shares = (ours - theirs)[drawn].sum(axis=1) / sizes[name][drawn].sum(axis=1)
         low, high = np.percentile(shares, (2.5, 97.5))
         values = [float(own.sum() / sizes[name].sum()) for own in (ours, theirs)]
-        differences[name] = Difference(*values, values[0] - values[1], (float(low), float(high)))
+        differences[name] = MetricDifference(*values, values[0] - values[1], (float(low), float(high)))
     right, other = (right_words(report) for report in (first, second))
     names = (
         (first.model, second.model) if first.model != second.model else (f"{first.model} (1)", f"{second.model} (2)")
@@ -91,12 +96,12 @@ def compare_trees(first: TreeReport, second: TreeReport, *, seed: int = 13) -> T
 
 def right_words(report: TreeReport) -> np.ndarray:
     """(N,) bool: the words with the right head and relation."""
-    return (report.gold == report.guessed).all(axis=1)
+    return (report.references == report.predicted).all(axis=1)
 
 
-def hits_of(report: TreeReport) -> dict[str, np.ndarray]:
+def correct_words(report: TreeReport) -> dict[str, np.ndarray]:
     """For each sentence how many words are right (las), have the right head (uas), and whether all are right."""
     starts = np.cumsum(report.lengths) - report.lengths
     las = np.add.reduceat(right_words(report).astype(int), starts)
-    uas = np.add.reduceat((report.gold == report.guessed)[:, 0].astype(int), starts)
+    uas = np.add.reduceat((report.references == report.predicted)[:, 0].astype(int), starts)
     return {"las": las, "uas": uas, "exact": (las == report.lengths).astype(int)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from munjang.errors import DataError
 from munjang.evaluation.references import digest_of, files_of
-from munjang.evaluation.report_parts import LabelScore
+from munjang.evaluation.report_parts import LabelScore, present_keys
 from munjang.records import Corpus, Example, Tree
 from munjang.tables import format_table
 from munjang.tasks.parsing.parts import tagged_text
@@ -56,9 +56,9 @@ class TreeReport:
     """The scores of one parser on the trees of one split.
 
     n: sentences; words: how many they have. metrics: keys of TITLES -> value; intervals: 95% bootstrap over sentences,
-    of uas and las. sha256: of the texts, in order. gold, guessed: (words, 2) head and relation of every word, relations
-    as places in `per_relation`, whose hits have the right head too and whose support is words; lengths: (n,) words
-    of each sentence.
+    of uas and las. sha256: of the texts, in order. references, predicted: (words, 2) head and relation of every word,
+    relations as places in `per_relation`, whose hits have the right head too and whose support is words; lengths: (n,)
+    words of each sentence.
     """
 
     model: str
@@ -72,32 +72,33 @@ class TreeReport:
     per_relation: tuple[LabelScore, ...]
     by_length: tuple[LengthScore, ...]
     sha256: str
-    gold: np.ndarray = field(default_factory=no_words, repr=False)
-    guessed: np.ndarray = field(default_factory=no_words, repr=False)
+    references: np.ndarray = field(default_factory=no_words, repr=False)
+    predicted: np.ndarray = field(default_factory=no_words, repr=False)
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     task: str = "parsing"
 
     @property
-    def gold_names(self) -> list[str]:
-        """The name of every word's gold relation."""
-        return [self.per_relation[number].name for number in self.gold[:, 1]]
+    def reference_names(self) -> list[str]:
+        """The name of every word's reference relation."""
+        return [self.per_relation[number].name for number in self.references[:, 1]]
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
         found = {item.name: getattr(self, item.name) for item in fields(self)}
         rows = {name: [asdict(row) for row in found[name]] for name in ("per_relation", "by_length")}
-        arrays = {name: found[name].tolist() for name in ("gold", "guessed", "lengths")}
+        arrays = {name: found[name].tolist() for name in ("references", "predicted", "lengths")}
         return {**found, **rows, **arrays}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TreeReport:
         """A report from what `to_dict` gave. DataError: it is none."""
         try:
+            values = present_keys(values)
             rows = {
                 "per_relation": tuple(LabelScore(**row) for row in values["per_relation"]),
                 "by_length": tuple(LengthScore(**row) for row in values["by_length"]),
             }
-            arrays = {name: np.array(values.get(name, []), np.int64) for name in ("gold", "guessed", "lengths")}
+            arrays = {name: np.array(values.get(name, []), np.int64) for name in ("references", "predicted", "lengths")}
             return cls(**{**values, **rows, **arrays})
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"This is no whole report of a parser ({error}); evaluate it again.") from error
@@ -116,9 +117,9 @@ class TreeReport:
             for name, value in self.metrics.items()
         ]
         relations = [
-            [row.name, *(f"{value:.4f}" for value in (row.precision, row.recall, row.f1)), row.support, row.guessed]
+            [row.name, *(f"{value:.4f}" for value in (row.precision, row.recall, row.f1)), row.support, row.predicted]
             for row in self.per_relation
-            if row.support or row.guessed
+            if row.support or row.predicted
         ]
         lengths = [
             [row.words_a_sentence, row.sentences, row.words, *(f"{v:.4f}" for v in (row.uas, row.las, row.exact))]
@@ -126,7 +127,7 @@ class TreeReport:
         ]
         return [
             draw(["score", "value", "95% interval"], scores),
-            draw(["relation, with its head", "precision", "recall", "F1", "words", "guessed"], relations),
+            draw(["relation, with its head", "precision", "recall", "F1", "words", "predicted"], relations),
             draw(["words a sentence", "sentences", "words", "UAS", "LAS", "whole trees"], lengths),
         ]
 
@@ -141,17 +142,17 @@ def evaluate_trees(
     or nothing to score.
     """
     examples = data.split(split) if isinstance(data, Corpus) else data
-    kept, left_out = usable(examples, model)
+    kept, left_out = usable_trees(examples, model)
     by_words = with_given_words(model)
     options = {"progress": True} if progress else {}
     text_of = tagged_text if by_words.decoder.tags else (lambda tree: " ".join(tree.words))
     texts = [text_of(example.label) for example in kept]
     trees = [parse.tree for parse in by_words.predict_many(texts, **options)]
-    gold, guessed = (flat(items, model) for items in ([example.label for example in kept], trees))
+    references, predicted = (flat_labels(items, model) for items in ([example.label for example in kept], trees))
     lengths = np.array([len(example.label) for example in kept])
     sentence = np.repeat(np.arange(len(kept)), lengths)
-    right = gold == guessed
-    following = np.where(np.arange(len(gold)) + 1 == np.cumsum(lengths)[sentence], 0, position(lengths) + 1)
+    right = references == predicted
+    following = np.where(np.arange(len(references)) + 1 == np.cumsum(lengths)[sentence], 0, position(lengths) + 1)
     whole = np.minimum.reduceat(right.all(axis=1), np.cumsum(lengths) - lengths)
     heads = np.minimum.reduceat(right[:, 0], np.cumsum(lengths) - lengths)
     return TreeReport(
@@ -159,22 +160,22 @@ def evaluate_trees(
         corpus=data.name if isinstance(data, Corpus) else files_of(kept),
         split=split,
         n=len(kept),
-        words=len(gold),
+        words=len(references),
         left_out=left_out,
         metrics={
-            **attachment(gold, guessed),
+            **attachment(references, predicted),
             "exact": float(whole.mean()),
             "exact_heads": float(heads.mean()),
-            "klue_uas": klue_uas(gold, guessed),
-            "klue_las": klue_las(gold, guessed),
-            "next_word": float((gold[:, 0] == following).mean()),
+            "klue_uas": klue_uas(references, predicted),
+            "klue_las": klue_las(references, predicted),
+            "next_word": float((references[:, 0] == following).mean()),
         },
         intervals=intervals(right, sentence, lengths, seed),
-        per_relation=relation_scores(gold, guessed, model.labels.names),
+        per_relation=relation_scores(references, predicted, model.labels.names),
         by_length=length_scores(right, whole, lengths),
         sha256=digest_of([example.text for example in kept]),
-        gold=gold,
-        guessed=guessed,
+        references=references,
+        predicted=predicted,
         lengths=lengths,
     )
 
@@ -188,7 +189,7 @@ def with_given_words(model: Predictor) -> Predictor:
     return Predictor(manifest, model.runner, model.folder)
 
 
-def usable(examples: Sequence[Example], model: Predictor) -> tuple[list[Example], dict[str, int]]:
+def usable_trees(examples: Sequence[Example], model: Predictor) -> tuple[list[Example], dict[str, int]]:
     """The examples that can be scored, and why others cannot."""
     from munjang.text.cleaning import clean_text
 
@@ -208,7 +209,7 @@ def usable(examples: Sequence[Example], model: Predictor) -> tuple[list[Example]
     return kept, left_out
 
 
-def flat(trees: Sequence[Tree], model: Predictor) -> np.ndarray:
+def flat_labels(trees: Sequence[Tree], model: Predictor) -> np.ndarray:
     """(N, 2): head and relation number of every word, sentence after sentence."""
     column = label_column(trees, model.labels).astype(np.int64)
     return column[column[:, :, 0] >= 0]
@@ -233,9 +234,9 @@ def intervals(
     return found
 
 
-def relation_scores(gold: np.ndarray, guessed: np.ndarray, names: Sequence[str]) -> tuple[LabelScore, ...]:
+def relation_scores(references: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> tuple[LabelScore, ...]:
     """A row for each relation, in the model's order."""
-    table = by_relation(gold, guessed, len(names))
+    table = by_relation(references, predicted, len(names))
     return tuple(
         LabelScore(name, *map(float, row[:3]), int(row[3]), int(row[4])) for name, row in zip(names, table, strict=True)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from munjang.export.sample import Difference
+from munjang.export.sample import AnswerDifference
 from munjang.inference.predictor import Predictor
 from munjang.models.folder import Manifest
 from munjang.tables import markdown_table
@@ -12,7 +12,7 @@ from munjang.tables import markdown_table
 PLAIN = re.compile(r"^Plain transformers opens the (?:same folder|encoder)\b.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
-def exported_card(source: Predictor, manifest: Manifest, found: Difference) -> str:
+def exported_card(source: Predictor, manifest: Manifest, found: AnswerDifference) -> str:
     """The source's README.md, what it says of plain transformers replaced, and a section on the export."""
     path = source.folder / "README.md" if source.folder else None
     text = path.read_text(encoding="utf-8") if path and path.exists() else f"# {source.name}\n"
@@ -30,7 +30,7 @@ def exported_card(source: Predictor, manifest: Manifest, found: Difference) -> s
     )
 
 
-def heads_table(found: Difference) -> str:
+def heads_table(found: AnswerDifference) -> str:
     """How often each of many heads gives the same label as before; nothing for a model that is one."""
     if not found.heads:
         return ""

@@ -15,15 +15,15 @@ from onnx import TensorProto, helper
 from munjang.errors import BundleError
 from munjang.export.builder import FUSED, Builder, Range, Shapes, eight_bits
 from munjang.export.graph_parser import score_pairs
-from munjang.export.network import FirstToken, Layer, Network, WordPairs
+from munjang.export.network import FirstToken, Layer, NetworkArrays, WordPairs
 from munjang.models.shared_embeddings import INPUT
 
 OPSET, IR = 20, 10
-LARGEST = 1_900_000_000  # bytes of weights
+MAX_GRAPH_BYTES = 1_900_000_000  # bytes of weights
 
 
-def build(
-    network: Network, ranges: Mapping[str, Range] | None = None, *, watched: bool = False
+def build_graph(
+    network: NetworkArrays, ranges: Mapping[str, Range] | None = None, *, watched: bool = False
 ) -> tuple[bytes, dict[str, str]]:
     """The file of a graph, and the tensor that each linear map in it is given, by the map's name.
 
@@ -31,7 +31,10 @@ def build(
     those tensors are outputs too. BundleError: larger than one ONNX file can be.
     """
     words = [] if network.words is None else [network.words]
-    if sum(part.nbytes for part in (*words, *(part for layer in network.layers for part in arrays(layer)))) > LARGEST:
+    if (
+        sum(part.nbytes for part in (*words, *(part for layer in network.layers for part in arrays(layer))))
+        > MAX_GRAPH_BYTES
+    ):
         raise BundleError("The network is larger than the 2 GB that an ONNX file can hold.")
     graph = Builder(ranges)
     shape = graph.op("Shape", "input_ids")
@@ -40,14 +43,14 @@ def build(
     x = embed(graph, network, shape)
     for number, layer in enumerate(network.layers):
         first_only = number == len(network.layers) - 1 and isinstance(network.head, FirstToken)
-        x = encode(graph, network, layer, f"{number}", x, grid, mask, first_only=first_only)
+        x = encoder_layer(graph, network, layer, f"{number}", x, grid, mask, first_only=first_only)
     shapes = score_pairs(graph, network.head, x) if isinstance(network.head, WordPairs) else classify(graph, network, x)
     if network.words is None:
         shapes[0][INPUT] = ["B", "T", network.positions.shape[1]]
     return file_of(graph, *shapes, graph.inputs.values() if watched else ()), graph.inputs
 
 
-def classify(graph: Builder, network: Network, x: str) -> tuple[Shapes, Shapes]:
+def classify(graph: Builder, network: NetworkArrays, x: str) -> tuple[Shapes, Shapes]:
     """The first tokens (B, width) to logits; the graph's inputs and outputs."""
     head = network.head
     graph.exact(graph.activation(graph.exact(x, head.first), head.between), head.second, result="logits")
@@ -60,7 +63,7 @@ def arrays(layer: Layer) -> list[np.ndarray]:
     return [array for part in fields(layer) for array in getattr(layer, part.name)]
 
 
-def embed(graph: Builder, network: Network, shape: str) -> str:
+def embed(graph: Builder, network: NetworkArrays, shape: str) -> str:
     """Token ids to (B·T, width)."""
     words = INPUT if network.words is None else word_rows(graph, network.words)
     positions = graph.constant(network.positions)
@@ -86,8 +89,8 @@ def word_rows(graph: Builder, words: np.ndarray) -> str:
     return graph.op("Mul", rows, graph.op("Gather", graph.constant(scales[:, None]), "input_ids"))
 
 
-def encode(
-    graph: Builder, network: Network, layer: Layer, name: str, x: str, grid: str, mask: str, *, first_only: bool
+def encoder_layer(
+    graph: Builder, network: NetworkArrays, layer: Layer, name: str, x: str, grid: str, mask: str, *, first_only: bool
 ) -> str:
     """One layer: (B·T, width) to the same, or with first_only to (B, width), the first token of each sentence."""
     own, own_grid = x, grid

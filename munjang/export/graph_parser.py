@@ -30,13 +30,13 @@ def score_pairs(graph: Builder, head: WordPairs, x: str) -> tuple[Shapes, Shapes
 
     sides = graph.op("Shape", "nodes")
     batch, width = (part_of(graph, sides, place) for place in (0, 1))
-    child = graph.linear(flat(graph, below[0], arc + 1), (head.arc, np.zeros(arc, np.float32)), "arc")
+    child = graph.linear(flatten_words(graph, below[0], arc + 1), (head.arc, np.zeros(arc, np.float32)), "arc")
     child = graph.op("Reshape", child, graph.op("Concat", batch, graph.constant([-1, arc], np.int64), axis=0))
     scores = graph.op("MatMul", child, graph.op("Transpose", arc_head, perm=[0, 2, 1]))
     graph.op("Add", scores, by_distance(graph, head.distance, width), result="arcs")
 
     no_bias = np.zeros(head.relation.shape[1], np.float32)
-    child = graph.linear(flat(graph, below[1], relation), (head.relation, no_bias), "relation")
+    child = graph.linear(flatten_words(graph, below[1], relation), (head.relation, no_bias), "relation")
     child = graph.op("Reshape", child, graph.op("Concat", batch, graph.constant([-1, relation], np.int64), axis=0))
     scores = graph.op("MatMul", child, graph.op("Transpose", relation_head, perm=[0, 2, 1]))  # (B, W · R, W + 1)
     form = graph.op("Concat", batch, graph.constant([-1, head.relations], np.int64), width, axis=0)
@@ -52,7 +52,7 @@ def roles(graph: Builder, nodes: str, sizes: list[int]) -> list[str]:
     return [graph.op("Slice", nodes, *(graph.constant([end], np.int64) for end in pair), axis) for pair in pairs]
 
 
-def flat(graph: Builder, x: str, size: int) -> str:
+def flatten_words(graph: Builder, x: str, size: int) -> str:
     """(B, W, size) to (B·W, size)."""
     return graph.op("Reshape", x, graph.constant([-1, size], np.int64))
 

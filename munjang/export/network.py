@@ -12,7 +12,7 @@ import numpy as np
 
 from munjang.errors import BundleError
 from munjang.files import first_line
-from munjang.models.silence import quiet_transformers
+from munjang.models.silence import silence_transformers
 
 if TYPE_CHECKING:
     from munjang.tasks.base import Task
@@ -102,7 +102,7 @@ class WordPairs:
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkArrays:
     """An encoder with a head.
 
     words: (vocabulary, embedding width); None where the graph takes rows of it. positions: (rows, embedding width), the
@@ -133,10 +133,10 @@ class Network:
         return len(self.layers[0].query[1])
 
 
-def read_network(folder: Path, task: Task) -> Network:
+def read_network(folder: Path, task: Task) -> NetworkArrays:
     """The network of a model folder. BundleError: damaged, or of a family that is not in FAMILIES."""
     try:
-        with quiet_transformers():
+        with silence_transformers():
             model = task.open(folder)
     except BundleError:
         raise
@@ -160,7 +160,7 @@ def check_family(config: Mapping[str, Any]) -> None:
         raise BundleError("Only encoders with absolute positions can be exported.")
 
 
-def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> Network:
+def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> NetworkArrays:
     """The parts from a checked config and named weights (out, in)."""
     names = FAMILIES[config["model_type"]]
 
@@ -180,7 +180,7 @@ def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> 
         positions = positions + types[0]
     counts_from_padding = names.stem == "roberta"
     pad_id = int(config.get("pad_token_id") or 0)
-    return Network(
+    return NetworkArrays(
         words=weights[f"{embeddings}.word_embeddings.weight"],
         positions=positions,
         skip_id=pad_id if counts_from_padding else None,

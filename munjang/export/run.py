@@ -13,7 +13,7 @@ import numpy as np
 from munjang import __version__
 from munjang.errors import BundleError, ConfigError, require, unknown_name
 from munjang.export.card import exported_card
-from munjang.export.sample import Difference, difference, sentences
+from munjang.export.sample import AnswerDifference, answer_difference, sentences
 from munjang.inference.backends.onnx import OnnxRunner, check_runtime, open_session, save
 from munjang.inference.predictor import Predictor, load
 from munjang.models import shared_embeddings as shared_words
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     import tokenizers
 
     from munjang.export.builder import Range
-    from munjang.export.network import Network
+    from munjang.export.network import NetworkArrays
     from munjang.tasks.base import Task
 
 log = logging.getLogger("munjang")
 
-PRECISIONS = {"onnx": "fp32", "onnx-int8": "int8"}
+FORMAT_PRECISIONS = {"onnx": "fp32", "onnx-int8": "int8"}
 """Formats that a model can be exported to -> how they calculate."""
-REMEDY = "Free some space and export again."
+EXPORT_REMEDY = "Free some space and export again."
 
 
 @dataclass(frozen=True)
-class Limits:
+class Tolerances:
     """How far an exported model's answers on the sample may be from its source's.
 
     fp32: the largest difference of a probability. fixed_mean: in 8 bits, the mean difference up to which ranges are
@@ -51,18 +51,18 @@ class Limits:
 
     def least(self, task: Task, precision: str) -> float:
         """The least agreement of a task's answers."""
-        if task.answers_are == "trees":
+        if task.output_kind == "trees":
             return self.exact_words if precision == "fp32" else self.words
         return 0.0 if precision == "fp32" else self.agreement
 
 
-def export(
+def export_model(
     model: str | Path | Predictor,
     format: str,
     out: str | Path,
     *,
     overwrite: bool = False,
-    limits: Limits = Limits(),
+    limits: Tolerances = Tolerances(),
     share_words: bool = False,
 ) -> Predictor:
     """Write a model as one that ONNX Runtime answers with, without torch; returns it, loaded from `out`.
@@ -74,9 +74,9 @@ def export(
     probabilities differ by over 1e-3, or in 8 bits less than 97% of the labels (of any head; of a parser 95% of the
     words) agree.
     """
-    if format not in PRECISIONS:
-        raise unknown_name("export format", format, PRECISIONS)
-    if share_words and PRECISIONS[format] != "int8":
+    if format not in FORMAT_PRECISIONS:
+        raise unknown_name("export format", format, FORMAT_PRECISIONS)
+    if share_words and FORMAT_PRECISIONS[format] != "int8":
         raise ConfigError("Words are shared in 8 bits only: export to onnx-int8.")
     require("an export to ONNX", "export", "torch", "transformers", "onnx")
     check_runtime()
@@ -92,20 +92,22 @@ def export(
             f"{source.name} works in rounds or with given parts of speech, which has no exported form. Train --parser "
             "biaffine without --pos."
         )
-    check_out(source.folder, target, overwrite)
+    check_export_target(source.folder, target, overwrite)
     network = read_network(source.folder, source.runner.task)
     own = own_rows(network.words) if share_words else None
     network = replace(network, words=None) if own else network
     tokenizer = open_tokenizer(source.folder)
     texts = sentences()
-    graph, how, found = choose(Made(source, network, tokenizer, own and own.table()), texts, PRECISIONS[format], limits)
+    graph, how, found = choose_graph(
+        ExportContext(source, network, tokenizer, own and own.table()), texts, FORMAT_PRECISIONS[format], limits
+    )
     log.info("%s: %s.", format, found)
     details = {
-        **source.manifest.details, "precision": PRECISIONS[format], "activations": how, "pad_id": network.pad_id,
+        **source.manifest.details, "precision": FORMAT_PRECISIONS[format], "activations": how, "pad_id": network.pad_id,
         "reach": network.reach, "family": source.manifest.origin or source.manifest.backbone, "sample": found.to_dict(),
     }  # fmt: skip
     if own:
-        details["words"] = shared_words.noted()
+        details["words"] = shared_words.delta_details()
     manifest = replace(
         source.manifest, format="onnx", details=details, max_length=min(source.manifest.max_length, network.reach),
         munjang=__version__,
@@ -115,13 +117,13 @@ def export(
     def fill(folder: Path) -> None:
         save(folder, graph, tokenizer)
         if own:
-            shared_words.save(folder, own)
+            shared_words.save_shared_embeddings(folder, own)
 
-    save_bundle(target, manifest, fill, card, remedy=REMEDY)
+    save_bundle(target, manifest, fill, card, remedy=EXPORT_REMEDY)
     return load(target)
 
 
-def check_out(source: Path, target: Path, overwrite: bool) -> None:
+def check_export_target(source: Path, target: Path, overwrite: bool) -> None:
     """Refuse the model itself, another one without `overwrite`, and what `check_model_target` refuses."""
     if target.resolve() == source.resolve():
         raise BundleError(f"{target} is the model's own folder; choose another folder.")
@@ -141,11 +143,11 @@ def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:
 
 
 @dataclass(frozen=True)
-class Made:
+class ExportContext:
     """What an export is made of. words: the embeddings, where they are not in the network."""
 
     source: Predictor
-    network: Network
+    network: NetworkArrays
     tokenizer: tokenizers.Tokenizer
     words: np.ndarray | None
 
@@ -157,19 +159,21 @@ class Made:
         return Predictor(source.manifest, runner, source.folder)
 
 
-def choose(made: Made, texts: Sequence[str], precision: str, limits: Limits) -> tuple[bytes, str, Difference]:
+def choose_graph(
+    made: ExportContext, texts: Sequence[str], precision: str, limits: Tolerances
+) -> tuple[bytes, str, AnswerDifference]:
     """The graph whose answers are near enough, how it treats what flows through it, and how near.
 
     In 8 bits the ranges of what flows are fixed beforehand where that keeps the answers; else every token's is measured
     as it runs, which is more exact and a quarter slower. A BundleError where nothing is near enough.
     """
-    from munjang.export.graph import build
+    from munjang.export.graph import build_graph
 
     least = limits.least(made.source.runner.task, precision)
 
-    def tried(ranges: Mapping[str, Range] | None) -> tuple[bytes, Difference]:
-        graph, _ = build(made.network, ranges)
-        return graph, difference(made.source, made.predictor(graph), texts)
+    def tried(ranges: Mapping[str, Range] | None) -> tuple[bytes, AnswerDifference]:
+        graph, _ = build_graph(made.network, ranges)
+        return graph, answer_difference(made.source, made.predictor(graph), texts)
 
     if precision == "fp32":
         graph, found = tried(None)
@@ -186,16 +190,16 @@ def choose(made: Made, texts: Sequence[str], precision: str, limits: Limits) -> 
     return graph, "a range for each token", found
 
 
-def measured(made: Made, texts: Sequence[str]) -> dict[str, Range]:
+def measured(made: ExportContext, texts: Sequence[str]) -> dict[str, Range]:
     """The range of the input of each linear map over some texts, cleaned as the model cleans."""
-    from munjang.export.graph import build
+    from munjang.export.graph import build_graph
     from munjang.text.cleaning import clean_text
 
-    graph, inputs = build(made.network, watched=True)
+    graph, inputs = build_graph(made.network, watched=True)
     runner, source = made.predictor(graph).runner, made.source
     names = list(dict.fromkeys(inputs.values()))
     low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
-    encodings = runner.encode([source.decoder.ready(clean_text(text, source.steps)) for text in texts])
+    encodings = runner.encode([source.decoder.preprocess(clean_text(text, source.steps)) for text in texts])
     for index in range(len(encodings)):  # one by one, so that there is no padding
         given = runner.given(runner.batch(encodings, np.array([index])))
         for name, values in zip(names, runner.session.run(names, given), strict=True):

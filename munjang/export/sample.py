@@ -15,7 +15,7 @@ from munjang.inference.heads import TASK, read_heads
 from munjang.inference.predictor import Predictor
 from munjang.records import Parse
 
-SAMPLES = ("sample:sentiment", "sample:topic", "sample:intent", "sample:language")
+TRIAL_CORPORA = ("sample:sentiment", "sample:topic", "sample:intent", "sample:language")
 EACH = 24  # sentences of each corpus
 EDGES = (
     "ㅋ", ".", "1", "!?", "네", "  아  ", "ㅠㅠㅠㅠㅠㅠㅠㅠ", "😀👍", "OK", "http://example.com/?q=1", "漢字 かな",
@@ -26,7 +26,7 @@ EDGES = (
 
 def sentences(start: int = 0) -> list[str]:
     """Some 110 texts: short, ordinary, long, and longer than a model takes. start: which of the samples' rows."""
-    texts = [text for name in SAMPLES for text in rows(name)[start : start + EACH]]
+    texts = [text for name in TRIAL_CORPORA for text in rows(name)[start : start + EACH]]
     korean = texts[: 3 * EACH]
     long = [" ".join(korean[i : i + count]) for i, count in ((0, 3), (8, 6), (20, 12), (0, 24), (0, 72))]
     return [*texts, *EDGES, *long, " ".join(korean * 4)]
@@ -43,7 +43,7 @@ OF_WORDS = "words' heads and relations"
 
 
 @dataclass(frozen=True)
-class Difference:
+class AnswerDifference:
     """How far answers are from the first model's. agreement: share of labels that are the same.
 
     heads: that share for each head of a network with many; `agreement` is then the least of them. of: what agrees.
@@ -70,7 +70,7 @@ class Difference:
         )
 
 
-def difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> Difference:
+def answer_difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> AnswerDifference:
     """How far the second model's probabilities are from the first's.
 
     For several labels a text each label counts, of many heads each answer, of parsers each word.
@@ -87,15 +87,15 @@ def difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> Dif
         agreement = float(((ours >= first.threshold) == (theirs >= first.threshold)).mean())
     else:
         agreement = same_label(ours, theirs)
-    return Difference(len(texts), float(apart.max()), float(apart.mean()), agreement, heads)
+    return AnswerDifference(len(texts), float(apart.max()), float(apart.mean()), agreement, heads)
 
 
-def tree_difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> Difference:
+def tree_difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> AnswerDifference:
     """The words that have the same head and relation, and the probabilities of those heads."""
     ours, theirs = ([arc for parse in model.predict_many(texts) for arc in arcs_of(parse)] for model in (first, second))
     same = np.array([own[:2] == other[:2] for own, other in zip(ours, theirs, strict=True)])
     apart = np.abs([own[2] - other[2] for own, other in zip(ours, theirs, strict=True) if own[0] == other[0]])
-    return Difference(len(texts), float(apart.max()), float(apart.mean()), float(same.mean()), of=OF_WORDS)
+    return AnswerDifference(len(texts), float(apart.max()), float(apart.mean()), float(same.mean()), of=OF_WORDS)
 
 
 def arcs_of(parse: Parse) -> zip[tuple[int, str, float]]:

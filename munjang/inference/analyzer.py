@@ -18,7 +18,7 @@ from munjang.inference.heads import (
     head_manifest,
     packaged,
     packaged_parser,
-    pick,
+    pick_head,
     read_heads,
 )
 from munjang.inference.predictor import Predictor, load
@@ -69,7 +69,7 @@ class Analyzer:
 
     def ask(self, tasks: Iterable[str]) -> None:
         """Set what is answered."""
-        self.heads, has_structure = chosen(self.known, tasks, self.name)
+        self.heads, has_structure = chosen_heads(self.known, tasks, self.name)
         self.parser = shared_parser(packaged_parser()) if has_structure else None
         self.single = {head.name: self.predictor(head) for head in self.heads}
 
@@ -99,16 +99,16 @@ class Analyzer:
             return [Analysis(tree.text, {}, tree.note, tree) for tree in trees]
         found: list[Analysis] = []
         for parts in self.whole.run(texts, progress=progress):
-            for text, ready, row, is_cut, is_empty in zip(*parts, strict=True):
+            for text, cleaned, row, is_cut, is_empty in zip(*parts, strict=True):
                 answers = {
-                    head.name: self.single[head.name].decode(text, ready, row[head.columns], is_cut, is_empty)
+                    head.name: self.single[head.name].decode(text, cleaned, row[head.columns], is_cut, is_empty)
                     for head in self.heads
                 }
                 found.append(Analysis(text, answers, next(iter(answers.values())).note, trees[len(found)]))
         return found
 
 
-def chosen(known: Sequence[Head], tasks: Iterable[str], model: str) -> tuple[tuple[Head, ...], bool]:
+def chosen_heads(known: Sequence[Head], tasks: Iterable[str], model: str) -> tuple[tuple[Head, ...], bool]:
     """The heads of these names, each once, and whether the structure is asked for. ConfigError: none. UnknownName."""
     names = list(dict.fromkeys([tasks] if isinstance(tasks, str) else tasks))
     if not names:
@@ -117,7 +117,9 @@ def chosen(known: Sequence[Head], tasks: Iterable[str], model: str) -> tuple[tup
     has_structure = STRUCTURE in names and STRUCTURE not in own
     if strange := next((name for name in names if name not in (*own, STRUCTURE)), None):
         raise unknown_name(f"head of {model}", strange, [*own, *([STRUCTURE] if has_parser() else [])])
-    return tuple(pick(known, name, model) for name in names if name != STRUCTURE or not has_structure), has_structure
+    return tuple(
+        pick_head(known, name, model) for name in names if name != STRUCTURE or not has_structure
+    ), has_structure
 
 
 @cache

@@ -74,14 +74,14 @@ def explain(model: Predictor, text: str, *, label: str | None = None, max_words:
 
     if model.task == TASK:
         raise too_many_heads(model.folder, model.manifest)
-    if model.decoder.answers_are == "trees":
+    if model.decoder.output_kind == "trees":
         raise ConfigError(f"{model.name} is a parser: it gives trees, and no score that a word could change.")
     spans = eojeols(text)
     check_count(len(spans), max_words)
     names = model.labels.names
-    _, ready, rows, cut, empty = next(model.run(variants(text, spans)))
+    _, cleaned, rows, cut, empty = next(model.run(variants(text, spans)))
     place = int(rows[0].argmax()) if label is None else names.index(model.labels.resolve(label))
-    note = model.decode(text, ready[0], rows[0], cut[0], empty[0]).note
+    note = model.decode(text, cleaned[0], rows[0], cut[0], empty[0]).note
     drops, shares = effects(rows[:, place])
     words = () if note == EMPTY else tuple(words_of(text, spans, drops, shares))
     return Explanation(text, names[place], float(rows[0, place]), words, METHOD, note)
@@ -101,14 +101,14 @@ def eojeols(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in re.finditer(r"\S+", text)]
 
 
-def without(text: str, span: tuple[int, int]) -> str:
+def without_word(text: str, span: tuple[int, int]) -> str:
     """The text without one eojeol and the white space behind it."""
     return (text[: span[0]] + text[span[1] :].lstrip()).strip()
 
 
 def variants(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
     """The text, then the text without each of its eojeols in turn: what the model is asked."""
-    return [text, *(without(text, span) for span in spans)]
+    return [text, *(without_word(text, span) for span in spans)]
 
 
 def effects(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ import numpy as np
 from munjang.data.multi_corpus import HEAD_NAME
 from munjang.errors import BundleError, ConfigError, DataError, unknown_name
 from munjang.files import ASSETS
-from munjang.models.folder import MANIFEST, Manifest, is_number, read_json
+from munjang.models.folder import MANIFEST, Manifest, is_json_number, read_json_object
 from munjang.records import LabelSet
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ TASK = "heads"
 """The task of a folder with many heads."""
 MINI = "mini"
 """The name of the packaged model; MINI/HEAD is one head of it."""
-PACKAGED = ASSETS / MINI / "heads"
+PACKAGED_HEADS = ASSETS / MINI / "heads"
 PARSER = "parser"
 """MINI/PARSER is the packaged parser, where there is one."""
-PACKAGED_PARSER = PACKAGED.with_name(PARSER)
+PACKAGED_PARSER = PACKAGED_HEADS.with_name(PARSER)
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures; what calibration finds lies near 1
 
 
@@ -62,12 +62,12 @@ class HeadsDecoder:
     """Outputs of a network with many heads to probabilities."""
 
     heads: tuple[Head, ...]
-    answers_are = "probabilities"
+    output_kind = "probabilities"
 
-    def ready(self, text: str) -> str:
+    def preprocess(self, text: str) -> str:
         return text
 
-    def blank(self, count: int) -> np.ndarray:
+    def empty_output(self, count: int) -> np.ndarray:
         """(count, all labels): equal shares within each head."""
         return self.decode({"logits": np.zeros((count, sum(len(head.labels) for head in self.heads)), np.float32)})
 
@@ -133,7 +133,7 @@ def read_head(name: str, facts: Any, start: int) -> Head:
     if not isinstance(facts, dict):
         raise ValueError(f"{name} is {str(facts)[:80]!r}")
     temperature, corpus = facts.get("temperature", 1.0), facts.get("corpus", "")
-    if not is_number(temperature) or not COLDEST <= temperature <= HOTTEST:  # NaN is not between them either
+    if not is_json_number(temperature) or not COLDEST <= temperature <= HOTTEST:  # NaN is not between them either
         raise ValueError(f"{name}.temperature is {str(temperature)[:80]!r}, expected {COLDEST} to {HOTTEST:g}")
     if not isinstance(corpus, str):
         raise ValueError(f"{name}.corpus is {str(corpus)[:80]!r}")
@@ -156,7 +156,7 @@ def read_labels(name: str, labels: Any) -> LabelSet:
     return LabelSet(tuple(names), aliases)
 
 
-def pick(heads: Sequence[Head], name: str, model: str) -> Head:
+def pick_head(heads: Sequence[Head], name: str, model: str) -> Head:
     """The head of that name; an unknown one lists the known. model: as the message names it."""
     by_name = {head.name: head for head in heads}
     if name not in by_name:
@@ -197,17 +197,17 @@ def find_model(name: str | Path) -> tuple[Path, str | None]:
 
 def has_heads(folder: Path) -> bool:
     """Whether a folder says that it has many heads."""
-    return (folder / MANIFEST).is_file() and read_json(folder / MANIFEST).get("task") == TASK
+    return (folder / MANIFEST).is_file() and read_json_object(folder / MANIFEST).get("task") == TASK
 
 
 def packaged() -> Path:
     """The folder of the packaged model. BundleError: this installation came without it."""
-    if not (PACKAGED / MANIFEST).is_file():
+    if not (PACKAGED_HEADS / MANIFEST).is_file():
         raise BundleError(
-            f"This installation of munjang lacks its packaged model '{MINI}' ({PACKAGED}). Install munjang again, or "
-            "name a model folder of your own."
+            f"This installation of munjang lacks its packaged model '{MINI}' ({PACKAGED_HEADS}). "
+            "Install munjang again, or name a model folder of your own."
         )
-    return PACKAGED
+    return PACKAGED_HEADS
 
 
 def has_parser() -> bool:
@@ -225,23 +225,23 @@ def packaged_parser() -> Path:
     return PACKAGED_PARSER
 
 
-def is_packaged(folder: Path) -> bool:
+def is_packaged_folder(folder: Path) -> bool:
     """Whether a folder is a packaged model, in which nothing is written."""
-    return folder.resolve() in (PACKAGED.resolve(), PACKAGED_PARSER.resolve())
+    return folder.resolve() in (PACKAGED_HEADS.resolve(), PACKAGED_PARSER.resolve())
 
 
 def model_name(folder: Path, head: str | None = None) -> str:
     """How messages and reports call a model, or one head of it: `nsmc`, `multi/sentiment`, `mini/sentiment`."""
     if folder.resolve() == PACKAGED_PARSER.resolve():
         return f"{MINI}/{PARSER}"
-    own = MINI if is_packaged(folder) else folder.name
+    own = MINI if is_packaged_folder(folder) else folder.name
     return own if head is None else f"{own}/{head}"
 
 
 def too_many_heads(folder: str | Path | None, manifest: Manifest) -> ConfigError:
     """The error for asking a model with many heads for one answer."""
     names = list(manifest.details.get("heads", {}))
-    own = MINI if folder is not None and is_packaged(Path(folder)) else folder or "FOLDER"
+    own = MINI if folder is not None and is_packaged_folder(Path(folder)) else folder or "FOLDER"
     return ConfigError(
         f"{own} answers several questions at once: {', '.join(names)}. Name one of its heads, such as "
         f"{own}/{names[0] if names else 'HEAD'}, or ask them all: munjang analyze --model {own}."

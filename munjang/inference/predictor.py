@@ -22,7 +22,7 @@ from munjang.inference.heads import (
     find_model,
     head_manifest,
     model_name,
-    pick,
+    pick_head,
     read_heads,
     too_many_heads,
 )
@@ -33,9 +33,9 @@ from munjang.text.cleaning import clean_text
 
 log = logging.getLogger("munjang")
 
-CHUNK = 16_384  # texts that are sorted by length together
+SORT_WINDOW = 16_384  # texts that are sorted by length together
 TOKENS = 1_024  # tokens (characters of a linear model) a forward pass, padding counted
-REMEDY = "Free some space and save it again."
+SAVE_REMEDY = "Free some space and save it again."
 
 RUNNING: WeakValueDictionary[tuple, Runner] = WeakValueDictionary()
 """Networks with many heads that are in use: the heads of one folder share it."""
@@ -104,7 +104,7 @@ class Predictor:
 
         An empty text has equal shares, or for multi-label zeros. ConfigError: a parser, which has none.
         """
-        if self.decoder.answers_are == "trees":
+        if self.decoder.output_kind == "trees":
             raise ConfigError(f"{self.name} is a parser: it gives trees, no probabilities.")
         rows = [probabilities for _, _, probabilities, _, _ in self.run(texts, progress=progress)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
@@ -114,11 +114,11 @@ class Predictor:
         (probabilities (n, L), or trees), which were cut, which were empty."""
         texts = list_of_texts(texts)
         bar = progress_bar(len(texts)) if progress else None
-        for start in range(0, len(texts), CHUNK):
-            chunk = texts[start : start + CHUNK]
-            cleaned = [self.decoder.ready(clean_text(text, self.steps)) for text in chunk]
+        for start in range(0, len(texts), SORT_WINDOW):
+            chunk = texts[start : start + SORT_WINDOW]
+            cleaned = [self.decoder.preprocess(clean_text(text, self.steps)) for text in chunk]
             empty = np.array([not text.strip() for text in cleaned])
-            result = self.decoder.blank(len(chunk))
+            result = self.decoder.empty_output(len(chunk))
             truncated = np.zeros(len(chunk), dtype=bool)
             full = np.flatnonzero(~empty)
             if len(full):
@@ -135,10 +135,10 @@ class Predictor:
         if bar is not None:
             bar.close()
 
-    def decode(self, text: str, ready: str, row: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction | Parse:
-        """One row of the task's answers as a record. ready: the text as the model read it."""
+    def decode(self, text: str, cleaned: str, row: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction | Parse:
+        """One row of the task's answers as a record. cleaned: the text as the model read it."""
         note = f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
-        return self.decoder.answer(text, ready, row, EMPTY if is_empty else note, self.threshold)
+        return self.decoder.to_record(text, cleaned, row, EMPTY if is_empty else note, self.threshold)
 
     def save(self, folder: str | Path) -> Path:
         """Copy the model folder; one that holds something else is refused. A plain transformers model gets a manifest.
@@ -161,10 +161,10 @@ class Predictor:
             if card.exists()
             else f"# {source.name}\n\nLabels: {self.labels.listing}.\n"
         )
-        save_bundle(target, self.manifest, lambda beside: copy_files(source, beside, names), text, remedy=REMEDY)
+        save_bundle(target, self.manifest, lambda beside: copy_files(source, beside, names), text, remedy=SAVE_REMEDY)
         shutil.rmtree(target / "run", ignore_errors=True)
         if (source / "run").is_dir():
-            with disk_errors(target, REMEDY):
+            with disk_errors(target, SAVE_REMEDY):
                 shutil.copytree(source / "run", target / "run")
         return target
 
@@ -224,7 +224,7 @@ def load(folder: str | Path, *, precision: str = "fp32") -> Predictor:
     if manifest.task != TASK:
         return Predictor(manifest, load_runner(path, manifest, precision), path)
     heads = read_heads(manifest, path)
-    head = None if name is None else pick(heads, name, model_name(path))
+    head = None if name is None else pick_head(heads, name, model_name(path))
     runner = shared_runner(path, manifest, precision)
     if head is None:
         return Predictor(manifest, runner, path)

@@ -20,14 +20,14 @@ LOWEST, HIGHEST = 0.1, 10.0
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-def fit_temperature(logits: np.ndarray, gold: np.ndarray, name: str = "the classifier") -> float:
+def fit_temperature(logits: np.ndarray, references: np.ndarray, name: str = "the classifier") -> float:
     """The temperature T > 0 for which the mean negative log-likelihood of softmax(logits / T) is lowest.
 
-    logits: (n, L); gold: (n,) label numbers; not the texts that were learnt from. The likelihood is convex in 1 / T, so
-    it has one lowest place, found by golden-section search over log T between LOWEST and HIGHEST; a warning names the
-    classifier where that lies at a bound. The order of the labels, and so every answer, stays.
+    logits: (n, L); references: (n,) label numbers; not the texts that were learnt from. The likelihood is convex in 1 /
+    T, so it has one lowest place, found by golden-section search over log T between LOWEST and HIGHEST; a warning names
+    the classifier where that lies at a bound. The order of the labels, and so every answer, stays.
     """
-    logits, table = np.asarray(logits, float), one_hot(gold, np.shape(logits)[1])
+    logits, table = np.asarray(logits, float), one_hot(references, np.shape(logits)[1])
 
     def loss(exponent: float) -> float:
         return log_loss(logits / math.exp(exponent), table, single=True)
@@ -64,10 +64,10 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def expected_calibration_error(probabilities: np.ndarray, gold: np.ndarray) -> float:
+def expected_calibration_error(probabilities: np.ndarray, references: np.ndarray) -> float:
     """Mean distance between how sure and how right the answers are, over 15 equally wide ranges of the probability.
 
-    probabilities: (n, L); gold: (n,) label numbers. Ranges count by how many answers lie in them.
+    probabilities: (n, L); references: (n,) label numbers. Ranges count by how many answers lie in them.
     """
-    right = probabilities.argmax(axis=1) == gold
+    right = probabilities.argmax(axis=1) == references
     return calibration_error(calibration_bins(probabilities.max(axis=1), right))

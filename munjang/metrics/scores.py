@@ -16,29 +16,29 @@ CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
-class Tally:
+class ConfusionCounts:
     """What all scores are made from. `...` are the axes of replicates, none for a single evaluation.
 
-    hits, extra, missed: (..., L), for each label the texts that have it and were given it, were given it wrongly, and
+    hits, fp, fn: (..., L), for each label the texts that have it and were given it, were given it wrongly, and
     have it but were not given it. right: (...), texts whose answer is wholly right. n: (...), texts.
     """
 
-    hits: np.ndarray
-    extra: np.ndarray
-    missed: np.ndarray
+    tp: np.ndarray
+    fp: np.ndarray
+    fn: np.ndarray
     right: np.ndarray
     n: np.ndarray
 
 
-def tally_of(gold: np.ndarray, guessed: np.ndarray) -> Tally:
+def count_confusions(references: np.ndarray, predicted: np.ndarray) -> ConfusionCounts:
     """The Tally of (n, L) bool arrays: which labels each text has, and which it was given."""
-    gold, guessed = np.asarray(gold, bool), np.asarray(guessed, bool)
-    return Tally(
-        (gold & guessed).sum(axis=0),
-        (~gold & guessed).sum(axis=0),
-        (gold & ~guessed).sum(axis=0),
-        (gold == guessed).all(axis=1).sum(),
-        np.asarray(len(gold)),
+    references, predicted = np.asarray(references, bool), np.asarray(predicted, bool)
+    return ConfusionCounts(
+        (references & predicted).sum(axis=0),
+        (~references & predicted).sum(axis=0),
+        (references & ~predicted).sum(axis=0),
+        (references == predicted).all(axis=1).sum(),
+        np.asarray(len(references)),
     )
 
 
@@ -47,98 +47,98 @@ def one_hot(indices: np.ndarray, labels: int) -> np.ndarray:
     return np.asarray(indices)[:, None] == np.arange(labels)
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def safe_divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=np.asarray(whole) > 0)
 
 
-def precision(tally: Tally) -> np.ndarray:
+def precision(counts: ConfusionCounts) -> np.ndarray:
     """(..., L): of the texts given a label, the share that have it; 0 where none was given it."""
-    return ratio(tally.hits, tally.hits + tally.extra)
+    return safe_divide(counts.tp, counts.tp + counts.fp)
 
 
-def recall(tally: Tally) -> np.ndarray:
+def recall(counts: ConfusionCounts) -> np.ndarray:
     """(..., L): of the texts that have a label, the share given it; 0 where none has it."""
-    return ratio(tally.hits, tally.hits + tally.missed)
+    return safe_divide(counts.tp, counts.tp + counts.fn)
 
 
-def f1(tally: Tally) -> np.ndarray:
+def f1(counts: ConfusionCounts) -> np.ndarray:
     """(..., L): harmonic mean of precision and recall."""
-    return ratio(2 * tally.hits, 2 * tally.hits + tally.extra + tally.missed)
+    return safe_divide(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
 
 
-LabelScore = Callable[[Tally], np.ndarray]
+LabelMetric = Callable[[ConfusionCounts], np.ndarray]
 
 
-def macro(score: LabelScore, tally: Tally) -> np.ndarray:
-    """The mean over labels that occur in gold or answers (scikit-learn's rule where a text has one label)."""
-    present = tally.hits + tally.extra + tally.missed > 0
-    return ratio((score(tally) * present).sum(axis=-1), present.sum(axis=-1))
+def macro(score: LabelMetric, counts: ConfusionCounts) -> np.ndarray:
+    """The mean over labels that occur in references or predictions (scikit-learn's rule where a text has one label)."""
+    present = counts.tp + counts.fp + counts.fn > 0
+    return safe_divide((score(counts) * present).sum(axis=-1), present.sum(axis=-1))
 
 
-def micro(score: LabelScore, tally: Tally) -> np.ndarray:
+def micro(score: LabelMetric, counts: ConfusionCounts) -> np.ndarray:
     """The score of all (text, label) decisions together."""
-    hits, extra, missed = (part.sum(axis=-1) for part in (tally.hits, tally.extra, tally.missed))
-    return score(Tally(hits, extra, missed, tally.right, tally.n))
+    tp, fp, fn = (part.sum(axis=-1) for part in (counts.tp, counts.fp, counts.fn))
+    return score(ConfusionCounts(tp, fp, fn, counts.right, counts.n))
 
 
-def weighted(score: LabelScore, tally: Tally) -> np.ndarray:
+def weighted(score: LabelMetric, counts: ConfusionCounts) -> np.ndarray:
     """The mean over labels, each weighted by how many texts have it."""
-    support = tally.hits + tally.missed
-    return ratio((score(tally) * support).sum(axis=-1), support.sum(axis=-1))
+    support = counts.tp + counts.fn
+    return safe_divide((score(counts) * support).sum(axis=-1), support.sum(axis=-1))
 
 
-def second(score: LabelScore, tally: Tally) -> np.ndarray:
+def positive_class(score: LabelMetric, counts: ConfusionCounts) -> np.ndarray:
     """The score of the second of two labels, by convention the positive one."""
-    return score(tally)[..., 1]
+    return score(counts)[..., 1]
 
 
-def accuracy(tally: Tally) -> np.ndarray:
+def accuracy(counts: ConfusionCounts) -> np.ndarray:
     """The share of texts whose answer is wholly right (for several labels a text: subset accuracy)."""
-    return ratio(tally.right, tally.n)
+    return safe_divide(counts.right, counts.n)
 
 
-def macro_f1(tally: Tally) -> np.ndarray:
+def macro_f1(counts: ConfusionCounts) -> np.ndarray:
     """The mean of the labels' F1."""
-    return macro(f1, tally)
+    return macro(f1, counts)
 
 
-def hamming_loss(tally: Tally) -> np.ndarray:
+def hamming_loss(counts: ConfusionCounts) -> np.ndarray:
     """The share of (text, label) decisions that are wrong."""
-    return ratio((tally.extra + tally.missed).sum(axis=-1), tally.n * tally.hits.shape[-1])
+    return safe_divide((counts.fp + counts.fn).sum(axis=-1), counts.n * counts.tp.shape[-1])
 
 
 @dataclass(frozen=True)
 class Metric:
     """One score: how it is computed and for which kinds of problem it is given."""
 
-    compute: Callable[[Tally], np.ndarray]
+    compute: Callable[[ConfusionCounts], np.ndarray]
     kinds: tuple[str, ...]
 
 
-KINDS = ("binary", "multi-class", "multi-label")
-ONE, SEVERAL = KINDS[:2], KINDS[2:]
+PROBLEM_KINDS = ("binary", "multi-class", "multi-label")
+ONE, SEVERAL = PROBLEM_KINDS[:2], PROBLEM_KINDS[2:]
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(accuracy, ONE),
     "subset_accuracy": Metric(accuracy, SEVERAL),
-    "precision": Metric(lambda tally: second(precision, tally), ("binary",)),
-    "recall": Metric(lambda tally: second(recall, tally), ("binary",)),
-    "f1": Metric(lambda tally: second(f1, tally), ("binary",)),
-    "macro_precision": Metric(lambda tally: macro(precision, tally), KINDS),
-    "macro_recall": Metric(lambda tally: macro(recall, tally), KINDS),
-    "macro_f1": Metric(macro_f1, KINDS),
-    "micro_precision": Metric(lambda tally: micro(precision, tally), KINDS),
-    "micro_recall": Metric(lambda tally: micro(recall, tally), KINDS),
-    "micro_f1": Metric(lambda tally: micro(f1, tally), KINDS),
-    "weighted_precision": Metric(lambda tally: weighted(precision, tally), KINDS),
-    "weighted_recall": Metric(lambda tally: weighted(recall, tally), KINDS),
-    "weighted_f1": Metric(lambda tally: weighted(f1, tally), KINDS),
+    "precision": Metric(lambda counts: positive_class(precision, counts), ("binary",)),
+    "recall": Metric(lambda counts: positive_class(recall, counts), ("binary",)),
+    "f1": Metric(lambda counts: positive_class(f1, counts), ("binary",)),
+    "macro_precision": Metric(lambda counts: macro(precision, counts), PROBLEM_KINDS),
+    "macro_recall": Metric(lambda counts: macro(recall, counts), PROBLEM_KINDS),
+    "macro_f1": Metric(macro_f1, PROBLEM_KINDS),
+    "micro_precision": Metric(lambda counts: micro(precision, counts), PROBLEM_KINDS),
+    "micro_recall": Metric(lambda counts: micro(recall, counts), PROBLEM_KINDS),
+    "micro_f1": Metric(lambda counts: micro(f1, counts), PROBLEM_KINDS),
+    "weighted_precision": Metric(lambda counts: weighted(precision, counts), PROBLEM_KINDS),
+    "weighted_recall": Metric(lambda counts: weighted(recall, counts), PROBLEM_KINDS),
+    "weighted_f1": Metric(lambda counts: weighted(f1, counts), PROBLEM_KINDS),
     "hamming_loss": Metric(hamming_loss, SEVERAL),
 }
 
 
-def kind_of(task: str, labels: int) -> str:
+def problem_kind(task: str, labels: int) -> str:
     """The kind of problem: "binary", "multi-class" or "multi-label"."""
     return "multi-label" if task == "multi-label" else "binary" if labels == 2 else "multi-class"
 
@@ -148,19 +148,19 @@ def main_metrics(kind: str) -> tuple[str, str]:
     return ("micro_f1", "macro_f1") if kind == "multi-label" else ("accuracy", "macro_f1")
 
 
-def all_scores(tally: Tally, kind: str) -> dict[str, np.ndarray]:
+def all_metrics(counts: ConfusionCounts, kind: str) -> dict[str, np.ndarray]:
     """Every metric of a kind of problem, each (...)."""
-    return {name: metric.compute(tally) for name, metric in METRICS.items() if kind in metric.kinds}
+    return {name: metric.compute(counts) for name, metric in METRICS.items() if kind in metric.kinds}
 
 
-def scores(gold: np.ndarray, guessed: np.ndarray, kind: str) -> dict[str, float]:
+def metric_values(references: np.ndarray, predicted: np.ndarray, kind: str) -> dict[str, float]:
     """Every metric of a kind for (n, L) bool arrays."""
-    return {name: float(value) for name, value in all_scores(tally_of(gold, guessed), kind).items()}
+    return {name: float(value) for name, value in all_metrics(count_confusions(references, predicted), kind).items()}
 
 
-def confusion_matrix(gold: np.ndarray, guessed: np.ndarray, labels: int) -> np.ndarray:
+def confusion_matrix(references: np.ndarray, predicted: np.ndarray, labels: int) -> np.ndarray:
     """(labels, labels) int64: [i, j] counts the texts of label i that were given label j; numbers (n,) come in."""
-    cells = np.asarray(gold, np.int64) * labels + np.asarray(guessed, np.int64)
+    cells = np.asarray(references, np.int64) * labels + np.asarray(predicted, np.int64)
     return np.bincount(cells, minlength=labels * labels).reshape(labels, labels)
 
 
@@ -171,14 +171,14 @@ def calibration_bins(confidence: np.ndarray, right: np.ndarray, bins: int = CALI
     """
     which = np.clip(np.ceil(np.asarray(confidence, float) * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(which, minlength=bins)
-    sure = ratio(np.bincount(which, confidence, bins), count)
-    share = ratio(np.bincount(which, np.asarray(right, float), bins), count)
+    mean_confidence = safe_divide(np.bincount(which, confidence, bins), count)
+    share = safe_divide(np.bincount(which, np.asarray(right, float), bins), count)
     return [
         {
             "low": k / bins,
             "high": (k + 1) / bins,
             "count": int(count[k]),
-            "confidence": float(sure[k]),
+            "confidence": float(mean_confidence[k]),
             "accuracy": float(share[k]),
         }
         for k in range(bins)
@@ -191,13 +191,13 @@ def calibration_error(bins: list[dict[str, Any]]) -> float:
     return sum(item["count"] * abs(item["confidence"] - item["accuracy"]) for item in bins) / max(1, total)
 
 
-def log_loss(logits: np.ndarray, gold: np.ndarray, *, single: bool) -> float:
+def log_loss(logits: np.ndarray, references: np.ndarray, *, single: bool) -> float:
     """Mean negative log-likelihood in nats: of the label (softmax), or of each label's yes and no (sigmoid).
 
-    logits: (n, L); gold: (n, L) bool.
+    logits: (n, L); references: (n, L) bool.
     """
     if single:
         top = logits.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
-        return float((log_sum - logits[gold]).mean())
-    return float(np.logaddexp(0, np.where(gold, -logits, logits)).mean())
+        return float((log_sum - logits[references]).mean())
+    return float(np.logaddexp(0, np.where(references, -logits, logits)).mean())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from munjang.metrics.scores import Tally, all_scores
+from munjang.metrics.scores import ConfusionCounts, all_metrics
 
 REPLICATES = 2_000
 LEVEL = 0.95
@@ -17,38 +17,40 @@ BLOCK = 250  # replicates drawn at once
 Interval = tuple[float, float]
 
 
-def bootstrap(gold: np.ndarray, guessed: np.ndarray, kind: str, *, seed: int = 13) -> dict[str, Interval]:
+def bootstrap(references: np.ndarray, predicted: np.ndarray, kind: str, *, seed: int = 13) -> dict[str, Interval]:
     """The 95% percentile interval of every metric, over REPLICATES resamples of the texts; (n, L) bool arrays come in.
 
-    Texts with the same gold and answer are exchangeable, so a resample is one multinomial draw of how often each such
-    pair occurs: the same distribution as drawing texts one by one, a thousand times faster.
+    Texts with the same reference and prediction are exchangeable, so a resample is one multinomial draw of how often
+    each such pair occurs: the same distribution as drawing texts one by one, a thousand times faster.
     """
-    (first,) = replicate_scores(gold, [guessed], kind, seed)
-    return {name: interval(values) for name, values in first.items()}
+    (first,) = replicate_scores(references, [predicted], kind, seed)
+    return {name: percentile_interval(values) for name, values in first.items()}
 
 
 def paired_bootstrap(
-    gold: np.ndarray, guessed: np.ndarray, other: np.ndarray, kind: str, *, seed: int = 13
+    references: np.ndarray, predicted: np.ndarray, other: np.ndarray, kind: str, *, seed: int = 13
 ) -> dict[str, Interval]:
     """The 95% interval of the first model's score minus the other's, both on the same resampled texts."""
-    first, second = replicate_scores(gold, [guessed, other], kind, seed)
-    return {name: interval(first[name] - second[name]) for name in first}
+    first, second = replicate_scores(references, [predicted, other], kind, seed)
+    return {name: percentile_interval(first[name] - second[name]) for name in first}
 
 
-def interval(values: np.ndarray) -> Interval:
+def percentile_interval(values: np.ndarray) -> Interval:
     """The middle LEVEL of the values."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
-def replicate_scores(gold: np.ndarray, answers: list[np.ndarray], kind: str, seed: int) -> list[dict[str, np.ndarray]]:
+def replicate_scores(
+    references: np.ndarray, answers: list[np.ndarray], kind: str, seed: int
+) -> list[dict[str, np.ndarray]]:
     """For each model's answers, every metric on each replicate, (REPLICATES,); the replicates are shared."""
-    representative, counts = patterns([gold, *answers])
+    representative, counts = patterns([references, *answers])
     blocks: list[list[dict[str, np.ndarray]]] = [[] for _ in answers]
-    for times in draw(counts, seed):
+    for times in draw_resamples(counts, seed):
         for index, answer in enumerate(answers):
-            tally = resampled_tally(gold[representative], answer[representative], times)
-            blocks[index].append(all_scores(tally, kind))
+            counts = resampled_counts(references[representative], answer[representative], times)
+            blocks[index].append(all_metrics(counts, kind))
     return [
         {name: np.concatenate([block[name] for block in found]) for name in found[0]} if found else {}
         for found in blocks
@@ -67,7 +69,7 @@ def patterns(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return representative[order], counts[order]
 
 
-def draw(counts: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+def draw_resamples(counts: np.ndarray, seed: int) -> Iterator[np.ndarray]:
     """Blocks (BLOCK, patterns) of how often each pattern occurs in a resample of as many texts."""
     generator = np.random.default_rng(seed)
     n = counts.sum()
@@ -75,13 +77,16 @@ def draw(counts: np.ndarray, seed: int) -> Iterator[np.ndarray]:
         yield generator.multinomial(n, counts / n, size=BLOCK).astype(np.float64)
 
 
-def resampled_tally(gold: np.ndarray, guessed: np.ndarray, times: np.ndarray) -> Tally:
-    """The Tally of each replicate; gold, guessed: (patterns, L) bool, times: (replicates, patterns)."""
-    return Tally(
-        times @ (gold & guessed),
-        times @ (~gold & guessed),
-        times @ (gold & ~guessed),
-        times @ (gold == guessed).all(axis=1),
+def resampled_counts(references: np.ndarray, predicted: np.ndarray, times: np.ndarray) -> ConfusionCounts:
+    """The ConfusionCounts of each replicate.
+
+    References, predicted: (patterns, L) bool, times: (replicates, patterns).
+    """
+    return ConfusionCounts(
+        times @ (references & predicted),
+        times @ (~references & predicted),
+        times @ (references & ~predicted),
+        times @ (references == predicted).all(axis=1),
         times.sum(axis=1),
     )
 

@@ -13,7 +13,7 @@ from munjang.data.corpora.hub import is_reachable, no_download
 from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
 from munjang.files import ASSETS, first_line
 from munjang.models.folder import places_before
-from munjang.models.silence import quiet_transformers
+from munjang.models.silence import silence_transformers
 from munjang.text.vocabulary import train_wordpiece
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
-REMEDY = "Check the name and the network, or give a folder that holds the model; --backbone mini needs neither."
+BACKBONE_REMEDY = (
+    "Check the name and the network, or give a folder that holds the model; --backbone mini needs neither."
+)
 
 Vocabulary = Callable[[Sequence[str], int], "PreTrainedTokenizerBase"]
 """A tokenizer with a vocabulary of a size, made from texts."""
 
 
-PACKAGED = ASSETS / "mini" / "encoder"
+PACKAGED_ENCODER = ASSETS / "mini" / "encoder"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Backbone:
 
 
 BACKBONES: dict[str, Backbone] = {
-    "mini": Backbone(str(PACKAGED), "Apache-2.0", "7M", 3e-4),
+    "mini": Backbone(str(PACKAGED_ENCODER), "Apache-2.0", "7M", 3e-4),
     "mbert": Backbone("google-bert/bert-base-multilingual-cased", "Apache-2.0", "178M", 5e-5),
     "klue-bert": Backbone("klue/bert-base", "CC BY-SA 4.0", "110M", 5e-5),
     "klue-roberta-small": Backbone("klue/roberta-small", "CC BY-SA 4.0", "68M", 5e-5),
@@ -70,7 +72,7 @@ DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "a
 
 
 @dataclass(frozen=True)
-class Start:
+class LoadedBackbone:
     """A backbone made ready: its tokenizer, and how to build a network for a task.
 
     name: as the user wrote it. source: folder or hub id, None for a fresh network. max_length: tokens the positions
@@ -99,7 +101,7 @@ class Start:
         if self.source is None:
             return task.build(config=scratch_config(self.name, self.tokenizer, options))
         try:
-            with quiet_transformers():
+            with silence_transformers():
                 return task.build(self.source, revision=self.revision, local_files_only=self.is_local, **options)
         except MunjangError:
             raise
@@ -107,13 +109,13 @@ class Start:
             raise unloaded(f"The weights of {self.source}", self.source, error, is_local=self.is_local) from error
 
 
-def prepare(
+def load_backbone(
     name: str,
     texts: Sequence[str] = (),
     *,
     tokenizer_folder: Path | None = None,
     wordpiece: Vocabulary = train_wordpiece,
-) -> Start:
+) -> LoadedBackbone:
     """The backbone `name`, with its tokenizer.
 
     texts: sentences from which a fresh backbone makes its vocabulary. tokenizer_folder: where a run that is being
@@ -123,22 +125,24 @@ def prepare(
         size = scratch_size(name)
         rate = SCRATCH[size][4]
         tokenizer = load_tokenizer(tokenizer_folder) if tokenizer_folder else wordpiece(texts, SCRATCH[size][3])
-        return Start(name, None, None, tokenizer, 512, rate, f"fresh BERT ({size}), vocabulary from the train texts")
-    check_name(name)
+        return LoadedBackbone(
+            name, None, None, tokenizer, 512, rate, f"fresh BERT ({size}), vocabulary from the train texts"
+        )
+    check_backbone_name(name)
     row = BACKBONES.get(name)
     source, revision = locate(name)
     is_local = Path(source).is_dir() or not is_reachable()
     tokenizer = load_tokenizer(source, revision, is_local=is_local)
     config = load_config(source, revision, is_local=is_local)
     rate = row.learning_rate if row else rate_by_size(config)
-    origin = f"{name if is_packaged(name) else source} ({row.licence})" if row else str(source)
+    origin = f"{name if is_packaged_name(name) else source} ({row.licence})" if row else str(source)
     if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
         raise FetchError(f"{source}: the tokenizer has {len(tokenizer)} pieces, the network {config.vocab_size}.")
     dropouts = tuple(name for name in DROPOUTS if hasattr(config, name))
-    return Start(name, source, revision, tokenizer, position_limit(config), rate, origin, dropouts, is_local)
+    return LoadedBackbone(name, source, revision, tokenizer, position_limit(config), rate, origin, dropouts, is_local)
 
 
-def check_name(name: str) -> None:
+def check_backbone_name(name: str) -> None:
     """Refuse a name that is no row of the table, no folder, and has not the form of a hub id."""
     if name.startswith("scratch:"):
         scratch_size(name)
@@ -224,10 +228,10 @@ def unloaded(what: str, source: str | Path, error: Exception, *, is_local: bool)
     """The error for a model that could not be loaded: not on this machine, or damaged."""
     if is_local and not Path(source).is_dir() and isinstance(error, OSError):
         return FetchError(no_download(str(source)))
-    return FetchError(f"{what} cannot be loaded: {first_line(error)} {REMEDY}")
+    return FetchError(f"{what} cannot be loaded: {first_line(error)} {BACKBONE_REMEDY}")
 
 
-def is_packaged(name: str) -> bool:
+def is_packaged_name(name: str) -> bool:
     """Whether a name of the table stands for a model that comes with munjang."""
     return name in BACKBONES and Path(BACKBONES[name].source).is_absolute()
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from munjang import __version__
 from munjang.errors import BundleError
-from munjang.files import disk_errors, facts, sync, sync_for_all, write_json
+from munjang.files import disk_errors, file_facts, sync, sync_for_all, write_json
 from munjang.records import LabelSet
 from munjang.text.cleaning import STEPS
 
 MANIFEST = "munjang.json"
-VERSION = 1
+MANIFEST_VERSION = 1
 SAVING = ".saving"
 SHORTEST, MOST_LABELS = 3, 100_000  # tokens a text with its special tokens; labels of a classifier
 
@@ -44,7 +44,7 @@ class Manifest:
     details: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     munjang: str = __version__
-    version: int = VERSION
+    version: int = MANIFEST_VERSION
 
     @property
     def task_options(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def save_bundle(
             files = {}
             for path in sorted(beside.iterdir()):
                 sync_for_all(path)
-                files[path.name] = facts(path)
+                files[path.name] = file_facts(path)
             (beside / "README.md").write_text(card, encoding="utf-8")
             manifest = replace(manifest, files=files)
             write_json(beside / MANIFEST, manifest.to_dict())
@@ -109,7 +109,7 @@ def remove_model(folder: Path) -> None:
     """Delete the files of the model that a folder holds, its manifest last, so that it is never half a model."""
     files: Mapping[str, Any] = {}
     with suppress(BundleError):
-        files = read_json(folder / MANIFEST).get("files", {})
+        files = read_json_object(folder / MANIFEST).get("files", {})
     for name in ("config.json", *files):
         if Path(name).name == name and not (folder / name).is_dir():
             (folder / name).unlink(missing_ok=True)
@@ -127,11 +127,11 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.exists():
         return plain_manifest(folder)
-    data = read_json(path)
+    data = read_json_object(path)
     version = data.get("version", 0)
-    if not is_number(version, int):
+    if not is_json_number(version, int):
         raise BundleError(f"{path} is damaged: version is {version!r}, expected a whole number.")
-    if version > VERSION:
+    if version > MANIFEST_VERSION:
         raise BundleError(f"{folder} was written by munjang {data.get('munjang')}, which is newer than this one.")
     try:
         check_values(data)
@@ -152,9 +152,11 @@ def check_values(data: Mapping[str, Any]) -> None:
     wrong = [key for key, kind in kinds.items() if key in data and not isinstance(data[key], kind)]
     wrong += ["steps"] * (not wrong and not all(isinstance(s, str) and s in STEPS for s in data.get("steps", ())))
     wrong += ["max_length"] * (
-        not is_number(data.get("max_length", 512), int) or data.get("max_length", 512) < SHORTEST
+        not is_json_number(data.get("max_length", 512), int) or data.get("max_length", 512) < SHORTEST
     )
-    wrong += ["threshold"] * (not is_number(data.get("threshold", 0.5)) or not 0 <= data.get("threshold", 0.5) <= 1)
+    wrong += ["threshold"] * (
+        not is_json_number(data.get("threshold", 0.5)) or not 0 <= data.get("threshold", 0.5) <= 1
+    )
     wrong += ["labels"] * (not isinstance(names, list) or not names or not isinstance(aliases, dict))
     if wrong:
         raise ValueError(f"{wrong[0]} is {str(data[wrong[0]])[:80]!r}")
@@ -162,7 +164,7 @@ def check_values(data: Mapping[str, Any]) -> None:
         raise ValueError("a label is no text")
 
 
-def is_number(value: Any, kinds: type | tuple[type, ...] = (int, float)) -> bool:
+def is_json_number(value: Any, kinds: type | tuple[type, ...] = (int, float)) -> bool:
     """Whether a JSON value is a number; true and false are none."""
     return isinstance(value, kinds) and not isinstance(value, bool)
 
@@ -175,7 +177,7 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         path = folder / name
         if not path.is_file():
             raise BundleError(f"{path} is missing; the folder is no whole model.")
-        if facts(path) != known:
+        if file_facts(path) != known:
             raise BundleError(f"{path} was cut short or changed since it was saved.")
 
 
@@ -186,7 +188,7 @@ def plain_manifest(folder: Path) -> Manifest:
     path = folder / "config.json"
     if not path.exists():
         raise BundleError(f"{folder} holds no model: neither {MANIFEST} nor config.json.{hint}")
-    config = read_json(path)
+    config = read_json_object(path)
     kinds = config.get("architectures") or []
     if not isinstance(kinds, list):
         raise BundleError(f"{path} is damaged: architectures is {kinds!r}, expected a list.")
@@ -196,19 +198,19 @@ def plain_manifest(folder: Path) -> Manifest:
     if hint:
         raise BundleError(f"{folder} holds no whole model: {MANIFEST} is missing.{hint}")
     try:
-        labels, reach = plain_labels(config), plain_reach(config)
+        labels, reach = config_labels(config), plain_reach(config)
     except ValueError as error:
         raise BundleError(f"{path} is damaged: {error}.") from error
     several = config.get("problem_type") == "multi_label_classification"
     return Manifest("native", "multi-label" if several else "classification", labels, ("nfc",), reach, str(folder))
 
 
-def plain_labels(config: Mapping[str, Any]) -> LabelSet:
+def config_labels(config: Mapping[str, Any]) -> LabelSet:
     """The labels of a transformers config; it leaves out the names LABEL_0 and LABEL_1 of two labels. ValueError."""
     names = config.get("id2label")
     if names is None:
         count = config.get("num_labels", 2)
-        if not is_number(count, int) or not 0 < count <= MOST_LABELS:
+        if not is_json_number(count, int) or not 0 < count <= MOST_LABELS:
             raise ValueError(f"num_labels is {count!r}")
         return LabelSet(tuple(f"LABEL_{i}" for i in range(count)))
     if not isinstance(names, dict) or not names or set(names) != {str(i) for i in range(len(names))}:
@@ -225,7 +227,7 @@ def plain_reach(config: Mapping[str, Any]) -> int:
         positions = 512
     if not isinstance(kind, str):
         raise ValueError(f"model_type is {kind!r}")
-    if not is_number(positions, int) or positions < SHORTEST + 2:
+    if not is_json_number(positions, int) or positions < SHORTEST + 2:
         raise ValueError(f"max_position_embeddings is {positions!r}")
     return positions - places_before(kind)
 
@@ -238,7 +240,7 @@ def places_before(kind: str) -> int:
     return 2 if any(name in kind for name in ("roberta", "camembert", "data2vec-text", "xmod")) else 0
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object from a file; anything else is a BundleError."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import BundleError
-from munjang.models.backbones import PACKAGED
+from munjang.models.backbones import PACKAGED_ENCODER
 
 FILE = "words.safetensors"
 INPUT = "embedded"
@@ -25,7 +25,7 @@ SAME = 1e-3  # of a weight: 16 bits keep it to half of that
 
 
 @dataclass(frozen=True)
-class Own:
+class EmbeddingDelta:
     """The rows that differ from the packaged encoder's, in 8 bits."""
 
     ids: np.ndarray
@@ -39,7 +39,7 @@ class Own:
         return table
 
 
-def own_rows(words: np.ndarray) -> Own:
+def own_rows(words: np.ndarray) -> EmbeddingDelta:
     """What of words (V, width) float32 is not as in the packaged encoder. BundleError: of another size."""
     packaged = packaged_words()[0].astype(np.float32)
     if words.shape != packaged.shape:
@@ -47,22 +47,22 @@ def own_rows(words: np.ndarray) -> Own:
     ids = np.flatnonzero((np.abs(words - packaged) > SAME * np.abs(packaged) + 1e-6).any(axis=1)).astype(np.int32)
     scales = np.maximum(np.abs(words[ids]).max(axis=1), 1e-12) / 127
     codes = np.clip(np.round(words[ids] / scales[:, None]), -127, 127).astype(np.int8)
-    return Own(ids, codes, scales.astype(np.float32))
+    return EmbeddingDelta(ids, codes, scales.astype(np.float32))
 
 
-def save(folder: Path, own: Own) -> None:
+def save_shared_embeddings(folder: Path, own: EmbeddingDelta) -> None:
     """Write the rows."""
     from safetensors.numpy import save_file
 
     save_file({"ids": own.ids, "codes": own.codes, "scales": own.scales}, folder / FILE)
 
 
-def noted() -> dict[str, str]:
+def delta_details() -> dict[str, str]:
     """What munjang.json keeps of the table that the rest comes from."""
     return {"encoder": "mini", "sha256": packaged_words()[1]}
 
 
-def load(folder: Path, details: Mapping[str, Any]) -> np.ndarray | None:
+def load_shared_embeddings(folder: Path, details: Mapping[str, Any]) -> np.ndarray | None:
     """The table of a model, (V, width) float16; None of one that has its words in its graph.
 
     BundleError: the packaged encoder is another one by now, or the rows are damaged.
@@ -79,7 +79,7 @@ def load(folder: Path, details: Mapping[str, Any]) -> np.ndarray | None:
     from safetensors.numpy import load_file
 
     try:
-        own = Own(**load_file(folder / FILE))
+        own = EmbeddingDelta(**load_file(folder / FILE))
     except (OSError, SafetensorError, TypeError) as error:
         raise BundleError(f"{folder / FILE} cannot be read: {error}.") from error
     rows, width = own.codes.shape if own.codes.ndim == 2 else (-1, 0)
@@ -95,7 +95,7 @@ def packaged_words() -> tuple[np.ndarray, str]:
     """The word embeddings of the packaged encoder, (V, width) float16, and their sha256."""
     from safetensors import safe_open
 
-    with safe_open(PACKAGED / "model.safetensors", framework="numpy") as file:
+    with safe_open(PACKAGED_ENCODER / "model.safetensors", framework="numpy") as file:
         name = next(name for name in file.keys() if name.endswith("word_embeddings.weight"))  # noqa: SIM118
         table = file.get_tensor(name)
     return table, sha256(table.tobytes()).hexdigest()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet_transformers() -> Iterator[None]:
+def silence_transformers() -> Iterator[None]:
     """Within the block transformers draws no bars and logs errors only; its settings come back afterwards."""
     from transformers.utils import logging
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from munjang.errors import BundleError, DataError
 from munjang.files import sync, write_json
-from munjang.pretraining.texts import Texts, copies, fingerprint
+from munjang.pretraining.texts import Texts, copies, text_hash
 from munjang.tasks.base import Encodings
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
-CHUNK = 20_000  # texts that are tokenised together
+TOKENIZED_TOGETHER = 20_000  # texts that are tokenised together
 MOST_HELD_OUT = 4_000  # texts: enough for a loss to three digits
-SPLITS = ("train", "validation")
+BLOCK_SPLITS = ("train", "validation")
 
 
 def write_blocks(
@@ -42,12 +42,12 @@ def write_blocks(
     beside = folder.with_name(f".{folder.name}")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    parts: dict[str, dict[str, list]] = {split: {"ids": [], "lengths": [], "copies": []} for split in SPLITS}
+    parts: dict[str, dict[str, list]] = {split: {"ids": [], "lengths": [], "copies": []} for split in BLOCK_SPLITS}
     for text, weight, segments in segmented(texts, tokenizer, max_length):
         times = copies(text, weight)
         if not times:
             continue
-        lot = int.from_bytes(fingerprint(text)[:4], "little") / 2**32
+        lot = int.from_bytes(text_hash(text)[:4], "little") / 2**32
         part = parts["validation" if lot < share else "train"]
         part["ids"] += segments
         part["lengths"] += [len(segment) for segment in segments]
@@ -84,8 +84,8 @@ def segmented(
     start, end = np.array([[tokenizer.cls_token_id], [tokenizer.sep_token_id]], dtype=kind)
     names = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     inside = np.array([name.startswith("##") for name in names])
-    for first in range(0, len(texts.texts), CHUNK):
-        some = texts.texts[first : first + CHUNK]
+    for first in range(0, len(texts.texts), TOKENIZED_TOGETHER):
+        some = texts.texts[first : first + TOKENIZED_TOGETHER]
         for i, encoding in enumerate(backend.encode_batch_fast(some, add_special_tokens=False), first):
             ids = np.array(encoding.ids, dtype=kind)
             cuts = cut_places(inside[ids], max_length - 2)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang import __version__
-from munjang.models.folder import read_json
+from munjang.models.folder import read_json_object
 from munjang.pretraining.blocks import read_facts
-from munjang.reports.model_card import plain
+from munjang.reports.model_card import plain_setting
 from munjang.tables import escape_markdown, markdown_table
 
 if TYPE_CHECKING:
-    from munjang.models.backbones import Start
+    from munjang.models.backbones import LoadedBackbone
     from munjang.training.loops.job import Job
 
 
@@ -22,7 +22,9 @@ EARLIER = Path("run") / "texts-before.json"
 """In the folder of a run brought down on other texts: the account and the facts of the texts before them."""
 
 
-def pretraining_card(job: Job, start: Start, settings: Mapping[str, Any], rows: Sequence[Mapping[str, float]]) -> str:
+def pretraining_card(
+    job: Job, start: LoadedBackbone, settings: Mapping[str, Any], rows: Sequence[Mapping[str, float]]
+) -> str:
     """The README.md of a pre-trained model's folder, as Markdown with the hub's front matter.
 
     settings: of run/settings.json. rows: of the log.
@@ -52,7 +54,7 @@ def text_tables(folder: Path, settings: Mapping[str, Any]) -> list[str]:
     own = text_table(**texts_of(folder))
     if not (folder / EARLIER).exists():
         return [own]
-    earlier = text_table(**read_json(folder / EARLIER))
+    earlier = text_table(**read_json_object(folder / EARLIER))
     first = settings["decay_from"]
     return [f"Steps 1 to {first:,}:", earlier, f"The last {settings['decay_steps']:,} steps:", own]
 
@@ -97,5 +99,5 @@ def setting_table(settings: Mapping[str, Any]) -> str:
     if "decay_from" in settings:
         values |= {"decay from step": settings["decay_from"], "decay over steps": settings["decay_steps"]}
     excluded = ", ".join(each["name"] for each in settings["data"]["exclude"]) or "none"
-    cells = [[name, plain(value)] for name, value in values.items()]
+    cells = [[name, plain_setting(value)] for name, value in values.items()]
     return markdown_table(["setting", "value"], [*cells, ["texts of these files left out", excluded]])

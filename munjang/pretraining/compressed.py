@@ -24,7 +24,7 @@ def text_stream(path: Path) -> Iterator[Any]:
     damage: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, csv.Error)
     try:
         with path.open("rb") as raw:
-            stream, kinds = unpacked(raw)
+            stream, kinds = unpacked_stream(raw)
             damage += kinds
             try:
                 yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="\n")
@@ -39,7 +39,7 @@ def text_stream(path: Path) -> Iterator[Any]:
         raise DataError(f"{path} cannot be read, it may be damaged: {first_line(error)}.") from error
 
 
-def unpacked(raw: Any) -> tuple[Any, tuple[type[Exception], ...]]:
+def unpacked_stream(raw: Any) -> tuple[Any, tuple[type[Exception], ...]]:
     """The bytes of an open file, unpacked, and the errors of its own that the unpacking may raise."""
     raw.seek(0)
     head = raw.read(4)
@@ -58,7 +58,7 @@ def unpacked(raw: Any) -> tuple[Any, tuple[type[Exception], ...]]:
 
 def read_to_end(raw: Any) -> None:
     """Unpack an open file once more, so that damage in it is found, whatever comes out."""
-    stream, _ = unpacked(raw)
+    stream, _ = unpacked_stream(raw)
     while stream.read(2**20):
         pass
 

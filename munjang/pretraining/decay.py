@@ -13,11 +13,11 @@ from typing import Any
 from munjang.config.settings import PretrainConfig, from_dict
 from munjang.errors import BundleError, ConfigError, require
 from munjang.files import disk_errors, is_first_process, write_json
-from munjang.models.folder import read_json
+from munjang.models.folder import read_json_object
 from munjang.pretraining.card import EARLIER, texts_of
 from munjang.pretraining.run import (
     PACKAGES,
-    SETTINGS,
+    SETTINGS_FILE,
     WEIGHTS,
     described,
     make_job,
@@ -25,7 +25,7 @@ from munjang.pretraining.run import (
     ready_texts,
     run_and_save,
 )
-from munjang.pretraining.texts import Source, source_files
+from munjang.pretraining.texts import TextSource, source_files
 from munjang.training.folders import run_folder
 from munjang.training.run import first_process_first
 
@@ -37,7 +37,7 @@ def decay(
     *,
     out: str | Path,
     steps: int,
-    sources: Sequence[Source] = (),
+    sources: Sequence[TextSource] = (),
     exclude: Sequence[str | Path] = (),
     data_dir: str | None = None,
     overwrite: bool = False,
@@ -57,15 +57,17 @@ def decay(
         newest_checkpoint(run)  # says what is wrong with the run before anything is deleted
     inputs = [run, *source_files(sources), *exclude, data_dir]
     with run_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs) as folder:
-        kept = (run if (run / SETTINGS).exists() else folder) / SETTINGS
-        before = read_json(kept)
+        kept = (run if (run / SETTINGS_FILE).exists() else folder) / SETTINGS_FILE
+        before = read_json_object(kept)
         config = from_dict(PretrainConfig, before["config"], where=str(kept))
         data = described(sources, exclude) if sources else before["data"]
         check_left_out(before["data"], data, run)
 
         def prepare_texts() -> None:
             if sources:
-                earlier = read_json(folder / EARLIER)["facts"]  # the run must not have learnt what is held out here
+                earlier = read_json_object(folder / EARLIER)[
+                    "facts"
+                ]  # the run must not have learnt what is held out here
                 ready_texts(folder, config, sources, exclude, data_dir, earlier.get("share"))
 
         settings = first_process_first(config, lambda: branch(run, folder, steps, data, prepare_texts))
@@ -95,8 +97,8 @@ def branch(
     data: what the last steps learn from. prepare_texts: writes it, unless it is the run's own. ConfigError where the
     folder holds something else: another kind of run, of another run, over other steps, on other texts.
     """
-    if (folder / SETTINGS).exists():
-        before = read_json(folder / SETTINGS)
+    if (folder / SETTINGS_FILE).exists():
+        before = read_json_object(folder / SETTINGS_FILE)
         if "decay_from" not in before:
             raise ConfigError(f"{folder} is a pre-training of its own, not a run brought down; choose another --out.")
         found, steps_before = before.get("decay_run", place_of(run)), before["decay_steps"]
@@ -109,7 +111,7 @@ def branch(
             raise ConfigError(f"{folder} was begun on other texts. Resume with the same ones.")
     if is_first_process() and not (folder / "checkpoints").exists() and not (folder / WEIGHTS).exists():
         branch_off(run, folder, steps, data, prepare_texts)
-    return read_json(folder / SETTINGS)
+    return read_json_object(folder / SETTINGS_FILE)
 
 
 def branch_off(run: Path, folder: Path, steps: int, data: dict[str, Any], prepare_texts: Callable[[], None]) -> None:
@@ -118,13 +120,13 @@ def branch_off(run: Path, folder: Path, steps: int, data: dict[str, Any], prepar
     The settings come first, since they mark the folder as ours, and the checkpoint last: without it nothing counts.
     """
     checkpoint, state = newest_checkpoint(run)
-    before = read_json(run / SETTINGS)
+    before = read_json_object(run / SETTINGS_FILE)
     for name in ("run", "texts", ".checkpoints"):
         shutil.rmtree(folder / name, ignore_errors=True)
     with disk_errors(folder, "Free some space and go on with --resume."):
         (folder / "run").mkdir()
         facts = {"decay_run": place_of(run), "decay_from": state["step"], "decay_steps": steps}
-        write_json(folder / SETTINGS, before | facts | {"data": data})
+        write_json(folder / SETTINGS_FILE, before | facts | {"data": data})
         if (run / "run" / "tokenizer").exists():
             shutil.copytree(run / "run" / "tokenizer", folder / "run" / "tokenizer")
         shutil.copyfile(run / "run" / "log.jsonl", folder / "run" / "log.jsonl")
@@ -142,7 +144,7 @@ def newest_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:
     """The newest whole checkpoint of a pre-training and its state."""
     from munjang.training.loops.checkpoints import newest_whole
 
-    if not (run / SETTINGS).exists():
+    if not (run / SETTINGS_FILE).exists():
         raise ConfigError(f"{run} is no pre-training run of munjang.")
     found = newest_whole(run / "checkpoints")
     if found is None:

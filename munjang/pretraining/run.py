@@ -14,14 +14,14 @@ from munjang.config.settings import PretrainConfig, to_dict
 from munjang.errors import ConfigError, MissingExtra, require
 from munjang.files import disk_errors, is_first_process, sync_for_all, write_json
 from munjang.pretraining.card import pretraining_card
-from munjang.pretraining.texts import Source, Texts, clean_texts, evaluation_keys, source_files
+from munjang.pretraining.texts import Texts, TextSource, clean_texts, evaluation_keys, source_files
 from munjang.training.folders import run_folder
 from munjang.training.run import check_settings, first_process_first, versions
 
 if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerBase
 
-    from munjang.models.backbones import Start
+    from munjang.models.backbones import LoadedBackbone
     from munjang.training.loops.job import Job
 
 log = logging.getLogger("munjang")
@@ -29,12 +29,12 @@ log = logging.getLogger("munjang")
 PACKAGES = ("torch", "transformers", "accelerate", "tensorboard")
 
 SPARES = 10  # [unused0] to [unused9]
-SETTINGS = Path("run", "settings.json")
+SETTINGS_FILE = Path("run", "settings.json")
 WEIGHTS = "model.safetensors"
 
 
 def pretrain(
-    sources: Sequence[Source],
+    sources: Sequence[TextSource],
     config: PretrainConfig | None = None,
     *,
     out: str | Path,
@@ -59,7 +59,7 @@ def pretrain(
             "data": described(sources, exclude),
             "versions": versions(),
         }
-        begun = resume and (folder / SETTINGS).exists()
+        begun = resume and (folder / SETTINGS_FILE).exists()
         if begun:
             check_settings(folder, settings)
         if begun and (folder / WEIGHTS).exists():
@@ -67,9 +67,9 @@ def pretrain(
             return folder
         if not begun and is_first_process():
             (folder / "run").mkdir(parents=True, exist_ok=True)
-            write_json(folder / SETTINGS, settings)
+            write_json(folder / SETTINGS_FILE, settings)
 
-        def prepare_texts() -> Start:
+        def prepare_texts() -> LoadedBackbone:
             return ready_texts(folder, config, sources, exclude, data_dir)
 
         start = first_process_first(config, prepare_texts)
@@ -77,7 +77,7 @@ def pretrain(
         return run_and_save(job, start, settings)
 
 
-def described(sources: Sequence[Source], exclude: Sequence[str | Path]) -> dict[str, Any]:
+def described(sources: Sequence[TextSource], exclude: Sequence[str | Path]) -> dict[str, Any]:
     """What a run learns from and what it leaves out, as its settings hold it."""
     return {
         "sources": [known(asdict(source), source.name) for source in sources],
@@ -97,11 +97,11 @@ def known(facts: dict[str, Any], name: str | Path) -> dict[str, Any]:
 def ready_texts(
     folder: Path,
     config: PretrainConfig,
-    sources: Sequence[Source],
+    sources: Sequence[TextSource],
     exclude: Sequence[str | Path],
     data_dir: str | None,
     share: float | None = None,
-) -> Start:
+) -> LoadedBackbone:
     """Clean the texts, make the vocabulary if there is none, write the blocks; what an earlier process did is kept.
 
     share: of the texts, to hold out; None: as the config says.
@@ -137,17 +137,17 @@ def keep_vocabulary(folder: Path, texts: Texts, config: PretrainConfig) -> None:
     beside.replace(folder)
 
 
-def open_start(folder: Path, config: PretrainConfig) -> Start:
+def open_start(folder: Path, config: PretrainConfig) -> LoadedBackbone:
     """What the network starts from: another model, or a fresh BERT with the run's own vocabulary."""
     from munjang.models import backbones
 
     if config.init:
-        start = backbones.prepare(config.init)
+        start = backbones.load_backbone(config.init)
         if config.max_length > start.max_length:
             raise ConfigError(f"max_length is {config.max_length}; {config.init} takes at most {start.max_length}.")
         return start
     tokenizer = backbones.load_tokenizer(folder / "run" / "tokenizer")
-    return backbones.Start(
+    return backbones.LoadedBackbone(
         config.size, None, None, tokenizer, config.max_length, config.learning_rate, f"fresh BERT {config.size}"
     )
 
@@ -171,17 +171,17 @@ def fresh_config(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) -> 
 
 
 def make_job(
-    folder: Path, config: PretrainConfig, start: Start, *, resume: bool, minutes: float | None, progress: bool
+    folder: Path, config: PretrainConfig, start: LoadedBackbone, *, resume: bool, minutes: float | None, progress: bool
 ) -> Job:
     """The run for the native loop."""
     import torch
 
     from munjang.pretraining.blocks import open_blocks
-    from munjang.tasks.masked_lm import MaskedWords, Pieces
-    from munjang.training.loops.batching import ByTokens
+    from munjang.tasks.masked_lm import MaskedWords, MaskingVocabulary
+    from munjang.training.loops.batching import TokenSampler
     from munjang.training.loops.job import Job
 
-    task = MaskedWords(Pieces.of(start.tokenizer), config.masking, config.whole_words)
+    task = MaskedWords(MaskingVocabulary.of(start.tokenizer), config.masking, config.whole_words)
     if start.source is None:
         torch.manual_seed(config.seed)
         model = task.build(config=fresh_config(config, start.tokenizer))
@@ -199,7 +199,7 @@ def make_job(
         pad_id=int(start.tokenizer.pad_token_id),
         resume=resume,
         progress=progress,
-        batches=ByTokens(config.batch_tokens, copies),
+        batches=TokenSampler(config.batch_tokens, copies),
         steps=config.steps,
         schedule=config.schedule,
         betas=(0.9, config.beta2),
@@ -207,7 +207,7 @@ def make_job(
     )
 
 
-def announce(job: Job, start: Start) -> None:
+def announce(job: Job, start: LoadedBackbone) -> None:
     """Say how large the network, its texts and the run are."""
     size = sum(p.numel() for p in job.model.parameters())
     tokens = int((job.train.lengths * job.batches.copies).sum())
@@ -217,7 +217,7 @@ def announce(job: Job, start: Start) -> None:
     )  # fmt: skip
 
 
-def run_and_save(job: Job, start: Start, settings: dict[str, Any]) -> Path:
+def run_and_save(job: Job, start: LoadedBackbone, settings: dict[str, Any]) -> Path:
     """Run the loop, then write the model folder: weights, tokenizer, loss curve, card."""
     from munjang.inference.backends import native
     from munjang.training.loops.native import run_native

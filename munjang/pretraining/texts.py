@@ -23,11 +23,11 @@ log = logging.getLogger("munjang")
 
 LETTER = re.compile(r"[^\W\d_]")
 NOT_A_KEY = re.compile(r"[\W_]+")
-PARQUET = b"PAR1"
+PARQUET_SIGNATURE = b"PAR1"
 
 
 @dataclass(frozen=True)
-class Source:
+class TextSource:
     """Where texts come from: a file (column: of a Parquet file), or a corpus of the table (its train texts).
 
     weight: how often each text comes in a pass; of 1.5, half of the texts come twice. licence, origin: for the card.
@@ -44,7 +44,7 @@ class Source:
         return "/".join(Path(self.name).parts[-2:]) + (f":{self.column}" if self.column else "")
 
 
-def parse_source(spec: str, *, data_dir: str | None = None, licence: str = "", origin: str = "") -> Source:
+def parse_source(spec: str, *, data_dir: str | None = None, licence: str = "", origin: str = "") -> TextSource:
     """`FILE`, `FILE.parquet:COLUMN`, `CORPUS`, each with `@WEIGHT` after it if need be.
 
     A file that is not found as it is named is looked for in `data_dir`.
@@ -59,8 +59,8 @@ def parse_source(spec: str, *, data_dir: str | None = None, licence: str = "", o
         raise ConfigError(f"{spec}: the weight after @ must be a number above 0.")
     file, colon, column = name.rpartition(":")
     if colon and file.lower().endswith((".parquet", ".pq")):
-        return Source(find_file(file, data_dir), column, times, licence, origin)
-    return Source(find_file(name, data_dir), None, times, licence, origin)
+        return TextSource(find_file(file, data_dir), column, times, licence, origin)
+    return TextSource(find_file(name, data_dir), None, times, licence, origin)
 
 
 def find_file(name: str, data_dir: str | None) -> str:
@@ -69,13 +69,13 @@ def find_file(name: str, data_dir: str | None) -> str:
     return str(inside) if inside.is_file() and not Path(name).exists() else name
 
 
-def source_files(sources: Sequence[Source]) -> list[str]:
+def source_files(sources: Sequence[TextSource]) -> list[str]:
     """Those of the sources that are files."""
     return [source.name for source in sources if Path(source.name).is_file()]
 
 
 @dataclass
-class Account:
+class SourceStats:
     """What became of the texts of one source."""
 
     source: str
@@ -99,7 +99,7 @@ class Texts:
     texts: list[str] = field(default_factory=list)
     sources: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
-    accounts: list[Account] = field(default_factory=list)
+    accounts: list[SourceStats] = field(default_factory=list)
 
     def weighted(self) -> list[str]:
         """Every text as often as it comes in a pass."""
@@ -112,7 +112,7 @@ class Texts:
 
 
 def clean_texts(
-    sources: Sequence[Source],
+    sources: Sequence[TextSource],
     steps: Sequence[str],
     excluded: frozenset[bytes] | set[bytes],
     data_dir: str | None = None,
@@ -120,8 +120,8 @@ def clean_texts(
     """Read every source; a text without letters, seen before, or whose key is in `excluded` is left out and counted."""
     found, seen = Texts(), set()
     for place, source in enumerate(sources):
-        lines, licence = open_source(source, data_dir)
-        account = Account(str(source), weight=source.weight, licence=licence, origin=source.origin)
+        lines, licence = open_text_source(source, data_dir)
+        account = SourceStats(str(source), weight=source.weight, licence=licence, origin=source.origin)
         found.accounts.append(account)
         found.weights.append(source.weight)
         for line in lines:
@@ -130,7 +130,7 @@ def clean_texts(
             if not LETTER.search(text):
                 account.no_letters += 1
                 continue
-            digest = fingerprint(text)
+            digest = text_hash(text)
             if digest in seen:
                 account.duplicates += 1
                 continue
@@ -154,7 +154,7 @@ def evaluation_keys(files: Iterable[str | Path], steps: Sequence[str]) -> set[by
     keys = set()
     for file in files:
         before = len(keys)
-        keys |= {key(text) for cell in cells(Path(file)) if LETTER.search(text := clean_text(cell, steps))}
+        keys |= {key(text) for cell in file_texts(Path(file)) if LETTER.search(text := clean_text(cell, steps))}
         if len(keys) == before:
             raise DataError(f"{file} holds no texts to exclude.")
     return keys
@@ -162,25 +162,27 @@ def evaluation_keys(files: Iterable[str | Path], steps: Sequence[str]) -> set[by
 
 def key(text: str) -> bytes:
     """What two texts share that differ in spaces, punctuation or the case of letters alone."""
-    return fingerprint(NOT_A_KEY.sub("", text).casefold())
+    return text_hash(NOT_A_KEY.sub("", text).casefold())
 
 
 def copies(text: str, weight: float) -> int:
     """How often a text comes in a pass: the part of the weight after the point is decided by the text's hash alone."""
-    lot = int.from_bytes(fingerprint(text)[4:], "little") / 2**32
+    lot = int.from_bytes(text_hash(text)[4:], "little") / 2**32
     return int(weight) + (lot < weight % 1)
 
 
-def fingerprint(text: str) -> bytes:
+def text_hash(text: str) -> bytes:
     """Eight bytes by which a text is known."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def open_source(source: Source, data_dir: str | None) -> tuple[Iterator[str], str]:
+def open_text_source(source: TextSource, data_dir: str | None) -> tuple[Iterator[str], str]:
     """The raw texts of a source, and its licence: as given, or the table's."""
     path = Path(source.name)
     if path.is_file():
-        return (parquet_column(path, source.column) if begins_with(path, PARQUET) else lines_of(path)), source.licence
+        return (
+            parquet_column(path, source.column) if begins_with(path, PARQUET_SIGNATURE) else lines_of(path)
+        ), source.licence
     from munjang.data.corpora.table import CORPORA, load_corpus
 
     if source.name.partition(":")[0] not in {name.partition(":")[0] for name in CORPORA}:
@@ -189,9 +191,9 @@ def open_source(source: Source, data_dir: str | None) -> tuple[Iterator[str], st
     return (example.text for example in corpus.train), source.licence or corpus.card.licence
 
 
-def cells(path: Path) -> Iterator[str]:
+def file_texts(path: Path) -> Iterator[str]:
     """Every text in a file, whatever its columns are."""
-    if begins_with(path, PARQUET):
+    if begins_with(path, PARQUET_SIGNATURE):
         yield from parquet_texts(path, text_columns(path))
         return
     for line in lines_of(path):

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from munjang.errors import missing_extra
 from munjang.files import ASSETS
-from munjang.tables import shorten
+from munjang.tables import shorten_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,14 +25,14 @@ FONT_NAME = "Munjang Plot"
 STAND_IN = "□"  # for characters that the font lacks: emoji, hanja, other scripts
 NAME_WIDTH = 32  # columns of a terminal, so 16 Hangul syllables
 ROW_HEIGHT = 0.27  # inches for one label of a list
-UNSEEN = ("Mn", "Me", "Cf", "Cc")
+UNDRAWN = ("Mn", "Me", "Cf", "Cc")
 
 INK, QUIET, GRID = "#1b2430", "#66707d", "#e3e7ec"
 BLUE, ORANGE, GREEN, RED = "#2b6cb0", "#dd7a24", "#2f9163", "#c0392b"
 PALE_BLUE = "#8fb4da"  # areas; solid, so that grid lines do not shine through
 SPLIT_COLOURS = {"train": BLUE, "validation": GREEN, "test": ORANGE}
 
-STYLE: dict[str, Any] = {
+FIGURE_STYLE: dict[str, Any] = {
     "font.family": [FONT_NAME],
     "font.size": 10.5,
     "text.color": INK,
@@ -85,7 +85,7 @@ def style() -> Iterator[None]:
         raise missing_extra("plots", "report") from error
     if FONT_NAME not in {entry.name for entry in font_manager.fontManager.ttflist}:
         font_manager.fontManager.addfont(FONT)
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(FIGURE_STYLE):
         yield
 
 
@@ -107,7 +107,7 @@ def drawable(text: str) -> str:
 
 def compatible(char: str, known: frozenset[int]) -> str:
     """What stands for a character: its plain form (ﬁ as fi, ñ as n, a lone jamo as a letter), else the stand-in."""
-    plain = "".join(part for part in unicodedata.normalize("NFKD", char) if unicodedata.category(part) not in UNSEEN)
+    plain = "".join(part for part in unicodedata.normalize("NFKD", char) if unicodedata.category(part) not in UNDRAWN)
     if all(ord(part) in known for part in plain):  # nothing is left of a mark or a joiner
         return plain
     letter = unicodedata.name(char, "").replace("CHOSEONG", "LETTER").replace("JUNGSEONG", "LETTER")
@@ -131,7 +131,7 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 def label_list(names: Sequence[str], *, width: float = 6.4, row: float = ROW_HEIGHT) -> tuple[Figure, Axes]:
     """Axes for one row for each name, the first on top."""
     figure, axes = new_figure(width, 1.5 + row * max(1, len(names)))
-    axes.set_yticks(range(len(names)), [shorten(drawable(name), NAME_WIDTH) for name in names])
+    axes.set_yticks(range(len(names)), [shorten_text(drawable(name), NAME_WIDTH) for name in names])
     axes.set_ylim(max(1, len(names)) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=GRID)

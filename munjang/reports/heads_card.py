@@ -8,35 +8,35 @@ from typing import TYPE_CHECKING, Any
 from munjang.evaluation.tables import score_text
 from munjang.metrics.scores import CALIBRATION_BINS
 from munjang.records import SPLITS
-from munjang.reports.model_card import HUB_LICENCES, fenced, public_source, settings
+from munjang.reports.model_card import HUB_LICENCES, card_settings, fenced, public_source
 from munjang.tables import escape_markdown, markdown_table
 
 if TYPE_CHECKING:
-    from munjang.data.multi_corpus import Together
+    from munjang.data.multi_corpus import MultiCorpus
     from munjang.models.folder import Manifest
 
 SENTENCE = "배송이 정말 빨라요."
 
 
-def heads_card(manifest: Manifest, together: Together) -> str:
-    """The README.md of the folder. manifest: with details["heads"]. together: what it learnt from."""
+def heads_card(manifest: Manifest, multi_corpus: MultiCorpus) -> str:
+    """The README.md of the folder. manifest: with details["heads"]. multi_corpus: what it learnt from."""
     heads = manifest.details["heads"]
     sections = [
-        front_matter(together),
-        f"# Several answers to a Korean sentence\n\n{introduction(manifest)}",
-        "## Use\n\n" + usage(manifest, next(iter(heads))),
-        "## Scores\n\n" + scores(heads),
-        "## Data\n\n" + "\n\n".join(data(head, together) for head in heads),
-        "## Cleaning\n\n" + fenced(str(together.account)),
-        "## Settings\n\n" + settings(manifest),
-        "## Limits\n\n" + limits(manifest),
+        heads_front_matter(multi_corpus),
+        f"# Several answers to a Korean sentence\n\n{heads_introduction(manifest)}",
+        "## Use\n\n" + heads_usage(manifest, next(iter(heads))),
+        "## Scores\n\n" + heads_scores(heads),
+        "## Data\n\n" + "\n\n".join(head_data(head, multi_corpus) for head in heads),
+        "## Cleaning\n\n" + fenced(str(multi_corpus.cleaning_report)),
+        "## Settings\n\n" + card_settings(manifest),
+        "## Limits\n\n" + heads_limits(manifest),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def front_matter(together: Together) -> str:
+def heads_front_matter(multi_corpus: MultiCorpus) -> str:
     """The YAML block; a licence that not all corpora share is "other" there and stands in full in the text."""
-    cards = [part.corpus.card for part in together.parts.values()]
+    cards = [part.corpus.card for part in multi_corpus.parts.values()]
     licences = {HUB_LICENCES.get(card.licence.lower().replace(" ", "-"), "other") for card in cards}
     values: dict[str, Any] = {
         "language": list(dict.fromkeys(card.language for card in cards)),
@@ -50,7 +50,7 @@ def front_matter(together: Together) -> str:
     return "\n".join(["---", *lines, "---"])
 
 
-def introduction(manifest: Manifest) -> str:
+def heads_introduction(manifest: Manifest) -> str:
     """What the model answers, and from what it was made."""
     rows = [
         f"- **{head}**: {', '.join(map(escape_markdown, entry['labels']['names']))}"
@@ -63,7 +63,7 @@ def introduction(manifest: Manifest) -> str:
     )
 
 
-def usage(manifest: Manifest, head: str) -> str:
+def heads_usage(manifest: Manifest, head: str) -> str:
     """Lines to copy."""
     return (
         f'```sh\nmunjang analyze --model MODEL_FOLDER "{SENTENCE}"\nmunjang predict MODEL_FOLDER/{head} "{SENTENCE}"\n'
@@ -75,7 +75,7 @@ def usage(manifest: Manifest, head: str) -> str:
     )
 
 
-def scores(heads: dict[str, Any]) -> str:
+def heads_scores(heads: dict[str, Any]) -> str:
     """A row for each head: what it is scored on, how right it is, and its calibration."""
     rows = []
     for head, entry in heads.items():
@@ -108,28 +108,28 @@ def scores(heads: dict[str, Any]) -> str:
     )
 
 
-def data(head: str, together: Together) -> str:
+def head_data(head: str, multi_corpus: MultiCorpus) -> str:
     """Origin, licence and sizes of one head's corpus after cleaning."""
-    corpus = together.parts[head].corpus
+    corpus = multi_corpus.parts[head].corpus
     card = corpus.card
     facts = [f"### {head}: {escape_markdown(corpus.name)}", ""]
     facts += [f"Source: {escape_markdown(public_source(card.source))}."] if card.source else []
     facts.append(f"Licence of the data: {escape_markdown(card.licence)}.")
     facts += [f"Note: {escape_markdown(note)}" for note in card.notes]
     facts += [f"Citation: {escape_markdown(card.citation)}"] if card.citation else []
-    if addition := together.additions.get(head):
+    if addition := multi_corpus.additions.get(head):
         source = escape_markdown(public_source(addition.corpus.card.source))
         facts.append(
             f"Further rows of train: {addition.rows:,} of {source}. So its scores do not compare with those of models "
             f"that learnt from {escape_markdown(corpus.name)} alone."
         )
     sizes = ", ".join(f"{split} {len(getattr(corpus, split)):,}" for split in SPLITS)
-    gone = len(together.crossed[head])
+    gone = len(multi_corpus.cross_leaks[head])
     facts.append(f"Sentences: {sizes}; {gone:,} removed from train that another corpus's test or validation holds.")
     return "\n".join(facts)
 
 
-def limits(manifest: Manifest) -> str:
+def heads_limits(manifest: Manifest) -> str:
     """What the scores do not say."""
     points = [
         "The scores hold for texts like those of each corpus; for other sources measure again, on labels of your own.",

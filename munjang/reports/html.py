@@ -12,13 +12,13 @@ from pathlib import Path
 from munjang import __version__
 from munjang.files import ASSETS
 from munjang.reports.figures import FONT
-from munjang.tables import is_number
+from munjang.tables import is_numeric
 
 CSS = ASSETS / "report.css"
 LONG_NAME = 24  # characters from which a cell may break into lines
 
 
-def page(title: str, parts: Iterable[str]) -> str:
+def html_page(title: str, parts: Iterable[str]) -> str:
     """A whole HTML document. parts: HTML made by the functions below; title: plain text.
 
     It needs no network: style, plots and a font for its own Hangul (for machines without one) stand within.
@@ -40,7 +40,7 @@ def write_page(path: str | Path, title: str, parts: Iterable[str]) -> Path:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.part")
-    beside.write_text(page(title, [*parts, footer]), encoding="utf-8")
+    beside.write_text(html_page(title, [*parts, footer]), encoding="utf-8")
     beside.replace(target)
     return target
 
@@ -87,7 +87,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequen
 
     texts: the columns that hold sentences, whose white space is kept. Columns of numbers stand to the right.
     """
-    numeric = [bool(rows) and all(is_number(row[i]) for row in rows) for i in range(len(header))]
+    numeric = [bool(rows) and all(is_numeric(row[i]) for row in rows) for i in range(len(header))]
     long = [any(len(row[i]) > LONG_NAME for row in rows) for i in range(len(header))]
     kinds = [
         "text" if i in texts else "number" if numeric[i] else "words" if long[i] else "name" for i in range(len(header))

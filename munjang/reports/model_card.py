@@ -14,7 +14,7 @@ from munjang.evaluation.tables import clean_sentence, interval_text, score_text,
 from munjang.tables import escape_markdown, markdown_table
 
 if TYPE_CHECKING:
-    from munjang.data.cleaning.report import Account
+    from munjang.data.cleaning.report import CleaningReport
     from munjang.evaluation.report import Report
     from munjang.evaluation.trees import TreeReport
     from munjang.models.folder import Manifest
@@ -41,14 +41,14 @@ def model_card(
     manifest: Manifest,
     *,
     corpus: Corpus | None = None,
-    account: Account | None = None,
+    cleaning_report: CleaningReport | None = None,
     report: Report | None = None,
     baseline_report: Report | None = None,
     trees: TreeReport | None = None,
 ) -> str:
     """The card of a model as Markdown. trees: a parser's scores on the test split, in the place of `report`.
 
-    manifest: what munjang.json holds. corpus: as it was trained on, after cleaning. account: of that cleaning.
+    manifest: what munjang.json holds. corpus: as it was trained on, after cleaning. cleaning_report: of that cleaning.
     report: of the test split; baseline_report: the linear model's on the same texts.
     """
     name = f"{manifest.corpus or 'Sentence'} {'parser' if manifest.task == 'parsing' else 'classifier'}"
@@ -56,13 +56,16 @@ def model_card(
         front_matter(manifest, corpus, report),
         f"# {escape_markdown(name)}\n\n{introduction(manifest)}",
         "## Use\n\n" + usage(manifest),
-        "## Scores\n\n" + (tree_scores(trees) if trees else scores(manifest, report, baseline_report)),
+        "## Scores\n\n" + (tree_scores(trees) if trees else card_scores(manifest, report, baseline_report)),
     ]
     if corpus is not None:
-        sections.append("## Data\n\n" + data(corpus))
-    if account is not None:
-        sections.append("## Cleaning\n\n" + fenced(str(account)))
-    sections += ["## Settings\n\n" + settings(manifest), "## Limits\n\n" + limits(manifest, corpus, report or trees)]
+        sections.append("## Data\n\n" + card_data(corpus))
+    if cleaning_report is not None:
+        sections.append("## Cleaning\n\n" + fenced(str(cleaning_report)))
+    sections += [
+        "## Settings\n\n" + card_settings(manifest),
+        "## Limits\n\n" + card_limits(manifest, corpus, report or trees),
+    ]
     return "\n\n".join(sections) + "\n"
 
 
@@ -129,13 +132,13 @@ def tree_scores(report: TreeReport) -> str:
     return "\n\n".join([heading, *report.tables(markdown_table)])
 
 
-def scores(manifest: Manifest, report: Report | None, baseline: Report | None) -> str:
+def card_scores(manifest: Manifest, report: Report | None, baseline: Report | None) -> str:
     """The test scores with their intervals beside the baseline's, or what is known without a test. No texts."""
     parts = []
     if report is not None:
         clean = f" {clean_sentence(report.clean).capitalize()}." if report.clean is not None else ""
         where = f"{escape_markdown(report.corpus)}, {report.split}: {report.n:,} texts"
-        parts += [f"On {where}, with 95% bootstrap intervals.{clean}", metric_table(report, baseline)]
+        parts += [f"On {where}, with 95% bootstrap intervals.{clean}", card_metric_table(report, baseline)]
         rows = [[s.name, *map(score_text, (s.precision, s.recall, s.f1)), s.support] for s in report.per_label]
         parts.append(markdown_table(["label", "precision", "recall", "F1", "texts"], rows))
         parts.append(f"Expected calibration error: {score_text(report.calibration_error)}.")
@@ -146,7 +149,7 @@ def scores(manifest: Manifest, report: Report | None, baseline: Report | None) -
     return "\n\n".join(parts) or "Not evaluated yet: `munjang evaluate MODEL_FOLDER CORPUS`."
 
 
-def metric_table(report: Report, baseline: Report | None) -> str:
+def card_metric_table(report: Report, baseline: Report | None) -> str:
     """Every metric with its interval; beside it without rows that should not count, and the linear baseline's."""
     columns = {"score": report.metrics}
     if report.clean is not None:
@@ -160,7 +163,7 @@ def metric_table(report: Report, baseline: Report | None) -> str:
     return markdown_table(["metric", *columns, "95% interval"], rows)
 
 
-def data(corpus: Corpus) -> str:
+def card_data(corpus: Corpus) -> str:
     """Origin, licence, sizes and labels of the corpus after cleaning."""
     card, stats = corpus.card, describe(corpus)
     facts = [f"Source: {escape_markdown(public_source(card.source))}."] if card.source else []
@@ -177,11 +180,11 @@ def public_source(source: str) -> str:
     return Path(source).name if Path(source).is_absolute() else source
 
 
-def settings(manifest: Manifest) -> str:
+def card_settings(manifest: Manifest) -> str:
     """Every setting that had an effect as a table; nested ones as `clean.leaks`."""
     idle = IDLE_IN_LINEAR if manifest.format == "linear" else set() if manifest.task == "heads" else {"sampling_power"}
     rows = list(flatten({key: value for key, value in manifest.settings.items() if key not in idle}).items())
-    return markdown_table(["setting", "value"], [[key, plain(value)] for key, value in rows])
+    return markdown_table(["setting", "value"], [[key, plain_setting(value)] for key, value in rows])
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -195,7 +198,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def plain(value: Any) -> str:
+def plain_setting(value: Any) -> str:
     """A setting as a reader writes it."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
@@ -204,7 +207,7 @@ def plain(value: Any) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def limits(manifest: Manifest, corpus: Corpus | None, report: Report | TreeReport | None) -> str:
+def card_limits(manifest: Manifest, corpus: Corpus | None, report: Report | TreeReport | None) -> str:
     """What the scores do not say."""
     points = [
         "The scores hold for texts like those of its corpus; for other sources measure again, on labels of your own."

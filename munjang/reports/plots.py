@@ -26,7 +26,7 @@ from munjang.reports.figures import (
     new_figure,
     style,
 )
-from munjang.tables import display_width, shorten
+from munjang.tables import display_width, shorten_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,7 +126,7 @@ def f1_bars(
     return figure
 
 
-def confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str], *, title: str = "") -> Figure:
+def plot_confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str], *, title: str = "") -> Figure:
     """Where texts of each true label (rows) went (columns), as a share of the row; counts in the cells if they fit.
 
     matrix: (L, L) counts, row = true label, column = predicted.
@@ -135,7 +135,7 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str], *, t
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = len(names)
     cell = 0.95 if size <= 3 else 0.72 if size <= 8 else 0.42 if size <= 24 else 0.24
-    shown = [shorten(drawable(name), NAME_WIDTH if size <= 24 else 16) for name in names]
+    shown = [shorten_text(drawable(name), NAME_WIDTH if size <= 24 else 16) for name in names]
     upright = size > 8 or max(map(display_width, shown), default=0) > 4 + 10 * cell
     with style():
         margin = 0.9 + 0.075 * max(map(display_width, shown), default=0) + (0.9 if size > 24 else 0)

@@ -11,12 +11,12 @@ from munjang.records import Prediction, label_text
 from munjang.reports import html as page
 from munjang.reports import plots
 from munjang.reports.figures import to_svg
-from munjang.reports.model_card import flatten, plain, public_source
+from munjang.reports.model_card import flatten, plain_setting, public_source
 from munjang.reports.score_sections import calibration_section, cut, error_section, headline, label_section
 from munjang.tables import format_cell
 
 if TYPE_CHECKING:
-    from munjang.data.cleaning.report import Account
+    from munjang.data.cleaning.report import CleaningReport
     from munjang.data.statistics.corpus import CorpusStats
     from munjang.evaluation.comparison import Comparison
     from munjang.evaluation.report import Report
@@ -31,7 +31,7 @@ def write_report(
     comparison: Comparison | None = None,
     corpus_stats: CorpusStats | None = None,
     lengths: Mapping[str, Sequence[int]] | None = None,
-    account: Account | None = None,
+    cleaning_report: CleaningReport | None = None,
     log_rows: Sequence[Mapping[str, float]] = (),
     settings: Mapping[str, Any] | None = None,
     predictions: Sequence[Prediction] = (),
@@ -50,7 +50,7 @@ def write_report(
         headline(report, baseline_report, comparison),
         prediction_section(predictions),
         data_section(corpus_stats, lengths),
-        cleaning_section(account),
+        cleaning_section(cleaning_report),
         training_section(log_rows),
         label_section(report, baseline_report),
         calibration_section(report),
@@ -92,7 +92,7 @@ def data_section(stats: CorpusStats | None, lengths: Mapping[str, Sequence[int]]
     rows = {split: values.rows for split, values in stats.splits.items()}
     bars = page.plot(to_svg(plots.label_bars(counts, rows), "How the labels are spread"))
     histogram = page.plot(to_svg(plots.length_histogram(lengths), "How long the texts are")) if lengths else ""
-    label_table = cells(*stats.label_counts())
+    label_table = value_table(*stats.label_counts())
     if len(stats.label_names) > 10:
         label_table = page.folded(f"Counts of {len(stats.label_names)} labels", label_table)
     return page.section(
@@ -100,18 +100,18 @@ def data_section(stats: CorpusStats | None, lengths: Mapping[str, Sequence[int]]
         page.paragraph("The corpus as it came, before cleaning. " + shared),
         page.paragraph(source, "quiet"),
         *(page.paragraph(note, "quiet") for note in stats.notes),
-        page.side_by_side(cells(*stats.measures()) + label_table, histogram + bars),
+        page.side_by_side(value_table(*stats.measures()) + label_table, histogram + bars),
     )
 
 
-def cells(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def value_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table of values as the terminal would show them."""
     return page.table(header, [[format_cell(value) for value in row] for row in rows])
 
 
-def cleaning_section(account: Account | None) -> str:
+def cleaning_section(cleaning_report: CleaningReport | None) -> str:
     """What cleaning removed, as the terminal shows it."""
-    return page.section("Cleaning", page.preformatted(str(account))) if account is not None else ""
+    return page.section("Cleaning", page.preformatted(str(cleaning_report))) if cleaning_report is not None else ""
 
 
 def training_section(log_rows: Sequence[Mapping[str, float]]) -> str:
@@ -123,7 +123,7 @@ def training_section(log_rows: Sequence[Mapping[str, float]]) -> str:
 
 def settings_section(settings: Mapping[str, Any]) -> str:
     """Every setting, folded away."""
-    rows = [[key, plain(value)] for key, value in flatten(settings).items()]
+    rows = [[key, plain_setting(value)] for key, value in flatten(settings).items()]
     return (
         page.section("Settings", page.folded(f"{len(rows)} settings", page.table(["setting", "value"], rows)))
         if rows

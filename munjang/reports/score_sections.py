@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from munjang.evaluation.comparison import Comparison
     from munjang.evaluation.report import Report
 
-SHOWN = 15  # worst errors in view; the others open on a click
+ERRORS_IN_VIEW = 15  # worst errors in view; the others open on a click
 TEXT_LENGTH = 400  # characters of a text that a table shows
 CONFUSIONS = 10  # rows of the list of confusions
 MANY = 10  # labels above which bars, table and matrix stand beneath each other
@@ -41,7 +41,7 @@ def headline(report: Report | None, baseline: Report | None, comparison: Compari
         "Scores",
         page.boxes(*boxes),
         verdict,
-        page.side_by_side(metric_table(report, baseline), picture + remarks(report), lean=True),
+        page.side_by_side(metric_section(report, baseline), picture + remark_list(report), lean=True),
     )
 
 
@@ -65,7 +65,7 @@ def verdict_text(comparison: Comparison) -> str:
     return f"No difference to the linear baseline can be shown: {points:+.1f} points of {metric} {spread}."
 
 
-def metric_table(report: Report, baseline: Report | None) -> str:
+def metric_section(report: Report, baseline: Report | None) -> str:
     """Every metric: as published, without the rows that should not count, and the baseline's."""
     header = ["metric", "as published" if report.clean else "score", "95% interval"]
     rows = [
@@ -83,7 +83,7 @@ def metric_table(report: Report, baseline: Report | None) -> str:
     return page.table(header, rows)
 
 
-def remarks(report: Report) -> str:
+def remark_list(report: Report) -> str:
     """What was left out, what "clean" means, the score without spaces."""
     left = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items() if count)
     lines = [f"Left out of the score: {left}."] if left else []
@@ -109,14 +109,14 @@ def label_section(report: Report | None, baseline: Report | None) -> str:
         baseline=rivals,
     )
     rows = [
-        [s.name, *map(score_text, (s.precision, s.recall, s.f1)), f"{s.support:,}", f"{s.guessed:,}"]
+        [s.name, *map(score_text, (s.precision, s.recall, s.f1)), f"{s.support:,}", f"{s.predicted:,}"]
         for s in report.per_label
     ]
     table = page.table(["label", "precision", "recall", "F1", "texts", "predicted"], rows)
     left = page.plot(to_svg(bars, "F1 of each label"))
     matrix = ""
     if report.confusion is not None:
-        matrix = page.plot(to_svg(plots.confusion_matrix(report.confusion, report.labels), "Confusion matrix"))
+        matrix = page.plot(to_svg(plots.plot_confusion_matrix(report.confusion, report.labels), "Confusion matrix"))
     if len(report.labels) > MANY:
         return page.section("Labels", page.side_by_side(left, table), matrix, confusions(report))
     return page.section("Labels", page.side_by_side(left + table, matrix))
@@ -142,37 +142,37 @@ def confusions(report: Report) -> str:
     if report.confusion is None:
         return ""
     pairs = [
-        (int(count), true, guessed)
+        (int(count), true, predicted)
         for true, row in zip(report.labels, report.confusion, strict=True)
-        for guessed, count in zip(report.labels, row, strict=True)
-        if true != guessed and count
+        for predicted, count in zip(report.labels, row, strict=True)
+        if true != predicted and count
     ]
     commonest = sorted(pairs, key=lambda pair: -pair[0])[:CONFUSIONS]
-    rows = [[true, guessed, f"{count:,}"] for count, true, guessed in commonest]
+    rows = [[true, predicted, f"{count:,}"] for count, true, predicted in commonest]
     return page.subheading("Commonest confusions") + page.table(["true", "predicted", "texts"], rows) if rows else ""
 
 
 def error_section(report: Report | None) -> str:
     """The wrong answers of which the model was surest."""
-    if report is None or not report.worst:
+    if report is None or not report.top_errors:
         return ""
     header = ["line", "true", "predicted", "confidence", "text"]
     rows = [
         [
             "" if answer.line is None else f"{answer.line:,}",
-            label_text(answer.gold, ", ") or "none",
-            label_text(answer.guessed, ", ") or "none",
+            label_text(answer.reference, ", ") or "none",
+            label_text(answer.predicted, ", ") or "none",
             f"{answer.probability:.3f}",
             cut(answer.text),
         ]
-        for answer in report.worst
+        for answer in report.top_errors
     ]
-    more = page.folded(f"{len(rows) - SHOWN} more", page.table(header, rows[SHOWN:], texts=[4]))
+    more = page.folded(f"{len(rows) - ERRORS_IN_VIEW} more", page.table(header, rows[ERRORS_IN_VIEW:], texts=[4]))
     return page.section(
         "Worst errors",
         page.paragraph("Wrong answers of which the model was surest. Some of them are wrong labels in the data."),
-        page.table(header, rows[:SHOWN], texts=[4]),
-        more if len(rows) > SHOWN else "",
+        page.table(header, rows[:ERRORS_IN_VIEW], texts=[4]),
+        more if len(rows) > ERRORS_IN_VIEW else "",
     )
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from munjang.data.trees.pictures import tree_svg
 from munjang.reports import html as page
 from munjang.reports.model_card import public_source
-from munjang.reports.run_report import cells, cleaning_section, settings_section, training_section
+from munjang.reports.run_report import cleaning_section, settings_section, training_section, value_table
 
 if TYPE_CHECKING:
-    from munjang.data.cleaning.report import Account
+    from munjang.data.cleaning.report import CleaningReport
     from munjang.data.statistics.trees import TreebankStats
     from munjang.evaluation.trees import TreeReport
     from munjang.records import Parse
@@ -27,7 +27,7 @@ def write_tree_report(
     title: str,
     report: TreeReport | None,
     stats: TreebankStats,
-    account: Account,
+    cleaning_report: CleaningReport,
     log_rows: Sequence[Mapping[str, float]],
     settings: Mapping[str, Any],
     parses: Sequence[Parse] = (),
@@ -43,11 +43,11 @@ def write_tree_report(
         f"<header><h1>{escape(title)}</h1>{page.paragraph(facts, 'quiet')}</header>",
         score_section(report),
         tree_section(parses),
-        data_section(stats),
-        cleaning_section(account),
+        treebank_section(stats),
+        cleaning_section(cleaning_report),
         training_section(log_rows),
         settings_section(settings),
-        use_section(model_folder) if model_folder else "",
+        parser_use_section(model_folder) if model_folder else "",
     ]
     return page.write_page(path, title, parts)
 
@@ -57,11 +57,11 @@ def score_section(report: TreeReport | None) -> str:
     if report is None:
         return page.section("Scores", page.paragraph("There is no test split, so there is no score."))
     boxes = [
-        page.score_box(name, f"{report.metrics[key]:.4f}", interval(report, key), own=key in ("uas", "las"))
+        page.score_box(name, f"{report.metrics[key]:.4f}", metric_interval(report, key), own=key in ("uas", "las"))
         for key, name in BOXES.items()
     ]
-    scores, relations, lengths = report.tables(cells)
-    count = sum(bool(row.support or row.guessed) for row in report.per_relation)
+    scores, relations, lengths = report.tables(value_table)
+    count = sum(bool(row.support or row.predicted) for row in report.per_relation)
     return page.section(
         "Scores", page.boxes(*boxes), lengths, page.folded("All scores", scores), page.folded(
             f"{count} relations, each with its head", relations
@@ -69,7 +69,7 @@ def score_section(report: TreeReport | None) -> str:
     )  # fmt: skip
 
 
-def interval(report: TreeReport, metric: str) -> str:
+def metric_interval(report: TreeReport, metric: str) -> str:
     """A score's 95% interval, where it has one."""
     found = report.intervals.get(metric)
     return "" if found is None else "{:.4f} to {:.4f}".format(*found)
@@ -81,7 +81,7 @@ def tree_section(parses: Sequence[Parse]) -> str:
     return page.section("New sentences", *drawn)
 
 
-def data_section(stats: TreebankStats) -> str:
+def treebank_section(stats: TreebankStats) -> str:
     """What the treebank holds."""
     licence = f"licence {stats.licence}" if stats.licence else ""
     source = ", ".join(part for part in (public_source(stats.source), licence) if part)
@@ -90,12 +90,12 @@ def data_section(stats: TreebankStats) -> str:
         page.paragraph("The treebank as it came, before cleaning."),
         page.paragraph(source, "quiet"),
         *(page.paragraph(note, "quiet") for note in stats.notes),
-        cells(*stats.measures()),
-        page.folded(f"Counts of {len(stats.label_names)} relations", cells(*stats.label_counts())),
+        value_table(*stats.measures()),
+        page.folded(f"Counts of {len(stats.label_names)} relations", value_table(*stats.label_counts())),
     )
 
 
-def use_section(model_folder: str) -> str:
+def parser_use_section(model_folder: str) -> str:
     """How to use the parser, to copy."""
     command = f'munjang predict {model_folder} "나는 구름그림을 벽에 걸었다"\n'
     command += f"munjang predict {model_folder} reviews.txt --out reviews.conllu"

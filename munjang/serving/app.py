@@ -18,7 +18,7 @@ from munjang.serving.metrics import CONTENT_TYPE
 from munjang.serving.middleware import Counted, Hosted, Keyed
 from munjang.serving.models import Models
 from munjang.serving.pages import docs_page
-from munjang.serving.playground.assets import HEADERS, page
+from munjang.serving.playground.assets import HEADERS, page_html
 from munjang.serving.playground.routes import add_playground
 from munjang.serving.service import Service, error_response, munjang_error
 from munjang.serving.settings import Settings
@@ -85,7 +85,7 @@ def add_answers(app: FastAPI, service: Service) -> None:
         responses=ERRORS,
     )
     async def named_predict(request: Request, name: str) -> Response:
-        return await service.respond(request, lambda body: service.predict(models.view(name), body))
+        return await service.respond(request, lambda body: service.predict(models.classifier(name), body))
 
     @app.post(
         "/models/{name:path}/analyze",
@@ -107,7 +107,7 @@ def add_answers(app: FastAPI, service: Service) -> None:
 
     @app.post("/models/{name:path}", summary="A model, for the hub's clients", openapi_extra=HUB, responses=ERRORS)
     async def named_hub(request: Request, name: str) -> Response:
-        return await service.respond(request, lambda body: service.hub(models.view(name.rstrip("/")), body))
+        return await service.respond(request, lambda body: service.hub(models.classifier(name.rstrip("/")), body))
 
 
 def add_facts(app: FastAPI, service: Service) -> None:
@@ -120,7 +120,7 @@ def add_facts(app: FastAPI, service: Service) -> None:
     @app.get("/", include_in_schema=False)
     async def home(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
-            return Response(page(), media_type="text/html", headers=HEADERS)
+            return Response(page_html(), media_type="text/html", headers=HEADERS)
         known = [] if service.settings.api_key else models.known  # this address needs no key, so it tells nothing
         return answered({"munjang": __version__, "models": known, "docs": "/docs"})
 
@@ -132,8 +132,8 @@ def add_facts(app: FastAPI, service: Service) -> None:
     @app.get("/models/{name:path}/card", summary="How good a model is: scores, confusion matrix, README")
     async def card(request: Request, name: str) -> Response:
         def work(_: bytes) -> Response:
-            view = models.view(name)
-            return answered(card_of(models.network_of(view), view))
+            classifier = models.classifier(name)
+            return answered(card_of(models.network_of(classifier), classifier))
 
         return await service.at_the_desk(request, work, NO_BODY)
 
@@ -142,12 +142,12 @@ def add_facts(app: FastAPI, service: Service) -> None:
         if name.rstrip("/") in models.parsers:
             return answered(models.parsers[name.rstrip("/")].describe())
         try:
-            network, views = models.network(name.rstrip("/"))
+            network, classifiers = models.network(name.rstrip("/"))
         except MunjangError as error:
             return munjang_error(error)
         if name.rstrip("/") in models.networks:
             return answered(network.describe())
-        return answered({**network.describe(), **views[0].describe()})
+        return answered({**network.describe(), **classifiers[0].describe()})
 
     @app.get("/health", summary="200 while the server can answer")
     async def health() -> Response:

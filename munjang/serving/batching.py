@@ -17,40 +17,40 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from munjang.serving.loaded import Network, Rows
+from munjang.serving.loaded import LoadedModel, ModelOutputs
 from munjang.serving.metrics import Metrics
 from munjang.serving.settings import Overloaded, Settings
 
 log = logging.getLogger("munjang")
 
-BATCH = 4_096  # characters that are taken together, about 64 reviews; as tokens they fill one or two passes
+BATCH_CHARACTERS = 4_096  # characters that are taken together, about 64 reviews; as tokens they fill one or two passes
 TURN = 16  # texts of one request before the next one has its turn
 
-Finish = Callable[[Rows], bytes]
+Finish = Callable[[ModelOutputs], bytes]
 """From what the network says of a request's texts to the body of its answer; runs in the network's thread."""
 
 
 @dataclass(eq=False)
-class Job:
+class PendingRequest:
     """A request's texts, how many of them were taken, and what is known of those."""
 
     texts: Sequence[str]
     finish: Finish
     future: asyncio.Future[bytes]
     taken: int = 0
-    parts: list[Rows] = field(default_factory=list)
+    parts: list[ModelOutputs] = field(default_factory=list)
 
     @property
     def left(self) -> int:
         return len(self.texts) - self.taken
 
 
-class Lane:
+class BatchQueue:
     """The queue of one network. `serve` runs until `close`; `answer` is called by requests, on the same event loop."""
 
-    def __init__(self, network: Network, settings: Settings, threads: Executor, metrics: Metrics) -> None:
+    def __init__(self, network: LoadedModel, settings: Settings, threads: Executor, metrics: Metrics) -> None:
         self.network, self.settings, self.threads, self.metrics = network, settings, threads, metrics
-        self.jobs: deque[Job] = deque()
+        self.jobs: deque[PendingRequest] = deque()
         self.waiting = 0  # texts that no batch has taken yet
         self.crowd = 1  # requests that were under way when the last batch had been answered
         self.target, self.enough = 1, asyncio.Event()
@@ -69,7 +69,7 @@ class Lane:
                 f"of {self.settings.limits.queue:,}. Try again later.",
                 self.retry_s(),
             )
-        job = Job(texts, finish, asyncio.get_running_loop().create_future())
+        job = PendingRequest(texts, finish, asyncio.get_running_loop().create_future())
         self.jobs.append(job)
         self.count(len(texts))
         if len(self.jobs) >= self.target:
@@ -80,7 +80,7 @@ class Lane:
             self.withdraw(job)
             raise
 
-    def withdraw(self, job: Job) -> None:
+    def withdraw(self, job: PendingRequest) -> None:
         """Take a request that nobody waits for out of the queue."""
         with suppress(ValueError):  # a batch has taken all of it
             self.jobs.remove(job)
@@ -119,10 +119,10 @@ class Lane:
         self.closing = True
         self.enough.set()
 
-    def take(self) -> list[tuple[Job, slice]]:
+    def take(self) -> list[tuple[PendingRequest, slice]]:
         """Texts for a batch, a few of each request in turn; one at least, and about BATCH characters at most."""
-        turns: list[tuple[Job, slice]] = []
-        room = BATCH
+        turns: list[tuple[PendingRequest, slice]] = []
+        room = BATCH_CHARACTERS
         while self.jobs and room > 0:
             job = self.jobs.popleft()
             first = job.taken
@@ -135,7 +135,7 @@ class Lane:
                 self.jobs.append(job)
         return turns
 
-    async def run(self, turns: list[tuple[Job, slice]]) -> None:
+    async def run(self, turns: list[tuple[PendingRequest, slice]]) -> None:
         """Run a batch in the thread and hand out what is complete; a batch that fails is tried request by request."""
         loop, began = asyncio.get_running_loop(), time.perf_counter()
         turns = [(job, part) for job, part in turns if not job.future.done()]
@@ -164,20 +164,20 @@ class Lane:
             else:
                 job.future.set_result(body)
 
-    def fail(self, job: Job, error: Exception) -> None:
+    def fail(self, job: PendingRequest, error: Exception) -> None:
         """Tell a request that it cannot be answered, and forget the rest of it."""
         self.withdraw(job)
         if not job.future.done():
             job.future.set_exception(error)
 
-    def work(self, turns: list[tuple[Job, slice]]) -> list[tuple[Job, bytes | Exception]]:
+    def work(self, turns: list[tuple[PendingRequest, slice]]) -> list[tuple[PendingRequest, bytes | Exception]]:
         """In the thread: run the texts of all turns at once, and finish the requests that are complete by it."""
         rows = self.network.run([text for job, part in turns for text in job.texts[part]])
-        done: list[tuple[Job, bytes | Exception]] = []
+        done: list[tuple[PendingRequest, bytes | Exception]] = []
         start = 0
         for job, part in turns:
             stop = start + part.stop - part.start
-            job.parts.append(Rows(*(array[start:stop] for array in (rows.logits, rows.truncated, rows.empty))))
+            job.parts.append(ModelOutputs(*(array[start:stop] for array in (rows.logits, rows.truncated, rows.empty))))
             start = stop
             if part.stop == len(job.texts):
                 try:
@@ -187,9 +187,9 @@ class Lane:
         return done
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
+def joined(parts: Sequence[ModelOutputs]) -> ModelOutputs:
     """The rows of several batches as one."""
     if len(parts) == 1:
         return parts[0]
     columns = zip(*((part.logits, part.truncated, part.empty) for part in parts), strict=True)
-    return Rows(*(np.concatenate(column) for column in columns))
+    return ModelOutputs(*(np.concatenate(column) for column in columns))

@@ -17,7 +17,7 @@ from munjang.tasks.base import Outputs
 
 
 @dataclass(frozen=True)
-class Rows:
+class ModelOutputs:
     """What a network says of n texts: logits (n, L) of all its heads (of a parser n trees), which were cut, which had
     nothing to read."""
 
@@ -27,7 +27,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class View:
+class Classifier:
     """One classifier: a network of its own, or one head of many. name: what a client calls it.
 
     columns: where its logits stand among the network's. threshold: for multi-label.
@@ -48,7 +48,7 @@ class View:
             "name": self.name, "task": self.task, "corpus": self.corpus, "labels": list(self.labels), "heads": [],
         }  # fmt: skip
 
-    def logits(self, rows: Rows) -> np.ndarray:
+    def logits(self, rows: ModelOutputs) -> np.ndarray:
         """(n, own labels) float32, of which `probabilities` are the softmax or the logistic function."""
         return rows.logits[:, self.columns] / np.float32(self.temperature)
 
@@ -58,15 +58,15 @@ class View:
 
 
 @dataclass(frozen=True)
-class Logits:
+class RawLogits:
     """In the place of a Predictor's decoder: the logits as they are. labels: how many there are of a text."""
 
     labels: int
 
-    def ready(self, text: str) -> str:
+    def preprocess(self, text: str) -> str:
         return text
 
-    def blank(self, count: int) -> np.ndarray:
+    def empty_output(self, count: int) -> np.ndarray:
         """(count, labels) zeros."""
         return np.zeros((count, self.labels), np.float32)
 
@@ -74,21 +74,21 @@ class Logits:
         return outputs["logits"].astype(np.float32)
 
 
-class Network:
+class LoadedModel:
     """One folder, opened: what runs, and the views on it, in the order of its heads."""
 
     def __init__(self, name: str, predictor: Predictor) -> None:
         self.name, self.manifest, self.runner = name, predictor.manifest, predictor.runner
         self.folder = predictor.folder
         self.plain = copy(predictor)
-        self.plain.decoder = Logits(len(predictor.labels))
-        self.views = views_of(name, predictor)
+        self.plain.decoder = RawLogits(len(predictor.labels))
+        self.classifiers = classifiers_of(name, predictor)
         self.many = predictor.task == TASK
 
-    def run(self, texts: Sequence[str]) -> Rows:
+    def run(self, texts: Sequence[str]) -> ModelOutputs:
         """The logits of a few texts: cleaned, tokenised, run in batches by length."""
         parts = list(self.plain.run(texts))
-        return Rows(*(np.concatenate([part[place] for part in parts]) for place in (2, 3, 4)))
+        return ModelOutputs(*(np.concatenate([part[place] for part in parts]) for place in (2, 3, 4)))
 
     def cost(self, text: str) -> int:
         """About how much work a text is, in characters; what is cut off costs little."""
@@ -102,25 +102,30 @@ class Network:
             "max_length": self.runner.max_length, "unit": self.runner.unit,
         }  # fmt: skip
         if not self.many:
-            own = {"head": self.views[0].head, "corpus": manifest.corpus, "labels": list(manifest.labels)}
+            own = {"head": self.classifiers[0].head, "corpus": manifest.corpus, "labels": list(manifest.labels)}
             return {**facts, **own, "heads": []}
         heads = [
-            {"name": view.head, "model": view.name, "corpus": view.corpus, "labels": list(view.labels)}
-            for view in self.views
+            {
+                "name": classifier.head,
+                "model": classifier.name,
+                "corpus": classifier.corpus,
+                "labels": list(classifier.labels),
+            }
+            for classifier in self.classifiers
         ]
         return {**facts, "heads": heads}
 
 
-def views_of(name: str, predictor: Predictor) -> tuple[View, ...]:
+def classifiers_of(name: str, predictor: Predictor) -> tuple[Classifier, ...]:
     """The classifiers of a model: itself, or each of its heads."""
     manifest = predictor.manifest
     if manifest.task != TASK:
         head = predictor.head or name
         everything = slice(0, len(manifest.labels))
         threshold = predictor.threshold
-        return (View(name, head, manifest.task, manifest.labels, everything, 1.0, threshold, manifest.corpus),)
+        return (Classifier(name, head, manifest.task, manifest.labels, everything, 1.0, threshold, manifest.corpus),)
     return tuple(
-        View(
+        Classifier(
             f"{name}/{head.name}", head.name, "classification", head.labels, head.columns, head.temperature,
             corpus=head.corpus,
         )
@@ -128,23 +133,23 @@ def views_of(name: str, predictor: Predictor) -> tuple[View, ...]:
     )  # fmt: skip
 
 
-class Parser:
+class LoadedParser:
     """A parser on a server: for its lane a network, whose `logits` are trees."""
 
-    views = ()
+    classifiers = ()
     many = False
 
     def __init__(self, name: str, predictor: Predictor) -> None:
         self.name, self.predictor = name, predictor
         self.manifest, self.runner = predictor.manifest, predictor.runner
 
-    def run(self, texts: Sequence[str]) -> Rows:
+    def run(self, texts: Sequence[str]) -> ModelOutputs:
         """The parses of a few texts, an array of objects."""
         found = np.empty(len(texts), dtype=object)
         found[:] = self.predictor.predict_many(texts)
         notes = [parse.note for parse in found]
         cut, empty = ([note not in ("", EMPTY) for note in notes], [note == EMPTY for note in notes])
-        return Rows(found, np.array(cut), np.array(empty))
+        return ModelOutputs(found, np.array(cut), np.array(empty))
 
     def cost(self, text: str) -> int:
         """About how much work a text is, in characters; what is cut off costs little."""

@@ -13,10 +13,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
-Labels = tuple[tuple[str, str], ...]
+MetricLabels = tuple[tuple[str, str], ...]
 
 
-def written(name: str, labels: Labels, value: float) -> str:
+def written(name: str, labels: MetricLabels, value: float) -> str:
     """One line: `name{key="value"} 3`."""
     inner = ",".join(f'{key}="{escaped(text)}"' for key, text in labels)
     return f"{name}{{{inner}}} {value:.15g}" if inner else f"{name} {value:.15g}"
@@ -34,7 +34,7 @@ class Numbers:
     name: str
     kind: str
     help: str
-    values: dict[Labels, float] = field(default_factory=dict)
+    values: dict[MetricLabels, float] = field(default_factory=dict)
 
     def add(self, amount: float = 1, **labels: str) -> None:
         key = tuple(labels.items())
@@ -57,8 +57,8 @@ class Histogram:
     name: str
     help: str
     bounds: Sequence[float]
-    counts: dict[Labels, list[int]] = field(default_factory=dict)
-    sums: dict[Labels, float] = field(default_factory=dict)
+    counts: dict[MetricLabels, list[int]] = field(default_factory=dict)
+    sums: dict[MetricLabels, float] = field(default_factory=dict)
 
     def observe(self, value: float, **labels: str) -> None:
         key = tuple(labels.items())

@@ -9,7 +9,7 @@ from typing import Any
 
 from munjang.serving.api.answers import dumped
 from munjang.serving.metrics import Metrics
-from munjang.serving.playground.assets import ASSETS
+from munjang.serving.playground.assets import PAGE_FILES
 from munjang.serving.settings import Limits
 
 Scope = MutableMapping[str, Any]
@@ -17,11 +17,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN = frozenset({"/", "/health", *ASSETS})
+OPEN = frozenset({"/", "/health", *PAGE_FILES})
 """What GET answers without a key: the playground, which asks for it, and whether the server lives."""
 
 
-async def refuse(send: Send, status: int, kind: str, message: str, **headers: str) -> None:
+async def send_error(send: Send, status: int, kind: str, message: str, **headers: str) -> None:
     """Answer with an error without reading the request."""
     body = error_body(kind, message)
     lines = {"content-type": "application/json", "content-length": str(len(body)), **headers}
@@ -58,7 +58,7 @@ class Counted:
             if self.under_way > self.limits.queue and scope["method"] == "POST":
                 self.metrics.turned_away.add(reason="requests")
                 text = f"{self.limits.queue:,} requests are under way, the limit of this server. Try again later."
-                await refuse(watched, 503, "Overloaded", text, retry_after="1")
+                await send_error(watched, 503, "Overloaded", text, retry_after="1")
             else:
                 await self.app(scope, receive, watched)
         finally:
@@ -83,7 +83,7 @@ class Hosted:
             await self.app(scope, receive, send)
             return
         message = "The header Host names another host than this server. --allow-host NAME lets a name in."
-        await refuse(send, 421, "Misdirected", message)
+        await send_error(send, 421, "Misdirected", message)
 
     @staticmethod
     def called(scope: Scope) -> str:
@@ -104,7 +104,7 @@ class Keyed:
             await self.app(scope, receive, send)
             return
         message = "This server wants its API key, as the header Authorization: Bearer KEY."
-        await refuse(send, 401, "Unauthorized", message, www_authenticate="Bearer")
+        await send_error(send, 401, "Unauthorized", message, www_authenticate="Bearer")
 
     @staticmethod
     def shown(scope: Scope) -> bytes:

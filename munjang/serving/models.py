@@ -9,7 +9,7 @@ from pathlib import Path
 from munjang.errors import ConfigError, MunjangError, unknown_name
 from munjang.inference.heads import has_parser, model_name, packaged, packaged_parser
 from munjang.inference.predictor import Predictor, load
-from munjang.serving.loaded import Network, Parser, View
+from munjang.serving.loaded import Classifier, LoadedModel, LoadedParser
 
 
 class Unserved(MunjangError):
@@ -20,24 +20,24 @@ class Unserved(MunjangError):
 
 @dataclass(frozen=True)
 class Models:
-    """All models of a server. networks, views, parsers: by the name that a client uses.
+    """All models of a server. networks, classifiers, parsers: by the name that a client uses.
 
     first: the classifier that answers at / and /predict; None where there are parsers only.
     """
 
-    networks: Mapping[str, Network]
-    views: Mapping[str, View]
-    first: View | None
-    parsers: Mapping[str, Parser] = field(default_factory=dict)
+    networks: Mapping[str, LoadedModel]
+    classifiers: Mapping[str, Classifier]
+    first: Classifier | None
+    parsers: Mapping[str, LoadedParser] = field(default_factory=dict)
 
     @property
-    def default(self) -> View:
+    def default(self) -> Classifier:
         """The classifier that answers at / and /predict. Unserved: there is none."""
         if self.first is None:
             raise Unserved("Only parsers are served here, at /parse; start munjang serve with a classifier too.")
         return self.first
 
-    def parser(self, name: str | None) -> Parser:
+    def parser(self, name: str | None) -> LoadedParser:
         """The parser of that name, or the first one. Unserved, UnknownName: there is none."""
         if not self.parsers:
             raise Unserved("No parser is served here; start munjang serve with a parser's folder too.")
@@ -47,39 +47,43 @@ class Models:
             raise unknown_name("parser", name, self.parsers)
         return self.parsers[name]
 
-    def network_of(self, view: View) -> Network:
+    def network_of(self, classifier: Classifier) -> LoadedModel:
         """The network that answers for a view."""
-        return self.networks[view.name] if view.name in self.networks else self.networks[view.name.rpartition("/")[0]]
+        return (
+            self.networks[classifier.name]
+            if classifier.name in self.networks
+            else self.networks[classifier.name.rpartition("/")[0]]
+        )
 
-    def whole(self, view: View) -> tuple[Network, Sequence[View]]:
+    def whole(self, classifier: Classifier) -> tuple[LoadedModel, Sequence[Classifier]]:
         """The network that answers for a view, and all views on it."""
-        network = self.network_of(view)
-        return network, network.views
+        network = self.network_of(classifier)
+        return network, network.classifiers
 
-    def view(self, name: str) -> View:
+    def classifier(self, name: str) -> Classifier:
         """The classifier of that name. UnknownName lists the known; ConfigError: a network with many heads."""
         if name in self.networks and self.networks[name].many:
-            heads = ", ".join(view.name for view in self.networks[name].views)
+            heads = ", ".join(classifier.name for classifier in self.networks[name].classifiers)
             raise ConfigError(
                 f"{name} answers several questions. Name one of its heads: {heads}; or post to /models/{name}/analyze."
             )
         if name in self.parsers:
             raise ConfigError(f"{name} is a parser; post to /models/{name}/parse.")
-        if name not in self.views:
+        if name not in self.classifiers:
             raise unknown_name("model", name, self.known)
-        return self.views[name]
+        return self.classifiers[name]
 
-    def network(self, name: str) -> tuple[Network, Sequence[View]]:
+    def network(self, name: str) -> tuple[LoadedModel, Sequence[Classifier]]:
         """The network of that name and all its views, or a head's network and that view alone."""
         if name in self.networks:
-            return self.networks[name], self.networks[name].views
-        view = self.view(name)
-        return self.network_of(view), (view,)
+            return self.networks[name], self.networks[name].classifiers
+        classifier = self.classifier(name)
+        return self.network_of(classifier), (classifier,)
 
     @property
     def known(self) -> list[str]:
         """Every name that a client may use."""
-        return [*self.networks, *(name for name in self.views if name not in self.networks), *self.parsers]
+        return [*self.networks, *(name for name in self.classifiers if name not in self.networks), *self.parsers]
 
 
 def open_models(names: Sequence[str], *, default: str | None = None, precision: str = "fp32") -> Models:
@@ -87,21 +91,21 @@ def open_models(names: Sequence[str], *, default: str | None = None, precision: 
 
     Nothing is ever unpickled. ConfigError: two of one name, a name with a slash. Errors as munjang.load has them.
     """
-    networks: dict[str, Network] = {}
-    views: dict[str, View] = {}
-    parsers: dict[str, Parser] = {}
+    networks: dict[str, LoadedModel] = {}
+    classifiers: dict[str, Classifier] = {}
+    parsers: dict[str, LoadedParser] = {}
     for word in names or packaged_models():
         own, source = split_name(word)
         predictor = load(source, precision=precision)
-        is_parser = predictor.decoder.answers_are == "trees"
-        network = (Parser if is_parser else Network)(own or served_name(predictor), predictor)
-        for name in dict.fromkeys((network.name, *(view.name for view in network.views))):
-            if name in networks or name in views or name in parsers:
+        is_parser = predictor.decoder.output_kind == "trees"
+        network = (LoadedParser if is_parser else LoadedModel)(own or served_name(predictor), predictor)
+        for name in dict.fromkeys((network.name, *(classifier.name for classifier in network.classifiers))):
+            if name in networks or name in classifiers or name in parsers:
                 raise ConfigError(f"Two models would be called {name}. Give one another name: other={source}.")
         (parsers if is_parser else networks)[network.name] = network
-        views |= {view.name: view for view in network.views}
-    models = Models(networks, views, next(iter(views.values()), None), parsers)
-    return models if default is None else replace(models, first=models.view(default))
+        classifiers |= {classifier.name: classifier for classifier in network.classifiers}
+    models = Models(networks, classifiers, next(iter(classifiers.values()), None), parsers)
+    return models if default is None else replace(models, first=models.classifier(default))
 
 
 def packaged_models() -> list[str]:

@@ -9,22 +9,22 @@ from typing import Any
 
 from munjang.serving.models import Models
 
-STYLE = (
+DOCS_STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;"
     "color:#1a1a1a;background:#fff}code,pre{font:14px/1.5 ui-monospace,monospace}pre{overflow:auto;padding:.75rem;"
     "background:#8881;border-radius:6px}h2{font-size:1.1rem;margin-top:2rem}a{color:#0b57d0}"
     "@media(prefers-color-scheme:dark){body{color:#e8e8e8;background:#161616}a{color:#8ab4f8}}"
 )
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(title: str, *parts: str) -> str:
+def docs_html(title: str, *parts: str) -> str:
     """A whole document. parts: HTML; title: plain text."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{DOCS_POLICY}">\n'
+        f"<title>{escape(title)}</title>\n<style>{DOCS_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
         + "\n".join(parts)
         + "\n</body>\n</html>\n"
     )
@@ -40,7 +40,7 @@ def docs_page(openapi: Mapping[str, Any], models: Models) -> str:
     for path, methods in openapi["paths"].items():
         for method, facts in methods.items():
             parts.append(route_section(method.upper(), path, facts))
-    return page("munjang: routes", *parts)
+    return docs_html("munjang: routes", *parts)
 
 
 def route_section(method: str, path: str, facts: Mapping[str, Any]) -> str:

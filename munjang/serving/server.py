@@ -34,7 +34,7 @@ class Server(uvicorn.Server):
             self.ready()
 
 
-def serve(names: Sequence[str], settings: Settings, *, precision: str = "fp32") -> None:
+def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "fp32") -> None:
     """Serve models until SIGTERM or SIGINT; what was accepted by then is answered first.
 
     names: as `open_models` takes them. ConfigError: the address cannot be had. Errors of models as `munjang.load` has

@@ -70,7 +70,7 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class Usual:
+class TrainingDefaults:
     """What a training run of a task takes where its settings leave it open.
 
     batch_size: sentences a step. epochs: over train; more where they are not least_steps optimizer steps, up to
@@ -90,7 +90,7 @@ CLASSIFIER = Signature({"input_ids": 2, "attention_mask": 2}, {"logits": 2})
 TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
 """Token ids of texts, as `encode_texts` makes them or a cache remembers them."""
 
-CHUNK = 8192  # texts tokenised at once: the tokenizer's own records of a token are large
+TOKENIZER_CHUNK = 8192  # texts tokenised at once: the tokenizer's own records of a token are large
 
 
 class Task(Protocol):
@@ -99,11 +99,11 @@ class Task(Protocol):
     name: str
     labels: LabelSet
     monitor: str  # the key of score() that chooses checkpoints; higher is better
-    answers_are: str  # "probabilities", or "trees"
+    output_kind: str  # "probabilities", or "trees"
     exported: Signature | None  # None: it cannot be exported
     speed: str  # what the progress bar counts: "sentences_s" or "tokens_s"
     cuts_texts: bool  # whether the few longest texts may lose their ends
-    usual: Usual  # of a training run
+    training_defaults: TrainingDefaults  # of a training run
     options: dict[str, Any]  # what make_task needs beside the labels to make it again, as JSON values
 
     def build(self, source: str, **options: Any) -> PreTrainedModel:
@@ -112,7 +112,7 @@ class Task(Protocol):
     def open(self, folder: Path) -> PreTrainedModel:
         """The network of a model folder, in fp32; from safetensors only, no code from the folder."""
 
-    def ready(self, text: str) -> str:
+    def preprocess(self, text: str) -> str:
         """A cleaned text as `encode` takes it."""
 
     def encode(
@@ -140,19 +140,19 @@ class Task(Protocol):
     def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
         """What a network says of a batch, as named arrays."""
 
-    def blank(self, count: int) -> np.ndarray:
+    def empty_output(self, count: int) -> np.ndarray:
         """(count, …): what `decode` would give for texts of which nothing can be said."""
 
     def decode(self, outputs: Outputs) -> np.ndarray:
         """(B, …): the answers in a batch's outputs, one row a sentence: probabilities, or trees."""
 
-    def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Prediction | Parse:
+    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction | Parse:
         """One row of `decode` as a record. text: as it was given; ready: as it was encoded."""
 
-    def answers(self, logits: torch.Tensor) -> np.ndarray:
+    def predictions(self, logits: torch.Tensor) -> np.ndarray:
         """What `score` needs of the logits of a batch, one row for each of its labels."""
 
-    def score(self, gold: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+    def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """Metrics of the answers against the labels, in the same order."""
 
 
@@ -160,7 +160,7 @@ def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_leng
     """Token ids of texts, special tokens added, cut to `max_length` tokens."""
     set_length(tokenizer, max_length)
     found = Collected(id_type(tokenizer), len(texts), max_length)
-    chunks = [slice(start, start + CHUNK) for start in range(0, len(texts), CHUNK)]
+    chunks = [slice(start, start + TOKENIZER_CHUNK) for start in range(0, len(texts), TOKENIZER_CHUNK)]
 
     def tokenise(chunk: slice) -> list[tokenizers.Encoding]:
         # Copies: the library leaves each text it has seen with a second form of itself, kept as long as the text is.
@@ -220,7 +220,9 @@ def id_type(tokenizer: tokenizers.Tokenizer) -> type[np.integer]:
     return np.uint16 if tokenizer.get_vocab_size(with_added_tokens=True) <= 2**16 else np.int32
 
 
-def shorten(encodings: Encodings, texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
+def shorten_encodings(
+    encodings: Encodings, texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int
+) -> Encodings:
     """The encodings of `texts` cut to fewer tokens: what `encode_texts` gives for `max_length`, columns kept."""
     lengths = encodings.lengths
     cut = np.flatnonzero(lengths > max_length)
@@ -239,7 +241,7 @@ def shorten(encodings: Encodings, texts: Sequence[str], tokenizer: tokenizers.To
     return shorter
 
 
-def pad(encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
+def pad_batch(encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
     """input_ids (B, T) and attention_mask (B, T), int64, T the longest sentence among `indices`."""
     lengths = encodings.starts[indices + 1] - encodings.starts[indices]
     width = int(lengths.max())

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.errors import BundleError, FetchError
-from munjang.metrics.scores import one_hot, scores
+from munjang.metrics.scores import metric_values, one_hot
 from munjang.records import EMPTY, Example, LabelSet, Prediction, names_of
-from munjang.tasks.base import CLASSIFIER, Batch, Encodings, Outputs, TextEncoder, Usual, encode_texts, pad
+from munjang.tasks.base import (
+    CLASSIFIER,
+    Batch,
+    Encodings,
+    Outputs,
+    TextEncoder,
+    TrainingDefaults,
+    encode_texts,
+    pad_batch,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-HEADS = ("classifier", "pooler")  # parts of the names of weights that a new head brings with it
+HEAD_WEIGHTS = ("classifier", "pooler")  # parts of the names of weights that a new head brings with it
 
 
 @dataclass(frozen=True)
@@ -32,10 +41,10 @@ class Classification:
     name: str = "classification"
     monitor: str = "macro_f1"
     speed = "sentences_s"
-    answers_are = "probabilities"
+    output_kind = "probabilities"
     exported = CLASSIFIER
     cuts_texts = True
-    usual = Usual()
+    training_defaults = TrainingDefaults()
     problem_type = "single_label_classification"
 
     @property
@@ -51,7 +60,7 @@ class Classification:
         """The classifier of a folder; one with another number of labels is a BundleError."""
         return open_classifier(self, folder)
 
-    def ready(self, text: str) -> str:
+    def preprocess(self, text: str) -> str:
         return text
 
     def label_column(self, examples: Sequence[Example]) -> np.ndarray:
@@ -72,7 +81,7 @@ class Classification:
         return encodings
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
-        batch = pad(encodings, indices, pad_id)
+        batch = pad_batch(encodings, indices, pad_id)
         return batch | {name: column[indices] for name, column in encodings.columns.items()}
 
     def step_batch(
@@ -95,7 +104,7 @@ class Classification:
         """`logits (B, L)` float32."""
         return {"logits": self.forward(network, batch).float().cpu().numpy()}
 
-    def blank(self, count: int) -> np.ndarray:
+    def empty_output(self, count: int) -> np.ndarray:
         """(count, L) equal shares."""
         return self.probabilities({"logits": np.zeros((count, len(self.labels)), np.float32)})
 
@@ -103,11 +112,11 @@ class Classification:
         """The probabilities, (B, L) float32."""
         return self.probabilities(outputs)
 
-    def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
+    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
         """One row of probabilities as a Prediction; the likeliest label is the answer."""
         if note == EMPTY:
             return Prediction(text, None, {}, note)
-        scores = ordered(self.labels, row)
+        scores = ranked_probabilities(self.labels, row)
         return Prediction(text, next(iter(scores)), scores, note)
 
     def probabilities(self, outputs: Outputs) -> np.ndarray:
@@ -116,12 +125,14 @@ class Classification:
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         return shifted / shifted.sum(axis=1, keepdims=True)
 
-    def answers(self, logits: torch.Tensor) -> np.ndarray:
+    def predictions(self, logits: torch.Tensor) -> np.ndarray:
         """The probabilities, (B, L) float32."""
         return self.probabilities({"logits": logits.float().cpu().numpy()})
 
-    def score(self, gold: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-        found = scores(*(one_hot(x, len(self.labels)) for x in (gold, probabilities.argmax(axis=1))), "multi-class")
+    def score(self, references: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+        found = metric_values(
+            *(one_hot(x, len(self.labels)) for x in (references, probabilities.argmax(axis=1))), "multi-class"
+        )
         return {name: found[name] for name in ("accuracy", "macro_f1")}
 
     def class_weights(self, encodings: Encodings) -> np.ndarray:
@@ -135,7 +146,7 @@ class MultiLabel(Classification):
 
     name: str = "multi-label"
     problem_type = "multi_label_classification"
-    usual = Usual(least_steps=1800, most_epochs=40.0, dropout=0.0)  # EXPERIMENTS, 2026-11-23
+    training_defaults = TrainingDefaults(least_steps=1800, most_epochs=40.0, dropout=0.0)  # EXPERIMENTS, 2026-11-23
     threshold: float = 0.5
 
     def label_column(self, examples: Sequence[Example]) -> np.ndarray:
@@ -152,27 +163,27 @@ class MultiLabel(Classification):
         total = binary_cross_entropy_with_logits(logits.float(), batch["labels"], pos_weight=weights, reduction="sum")
         return total / len(self.labels)
 
-    def blank(self, count: int) -> np.ndarray:
+    def empty_output(self, count: int) -> np.ndarray:
         """(count, L) zeros."""
         return np.zeros((count, len(self.labels)), np.float32)
 
-    def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
+    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
         """One row of probabilities as a Prediction; labels from the threshold on are the answer."""
         if note == EMPTY:
             return Prediction(text, None, {}, note)
         chosen = tuple(name for name, value in zip(self.labels.names, row, strict=True) if value >= threshold)
-        return Prediction(text, chosen, ordered(self.labels, row), note)
+        return Prediction(text, chosen, ranked_probabilities(self.labels, row), note)
 
     def probabilities(self, outputs: Outputs) -> np.ndarray:
         """The logistic function of each logit, (B, L) float32; rows need not sum to 1."""
         return 1.0 / (1.0 + np.exp(-np.clip(outputs["logits"].astype(np.float32), -60, 60)))
 
-    def score(self, gold: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-        found = scores(gold > 0, probabilities >= self.threshold, "multi-label")
+    def score(self, references: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+        found = metric_values(references > 0, probabilities >= self.threshold, "multi-label")
         return {name: found[name] for name in ("micro_f1", "macro_f1")}
 
 
-def ordered(labels: LabelSet, row: np.ndarray) -> dict[str, float]:
+def ranked_probabilities(labels: LabelSet, row: np.ndarray) -> dict[str, float]:
     """Label -> probability, highest first."""
     return {labels.names[i]: float(row[i]) for i in np.argsort(-row, kind="stable")}
 
@@ -218,7 +229,7 @@ def build_classifier(task: Classification, source: str | None, *, config: Any = 
         **options,
     )
     lacking = [*found["missing_keys"], *(key if isinstance(key, str) else key[0] for key in found["mismatched_keys"])]
-    strange = [name for name in lacking if not any(part in name for part in HEADS)]
+    strange = [name for name in lacking if not any(part in name for part in HEAD_WEIGHTS)]
     if strange:
         raise FetchError(f"{source} does not fit its own config.json: {len(strange)} weights such as {strange[0]}.")
     return model

@@ -13,7 +13,7 @@ import numpy as np
 
 from munjang.errors import ConfigError
 from munjang.records import Example, LabelSet
-from munjang.tasks.base import Batch, Encodings, TextEncoder, encode_texts, pad
+from munjang.tasks.base import Batch, Encodings, TextEncoder, encode_texts, pad_batch
 
 if TYPE_CHECKING:
     import tokenizers
@@ -24,10 +24,10 @@ MASKED, REPLACED = 0.8, 0.1  # of the tokens to guess: seen as [MASK], as anothe
 
 
 @dataclass(frozen=True)
-class Pieces:
+class MaskingVocabulary:
     """What masking knows of a vocabulary.
 
-    inside: (V,) bool, the piece goes on with the word before it. fixed: (V,) bool, special pieces, never guessed.
+    inside: (V,) bool, the piece goes on with the word before it. fixed: (V,) bool, special pieces, never masked.
     others: ids that may stand in for a piece.
     """
 
@@ -37,7 +37,7 @@ class Pieces:
     mask_id: int
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Pieces:
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> MaskingVocabulary:
         """The pieces of a WordPiece vocabulary, or of one that marks the beginnings of words with ▁ or Ġ."""
         if tokenizer.mask_token_id is None:
             raise ConfigError("This tokenizer has no mask token, so no words can be masked with it.")
@@ -61,14 +61,14 @@ class MaskedWords:
     A batch without padding has no `attention_mask`. Runs on networks that `munjang.encoder.packed.pack` has packed.
     """
 
-    pieces: Pieces
+    pieces: MaskingVocabulary
     masking: float = 0.2
     whole_words: bool = True
     labels: LabelSet = field(default_factory=lambda: LabelSet(()))
     name: str = "masked"
     monitor: str = "masked_accuracy"
     speed = "tokens_s"
-    answers_are = "probabilities"
+    output_kind = "probabilities"
     exported = None
 
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
@@ -76,7 +76,7 @@ class MaskedWords:
         import torch
         from transformers import AutoModelForMaskedLM
 
-        from munjang.encoder.packed import FAMILIES
+        from munjang.encoder.packed import PACKABLE
 
         options |= {"dtype": torch.float32}
         if config is not None:
@@ -85,8 +85,8 @@ class MaskedWords:
             model = AutoModelForMaskedLM.from_pretrained(
                 source, use_safetensors=True, trust_remote_code=False, **options
             )
-        if model.config.model_type not in FAMILIES:
-            known = ", ".join(sorted(FAMILIES))
+        if model.config.model_type not in PACKABLE:
+            known = ", ".join(sorted(PACKABLE))
             raise ConfigError(f"Models of type {model.config.model_type} cannot be pre-trained here; known: {known}.")
         return model
 
@@ -102,7 +102,7 @@ class MaskedWords:
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
         """A batch with nothing masked."""
-        return pad(encodings, indices, pad_id)
+        return pad_batch(encodings, indices, pad_id)
 
     def step_batch(
         self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
@@ -113,8 +113,8 @@ class MaskedWords:
         """
         lengths = encodings.starts[indices + 1] - encodings.starts[indices]
         ids = np.concatenate([encodings.sentence(i) for i in indices]).astype(np.int64)
-        guessed = self.choose(ids, lengths, rng)
-        shown = self.hide(ids, guessed, rng)
+        predicted = self.choose(ids, lengths, rng)
+        shown = self.hide(ids, predicted, rng)
         width = int(lengths[own].max())
         inside = np.arange(width) < lengths[own][:, None]  # (B, T)
         mine = np.zeros(len(indices), dtype=bool)
@@ -122,11 +122,11 @@ class MaskedWords:
         mine = np.repeat(mine, lengths)
         input_ids = np.full(inside.shape, pad_id, dtype=np.int64)
         input_ids[inside] = shown[mine]
-        positions = np.flatnonzero(inside)[guessed[mine]]
-        batch = {"input_ids": input_ids, "positions": positions, "labels": ids[mine & guessed]}
+        positions = np.flatnonzero(inside)[predicted[mine]]
+        batch = {"input_ids": input_ids, "positions": positions, "labels": ids[mine & predicted]}
         if not inside.all():  # most batches are of one length, and attention without a mask is cheaper
             batch["attention_mask"] = inside.astype(np.int64)
-        return batch, max(1, int(guessed.sum()))
+        return batch, max(1, int(predicted.sum()))
 
     def choose(self, ids: np.ndarray, lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Which tokens to guess, (all tokens,) bool: in each sentence one word at least, and `masking` of its tokens.
@@ -155,10 +155,10 @@ class MaskedWords:
         chosen[order] = (before == 0) | (before + rng.random(len(order)) * sizes[order] < budget)
         return free & chosen[np.maximum(word, 0)]
 
-    def hide(self, ids: np.ndarray, guessed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def hide(self, ids: np.ndarray, predicted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The ids as the network sees them."""
         shown = ids.copy()
-        places = np.flatnonzero(guessed)
+        places = np.flatnonzero(predicted)
         fate = rng.random(len(places))
         shown[places[fate < MASKED]] = self.pieces.mask_id
         swapped = places[(fate >= MASKED) & (fate < MASKED + REPLACED)]
@@ -183,10 +183,10 @@ class MaskedWords:
 
         return cross_entropy(logits.float(), batch["labels"], reduction="sum")
 
-    def answers(self, logits: torch.Tensor) -> np.ndarray:
+    def predictions(self, logits: torch.Tensor) -> np.ndarray:
         """The likeliest piece of each masked position, (K,) int64."""
         return logits.argmax(dim=-1).cpu().numpy()
 
-    def score(self, gold: np.ndarray, answers: np.ndarray) -> dict[str, float]:
-        """The share of the masked tokens that is guessed right."""
-        return {"masked_accuracy": float((gold == answers).mean())}
+    def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+        """The share of the masked tokens that is predicted right."""
+        return {"masked_accuracy": float((references == predictions).mean())}

@@ -65,14 +65,14 @@ class Heads(Classification):
         parts = [super(Heads, self).probabilities({"logits": outputs["logits"][:, own]}) for _, own in self.groups]
         return np.concatenate(parts, axis=1)
 
-    def score(self, gold: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    def score(self, references: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         """accuracy and macro_f1, means over the heads that have sentences here, and HEAD_accuracy, HEAD_macro_f1."""
-        own, heads = {}, self.head_numbers[gold]
+        own, heads = {}, self.head_numbers[references]
         for number, (head, place) in enumerate(self.groups):
             rows = heads == number
             if rows.any():
                 task = Classification(self.labels_of(place))
-                own[head] = task.score(gold[rows] - place.start, probabilities[rows, place])
+                own[head] = task.score(references[rows] - place.start, probabilities[rows, place])
         means = {name: float(np.mean([scores[name] for scores in own.values()])) for name in ("accuracy", "macro_f1")}
         return means | {f"{head}_{name}": value for head, scores in own.items() for name, value in scores.items()}
 

@@ -58,7 +58,7 @@ def resolve_entity(match: re.Match[str]) -> str:
 
 LINE_BREAKS = "\t-\r\x1c-\x1f\x85\u2028\u2029"
 BLANKS = "\u2800"  # the empty Braille cell, which Korean users type as a space that is not trimmed
-UNSEEN = (
+INVISIBLE_CHARACTERS = (
     "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters
     "\xad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, direction
     "\u115f\u1160\u3164\uffa0"  # Hangul fillers
@@ -71,7 +71,7 @@ INVISIBLE = re.compile(
     rf"|(?<=[{JOINING}])[\u200c\u200d](?=[{JOINING}])"
     "|\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)"  # flags of regions, spelled in tag characters
     rf"|(?P<space>[{LINE_BREAKS}{BLANKS}]+)"
-    rf"|[{UNSEEN}\u200c\u200d\U000e0000-\U000e007f]+?"
+    rf"|[{INVISIBLE_CHARACTERS}\u200c\u200d\U000e0000-\U000e007f]+?"
 )
 
 
@@ -99,10 +99,10 @@ def spaces(text: str) -> str:
     return " ".join(text.split())
 
 
-JAMO = "\u1100-\u11ff\u3131-\u318e\uffa1-\uffdc"
+JAMO_RANGES = "\u1100-\u11ff\u3131-\u318e\uffa1-\uffdc"
 REPEATED = re.compile(
     r"((?:[\U0001f1e6-\U0001f1ff]{2})"  # a flag is two letters
-    rf"|[{JAMO}_]"
+    rf"|[{JAMO_RANGES}_]"
     r"|[^\w\s\U0001f1e6-\U0001f1ff](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s]){0,8}+)\1{2,}"
 )
 
@@ -131,7 +131,7 @@ STEPS: dict[str, Step] = {
 """Name -> step, in the order in which they run."""
 
 
-def ordered(steps: Iterable[str]) -> tuple[str, ...]:
+def ordered_steps(steps: Iterable[str]) -> tuple[str, ...]:
     """The names in the order of the table, each once; an unknown one is an UnknownName that lists the known."""
     wanted = set(steps)
     for name in wanted - STEPS.keys():
@@ -141,18 +141,18 @@ def ordered(steps: Iterable[str]) -> tuple[str, ...]:
 
 def clean_text(text: str, steps: Iterable[str]) -> str:
     """`text` after the named steps (munjang.config.settings.TEXT_STEPS are the usual ones)."""
-    return trace(text, ordered(steps))[0]
+    return clean_and_trace(text, ordered_steps(steps))[0]
 
 
 PLAIN_STEPS = frozenset(("html", "invisible", "nfc", "spaces"))
 WHITE = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"  # besides the space and LINE_BREAKS
-WORK = re.compile(f"[&<{LINE_BREAKS}{BLANKS}{UNSEEN}{WHITE}\u200c\u200d\U000e0000-\U000e007f]")
+NEEDS_CLEANING = re.compile(f"[&<{LINE_BREAKS}{BLANKS}{INVISIBLE_CHARACTERS}{WHITE}\u200c\u200d\U000e0000-\U000e007f]")
 
 
 def is_settled(text: str) -> bool:
     """Whether a look is enough to say that none of PLAIN_STEPS changes the text, as is so with nearly every text."""
     return (
-        WORK.search(text) is None
+        NEEDS_CLEANING.search(text) is None
         and "  " not in text
         and text[:1] != " "
         and text[-1:] != " "
@@ -160,7 +160,7 @@ def is_settled(text: str) -> bool:
     )
 
 
-def trace(text: str, steps: tuple[str, ...]) -> tuple[str, set[str]]:
+def clean_and_trace(text: str, steps: tuple[str, ...]) -> tuple[str, set[str]]:
     """`text` after `steps` (names in the order of the table), and the names of those that changed it."""
     changed: set[str] = set()
     if PLAIN_STEPS.issuperset(steps) and is_settled(text):

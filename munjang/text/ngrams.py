@@ -15,7 +15,7 @@ import numpy as np
 LONGEST = 4  # characters an n-gram; four 16-bit numbers fill a key
 MOST_CHARACTERS = 2**16 - 1  # distinct characters that 16 bits can number beside the 0
 CODE_POINTS = 0x110000
-CHUNK = 500_000  # characters worked on at once: about 100 MB of keys and their order
+CHUNK_CHARACTERS = 500_000  # characters worked on at once: about 100 MB of keys and their order
 SPACE = ord(" ")
 SURROGATES = range(0xD800, 0xE000)
 
@@ -34,7 +34,7 @@ class Alphabet:
         """The alphabet of `texts` (after lower-casing); beyond MOST_CHARACTERS the rarest are left out."""
         counts = np.zeros(CODE_POINTS, np.int64)
         for chunk in chunks(texts):
-            counts += np.bincount(characters([padded(text) for text in chunk]), minlength=CODE_POINTS)
+            counts += np.bincount(text_code_points([padded(text) for text in chunk]), minlength=CODE_POINTS)
         counts[SURROGATES.start : SURROGATES.stop] = 0  # half characters, which no text file can hold
         return cls(np.sort(np.argsort(-counts, kind="stable")[: min((counts > 0).sum(), MOST_CHARACTERS)]))
 
@@ -45,7 +45,7 @@ def padded(text: str) -> str:
     return " " + "  ".join(words) + " " if words else ""
 
 
-def characters(texts: Sequence[str]) -> np.ndarray:
+def text_code_points(texts: Sequence[str]) -> np.ndarray:
     """The code points of all texts in a row, (characters,) uint32."""
     return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
 
@@ -56,7 +56,7 @@ def chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     start = 0
     while start < len(texts):
         before = ends[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(ends, before + CHUNK, side="right")))
+        end = max(start + 1, int(np.searchsorted(ends, before + CHUNK_CHARACTERS, side="right")))
         yield texts[start:end]
         start = end
 
@@ -64,7 +64,7 @@ def chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 def ngram_keys(texts: Sequence[str], alphabet: Alphabet) -> tuple[np.ndarray, np.ndarray]:
     """Every n-gram of every text: (row, key) as (ngrams,) int64 and uint64, repeats included, in no set order."""
     prepared = [padded(text) for text in texts]
-    codes = characters(prepared)
+    codes = text_code_points(prepared)
     row = np.repeat(np.arange(len(texts)), [len(text) for text in prepared])
     number = alphabet.numbers[codes].astype(np.uint64)
     key, whole = number, number > 0
@@ -124,10 +124,10 @@ def strings(keys: np.ndarray, alphabet: Alphabet) -> list[str]:
     return [text[start:end] for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)]
 
 
-def keys_of(ngrams: Sequence[str], alphabet: Alphabet) -> np.ndarray:
+def keys_from_ngrams(ngrams: Sequence[str], alphabet: Alphabet) -> np.ndarray:
     """The keys of n-grams of 1 to LONGEST characters, all in the alphabet; the inverse of `strings`."""
     lengths = np.array([len(ngram) for ngram in ngrams], np.int64)
-    numbers = alphabet.numbers[characters(ngrams)].astype(np.uint64)
+    numbers = alphabet.numbers[text_code_points(ngrams)].astype(np.uint64)
     starts = np.cumsum(lengths) - lengths
     keys = np.zeros(len(ngrams), np.uint64)
     for position in range(LONGEST):

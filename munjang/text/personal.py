@@ -12,8 +12,8 @@ BIRTH_DATE = r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 RESIDENT = rf"(?<!\d){BIRTH_DATE}(?:(?:\s?[{HYPHEN}]\s?|\s)[1-8][\d*]{{6}}|[1-8]\d{{6}})(?!\d)"
 
 # Mobile numbers with or without separators: 010-1234-5678, 010.1234.5678, 010)1234-5678, 01012345678, +82 10-1234-5678.
-GAP = rf"[{HYPHEN}.·\s)]{{0,3}}"
-MOBILE = rf"(?:\+?82[{HYPHEN}.\s]{{0,2}}(?:\(?0\)?)?|\(?0)1[016-9]{GAP}\d{{3,4}}{GAP}\d{{4}}"
+SEPARATOR = rf"[{HYPHEN}.·\s)]{{0,3}}"
+MOBILE = rf"(?:\+?82[{HYPHEN}.\s]{{0,2}}(?:\(?0\)?)?|\(?0)1[016-9]{SEPARATOR}\d{{3,4}}{SEPARATOR}\d{{4}}"
 
 # Others only with their separators: 02-123-4567, 02)123-4567, 031.123.4567, (02) 123-4567, 070 1234 5678.
 AREA = r"(?:2|[3-6][1-5]|70|80|50[2-8]?)"

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-JAMO = "".join(chr(code) for code in range(0x3131, 0x3164))  # ㄱ to ㅣ
+COMPATIBILITY_JAMO = "".join(chr(code) for code in range(0x3131, 0x3164))  # ㄱ to ㅣ
 ALWAYS = [
     *"0123456789",
-    *JAMO,
-    *(f"##{jamo}" for jamo in JAMO),
+    *COMPATIBILITY_JAMO,
+    *(f"##{jamo}" for jamo in COMPATIBILITY_JAMO),
     *(jamo * times for jamo in "ㅋㅎㅠㅜㅇㄷㄴ" for times in (2, 3)),
 ]  # pieces of every vocabulary
 LONG_RUN = r"([^\w\s]|_|[ㄱ-ㅣ])(?=\1\1\1)"  # each one that has three more after it

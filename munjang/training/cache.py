@@ -24,13 +24,13 @@ import numpy as np
 
 log = logging.getLogger("munjang")
 
-MAGIC = b"munjang cache 1\n"
+CACHE_SIGNATURE = b"munjang cache 1\n"
 LIMIT = 2 * 10**9  # bytes of all entries together
 ALIGNED = 64  # bytes: where each array begins
 MAX_HEADER = 2**16  # bytes
-NAMES = re.compile(r"[0-9a-f]{64}(\.\w+\.part)?")  # of entries, and of those that are being written
+ENTRY_NAMES = re.compile(r"[0-9a-f]{64}(\.\w+\.part)?")  # of entries, and of those that are being written
 STALE_S = 3600.0  # after which a file that was not finished belongs to a process that died
-TYPES = ("uint8", "bool", "uint16", "int32", "int64")
+ARRAY_TYPES = ("uint8", "bool", "uint16", "int32", "int64")
 
 Arrays = Mapping[str, np.ndarray]
 """Named arrays of one dimension, of one of TYPES."""
@@ -103,7 +103,7 @@ class Cache:
     def entries(self) -> Iterator[tuple[float, int, Path]]:
         """(time of the last use, bytes, path) of every file that this module wrote."""
         for path in self.folder.iterdir():
-            if not NAMES.fullmatch(path.name):
+            if not ENTRY_NAMES.fullmatch(path.name):
                 continue
             try:
                 found = path.stat(follow_symlinks=False)
@@ -133,7 +133,7 @@ def open_entry(path: Path, key: str) -> Arrays:
 
 def read_header(stream: BinaryIO) -> tuple[dict[str, Any], int]:
     """The header of an entry, its types checked, and where the arrays begin; else Damaged."""
-    if stream.read(len(MAGIC)) != MAGIC:
+    if stream.read(len(CACHE_SIGNATURE)) != CACHE_SIGNATURE:
         raise Damaged("it is of another kind or version")
     line = stream.readline(MAX_HEADER)
     try:
@@ -142,9 +142,9 @@ def read_header(stream: BinaryIO) -> tuple[dict[str, Any], int]:
         header = {"key": str(header["key"]), "sha256": str(header["sha256"]), "arrays": arrays}
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise Damaged("its header cannot be read") from error
-    if any(kind not in TYPES or length < 0 for _, kind, length in arrays):
+    if any(kind not in ARRAY_TYPES or length < 0 for _, kind, length in arrays):
         raise Damaged("its header says what cannot be")
-    return header, aligned(len(MAGIC) + len(line))
+    return header, aligned(len(CACHE_SIGNATURE) + len(line))
 
 
 def write_entry(stream: BinaryIO, key: str, arrays: Arrays) -> None:
@@ -157,8 +157,8 @@ def write_entry(stream: BinaryIO, key: str, arrays: Arrays) -> None:
         digest.update(array.data)
         digest.update(gap)
     line = json.dumps({"key": key, "sha256": digest.hexdigest(), "arrays": listing}).encode() + b"\n"
-    begin = len(MAGIC) + len(line)
-    stream.write(MAGIC + line + bytes(aligned(begin) - begin))
+    begin = len(CACHE_SIGNATURE) + len(line)
+    stream.write(CACHE_SIGNATURE + line + bytes(aligned(begin) - begin))
     for array, gap in zip(plain.values(), gaps, strict=True):
         stream.write(array.data)
         stream.write(gap)

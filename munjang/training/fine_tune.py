@@ -16,29 +16,29 @@ from munjang.files import is_first_process
 from munjang.models.folder import Manifest
 from munjang.records import Corpus
 from munjang.tasks import task_for
-from munjang.tasks.base import shorten
+from munjang.tasks.base import shorten_encodings
 
 if TYPE_CHECKING:
     import tokenizers
     from transformers import PreTrainedModel
 
-    from munjang.models.backbones import Start
-    from munjang.tasks.base import Encodings, Usual
+    from munjang.models.backbones import LoadedBackbone
+    from munjang.tasks.base import Encodings, TrainingDefaults
     from munjang.tasks.classification import Classification
-    from munjang.training.loops.batching import Batches
+    from munjang.training.loops.batching import BatchSampler
     from munjang.training.loops.job import Selection
-    from munjang.training.token_cache import Afresh, TokenCache
+    from munjang.training.token_cache import NoCache, TokenCache
 
 log = logging.getLogger("munjang")
 
 
 @dataclass(frozen=True)
-class Learnt:
+class FineTuned:
     """A network with the weights that are to be kept. config: the settings with every None filled in."""
 
     model: PreTrainedModel
     task: Classification
-    start: Start
+    start: LoadedBackbone
     config: TrainConfig
     selection: Selection
 
@@ -90,21 +90,21 @@ class Learnt:
 
 def fine_tune(
     corpus: Corpus,
-    start: Start,
+    start: LoadedBackbone,
     config: TrainConfig,
     folder: Path,
     *,
-    tokens: TokenCache | Afresh,
-    batches: Batches | None = None,
+    tokens: TokenCache | NoCache,
+    batches: BatchSampler | None = None,
     resume: bool = False,
     progress: bool = False,
-) -> Learnt:
+) -> FineTuned:
     """Train a network from `start` on a prepared corpus; checkpoints and log go to the run's folder.
 
     tokens: a cache of token ids. batches: how sentences are batched; None: by config.batch_size. Under torchrun only
     the first process has the best weights at the end.
     """
-    from munjang.encoder.embedding import compact
+    from munjang.encoder.embedding import compact_embeddings
     from munjang.training.loops.batching import steps_per_epoch
     from munjang.training.loops.checkpoints import best_folder, read_state
     from munjang.training.loops.job import Job, load_weights
@@ -112,17 +112,17 @@ def fine_tune(
     if config.loop == "trainer" and corpus.task == "parsing":
         raise ConfigError("--loop trainer trains classifiers; a parser learns in the native loop: leave it out.")
     task = task_for(corpus, parser=config.parser, pos=config.pos)
-    config = replace(config, batch_size=config.batch_size or task.usual.batch_size)
+    config = replace(config, batch_size=config.batch_size or task.training_defaults.batch_size)
     tokenizer = start.tokenizer.backend_tokenizer
     encoded = task.encode(corpus.train, tokenizer, check_length(config, start), encode=tokens.encode)
     length = config.max_length or (choose_length(start, encoded) if task.cuts_texts else start.max_length)
-    encoded = shorten(encoded, [example.text for example in corpus.train], tokenizer, length)
+    encoded = shorten_encodings(encoded, [example.text for example in corpus.train], tokenizer, length)
     config = replace(
         config,
         max_length=length,
-        learning_rate=config.learning_rate or task.usual.rate * start.learning_rate,
-        epochs=config.epochs or choose_epochs(task.usual, steps_per_epoch(len(encoded), config.batch_size)),
-        dropout=task.usual.dropout if config.dropout is None else config.dropout,
+        learning_rate=config.learning_rate or task.training_defaults.rate * start.learning_rate,
+        epochs=config.epochs or choose_epochs(task.training_defaults, steps_per_epoch(len(encoded), config.batch_size)),
+        dropout=task.training_defaults.dropout if config.dropout is None else config.dropout,
     )
     log.info(
         "%s: learning rate %g, %d sentences a step, %g epochs.",
@@ -135,7 +135,7 @@ def fine_tune(
             f"The tokenizer of {start.origin} leaves no token of some texts: it does not add special ones. Give its "
             "tokenizer.json a post-processor, or take another --backbone."
         )
-    compaction = compact(model, encoded.ids, validation.ids) if config.loop == "native" else None
+    compaction = compact_embeddings(model, encoded.ids, validation.ids) if config.loop == "native" else None
     if compaction:
         encoded, validation = (replace(part, ids=compaction.ids(part.ids)) for part in (encoded, validation))
     job = Job(
@@ -167,17 +167,17 @@ def fine_tune(
         if compaction:
             compaction.expand(model)
         model.to("cpu")
-    return Learnt(model, task, start, config, selection)
+    return FineTuned(model, task, start, config, selection)
 
 
-def check_length(config: TrainConfig, start: Start) -> int:
+def check_length(config: TrainConfig, start: LoadedBackbone) -> int:
     """The length that the settings give, or the backbone's; one beyond the backbone's is refused."""
     if config.max_length and config.max_length > start.max_length:
         raise ConfigError(f"max_length is {config.max_length}; {start.name} takes at most {start.max_length}.")
     return config.max_length or start.max_length
 
 
-def choose_length(start: Start, encoded: Encodings) -> int:
+def choose_length(start: LoadedBackbone, encoded: Encodings) -> int:
     """Tokens a sentence may have: the 99.9th percentile of train, never more than the model takes."""
     length = min(start.max_length, max(8, int(np.ceil(np.percentile(encoded.lengths, 99.9)))))
     cut = float((encoded.lengths > length).mean())
@@ -188,13 +188,16 @@ def choose_length(start: Start, encoded: Encodings) -> int:
     return length
 
 
-def choose_epochs(usual: Usual, steps: int) -> float:
+def choose_epochs(training_defaults: TrainingDefaults, steps: int) -> float:
     """What the task takes usually, or so many that few sentences make enough steps.
 
     steps: of one epoch. On some 500 sentences 3 epochs (about 50 steps) left mini at a macro F1 of 0.41 in telling 16
     languages, 20 epochs brought it to 0.80 (EXPERIMENTS, 2026-11-23).
     """
-    return max(usual.epochs, min(usual.most_epochs, float(math.ceil(usual.least_steps / steps))))
+    return max(
+        training_defaults.epochs,
+        min(training_defaults.most_epochs, float(math.ceil(training_defaults.least_steps / steps))),
+    )
 
 
 def balanced(config: TrainConfig, encoded: Encodings, task: Classification) -> np.ndarray | None:

@@ -15,10 +15,10 @@ from munjang.errors import ConfigError
 from munjang.files import is_first_process
 from munjang.models.folder import MANIFEST
 
-Learnt = TypeVar("Learnt")
+RunResult = TypeVar("Learnt")
 
 
-def temporary_run(learn: Callable[[Path], Learnt]) -> Learnt:
+def temporary_run(learn: Callable[[Path], RunResult]) -> RunResult:
     """Call `learn` with a temporary folder that lives as long as what it returns; where it fails, the folder goes too.
 
     ConfigError: processes of torchrun, which must all know the folder.
@@ -39,7 +39,7 @@ def temporary_run(learn: Callable[[Path], Learnt]) -> Learnt:
 def run_folder(
     folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()
 ) -> Iterator[Path]:
-    """The folder of a run, opened as `open_folder` says; what it held comes back if the run fails before it learnt.
+    """The folder of a run, opened as `open_run_folder` says; what it held comes back if the run fails before it learnt.
 
     A model that is to be overwritten is set aside (.NAME.replaced beside it) until the new run has a checkpoint or a
     model of its own.
@@ -50,7 +50,7 @@ def run_folder(
     if moved:
         shutil.rmtree(aside, ignore_errors=True)
         folder.replace(aside)
-    open_folder(folder, overwrite=overwrite, resume=resume)
+    open_run_folder(folder, overwrite=overwrite, resume=resume)
     try:
         yield folder
     except BaseException:
@@ -63,11 +63,11 @@ def run_folder(
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def open_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:
+def open_run_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:
     """Make the run's folder, empty unless a run is resumed there; refuses what `check_folder` refuses."""
     check_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs)
     if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
-        clear(folder)
+        clear_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -97,7 +97,7 @@ def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequenc
             raise ConfigError(f"{folder} holds something other than a munjang run; --overwrite will not delete it.")
 
 
-def clear(folder: Path) -> None:
+def clear_folder(folder: Path) -> None:
     """Delete a folder, or, where it is a link, what it holds."""
     if not folder.is_symlink():
         shutil.rmtree(folder)

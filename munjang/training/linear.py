@@ -24,7 +24,7 @@ import numpy as np
 from munjang.config.settings import TrainConfig
 from munjang.errors import DataError, missing_extra
 from munjang.inference.backends.linear import LinearParts, tfidf, two_columns
-from munjang.metrics.scores import log_loss, macro_f1, tally_of
+from munjang.metrics.scores import count_confusions, log_loss, macro_f1
 from munjang.records import Corpus, Example, names_of
 from munjang.text.ngrams import Alphabet, Lookup, chunks, document_frequencies, strings
 
@@ -76,15 +76,15 @@ def train_linear(corpus: Corpus, config: TrainConfig) -> LinearParts:
     features = find_features([example.text for example in corpus.train])
     train = features.matrix([example.text for example in corpus.train])
     dev = features.matrix([example.text for example in corpus.validation])
-    gold, dev_gold = targets(corpus.train, corpus), targets(corpus.validation, corpus)
+    references, dev_gold = targets(corpus.train, corpus), targets(corpus.validation, corpus)
     single = corpus.task != "multi-label"
     log.info(f"linear: {len(features.keys):,} n-grams of 1 to 4 characters from {len(corpus.train):,} texts")
 
     scores, best = {}, None
     for c in GRID:
-        weights, bias = fit(train, gold, c, config, single=single)
+        weights, bias = fit(train, references, c, config, single=single)
         margins = dev @ weights + bias
-        scores[c] = dev_score(margins, dev_gold, single=single)
+        scores[c] = validation_score(margins, dev_gold, single=single)
         log.info(f"linear: C {c:g}, dev macro-F1 {scores[c]:.4f}")
         if best is None or scores[c] > scores[best[0]]:
             best = (c, weights, bias, margins)
@@ -128,22 +128,22 @@ def find_features(texts: Sequence[str]) -> Features:
 
 def targets(examples: Sequence[Example], corpus: Corpus) -> np.ndarray:
     """(examples, labels) bool: which labels each has."""
-    gold = np.zeros((len(examples), len(corpus.labels)), bool)
+    references = np.zeros((len(examples), len(corpus.labels)), bool)
     index = {name: corpus.labels.index(name) for name in (*corpus.labels.names, *corpus.labels.aliases)}
     for row, example in enumerate(examples):
         for name in names_of(example.label):
-            gold[row, index[name] if name in index else corpus.labels.index(name)] = True
-    return gold
+            references[row, index[name] if name in index else corpus.labels.index(name)] = True
+    return references
 
 
 def fit(
-    matrix: csr_matrix, gold: np.ndarray, c: float, config: TrainConfig, *, single: bool
+    matrix: csr_matrix, references: np.ndarray, c: float, config: TrainConfig, *, single: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (V, K) and bias (K,): one linear SVM for each label against the rest (for the second of two labels)."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    columns = gold[:, 1:] if single and gold.shape[1] == 2 else gold
+    columns = references[:, 1:] if single and references.shape[1] == 2 else references
     weights = np.zeros((matrix.shape[1], columns.shape[1]))
     bias = np.zeros(columns.shape[1])
     for k in range(columns.shape[1]):
@@ -166,16 +166,16 @@ def as_logits(margins: np.ndarray, labels: int) -> np.ndarray:
     return two_columns(margins) if margins.shape[1] < labels else margins
 
 
-def dev_score(margins: np.ndarray, gold: np.ndarray, *, single: bool) -> float:
+def validation_score(margins: np.ndarray, references: np.ndarray, *, single: bool) -> float:
     """Macro-F1 of the answers that these margins give."""
-    logits = as_logits(margins, gold.shape[1])
-    guessed = np.arange(gold.shape[1]) == logits.argmax(axis=1)[:, None] if single else logits > 0
-    return float(macro_f1(tally_of(gold, guessed)))
+    logits = as_logits(margins, references.shape[1])
+    predicted = np.arange(references.shape[1]) == logits.argmax(axis=1)[:, None] if single else logits > 0
+    return float(macro_f1(count_confusions(references, predicted)))
 
 
-def temperature(margins: np.ndarray, gold: np.ndarray, *, single: bool) -> tuple[float, float]:
+def temperature(margins: np.ndarray, references: np.ndarray, *, single: bool) -> tuple[float, float]:
     """The factor that makes the margins the best logits, by log loss on the dev split; and that loss in nats."""
-    logits = as_logits(margins, gold.shape[1])
-    losses = [log_loss(logits * scale, gold, single=single) for scale in SCALES]
+    logits = as_logits(margins, references.shape[1])
+    losses = [log_loss(logits * scale, references, single=single) for scale in SCALES]
     best = int(np.argmin(losses))
     return float(SCALES[best]), float(losses[best])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.config.settings import TrainConfig
-from munjang.data.multi_corpus import Together, prepare_together
+from munjang.data.multi_corpus import MultiCorpus, prepare_multi_corpus
 from munjang.errors import ConfigError
 from munjang.evaluation.evaluate import note_reading
 from munjang.evaluation.references import digest_of
@@ -23,16 +23,16 @@ from munjang.metrics.scores import confusion_matrix, main_metrics
 from munjang.models.folder import save_bundle
 from munjang.records import Corpus
 from munjang.reports.heads_card import heads_card
-from munjang.tasks.base import Usual
+from munjang.tasks.base import TrainingDefaults
 from munjang.tasks.classification import Classification
 from munjang.tasks.multihead import Heads
 from munjang.training.folders import run_folder, temporary_run
-from munjang.training.loops.batching import BySources
+from munjang.training.loops.batching import MultiCorpusSampler
 from munjang.training.run import check_packages, first_process_first, is_finished, make_start
 
 if TYPE_CHECKING:
-    from munjang.training.fine_tune import Learnt
-    from munjang.training.token_cache import Afresh, TokenCache
+    from munjang.training.fine_tune import FineTuned
+    from munjang.training.token_cache import NoCache, TokenCache
 
 log = logging.getLogger("munjang")
 
@@ -61,11 +61,13 @@ def train_heads(
     config = config or TrainConfig()
     check_config(config)
     if out is None:
-        together = prepare_together(corpora, config, more)
-        return temporary_run(lambda folder: train_together(together, config, folder, progress=progress, cache=cache))
+        multi_corpus = prepare_multi_corpus(corpora, config, more)
+        return temporary_run(
+            lambda folder: train_together(multi_corpus, config, folder, progress=progress, cache=cache)
+        )
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
-        together = prepare_together(corpora, config, more)
-        return train_together(together, config, folder, resume=resume, progress=progress, cache=cache)
+        multi_corpus = prepare_multi_corpus(corpora, config, more)
+        return train_together(multi_corpus, config, folder, resume=resume, progress=progress, cache=cache)
 
 
 def check_config(config: TrainConfig) -> None:
@@ -76,7 +78,7 @@ def check_config(config: TrainConfig) -> None:
 
 
 def train_together(
-    together: Together,
+    multi_corpus: MultiCorpus,
     config: TrainConfig,
     folder: Path,
     *,
@@ -86,40 +88,43 @@ def train_together(
 ) -> Analyzer:
     """Train on prepared corpora into a folder that `run_folder` has opened."""
     from munjang.training.fine_tune import fine_tune
-    from munjang.training.token_cache import Afresh, token_cache
+    from munjang.training.token_cache import NoCache, token_cache
 
-    if is_finished(together, config, folder, resume=resume):
+    if is_finished(multi_corpus, config, folder, resume=resume):
         return Analyzer(folder)
-    tokens = token_cache() if cache else Afresh()
-    corpus = together.corpus
+    tokens = token_cache() if cache else NoCache()
+    corpus = multi_corpus.corpus
     start = first_process_first(config, lambda: make_start(config, corpus, folder, tokens.wordpiece))
-    batches = BySources(
-        config.batch_size or Usual.batch_size, config.eval_batch_size, together.sources, config.sampling_power
+    batches = MultiCorpusSampler(
+        config.batch_size or TrainingDefaults.batch_size,
+        config.eval_batch_size,
+        multi_corpus.sources,
+        config.sampling_power,
     )
     learnt = fine_tune(corpus, start, config, folder, tokens=tokens, batches=batches, resume=resume, progress=progress)
     if is_first_process():
-        details = {"heads": measure(learnt, together, tokens)}
+        details = {"heads": measure(learnt, multi_corpus, tokens)}
         manifest = replace(learnt.manifest(corpus), details=details)
-        save_bundle(folder, manifest, learnt.save, heads_card(manifest, together))
+        save_bundle(folder, manifest, learnt.save, heads_card(manifest, multi_corpus))
         log.info("Saved %s.", folder)
         shutil.rmtree(folder / "checkpoints")
-        note_readings(Analyzer(folder), together)
+        note_readings(Analyzer(folder), multi_corpus)
     first_process_first(config, lambda: None)
     return Analyzer(folder)
 
 
-def measure(learnt: Learnt, together: Together, tokens: TokenCache | Afresh) -> dict[str, Any]:
+def measure(learnt: FineTuned, multi_corpus: MultiCorpus, tokens: TokenCache | NoCache) -> dict[str, Any]:
     """What the manifest keeps of each head: labels, corpus, temperature, scores on validation and test, calibration."""
     splits = {}
     for split in ("validation", "test"):
-        rows = getattr(together.corpus, split)
+        rows = getattr(multi_corpus.corpus, split)
         encoded = learnt.task.encode(rows, learnt.tokenizer, learnt.config.max_length, encode=tokens.encode)
         splits[split] = (learnt.logits(encoded), encoded.columns["labels"]) if rows else None
     assert isinstance(learnt.task, Heads)
     found = {}
     for head, own in learnt.task.groups:
         parts = {split: head_part(*data, own) if data else None for split, data in splits.items()}
-        found[head] = facts(head, together, **parts)
+        found[head] = head_facts(head, multi_corpus, **parts)
     return found
 
 
@@ -127,51 +132,51 @@ Part = tuple[np.ndarray, np.ndarray]
 """Logits (n, L) of one head and the label numbers (n,) of its sentences in a split."""
 
 
-def head_part(logits: np.ndarray, gold: np.ndarray, own: slice) -> Part:
+def head_part(logits: np.ndarray, references: np.ndarray, own: slice) -> Part:
     """The sentences and logits of one head among those of all."""
-    rows = (gold >= own.start) & (gold < own.stop)
-    return logits[rows, own], gold[rows] - own.start
+    rows = (references >= own.start) & (references < own.stop)
+    return logits[rows, own], references[rows] - own.start
 
 
-def facts(head: str, together: Together, *, validation: Part, test: Part | None) -> dict[str, Any]:
+def head_facts(head: str, multi_corpus: MultiCorpus, *, validation: Part, test: Part | None) -> dict[str, Any]:
     """One head's entry of the manifest; calibration is measured on test, or where there is none on validation."""
-    corpus = together.parts[head].corpus
+    corpus = multi_corpus.parts[head].corpus
     tested = test is not None and len(test[1]) > 0
     temperature = round(fit_temperature(*validation, head), 4)
-    logits, gold = test if tested else validation
+    logits, references = test if tested else validation
     entry = {
         "labels": corpus.labels.to_dict(),
         "corpus": corpus.name,
         "train": len(corpus.train),
         "temperature": temperature,
-        "validation": scores(corpus, *validation),
-        "test": {**scores(corpus, *test), "confusion": confusion(*test)} if tested else {},
+        "validation": head_scores(corpus, *validation),
+        "test": {**head_scores(corpus, *test), "confusion": confusion(*test)} if tested else {},
         "calibration": {
-            "before": expected_calibration_error(softmax(logits), gold),
-            "after": expected_calibration_error(softmax(logits, temperature), gold),
-            "n": len(gold),
+            "before": expected_calibration_error(softmax(logits), references),
+            "after": expected_calibration_error(softmax(logits, temperature), references),
+            "n": len(references),
             "split": "test" if tested else "validation",
         },
     }
-    if head in together.additions:
-        entry["more"] = {"corpus": together.additions[head].corpus.name, "rows": together.additions[head].rows}
+    if head in multi_corpus.additions:
+        entry["more"] = {"corpus": multi_corpus.additions[head].corpus.name, "rows": multi_corpus.additions[head].rows}
     return entry
 
 
-def scores(corpus: Corpus, logits: np.ndarray, gold: np.ndarray) -> dict[str, float]:
+def head_scores(corpus: Corpus, logits: np.ndarray, references: np.ndarray) -> dict[str, float]:
     """Accuracy, macro F1 and number of sentences."""
-    return {**Classification(corpus.labels).score(gold, softmax(logits)), "n": len(gold)}
+    return {**Classification(corpus.labels).score(references, softmax(logits)), "n": len(references)}
 
 
-def confusion(logits: np.ndarray, gold: np.ndarray) -> list[list[int]]:
+def confusion(logits: np.ndarray, references: np.ndarray) -> list[list[int]]:
     """Counts by true label (rows) and answer (columns)."""
-    return confusion_matrix(gold, logits.argmax(axis=1), logits.shape[1]).tolist()
+    return confusion_matrix(references, logits.argmax(axis=1), logits.shape[1]).tolist()
 
 
-def note_readings(model: Analyzer, together: Together) -> None:
+def note_readings(model: Analyzer, multi_corpus: MultiCorpus) -> None:
     """Note in the run that each test split was read."""
     for head in model.heads:
-        test = together.parts[head.name].corpus.test
+        test = multi_corpus.parts[head.name].corpus.test
         if test:
             digest = digest_of([row.text for row in test])
             shown = {name: head.test[name] for name in main_metrics("multi-class")}

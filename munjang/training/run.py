@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 from munjang import __version__
 from munjang.config.settings import TrainConfig, to_dict
 from munjang.data.cleaning.files import write_removed
-from munjang.data.prepare import Prepared, prepare
+from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.errors import BundleError, ConfigError, require
 from munjang.files import disk_errors, is_first_process, write_json
 from munjang.inference.predictor import Predictor, load
-from munjang.models.folder import MANIFEST, Manifest, read_json, save_bundle
+from munjang.models.folder import MANIFEST, Manifest, read_json_object, save_bundle
 from munjang.records import Corpus
 from munjang.reports.model_card import model_card
 from munjang.training.folders import run_folder, temporary_run
 
 if TYPE_CHECKING:
-    from munjang.data.multi_corpus import Together
-    from munjang.models.backbones import Start, Vocabulary
+    from munjang.data.multi_corpus import MultiCorpus
+    from munjang.models.backbones import LoadedBackbone, Vocabulary
 
 log = logging.getLogger("munjang")
 
@@ -51,10 +51,10 @@ def train(
     config = config or TrainConfig()
     check_packages(config)
     if out is None:
-        prepared = prepare(corpus, config)
+        prepared = prepare_corpus(corpus, config)
         return temporary_run(lambda folder: train_prepared(prepared, config, folder, progress=progress, cache=cache))
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
-        prepared = prepare(corpus, config)
+        prepared = prepare_corpus(corpus, config)
         return train_prepared(prepared, config, folder, resume=resume, progress=progress, cache=cache)
 
 
@@ -80,16 +80,16 @@ def train_prepared(
     return load(folder)
 
 
-def is_finished(prepared: Prepared | Together, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
+def is_finished(prepared: Prepared | MultiCorpus, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
     """Begin a run, or find it begun: says whether its model is there already."""
-    if not (begin(prepared, config, folder, resume=resume) and (folder / MANIFEST).exists()):
+    if not (begin_run(prepared, config, folder, resume=resume) and (folder / MANIFEST).exists()):
         return False
     log.info("%s is finished already.", folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of a run that was killed while tidying up
     return True
 
 
-def begin(prepared: Prepared | Together, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
+def begin_run(prepared: Prepared | MultiCorpus, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
     """Write what a run knows before it learns: its settings, and the account of the cleaning.
 
     Returns whether `resume` found a run there, which must have had the same settings and data.
@@ -103,8 +103,8 @@ def begin(prepared: Prepared | Together, config: TrainConfig, folder: Path, *, r
             (folder / "run").mkdir(parents=True, exist_ok=True)
             if not begun:
                 write_json(folder / "run" / "settings.json", settings)  # first: it marks the folder as ours
-            write_removed(folder / "run" / "removed.csv", prepared.account.removed)
-            write_json(folder / "run" / "cleaning.json", prepared.account.to_dict())
+            write_removed(folder / "run" / "removed.csv", prepared.cleaning_report.removed)
+            write_json(folder / "run" / "cleaning.json", prepared.cleaning_report.to_dict())
     return begun
 
 
@@ -121,14 +121,14 @@ def train_network(
 ) -> None:
     """Fine-tune a backbone and save the best weights as a model folder."""
     from munjang.training.fine_tune import fine_tune
-    from munjang.training.token_cache import Afresh, token_cache
+    from munjang.training.token_cache import NoCache, token_cache
 
     corpus = prepared.corpus
-    tokens = token_cache() if cache else Afresh()
+    tokens = token_cache() if cache else NoCache()
     start = first_process_first(config, lambda: make_start(config, corpus, folder, tokens.wordpiece))
     learnt = fine_tune(corpus, start, config, folder, tokens=tokens, resume=resume, progress=progress)
     if is_first_process():
-        finish(folder, learnt.manifest(corpus), prepared, learnt.save)
+        save_run_model(folder, learnt.manifest(corpus), prepared, learnt.save)
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
 
@@ -158,19 +158,19 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
         settings={**to_dict(config), **parts.settings},
         details=details,
     )
-    finish(folder, manifest, prepared, lambda beside: details.update(linear.save(beside, parts) or {}))
+    save_run_model(folder, manifest, prepared, lambda beside: details.update(linear.save(beside, parts) or {}))
 
 
-def finish(folder: Path, manifest: Manifest, prepared: Prepared, fill: Any) -> None:
+def save_run_model(folder: Path, manifest: Manifest, prepared: Prepared, fill: Any) -> None:
     """Write the model folder with its card."""
-    card = model_card(manifest, corpus=prepared.corpus, account=prepared.account)
+    card = model_card(manifest, corpus=prepared.corpus, cleaning_report=prepared.cleaning_report)
     save_bundle(folder, manifest, fill, card)
     log.info("Saved %s.", folder)
 
 
-def make_start(config: TrainConfig, corpus: Corpus, folder: Path, wordpiece: Vocabulary) -> Start:
+def make_start(config: TrainConfig, corpus: Corpus, folder: Path, wordpiece: Vocabulary) -> LoadedBackbone:
     """The backbone; the vocabulary of a fresh one is made once and kept with the run in `folder`."""
-    from munjang.models.backbones import prepare as prepare_backbone
+    from munjang.models.backbones import load_backbone as prepare_backbone
 
     kept = folder / "run" / "tokenizer"
     if not config.backbone.startswith("scratch:"):
@@ -187,7 +187,7 @@ def make_start(config: TrainConfig, corpus: Corpus, folder: Path, wordpiece: Voc
 
 def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     """Refuse to resume with other settings or other data than the run began with."""
-    before = read_json(folder / "run" / "settings.json")
+    before = read_json_object(folder / "run" / "settings.json")
     now = json.loads(json.dumps(settings))
     changed = [
         f"{key} was {before['config'].get(key)}, is {value}"

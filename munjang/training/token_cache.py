@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-VERSION = 1  # of what this module keeps; one more where the meaning of an entry changes
-CHUNK = 8192  # texts hashed at once
+ENTRY_VERSION = 1  # of what this module keeps; one more where the meaning of an entry changes
+HASHED_TOGETHER = 8192  # texts hashed at once
 
 
 def token_cache() -> TokenCache:
@@ -35,7 +35,7 @@ def token_cache() -> TokenCache:
     return TokenCache(Cache(cache_root() / "tokens"))
 
 
-class Afresh:
+class NoCache:
     """No cache: everything is made anew."""
 
     encode = staticmethod(encode_texts)
@@ -87,14 +87,14 @@ def key_of(*parts: str) -> str:
     """The key of what was made of `parts`, 64 hexadecimal digits."""
     from tokenizers import __version__
 
-    return hashlib.sha256(json.dumps([VERSION, __version__, *parts]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([ENTRY_VERSION, __version__, *parts]).encode()).hexdigest()
 
 
 def texts_hash(texts: Sequence[str]) -> str:
     """The sha256 of texts in their order, so fed that no two lists of texts look alike."""
     digest = hashlib.sha256()
-    for start in range(0, len(texts), CHUNK):
-        some = texts[start : start + CHUNK]
+    for start in range(0, len(texts), HASHED_TOGETHER):
+        some = texts[start : start + HASHED_TOGETHER]
         digest.update(np.fromiter(map(len, some), np.int64, len(some)).data)
         digest.update("".join(some).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

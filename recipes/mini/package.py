@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from munjang.models.backbones import PACKAGED
+from munjang.models.backbones import PACKAGED_ENCODER
 
 MOST = 30_000_000  # bytes
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, help="folder that munjang pretrain wrote")
     parser.add_argument("--heads", type=Path, help="folder that munjang train wrote for several corpora")
     parser.add_argument("--parser", type=Path, help="folder of a parser that munjang train wrote, on this encoder")
-    parser.add_argument("--out", type=Path, default=PACKAGED.parent)
+    parser.add_argument("--out", type=Path, default=PACKAGED_ENCODER.parent)
     words = parser.parse_args()
     if words.encoder:
         package_encoder(words.encoder, words.out / "encoder")
@@ -107,17 +107,17 @@ def package_encoder(source: Path, target: Path) -> None:
 
 def package_heads(source: Path, target: Path) -> None:
     """The many-headed model in 8 bits."""
-    from munjang.export.run import export
+    from munjang.export.run import export_model
 
-    export(source, "onnx-int8", target, overwrite=True)
+    export_model(source, "onnx-int8", target, overwrite=True)
     shorten_sources(target)
 
 
 def package_parser(source: Path, target: Path) -> None:
     """The parser in 8 bits, without the word embeddings that it has in common with the packaged encoder."""
-    from munjang.export.run import export
+    from munjang.export.run import export_model
 
-    export(source, "onnx-int8", target, overwrite=True, share_words=True)
+    export_model(source, "onnx-int8", target, overwrite=True, share_words=True)
     shorten_sources(target)
 
 

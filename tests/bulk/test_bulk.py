@@ -17,11 +17,10 @@ import pytest
 
 pytest.importorskip("sklearn")
 import munjang as mj
-from munjang.bulk import inputs, run
-from munjang.bulk import locations as places
-from munjang.bulk.cluster import connect, crew_of, own_size
+from munjang.bulk import inputs, locations, run
+from munjang.bulk.cluster import connect, own_size, pool_of
 from munjang.bulk.inputs import find_sources
-from munjang.bulk.locations import Place, find_place
+from munjang.bulk.locations import Location, find_location
 from munjang.bulk.plan import make_plan
 from munjang.bulk.worker import ATTEMPTS, Worker, make_part
 from munjang.config.settings import ReadOptions
@@ -75,14 +74,14 @@ def in_process(monkeypatch):
 
     from munjang.bulk import cluster
 
-    def results(worker, arguments, numbers, crew):
-        one = worker(*arguments, crew.threads)
+    def results(worker, arguments, numbers, pool):
+        one = worker(*arguments, pool.threads)
         for number in numbers:
             yield json.loads(one({"number": [number]})["result"][0])
 
     @contextmanager
     def running(address, workers):
-        yield cluster.Crew(workers or 2, 1)
+        yield cluster.WorkerPool(workers or 2, 1)
 
     monkeypatch.setattr(cluster, "ray_running", running)
     monkeypatch.setattr(cluster, "results", results)
@@ -242,7 +241,7 @@ def test_a_part_that_was_cut_after_its_receipt_is_made_again(tmp_path, model, te
     in_process(monkeypatch)
     source, out = write_rows(tmp_path / "a.parquet", texts, 300), tmp_path / "out"
     plan = make_plan(model, [source], Answering(), ReadOptions(), "fp32", 100)
-    run.begin(plan, find_place(out))
+    run.start_bulk_run(plan, find_location(out))
     worker = Worker(plan, str(out), 1)
     for number in ("0", "2"):
         worker({"number": [number]})
@@ -261,7 +260,7 @@ def test_a_replacement_that_was_cut_off_leaves_one_run_or_the_other(tmp_path, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "clear", cut)
+        patch.setattr(run, "clear_parts", cut)
         with pytest.raises(KeyboardInterrupt):
             mj.predict_files(model, source, out, part_rows=150, overwrite=True)
     assert len(list(out.glob("part-*"))) == 15 and not (out / "_manifest.json").exists()
@@ -277,12 +276,12 @@ def test_a_part_that_kills_its_workers_ends_the_run(tmp_path, model, texts, monk
     in_process(monkeypatch)
     source, out = write_rows(tmp_path / "a.parquet", texts, 300), tmp_path / "out"
     plan = make_plan(model, [source], Answering(), ReadOptions(), "fp32", 100)
-    run.begin(plan, find_place(out))
+    run.start_bulk_run(plan, find_location(out))
     for name in "abc":
         (out / ATTEMPTS / f"part-000001.{name}").mkdir()
         (out / ATTEMPTS / f"part-000001.{name}" / "worker.json").write_text("{}")
     with pytest.raises(MunjangError, match=r"rows 101 to 200: 3 workers died at them"):
-        make_part(plan, plan.pieces()[1], find_place(out), lambda: mj.load(model))
+        make_part(plan, plan.partitions()[1], find_location(out), lambda: mj.load(model))
 
 
 def test_a_store_that_is_no_disk_gets_whole_parts_too(tmp_path, model, texts, monkeypatch):
@@ -291,10 +290,10 @@ def test_a_store_that_is_no_disk_gets_whole_parts_too(tmp_path, model, texts, mo
 
     in_process(monkeypatch)
     store, root = FileSystem.from_uri("mock:///")
-    own = places.find_place
-    for module in (places, inputs, run, sys.modules["munjang.bulk.worker"]):
-        here = lambda name: Place(str(name), f"{root}{str(name)[8:]}", store) if "mock" in str(name) else own(name)  # noqa: E731
-        monkeypatch.setattr(module, "find_place", here)
+    own = locations.find_location
+    for module in (locations, inputs, run, sys.modules["munjang.bulk.worker"]):
+        here = lambda name: Location(str(name), f"{root}{str(name)[8:]}", store) if "mock" in str(name) else own(name)  # noqa: E731
+        monkeypatch.setattr(module, "find_location", here)
     source = write_rows(tmp_path / "a.parquet", texts, 250)
     store.create_dir(f"{root}in")
     with store.open_output_stream(f"{root}in/a.parquet") as stream:
@@ -346,7 +345,7 @@ def test_a_model_that_differs_on_a_worker_is_refused(tmp_path, model, texts, mon
     in_process(monkeypatch)
     source = write_rows(tmp_path / "a.parquet", texts, 100)
     plan = make_plan(model, [source], Answering(), ReadOptions(), "fp32", 100)
-    run.begin(plan, find_place(tmp_path / "out"))
+    run.start_bulk_run(plan, find_location(tmp_path / "out"))
     for change, why in (
         ({"mark": "0"}, "is not the model that the run began with"),
         ({"munjang": "0.0"}, "begun with 0.0"),
@@ -397,13 +396,13 @@ def test_a_cluster_that_does_not_answer_is_named(address, why):
 
 
 def test_workers_get_as_many_processors_as_all_of_them_fit():
-    assert (crew_of([16, 16], None).workers, crew_of([16, 16], None).threads) == (32, 1)
-    assert crew_of([16, 16], 4).threads == 8
-    assert crew_of([16, 16], 5).threads == 5  # three on one machine, two on the other
-    assert crew_of([4, 2], 3).threads == 2
+    assert (pool_of([16, 16], None).workers, pool_of([16, 16], None).threads) == (32, 1)
+    assert pool_of([16, 16], 4).threads == 8
+    assert pool_of([16, 16], 5).threads == 5  # three on one machine, two on the other
+    assert pool_of([4, 2], 3).threads == 2
     assert own_size(1)[1] >= own_size(4)[1] >= 1
     with pytest.raises(ConfigError, match="no processors"):
-        crew_of([0], None)
+        pool_of([0], None)
 
 
 def test_rows_are_read_from_anywhere_in_a_file(tmp_path, texts):

@@ -10,7 +10,7 @@ from hub_standin import HubStandin
 from typer.testing import CliRunner
 
 from munjang.cli import app
-from munjang.data.corpora.suites import KLUE
+from munjang.data.corpora.suites import KLUE_SUITE
 from munjang.data.corpora.table import CORPORA
 from munjang.errors import ConfigError, DataError, FetchError, UnknownName
 from munjang.tables import display_width
@@ -58,9 +58,9 @@ def test_the_json_table_has_the_label_names_and_rows_of_each_split():
 
 def test_the_klue_suite_is_introduced_with_what_munjang_trains():
     printed = run("--suite", "KLUE")
-    for task in KLUE.tasks:
+    for task in KLUE_SUITE.tasks:
         assert task.name in printed and task.asks in printed and task.metric in printed
-    assert len(KLUE.tasks) == 8 and {task.corpus for task in KLUE.tasks} == {"ynat", ""}
+    assert len(KLUE_SUITE.tasks) == 8 and {task.corpus for task in KLUE_SUITE.tasks} == {"ynat", ""}
     assert "munjang trains: ynat (munjang train ynat). Not: sts, nli" in printed
     assert len(json.loads(run("--suite", "klue", "--json"))["tasks"]) == 8
     with pytest.raises(UnknownName, match="Unknown suite 'glue'"):

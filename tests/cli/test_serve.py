@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from munjang.cli import app
 from munjang.errors import BundleError, MunjangError
-from munjang.export.run import export
+from munjang.export.run import export_model
 from munjang.inference import heads
 from munjang.serving.models import open_models
 
@@ -52,7 +52,7 @@ main()
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
-    return export(save_heads(root / "native"), "onnx", root / "onnx").folder
+    return export_model(save_heads(root / "native"), "onnx", root / "onnx").folder
 
 
 @contextmanager
@@ -98,8 +98,10 @@ def test_an_exported_model_is_served_without_torch_or_table_libraries(folder):
 
 
 def test_without_a_model_the_packaged_one_is_served(folder, tmp_path):
-    place = f"import pathlib, munjang.inference.heads\nmunjang.heads.PACKAGED = pathlib.Path({str(folder)!r})\n"
-    place += "munjang.inference.heads.PACKAGED_PARSER = munjang.inference.heads.PACKAGED / 'none'\n"
+    place = (
+        f"import pathlib\nfrom munjang.inference import heads\nheads.PACKAGED_HEADS = pathlib.Path({str(folder)!r})\n"
+    )
+    place += "heads.PACKAGED_PARSER = heads.PACKAGED_HEADS / 'none'\n"
     code = REPORT.replace("from munjang.cli", f"{place}from munjang.cli")
     words = [sys.executable, "-c", code, "serve", "--port", "0"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=tmp_path)
@@ -108,7 +110,7 @@ def test_without_a_model_the_packaged_one_is_served(folder, tmp_path):
 
 
 def test_without_the_packaged_model_it_is_said(monkeypatch, tmp_path):
-    monkeypatch.setattr(heads, "PACKAGED", tmp_path)
+    monkeypatch.setattr(heads, "PACKAGED_HEADS", tmp_path)
     with pytest.raises(BundleError, match="lacks its packaged model 'mini'"):
         open_models([])
 

@@ -8,7 +8,7 @@ import pytest
 from munjang.data.cleaning.clean import clean_corpus
 from munjang.data.corpora.table import load_corpus
 from munjang.data.duplicates import hashes, repeated, shared
-from munjang.data.memory import uncollected
+from munjang.data.memory import gc_paused
 from munjang.data.splits import hold_out
 
 
@@ -23,17 +23,21 @@ def test_repeated_and_shared_are_positions_in_order():
 def test_texts_whose_hashes_collide_are_still_told_apart(monkeypatch):
     corpus = load_corpus("sample:sentiment")
     corpus = corpus.with_splits(train=[*corpus.train, *corpus.train[:5]], test=corpus.train[8:20])
-    cleaned, account = clean_corpus(corpus)
+    cleaned, cleaning_report = clean_corpus(corpus)
     held = hold_out(corpus.train, 0.1, 13)
-    for place in ("row_steps", "splits"):
-        monkeypatch.setattr(f"munjang.data.{place}.hashes", lambda texts, count: hashes(texts, count) % 3)
+    for module in ("cleaning.filters", "splits"):
+        monkeypatch.setattr(f"munjang.data.{module}.hashes", lambda texts, count: hashes(texts, count) % 3)
     again, account_again = clean_corpus(corpus)
-    assert (again, str(account_again), account_again.removed) == (cleaned, str(account), account.removed)
+    assert (again, str(account_again), account_again.removed) == (
+        cleaned,
+        str(cleaning_report),
+        cleaning_report.removed,
+    )
     assert hold_out(corpus.train, 0.1, 13) == held
 
 
 def test_the_collector_is_on_again_after_an_error():
-    with pytest.raises(ValueError), uncollected():
+    with pytest.raises(ValueError), gc_paused():
         assert not gc.isenabled()
         raise ValueError
     assert gc.isenabled()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import munjang as mj
-from munjang.data.trees.relations import KLUE, UNIVERSAL
+from munjang.data.trees.relations import KLUE_RELATIONS, UD_RELATIONS
 from munjang.data.trees.shapes import depths, flaw, is_head_final, is_projective, scheme_of
 from munjang.data.trees.treebanks import read_trees, to_conllu
 from munjang.errors import ConfigError, DataError
@@ -114,7 +114,7 @@ def test_a_users_treebank_is_a_corpus_with_the_whole_table_of_relations(tmp_path
     path = tmp_path / "own.conllu"
     path.write_text(to_conllu([CLOUD]), encoding="utf-8")
     corpus = mj.read_corpus(path)
-    assert (corpus.name, corpus.task, corpus.labels) == ("own", "parsing", KLUE)
+    assert (corpus.name, corpus.task, corpus.labels) == ("own", "parsing", KLUE_RELATIONS)
     assert mj.read_corpus(klue_file(tmp_path)).train[0].label == CLOUD
     with pytest.raises(ConfigError, match="--label is for tables"):
         mj.read_corpus(path, label="x")
@@ -124,17 +124,17 @@ def test_universal_relations_keep_their_table_and_gain_unknown_subtypes(tmp_path
     path = tmp_path / "own.conllu"
     tree = Tree(("하나", "둘"), (2, 0), ("nmod:odd", "root"))
     path.write_text(to_conllu([tree]), encoding="utf-8")
-    assert mj.read_corpus(path).labels.names == (*UNIVERSAL.names, "nmod:odd")
+    assert mj.read_corpus(path).labels.names == (*UD_RELATIONS.names, "nmod:odd")
 
 
 def test_cleaning_keeps_trees_over_the_cleaned_words_and_says_which_lost_one():
-    names = KLUE
+    names = KLUE_RELATIONS
     decomposed = Tree(("\u1102\u1161\u1102\u1173\u11ab", "갔다"), (2, 0), ("NP_SBJ", "VP"))
     vanishing = Tree(("\u3164", "갔다"), (2, 0), ("NP_SBJ", "VP"))
     examples = [mj.Example(" ".join(tree.words), tree) for tree in (CLOUD, decomposed, vanishing, CLOUD)]
-    cleaned, account = mj.clean_corpus(mj.Corpus("c", "parsing", names, train=examples))
+    cleaned, cleaning_report = mj.clean_corpus(mj.Corpus("c", "parsing", names, train=examples))
     assert [example.label.words for example in cleaned.train] == [CLOUD.words, ("나는", "갔다")]
-    assert {(row.step, row.reason) for row in account.removed} == {
+    assert {(row.step, row.reason) for row in cleaning_report.removed} == {
         ("label", "the text steps leave 1 words of 2"),
         ("duplicate", "same text and label as line 1"),
     }
@@ -142,7 +142,7 @@ def test_cleaning_keeps_trees_over_the_cleaned_words_and_says_which_lost_one():
 
 def test_the_card_counts_shapes_and_every_relation():
     flat = Tree(("하나", "둘", "셋", "넷"), (0, 4, 1, 1), ("NP", "NP", "NP", "NP"))  # 2-4 crosses 1-3
-    corpus = mj.Corpus("c", "parsing", KLUE, train=[mj.Example("x", CLOUD), mj.Example("y", flat)])
+    corpus = mj.Corpus("c", "parsing", KLUE_RELATIONS, train=[mj.Example("x", CLOUD), mj.Example("y", flat)])
     stats = mj.describe(corpus)
     train = stats.splits["train"]
     assert (train.rows, train.words, train.longest, train.deepest) == (2, 8, 4, 3)
@@ -168,11 +168,11 @@ def test_shapes_agree_with_their_definitions(heads):
         return
     assert depths(heads) == [len(climbs[word]) - 1 for word in words]
     arcs = [sorted((word, heads[word - 1])) for word in words]
-    crossed = any(a[0] < b[0] < a[1] < b[1] for a in arcs for b in arcs)
-    assert is_projective(heads) == (not crossed)
+    cross_leaks = any(a[0] < b[0] < a[1] < b[1] for a in arcs for b in arcs)
+    assert is_projective(heads) == (not cross_leaks)
     tree = Tree(("x",) * len(heads), tuple(heads), ("x",) * len(heads))
-    final = not crossed and is_head_final(heads)
-    assert scheme_of([tree]) == ("head-final" if final else "any" if crossed else "projective")
+    final = not cross_leaks and is_head_final(heads)
+    assert scheme_of([tree]) == ("head-final" if final else "any" if cross_leaks else "projective")
 
 
 @pytest.mark.corpora
@@ -187,4 +187,4 @@ def test_the_part_of_klue_splits_into_1200_and_300_the_same_each_time(data_dir):
 @pytest.mark.parametrize(("name", "train", "test"), [("kaist", 2066, 2287), ("gsd", 950, 989), ("ksl", 6024, 753)])
 def test_treebanks_of_universal_dependencies_load_from_the_data_folder(name, train, test, data_dir):
     corpus = mj.load_corpus(f"ud:{name}", str(data_dir))
-    assert (len(corpus.train), len(corpus.test), corpus.labels) == (train, test, UNIVERSAL)
+    assert (len(corpus.train), len(corpus.test), corpus.labels) == (train, test, UD_RELATIONS)

@@ -34,9 +34,9 @@ from transformers import (
 
 import munjang as mj
 from munjang.encoder import packed
-from munjang.encoder.attention import Layout
-from munjang.encoder.dropout import keep_mask
-from munjang.encoder.embedding import compact
+from munjang.encoder.attention import TokenLayout
+from munjang.encoder.dropout import dropout_mask
+from munjang.encoder.embedding import compact_embeddings
 from munjang.encoder.memory import glibc, kept_memory
 from munjang.encoder.packed import Packed
 from munjang.errors import ConfigError
@@ -150,7 +150,7 @@ def test_bf16_products_follow_autocast_and_stay_near():
     exact = network(ids, mask).logits
     with torch.autocast("cpu", torch.bfloat16):
         near = network(ids, mask).logits
-        hidden = network.encode(ids[mask.bool()], Layout.of(mask.sum(1), 2), torch.tensor([0]), torch.bfloat16)
+        hidden = network.encode(ids[mask.bool()], TokenLayout.of(mask.sum(1), 2), torch.tensor([0]), torch.bfloat16)
     assert not torch.equal(near.float(), exact)
     torch.testing.assert_close(near.float(), exact, rtol=0.05, atol=0.05)
     assert hidden.dtype == torch.float32
@@ -215,7 +215,7 @@ def test_dropout_is_drawn_while_training_and_only_then():
 
 def test_a_mask_keeps_its_share_and_the_mean():
     torch.manual_seed(2)
-    mask = keep_mask((300, 401), 0.1, torch.float32, "cpu")
+    mask = dropout_mask((300, 401), 0.1, torch.float32, "cpu")
     dropped = 26 / 256
     assert mask.unique().tolist() == pytest.approx([0, 1 / (1 - dropped)])
     assert (mask == 0).float().mean().item() == pytest.approx(dropped, abs=0.003)
@@ -226,13 +226,13 @@ def test_a_mask_keeps_its_share_and_the_mean():
 
 @pytest.mark.parametrize("probability", (0.001, 0.999))
 def test_a_mask_of_an_extreme_share_is_finite(probability):
-    mask = keep_mask((4, 4096), probability, torch.float32, "cpu")
+    mask = dropout_mask((4, 4096), probability, torch.float32, "cpu")
     assert torch.isfinite(mask).all() and (mask > 0).any()
 
 
 def test_batches_are_rounded_to_few_numbers_of_tokens():
     for lengths in ((5, 9, 3), (32,), (1,), (40, 7)):
-        ids, sizes = packed.rounded(torch.arange(sum(lengths)), torch.tensor(lengths))
+        ids, sizes = packed.round_up_tokens(torch.arange(sum(lengths)), torch.tensor(lengths))
         assert len(ids) % packed.ROUND == 0 and len(ids) - sum(lengths) < packed.ROUND
         assert sizes.sum() == len(ids) and sizes[: len(lengths)].tolist() == list(lengths)
         assert sizes.max() == max(lengths)
@@ -267,7 +267,7 @@ def test_a_compact_embedding_learns_as_the_whole_one(family):
     ids, mask = batch((5, 9, 3), whole.config.pad_token_id)
     labels = torch.tensor([0, 1, 1])
     used = np.unique(ids[mask.bool()].numpy())
-    compaction = compact(small, used)
+    compaction = compact_embeddings(small, used)
     assert small.get_input_embeddings().num_embeddings == len(compaction.rows) < ROWS / 2
     for model, numbers in ((whole, ids), (small, torch.from_numpy(compaction.ids(ids.numpy()).astype(np.int64)))):
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
@@ -287,8 +287,8 @@ def test_a_compact_embedding_learns_as_the_whole_one(family):
 
 def test_an_embedding_that_is_used_up_or_shared_stays_whole():
     model = make("bert")
-    assert compact(model, np.arange(ROWS - 10)) is None
-    assert compact(make("bert", BertForMaskedLM), np.arange(5, 9)) is None
+    assert compact_embeddings(model, np.arange(ROWS - 10)) is None
+    assert compact_embeddings(make("bert", BertForMaskedLM), np.arange(5, 9)) is None
     assert model.get_input_embeddings().num_embeddings == ROWS
 
 
@@ -300,17 +300,17 @@ def test_a_network_that_looks_for_a_token_by_its_number_keeps_its_whole_table(ki
     else:
         halves = {f"{half}_{part}": 2 for half in ("encoder", "decoder") for part in ("layers", "attention_heads")}
         model = BartForSequenceClassification(BartConfig(vocab_size=ROWS, d_model=32, eos_token_id=50, **halves))
-    assert compact(model, np.array([3, 50, 90])) is None
+    assert compact_embeddings(model, np.array([3, 50, 90])) is None
     assert model.get_input_embeddings().num_embeddings == ROWS
 
 
 def few_words(folder: Path):
     """A corpus that touches few rows of the backbone saved in `folder`, its tokenizer, and its word embedding."""
-    from munjang.models.backbones import prepare
+    from munjang.models.backbones import load_backbone
     from munjang.tasks import make_task
 
     corpus = mj.load_corpus("sample:sentiment")
-    start = prepare("scratch:tiny", [example.text for example in corpus.train])
+    start = load_backbone("scratch:tiny", [example.text for example in corpus.train])
     few = corpus.with_splits(train=corpus.train[:40], validation=corpus.train[40:60], test=())
     model = start.build(make_task("classification", corpus.labels), seed=1, dropout=0.1)
     model.save_pretrained(folder)

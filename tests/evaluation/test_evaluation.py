@@ -25,8 +25,8 @@ GOLD = {"정말 좋다": "긍정", "별로다": "부정", "그저 그렇다": "�
 LABELS = LabelSet(("부정", "긍정"))
 
 
-def examples(gold: dict = GOLD) -> list[Example]:
-    return [Example(text, label, line, "films.csv") for line, (text, label) in enumerate(gold.items(), start=2)]
+def examples(references: dict = GOLD) -> list[Example]:
+    return [Example(text, label, line, "films.csv") for line, (text, label) in enumerate(references.items(), start=2)]
 
 
 def make_corpus(test: list[Example], train: list[Example] = (), labels: LabelSet = LABELS, **splits) -> Corpus:
@@ -37,10 +37,10 @@ def test_the_report_holds_scores_answers_and_where_they_stand():
     report = evaluate(TableModel(TABLE), make_corpus(examples()))
     assert report.n == 5 and report.metrics["accuracy"] == pytest.approx(3 / 5)
     assert report.confusion.tolist() == [[1, 2], [0, 2]]
-    assert report.gold.tolist() == [1, 0, 0, 1, 0] and report.guessed.tolist() == [1, 0, 1, 1, 1]
+    assert report.references.tolist() == [1, 0, 0, 1, 0] and report.predicted.tolist() == [1, 0, 1, 1, 1]
     assert report.probability == pytest.approx([0.9, 0.8, 0.4, 0.7, 0.05])
     assert list(report.lines) == [2, 3, 4, 5, 6]
-    assert [(score.name, score.support, score.guessed) for score in report.per_label] == [
+    assert [(score.name, score.support, score.predicted) for score in report.per_label] == [
         ("부정", 3, 1),
         ("긍정", 2, 4),
     ]
@@ -54,9 +54,9 @@ def test_the_report_holds_scores_answers_and_where_they_stand():
 
 def test_the_worst_errors_come_most_confident_first():
     report = evaluate(TableModel(TABLE), examples())
-    assert [(answer.text, answer.line) for answer in report.worst] == [("재미 없다", 6), ("그저 그렇다", 4)]
-    assert (report.worst[0].gold, report.worst[0].guessed) == ("부정", "긍정")
-    assert report.worst[0].probability == pytest.approx(0.95)
+    assert [(answer.text, answer.line) for answer in report.top_errors] == [("재미 없다", 6), ("그저 그렇다", 4)]
+    assert (report.top_errors[0].reference, report.top_errors[0].predicted) == ("부정", "긍정")
+    assert report.top_errors[0].probability == pytest.approx(0.95)
 
 
 def test_the_same_texts_without_spaces_are_scored_too():
@@ -139,13 +139,13 @@ def test_several_labels_are_scored_label_by_label():
     report = evaluate(model, rows)
     assert report.metrics["subset_accuracy"] == pytest.approx(2 / 3)
     assert report.metrics["hamming_loss"] == pytest.approx(2 / 9)
-    assert report.confusion is None and report.guessed.tolist() == [
+    assert report.confusion is None and report.predicted.tolist() == [
         [True, True, False],
         [False, True, False],
         [False] * 3,
     ]
     assert report.probability[0] == pytest.approx(0.9 * 0.6 * 0.9)
-    assert (report.worst[0].gold, report.worst[0].guessed) == (("욕설",), ("성별",))
+    assert (report.top_errors[0].reference, report.top_errors[0].predicted) == (("욕설",), ("성별",))
     assert Report.from_dict(json.loads(json.dumps(report.to_dict()))).to_dict() == report.to_dict()
 
 
@@ -156,7 +156,9 @@ def test_the_report_survives_json():
     assert again.to_dict() == report.to_dict() and str(again) == str(report)
 
 
-@pytest.mark.parametrize("change", [{"gold": [0]}, {"gold": [9] * 5}, {"labels": None}, {"clean": {"n": 1}}, {"n": 4}])
+@pytest.mark.parametrize(
+    "change", [{"references": [0]}, {"references": [9] * 5}, {"labels": None}, {"clean": {"n": 1}}, {"n": 4}]
+)
 def test_json_that_is_no_report_is_refused(change):
     data = evaluate(TableModel(TABLE), examples()).to_dict()
     with pytest.raises(DataError, match="no report of munjang evaluate --json"):
@@ -176,7 +178,7 @@ def test_many_labels_print_their_commonest_confusions_instead_of_a_matrix():
     names = [f"종류{i}" for i in range(12)]
     table = {f"글{i}": np.eye(12)[(i + (i == 3)) % 12].tolist() for i in range(12)}
     report = evaluate(TableModel(table, names), [Example(f"글{i}", names[i]) for i in range(12)])
-    assert "true \\ answered" not in str(report)
+    assert "true \\ predicted" not in str(report)
     assert "종류3  종류4         1" in str(report)
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import munjang as mj
 from munjang.cli import app
 from munjang.errors import BundleError, UnknownName
-from munjang.files import facts
+from munjang.files import file_facts
 from munjang.inference.backends.onnx_guard import check_onnx
 from munjang.models.folder import Manifest, save_bundle
 
@@ -22,7 +22,7 @@ pytest.importorskip("onnxruntime")
 import torch
 import transformers
 
-from munjang.export.run import Limits, export
+from munjang.export.run import Tolerances, export_model
 from munjang.export.sample import sentences
 from munjang.inference.backends.native import save as save_native
 from munjang.text.vocabulary import train_wordpiece
@@ -75,13 +75,13 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(source, tmp_path_factory):
-    return export(source, "onnx", tmp_path_factory.mktemp("models") / "exported")
+    return export_model(source, "onnx", tmp_path_factory.mktemp("models") / "exported")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_exported_network_gives_the_same_probabilities(family, tmp_path):
     source = native(tmp_path / "native", family)
-    found = export(source, "onnx", tmp_path / "out")
+    found = export_model(source, "onnx", tmp_path / "out")
     ours, theirs = source.probabilities(TEXTS), found.probabilities(TEXTS)
     assert np.ptp(ours[[0, 1, 2, 3, 5, 6]], axis=0).max() > 0.05, "the texts must have different answers"
     np.testing.assert_allclose(theirs, ours, atol=1e-5)
@@ -90,13 +90,13 @@ def test_an_exported_network_gives_the_same_probabilities(family, tmp_path):
 
 def test_several_labels_keep_their_own_probabilities_and_threshold(tmp_path):
     source = native(tmp_path / "native", labels=("가", "나"), task="multi-label")
-    found = export(source, "onnx", tmp_path / "out")
+    found = export_model(source, "onnx", tmp_path / "out")
     assert [p.label for p in found.predict_many(TEXTS)] == [p.label for p in source.predict_many(TEXTS)]
     np.testing.assert_allclose(found.probabilities(TEXTS), source.probabilities(TEXTS), atol=1e-5)
 
 
 def test_eight_bits_are_near_and_say_how_near(source, tmp_path):
-    found = export(source, "onnx-int8", tmp_path / "out")
+    found = export_model(source, "onnx-int8", tmp_path / "out")
     sample = found.manifest.details["sample"]
     assert sample["agreement"] >= 0.97 and 0 < sample["largest"] < 0.2 and sample["sentences"] > 100
     assert f"{sample['agreement']:.1%} of the labels agree" in (tmp_path / "out" / "README.md").read_text("utf-8")
@@ -107,7 +107,7 @@ def test_eight_bits_are_near_and_say_how_near(source, tmp_path):
 
 @pytest.mark.parametrize("mean", [0.1, 0.0], ids=["fixed ranges", "each token's range"])
 def test_eight_bits_do_not_depend_on_the_batch(source, tmp_path, mean):
-    found = export(source, "onnx-int8", tmp_path / "out", limits=Limits(fixed_mean=mean))
+    found = export_model(source, "onnx-int8", tmp_path / "out", limits=Tolerances(fixed_mean=mean))
     assert found.manifest.details["activations"] == ("fixed ranges" if mean else "a range for each token")
     texts = sentences()
     assert np.abs(found.probabilities(texts) - source.probabilities(texts)).max() < 0.1
@@ -116,25 +116,25 @@ def test_eight_bits_do_not_depend_on_the_batch(source, tmp_path, mean):
 
 def test_an_export_that_differs_is_refused_and_leaves_nothing(source, tmp_path):
     with pytest.raises(BundleError, match=r"gives other answers, so it is not written: .* differ by"):
-        export(source, "onnx", tmp_path / "out", limits=Limits(fp32=1e-12))
+        export_model(source, "onnx", tmp_path / "out", limits=Tolerances(fp32=1e-12))
     with pytest.raises(BundleError, match="Export to onnx"):
-        export(source, "onnx-int8", tmp_path / "out", limits=Limits(agreement=1.01))
+        export_model(source, "onnx-int8", tmp_path / "out", limits=Tolerances(agreement=1.01))
     assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_exported_is_said(source, exported, tmp_path):
     with pytest.raises(UnknownName, match=r"export format 'onxx'.*Did you mean onnx"):
-        export(source, "onxx", tmp_path / "out")
+        export_model(source, "onxx", tmp_path / "out")
     with pytest.raises(BundleError, match="this one is 'onnx'"):
-        export(exported, "onnx", tmp_path / "out")
+        export_model(exported, "onnx", tmp_path / "out")
     with pytest.raises(BundleError, match="the model's own folder"):
-        export(source, "onnx", source.folder)
+        export_model(source, "onnx", source.folder)
     with pytest.raises(BundleError, match="holds a model already"):
-        export(source, "onnx", exported.folder)
+        export_model(source, "onnx", exported.folder)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("x")
     with pytest.raises(BundleError, match="holds no model"):
-        export(source, "onnx", tmp_path / "mine", overwrite=True)
+        export_model(source, "onnx", tmp_path / "mine", overwrite=True)
 
 
 def test_an_unknown_family_is_named(tmp_path):
@@ -169,7 +169,7 @@ def rewritten(exported, tmp_path, change):
     change(model)
     (target / "model.onnx").write_bytes(model.SerializeToString())
     data = json.loads((target / "munjang.json").read_text("utf-8"))
-    data["files"]["model.onnx"] = facts(target / "model.onnx")
+    data["files"]["model.onnx"] = file_facts(target / "model.onnx")
     (target / "munjang.json").write_text(json.dumps(data), encoding="utf-8")
     return target
 
@@ -271,7 +271,7 @@ def test_the_card_no_longer_offers_plain_transformers(tmp_path):
     from munjang.reports.model_card import model_card
 
     (model.folder / "README.md").write_text(model_card(replace(model.manifest, corpus="c")), encoding="utf-8")
-    export(model, "onnx", tmp_path / "out")
+    export_model(model, "onnx", tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text("utf-8")
     assert "from transformers import pipeline" not in card and "## Scores" in card and "## Exported" in card
     assert 'library_name: "munjang"' in card

@@ -54,15 +54,15 @@ def test_every_public_name_loads_and_is_documented():
 
 
 def test_every_format_and_task_module_stands_in_its_table():
-    listed = {module.rpartition(".")[2] for module in backends.FORMATS.values()}
+    listed = {module.rpartition(".")[2] for module in backends.BACKENDS.values()}
     assert listed == {module.name for module in pkgutil.iter_modules(backends.__path__)} - {"onnx_guard"}
     modules = {task.__module__.rpartition(".")[2] for task in tasks.TASKS.values()}
     assert modules == {module.name for module in pkgutil.iter_modules(tasks.__path__)} - {"base", "masked_lm"}
 
 
-@pytest.mark.parametrize("name", backends.FORMATS)
+@pytest.mark.parametrize("name", backends.BACKENDS)
 def test_every_format_can_be_loaded(name):
-    module = import_module(backends.FORMATS[name])
+    module = import_module(backends.BACKENDS[name])
     assert callable(module.load) and callable(module.save)
 
 

@@ -104,9 +104,7 @@ BENCHES = {
         "rows train_s predict_s",
         holds=("account is right", "rows back, in order"),
     ),
-    "startup": Smallest(
-        "--repeats 1 --backbones scratch:tiny", "startup.json", "reading network all", apart=True
-    ),
+    "startup": Smallest("--repeats 1 --backbones scratch:tiny", "startup.json", "reading network all", apart=True),
     "train_memory": Smallest("--rows 64", "train-memory.json", "MB"),
     "train_speed": Smallest(
         "--shapes tiny --rounds 1 --steps 1 --variants B,C --precision fp32",

@@ -1,4 +1,4 @@
-from munjang.tables import display_width, format_table, markdown_table, pad, shorten
+from munjang.tables import display_width, format_table, markdown_table, pad_cell, shorten_text
 
 
 def test_hangul_takes_two_columns_and_a_decomposed_syllable_as_many_as_a_composed_one():
@@ -26,9 +26,9 @@ def test_a_line_break_in_a_cell_does_not_break_the_table():
 
 
 def test_a_long_cell_is_cut_at_its_display_width():
-    assert shorten("가나다라마", 6) == "가나…"
-    assert display_width(shorten("가나다라마", 6)) <= 6
-    assert shorten("가나다", 6) == "가나다"
+    assert shorten_text("가나다라마", 6) == "가나…"
+    assert display_width(shorten_text("가나다라마", 6)) <= 6
+    assert shorten_text("가나다", 6) == "가나다"
 
 
 def test_empty_names_give_a_table_without_a_header():
@@ -40,8 +40,8 @@ def test_a_table_without_rows_shows_its_header():
 
 
 def test_padding_never_cuts():
-    assert pad("문장", 3) == "문장"
-    assert pad("문장", 6, right=True) == "  문장"
+    assert pad_cell("문장", 3) == "문장"
+    assert pad_cell("문장", 6, right=True) == "  문장"
 
 
 def test_markdown_shows_the_signs_of_a_cell_as_they_stand():

@@ -54,9 +54,9 @@ def test_it_needs_no_network(tutorial):
 
 
 def test_what_was_put_in_is_what_cleaning_takes_out(tutorial):
-    removed = [row.step for row in tutorial.account.removed]
+    removed = [row.step for row in tutorial.cleaning_report.removed]
     assert (removed.count("empty"), removed.count("duplicate"), removed.count("conflict")) == (2, 3, 2)
-    assert sum(tutorial.account.rows_after.values()) == len(tutorial.table) + len(tutorial.corpus.test)
+    assert sum(tutorial.cleaning_report.rows_after.values()) == len(tutorial.table) + len(tutorial.corpus.test)
 
 
 def test_the_length_histogram_is_written(tutorial):

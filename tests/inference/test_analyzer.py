@@ -15,7 +15,7 @@ import munjang as mj
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Bad
 from munjang.errors import BundleError, ConfigError, DataError, UnknownName
-from munjang.export.run import export
+from munjang.export.run import export_model
 from munjang.inference import analyzer as analysis
 from munjang.inference import heads
 from munjang.inference.files.analyze import analyses, analyze_table, wanted_names
@@ -26,7 +26,7 @@ ROWS = ["제품,본문", "가,좋아요", "나,싫어요", "가,ㅋㅋ", "나,"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
-    return export(save_heads(root / "native"), "onnx", root / "onnx").folder
+    return export_model(save_heads(root / "native"), "onnx", root / "onnx").folder
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def analyzer(folder):
 def mini(folder, monkeypatch):
     """The folder in the place of the packaged model, which has no parser beside it."""
     analysis.packaged_analyzer.cache_clear()
-    monkeypatch.setattr(heads, "PACKAGED", folder)
+    monkeypatch.setattr(heads, "PACKAGED_HEADS", folder)
     monkeypatch.setattr(heads, "PACKAGED_PARSER", folder / "none")
     yield
     analysis.packaged_analyzer.cache_clear()
@@ -117,7 +117,7 @@ def test_the_packaged_model_answers_a_text_or_many(mini, tmp_path, monkeypatch):
 
 def test_without_the_packaged_model_it_is_said(tmp_path, monkeypatch):
     analysis.packaged_analyzer.cache_clear()
-    monkeypatch.setattr(heads, "PACKAGED", tmp_path)
+    monkeypatch.setattr(heads, "PACKAGED_HEADS", tmp_path)
     with pytest.raises(BundleError, match="lacks its packaged model 'mini'"):
         mj.analyze("좋아요")
 

@@ -32,7 +32,7 @@ def packaged(folder, tiny_parser, monkeypatch):
     """A model with heads and a tiny parser in the place of the packaged ones."""
     for cached in (analysis.packaged_analyzer, analysis.shared_parser):
         cached.cache_clear()
-    monkeypatch.setattr(heads, "PACKAGED", folder)
+    monkeypatch.setattr(heads, "PACKAGED_HEADS", folder)
     monkeypatch.setattr(heads, "PACKAGED_PARSER", tiny_parser.folder)
     yield
     for cached in (analysis.packaged_analyzer, analysis.shared_parser):
@@ -107,5 +107,5 @@ def test_without_a_packaged_parser_everything_else_answers(without, folder):
 def test_the_packaged_parser_has_a_name_and_is_left_as_it_is(packaged):
     model = mj.load("mini/parser")
     assert (model.name, model.predict(TEXT).tree.heads) == ("mini/parser", PLACES)
-    assert heads.is_packaged(model.folder)
+    assert heads.is_packaged_folder(model.folder)
     assert run("predict", "mini/parser", TEXT).stdout == tree_lines(model.predict(TEXT).tree) + "\n"

@@ -8,7 +8,7 @@ from linear_models import several_labels
 
 import munjang as mj
 from munjang.errors import ConfigError, DataError
-from munjang.inference.explain import effects, eojeols, variants, without
+from munjang.inference.explain import effects, eojeols, variants, without_word
 
 TEXT = "배우들 연기는  좋았는데\n내용이 너무 지루해요"
 
@@ -25,8 +25,8 @@ def folders(tmp_path_factory):
 def test_a_word_is_left_out_with_the_white_space_behind_it():
     spans = eojeols(TEXT)
     assert [TEXT[start:end] for start, end in spans] == TEXT.split()
-    assert without(TEXT, spans[2]) == "배우들 연기는  내용이 너무 지루해요"
-    assert without(TEXT, spans[-1]) == "배우들 연기는  좋았는데\n내용이 너무"
+    assert without_word(TEXT, spans[2]) == "배우들 연기는  내용이 너무 지루해요"
+    assert without_word(TEXT, spans[-1]) == "배우들 연기는  좋았는데\n내용이 너무"
     assert variants(" 좋아요 ", eojeols(" 좋아요 ")) == [" 좋아요 ", ""]
 
 
@@ -37,7 +37,7 @@ def test_a_drop_is_what_the_model_itself_says_without_the_word(folders):
     assert found.label == model.predict(TEXT).label and found.method == "leave-one-out"
     for word, span in zip(found.words, eojeols(TEXT), strict=True):
         assert (word.text, word.start, word.end) == (TEXT[slice(*span)], *span)
-        rest = model.probabilities([without(TEXT, span)])[0, place]
+        rest = model.probabilities([without_word(TEXT, span)])[0, place]
         assert word.drop == pytest.approx(found.score - rest, abs=1e-6)
     assert sum(abs(word.share) for word in found.words) == pytest.approx(1)
     assert found.top.share == max(word.share for word in found.words) and f"%  {found.top.text}" in str(found)

@@ -16,8 +16,8 @@ from heads_models import HEADS, TEXTS, save_heads
 
 import munjang as mj
 from munjang.errors import BundleError, ConfigError, UnknownName
-from munjang.export.run import export
-from munjang.export.sample import difference
+from munjang.export.run import export_model
+from munjang.export.sample import answer_difference
 from munjang.inference import heads
 from munjang.inference import predictor as prediction
 from munjang.models.folder import Manifest
@@ -28,7 +28,7 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     native = save_heads(root / "native")
     for form in ("onnx", "onnx-int8"):
-        export(native, form, root / form)
+        export_model(native, form, root / form)
     return root
 
 
@@ -41,7 +41,7 @@ def folder(folders, tmp_path):
 @pytest.fixture
 def mini(folders, monkeypatch):
     """The exported folder in the place of the packaged model."""
-    monkeypatch.setattr(heads, "PACKAGED", folders / "onnx-int8")
+    monkeypatch.setattr(heads, "PACKAGED_HEADS", folders / "onnx-int8")
     return folders / "onnx-int8"
 
 
@@ -145,7 +145,7 @@ def test_a_folder_on_disk_comes_before_the_packaged_model(folders, mini, tmp_pat
 
 
 def test_an_installation_without_the_packaged_model_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(heads, "PACKAGED", tmp_path / "assets")
+    monkeypatch.setattr(heads, "PACKAGED_HEADS", tmp_path / "assets")
     for name in ("mini", "mini/sentiment"):
         with pytest.raises(BundleError, match=r"lacks its packaged model 'mini' \(.*assets\)\. Install munjang again"):
             mj.load(name)
@@ -156,7 +156,7 @@ def test_a_head_is_not_saved_or_exported_alone(folders, tmp_path):
     with pytest.raises(BundleError, match=r"native/hate is one head of .*save the whole"):
         model.save(tmp_path / "x")
     with pytest.raises(BundleError, match="native/hate is one head of a network; export the whole"):
-        export(model, "onnx", tmp_path / "x")
+        export_model(model, "onnx", tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
@@ -180,7 +180,7 @@ def test_each_head_must_agree_not_the_highest_of_all():
 
     first = model([0.9, 0.1, 0.4, 0.6], [0.9, 0.1, 0.4, 0.6])
     second = model([0.9, 0.1, 0.4, 0.6], [0.9, 0.1, 0.6, 0.4])
-    found = difference(first, second, ["글", "글"])
+    found = answer_difference(first, second, ["글", "글"])
     assert (found.heads, found.agreement) == ({"a": 1.0, "b": 0.5}, 0.5)
     assert "50.0% of the labels agree in the worst of 2 heads (b)" in str(found)
 

@@ -14,8 +14,8 @@ import pytest
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Bad
 from munjang.errors import ConfigError, DataError
-from munjang.inference.files.predict import Answering, answers, output_columns, predict_table, settle
-from munjang.inference.files.write import HELD, Counts
+from munjang.inference.files.predict import Answering, apply_thresholds, output_columns, predict_table, predictions
+from munjang.inference.files.write import WITHHELD, Counts
 from munjang.records import LabelSet, Prediction
 
 
@@ -103,7 +103,7 @@ def test_an_earlier_list_of_rejected_rows_does_not_outlive_its_output(tmp_path):
 def test_below_the_minimum_score_the_answer_is_held(tmp_path):
     counts = run(csv_file(tmp_path / "a.csv", REVIEWS), tmp_path / "b.csv", min_score=0.8)
     rows = read_csv(tmp_path / "b.csv")
-    assert [row["label"] for row in rows] == ["긍정", "부정", HELD, ""]
+    assert [row["label"] for row in rows] == ["긍정", "부정", WITHHELD, ""]
     assert rows[2]["note"] == "below the minimum score 0.8" and rows[2]["score"] == "0.6"
     assert counts.held == 1 and "1 보류" in str(counts)
 
@@ -113,7 +113,7 @@ def test_keep_writes_only_rows_with_a_label(tmp_path):
     counts = run(path, tmp_path / "b.csv", keep=("1",))
     assert [row["본문"] for row in read_csv(tmp_path / "b.csv")] == ["좋아요", "ㅋㅋ"]
     assert (counts.rows, counts.written) == (4, 2)
-    run(path, tmp_path / "c.csv", keep=(HELD,), min_score=0.8)
+    run(path, tmp_path / "c.csv", keep=(WITHHELD,), min_score=0.8)
     assert [row["본문"] for row in read_csv(tmp_path / "c.csv")] == ["ㅋㅋ"]
     with pytest.raises(DataError, match=r"Unknown label '중립'\. The labels here are 부정, 긍정"):
         run(path, tmp_path / "d.csv", keep=("중립",))
@@ -145,8 +145,8 @@ def test_groups_beyond_the_limit_are_counted_together():
 def test_a_threshold_decides_several_labels():
     labels = ("가", "나", "다")
     prediction = Prediction("글", ("가",), {"가": 0.7, "다": 0.4, "나": 0.1})
-    assert settle(prediction, Answering(threshold=0.3), labels).label == ("가", "다")
-    assert settle(prediction, Answering(threshold=0.8), labels).label == ()
+    assert apply_thresholds(prediction, Answering(threshold=0.3), labels).label == ("가", "다")
+    assert apply_thresholds(prediction, Answering(threshold=0.8), labels).label == ()
     model = Words(task="multi-label")
     assert Answering(threshold=0.3).check(model).threshold == 0.3
     with pytest.raises(ConfigError, match="use --min-score"):
@@ -178,7 +178,9 @@ def test_order_is_kept_and_only_some_rows_are_held_at_a_time(tmp_path):
 
 def test_bad_rows_stand_in_their_place_among_the_answers(tmp_path):
     table = open_table(csv_file(tmp_path / "a.csv", ["제품,본문", "가,좋아요", "하나", "나,싫어요"]))
-    kinds = [item.line if isinstance(item, Bad) else item[0].line for item in answers(Words(), table, 1, Answering())]
+    kinds = [
+        item.line if isinstance(item, Bad) else item[0].line for item in predictions(Words(), table, 1, Answering())
+    ]
     assert kinds == [2, 3, 4]
 
 

@@ -20,23 +20,25 @@ def sure(scale: float, n: int = 4000, seed: int = 5) -> tuple[np.ndarray, np.nda
     """Logits of three labels whose gold labels are drawn from softmax(logits), the logits then times `scale`."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (n, 3))
-    gold = np.array([rng.choice(3, p=row) for row in softmax(logits)])
-    return logits * scale, gold
+    references = np.array([rng.choice(3, p=row) for row in softmax(logits)])
+    return logits * scale, references
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
 def test_the_temperature_undoes_what_made_the_answers_too_sure_or_too_shy(scale):
-    logits, gold = sure(scale)
-    assert fit_temperature(logits, gold) == pytest.approx(scale, rel=0.08)
+    logits, references = sure(scale)
+    assert fit_temperature(logits, references) == pytest.approx(scale, rel=0.08)
 
 
 def test_the_temperature_has_the_lowest_likelihood_loss_and_leaves_every_answer():
-    logits, gold = sure(2.5)
-    found = fit_temperature(logits, gold)
-    losses = {t: log_loss(logits / t, one_hot(gold, 3), single=True) for t in (found, 1.0, *np.linspace(0.2, 9, 80))}
+    logits, references = sure(2.5)
+    found = fit_temperature(logits, references)
+    losses = {
+        t: log_loss(logits / t, one_hot(references, 3), single=True) for t in (found, 1.0, *np.linspace(0.2, 9, 80))
+    }
     assert min(losses, key=losses.get) == found
     assert (softmax(logits, found).argmax(1) == logits.argmax(1)).all()
-    before, after = (expected_calibration_error(softmax(logits, t), gold) for t in (1.0, found))
+    before, after = (expected_calibration_error(softmax(logits, t), references) for t in (1.0, found))
     assert after < 0.02 < 0.1 < before
 
 
@@ -44,9 +46,9 @@ def test_calibration_error_is_that_of_an_example_worked_by_hand():
     # Of 0.95 (range 14 of 15, 0.933 to 1) one of two is right; of 0.62 (range 9, 0.600 to 0.667) three of three.
     top = np.array([0.95, 0.95, 0.62, 0.62, 0.62])
     probabilities = np.stack([top, 1 - top], axis=1)
-    gold = np.array([0, 1, 0, 0, 0])
+    references = np.array([0, 1, 0, 0, 0])
     expected = 2 / 5 * abs(0.95 - 0.5) + 3 / 5 * abs(0.62 - 1.0)
-    assert expected_calibration_error(probabilities, gold) == pytest.approx(expected) == pytest.approx(0.408)
+    assert expected_calibration_error(probabilities, references) == pytest.approx(expected) == pytest.approx(0.408)
 
 
 def test_a_classifier_that_is_always_right_gets_the_lowest_temperature_and_a_warning(caplog):

@@ -8,59 +8,59 @@ from munjang.metrics import scores as metrics
 
 
 def random_answers(labels: int, n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Gold and answered label numbers, right about half the time; the last label is never gold."""
+    """Reference and predicted label numbers, right about half the time; the last label is never a reference."""
     generator = np.random.default_rng(seed)
-    gold = generator.integers(0, max(2, labels - 1), n)
-    guessed = np.where(generator.random(n) < 0.5, gold, generator.integers(0, labels, n))
-    return gold, guessed
+    references = generator.integers(0, max(2, labels - 1), n)
+    predicted = np.where(generator.random(n) < 0.5, references, generator.integers(0, labels, n))
+    return references, predicted
 
 
-def scores_of(gold: np.ndarray, guessed: np.ndarray, labels: int, kind: str) -> dict[str, float]:
-    return metrics.scores(metrics.one_hot(gold, labels), metrics.one_hot(guessed, labels), kind)
+def scores_of(references: np.ndarray, predicted: np.ndarray, labels: int, kind: str) -> dict[str, float]:
+    return metrics.metric_values(metrics.one_hot(references, labels), metrics.one_hot(predicted, labels), kind)
 
 
 @pytest.mark.parametrize("labels", [3, 7])
 def test_multi_class_scores_are_those_of_scikit_learn(labels):
-    gold, guessed = random_answers(labels)
-    found = scores_of(gold, guessed, labels, "multi-class")
-    assert found["accuracy"] == pytest.approx(reference.accuracy_score(gold, guessed))
+    references, predicted = random_answers(labels)
+    found = scores_of(references, predicted, labels, "multi-class")
+    assert found["accuracy"] == pytest.approx(reference.accuracy_score(references, predicted))
     for average in ("macro", "micro", "weighted"):
-        expected = reference.precision_recall_fscore_support(gold, guessed, average=average, zero_division=0)
+        expected = reference.precision_recall_fscore_support(references, predicted, average=average, zero_division=0)
         for name, value in zip(("precision", "recall", "f1"), expected[:3], strict=True):
             assert found[f"{average}_{name}"] == pytest.approx(value), (average, name)
     assert "f1" not in found and "hamming_loss" not in found
 
 
 def test_binary_scores_are_of_the_second_label():
-    gold, guessed = random_answers(2)
-    found = scores_of(gold, guessed, 2, "binary")
-    expected = reference.precision_recall_fscore_support(gold, guessed, average="binary", pos_label=1)
+    references, predicted = random_answers(2)
+    found = scores_of(references, predicted, 2, "binary")
+    expected = reference.precision_recall_fscore_support(references, predicted, average="binary", pos_label=1)
     assert (found["precision"], found["recall"], found["f1"]) == pytest.approx(expected[:3])
 
 
 def test_each_label_scores_as_scikit_learn_says():
-    gold, guessed = random_answers(5)
-    tally = metrics.tally_of(metrics.one_hot(gold, 5), metrics.one_hot(guessed, 5))
-    expected = reference.precision_recall_fscore_support(gold, guessed, labels=range(5), zero_division=0)
+    references, predicted = random_answers(5)
+    counts = metrics.count_confusions(metrics.one_hot(references, 5), metrics.one_hot(predicted, 5))
+    expected = reference.precision_recall_fscore_support(references, predicted, labels=range(5), zero_division=0)
     for score, values in zip((metrics.precision, metrics.recall, metrics.f1), expected[:3], strict=True):
-        assert score(tally) == pytest.approx(values)
+        assert score(counts) == pytest.approx(values)
 
 
 def test_multi_label_scores_are_those_of_scikit_learn():
     generator = np.random.default_rng(1)
-    gold = generator.random((300, 6)) < 0.3
-    guessed = gold ^ (generator.random((300, 6)) < 0.2)
-    found = metrics.scores(gold, guessed, "multi-label")
-    assert found["subset_accuracy"] == pytest.approx(reference.accuracy_score(gold, guessed))
-    assert found["hamming_loss"] == pytest.approx(reference.hamming_loss(gold, guessed))
+    references = generator.random((300, 6)) < 0.3
+    predicted = references ^ (generator.random((300, 6)) < 0.2)
+    found = metrics.metric_values(references, predicted, "multi-label")
+    assert found["subset_accuracy"] == pytest.approx(reference.accuracy_score(references, predicted))
+    assert found["hamming_loss"] == pytest.approx(reference.hamming_loss(references, predicted))
     for average in ("macro", "micro", "weighted"):
-        assert found[f"{average}_f1"] == pytest.approx(reference.f1_score(gold, guessed, average=average))
+        assert found[f"{average}_f1"] == pytest.approx(reference.f1_score(references, predicted, average=average))
     assert "accuracy" not in found
 
 
 def test_a_label_that_never_occurs_does_not_lower_the_macro_score():
-    gold = guessed = np.array([0, 0, 1])
-    assert scores_of(gold, guessed, 4, "multi-class")["macro_f1"] == 1.0
+    references = predicted = np.array([0, 0, 1])
+    assert scores_of(references, predicted, 4, "multi-class")["macro_f1"] == 1.0
 
 
 def test_no_right_answer_scores_zero_and_not_nan():
@@ -68,7 +68,7 @@ def test_no_right_answer_scores_zero_and_not_nan():
     assert set(found.values()) == {0.0}
 
 
-def test_confusion_rows_are_gold_and_columns_answers():
+def test_confusion_rows_are_references_and_columns_predictions():
     matrix = metrics.confusion_matrix(np.array([0, 0, 1, 2]), np.array([1, 0, 1, 0]), 3)
     assert matrix.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
 
@@ -94,18 +94,18 @@ def test_each_bin_holds_the_confidences_between_its_bounds():
 
 def test_log_loss_is_that_of_scikit_learn():
     logits = np.random.default_rng(2).normal(size=(50, 4)) * 5
-    gold = np.arange(50) % 4
+    references = np.arange(50) % 4
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    expected = reference.log_loss(gold, shares)
-    assert metrics.log_loss(logits, metrics.one_hot(gold, 4), single=True) == pytest.approx(expected)
-    assert np.isfinite(metrics.log_loss(logits * 1e4, metrics.one_hot(gold, 4), single=False))
+    expected = reference.log_loss(references, shares)
+    assert metrics.log_loss(logits, metrics.one_hot(references, 4), single=True) == pytest.approx(expected)
+    assert np.isfinite(metrics.log_loss(logits * 1e4, metrics.one_hot(references, 4), single=False))
 
 
 def test_every_metric_takes_many_tallies_at_once():
-    gold, guessed = (metrics.one_hot(answers, 3) for answers in random_answers(3))
-    one = metrics.tally_of(gold, guessed)
-    two = metrics.Tally(*(np.stack([getattr(one, name)] * 2) for name in ("hits", "extra", "missed", "right", "n")))
-    for kind in metrics.KINDS:
-        for name, values in metrics.all_scores(two, kind).items():
+    references, predicted = (metrics.one_hot(answers, 3) for answers in random_answers(3))
+    one = metrics.count_confusions(references, predicted)
+    two = metrics.ConfusionCounts(*(np.stack([getattr(one, name)] * 2) for name in ("tp", "fp", "fn", "right", "n")))
+    for kind in metrics.PROBLEM_KINDS:
+        for name, values in metrics.all_metrics(two, kind).items():
             assert values.shape == (2,), name
             assert values == pytest.approx(float(metrics.METRICS[name].compute(one))), name

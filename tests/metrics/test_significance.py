@@ -11,59 +11,59 @@ from munjang.metrics import significance as resampling
 def answers(n: int, labels: int, right: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Gold and answers as (n, labels) bool; an answer is right with probability `right`."""
     generator = np.random.default_rng(seed)
-    gold = generator.integers(0, labels, n)
-    guessed = np.where(generator.random(n) < right, gold, generator.integers(0, labels, n))
-    return metrics.one_hot(gold, labels), metrics.one_hot(guessed, labels)
+    references = generator.integers(0, labels, n)
+    predicted = np.where(generator.random(n) < right, references, generator.integers(0, labels, n))
+    return metrics.one_hot(references, labels), metrics.one_hot(predicted, labels)
 
 
 def test_the_interval_is_that_of_drawing_texts_one_by_one():
     generator = np.random.default_rng(1)
-    gold = generator.random((300, 3)) < 0.3
-    guessed = gold & (generator.random((300, 3)) < 0.8)  # misses much, adds nothing: precision is not recall
+    references = generator.random((300, 3)) < 0.3
+    predicted = references & (generator.random((300, 3)) < 0.8)  # misses much, adds nothing: precision is not recall
     drawn = [generator.integers(0, 300, 300) for _ in range(2500)]
-    replicates = [metrics.scores(gold[i], guessed[i], "multi-label") for i in drawn]
-    for name, pair in resampling.bootstrap(gold, guessed, "multi-label").items():
+    replicates = [metrics.metric_values(references[i], predicted[i], "multi-label") for i in drawn]
+    for name, pair in resampling.bootstrap(references, predicted, "multi-label").items():
         expected = np.quantile([scores[name] for scores in replicates], [0.025, 0.975])
         assert pair == pytest.approx(expected, abs=0.008), name
 
 
 def test_the_interval_of_fifty_thousand_texts_is_the_normal_one():
-    gold, guessed = answers(50_000, 2, 0.9, seed=0)
-    low, high = resampling.bootstrap(gold, guessed, "binary")["accuracy"]
-    share = (gold & guessed).any(axis=1).mean()
+    references, predicted = answers(50_000, 2, 0.9, seed=0)
+    low, high = resampling.bootstrap(references, predicted, "binary")["accuracy"]
+    share = (references & predicted).any(axis=1).mean()
     half = 1.96 * np.sqrt(share * (1 - share) / 50_000)
     assert (low, high) == pytest.approx((share - half, share + half), abs=0.0004)
 
 
 def test_the_same_seed_gives_the_same_interval():
-    gold, guessed = answers(200, 2, 0.8, seed=3)
-    first = resampling.bootstrap(gold, guessed, "binary", seed=5)
-    assert first == resampling.bootstrap(gold, guessed, "binary", seed=5)
-    assert first != resampling.bootstrap(gold, guessed, "binary", seed=6)
+    references, predicted = answers(200, 2, 0.8, seed=3)
+    first = resampling.bootstrap(references, predicted, "binary", seed=5)
+    assert first == resampling.bootstrap(references, predicted, "binary", seed=5)
+    assert first != resampling.bootstrap(references, predicted, "binary", seed=6)
 
 
 def test_the_paired_interval_is_narrower_than_two_apart():
-    gold, guessed = answers(500, 2, 0.8, seed=0)
-    better = guessed.copy()
-    wrong = np.flatnonzero((gold != guessed).any(axis=1))[:20]
-    better[wrong] = gold[wrong]
-    low, high = resampling.paired_bootstrap(gold, better, guessed, "binary")["accuracy"]
+    references, predicted = answers(500, 2, 0.8, seed=0)
+    better = predicted.copy()
+    wrong = np.flatnonzero((references != predicted).any(axis=1))[:20]
+    better[wrong] = references[wrong]
+    low, high = resampling.paired_bootstrap(references, better, predicted, "binary")["accuracy"]
     assert 0 < low < 20 / 500 < high
-    alone = resampling.bootstrap(gold, guessed, "binary")["accuracy"]
+    alone = resampling.bootstrap(references, predicted, "binary")["accuracy"]
     assert high - low < 0.7 * (alone[1] - alone[0])
 
 
 def test_which_model_is_named_first_does_not_change_the_interval():
-    gold, guessed = answers(213, 3, 0.8, seed=0)
+    references, predicted = answers(213, 3, 0.8, seed=0)
     _, other = answers(213, 3, 0.7, seed=1)
-    forth = resampling.paired_bootstrap(gold, guessed, other, "multi-class")
-    for name, (low, high) in resampling.paired_bootstrap(gold, other, guessed, "multi-class").items():
+    forth = resampling.paired_bootstrap(references, predicted, other, "multi-class")
+    for name, (low, high) in resampling.paired_bootstrap(references, other, predicted, "multi-class").items():
         assert forth[name] == pytest.approx((-high, -low)), name
 
 
 def test_equal_answers_differ_by_nothing():
-    gold, guessed = answers(100, 4, 0.6, seed=0)
-    assert set(resampling.paired_bootstrap(gold, guessed, guessed, "multi-class").values()) == {(0.0, 0.0)}
+    references, predicted = answers(100, 4, 0.6, seed=0)
+    assert set(resampling.paired_bootstrap(references, predicted, predicted, "multi-class").values()) == {(0.0, 0.0)}
 
 
 @pytest.mark.parametrize("pair", [(0, 5), (3, 4), (10, 30), (400, 460)])

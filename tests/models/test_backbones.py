@@ -22,7 +22,7 @@ from transformers import (
 
 import munjang as mj
 from munjang.errors import ConfigError, FetchError, UnknownName
-from munjang.models.backbones import BACKBONES, SCRATCH, is_packaged, prepare
+from munjang.models.backbones import BACKBONES, SCRATCH, is_packaged_name, load_backbone
 from munjang.records import Corpus, LabelSet
 from munjang.tasks import make_task
 from munjang.text.vocabulary import train_wordpiece
@@ -67,7 +67,7 @@ def test_a_backbone_in_half_precision_is_trained_in_fp32(tokenizer, tmp_path):
     KINDS["bert"](len(tokenizer)).half().save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     task = make_task("classification", LabelSet(NAMES["binary"]))
-    model = prepare(str(tmp_path)).build(task, seed=1, dropout=None)
+    model = load_backbone(str(tmp_path)).build(task, seed=1, dropout=None)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
@@ -97,7 +97,7 @@ def test_encoders_of_each_family_train_from_a_folder(kind, tokenizer, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_positions_reach_as_far_as_the_network(kind, tokenizer, tmp_path):
-    start = prepare(str(hub_folder(tmp_path / "hub", kind, tokenizer)))
+    start = load_backbone(str(hub_folder(tmp_path / "hub", kind, tokenizer)))
     assert start.max_length == 64
 
 
@@ -115,7 +115,7 @@ def test_a_bare_vocabulary_is_taken_as_cased(tokenizer, tmp_path, caplog):
         (folder / name).unlink()
     (folder / "vocab.txt").write_text("\n".join(piece for piece, _ in vocabulary) + "\n", encoding="utf-8")
     with caplog.at_level(logging.INFO, "munjang"):
-        start = prepare(str(folder))
+        start = load_backbone(str(folder))
     assert "does not say whether to lower-case; cased" in caplog.text
     assert start.tokenizer("정말 재밌고 좋았어요.").input_ids == tokenizer("정말 재밌고 좋았어요.").input_ids
 
@@ -129,7 +129,7 @@ def test_a_tokenizer_that_breaks_hangul_raises_the_alarm(tokenizer, tmp_path, ca
     }  # fmt: skip
     (folder / "tokenizer.json").write_text(json.dumps(data), encoding="utf-8")
     with caplog.at_level(logging.WARNING, "munjang"):
-        prepare(str(folder))
+        load_backbone(str(folder))
     assert "ALARM" in caplog.text
     assert "breaks Hangul into jamo" in caplog.text
 
@@ -139,7 +139,7 @@ def test_pickled_weights_of_a_backbone_are_refused(tokenizer, tmp_path):
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     task = make_task("classification", LabelSet(NAMES["binary"]))
     with pytest.raises(FetchError, match=r"weights of .* cannot be loaded"):
-        prepare(str(folder)).build(task, seed=1, dropout=None)
+        load_backbone(str(folder)).build(task, seed=1, dropout=None)
 
 
 def test_code_in_a_backbone_folder_never_runs(tokenizer, tmp_path):
@@ -152,7 +152,7 @@ def test_code_in_a_backbone_folder_never_runs(tokenizer, tmp_path):
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     (folder / "mine.py").write_text(f"open({str(tmp_path / 'pwned')!r}, 'w')\n", encoding="utf-8")
     with pytest.raises((FetchError, ConfigError)):
-        prepare(str(folder)).build(make_task("classification", LabelSet(("a", "b"))), seed=1, dropout=None)
+        load_backbone(str(folder)).build(make_task("classification", LabelSet(("a", "b"))), seed=1, dropout=None)
     assert not (tmp_path / "pwned").exists()
 
 
@@ -161,12 +161,12 @@ def test_code_in_a_backbone_folder_never_runs(tokenizer, tmp_path):
 )
 def test_an_unknown_backbone_names_the_nearest(name, near):
     with pytest.raises(UnknownName, match=f"Did you mean {near}"):
-        prepare(name, TEXTS)
+        load_backbone(name, TEXTS)
 
 
 def test_every_row_of_the_table_says_what_it_is():
     for name, row in BACKBONES.items():
-        assert is_packaged(name) or row.source.count("/") == 1, name
+        assert is_packaged_name(name) or row.source.count("/") == 1, name
         assert row.licence and row.parameters.endswith("M"), name
         assert 1e-6 < row.learning_rate < 1e-3, name
     assert all(len(shape) == 5 for shape in SCRATCH.values())
@@ -194,7 +194,7 @@ def test_the_same_seed_gives_the_same_fresh_network():
     import torch
 
     task = make_task("classification", LabelSet(("a", "b")))
-    start = prepare("scratch:tiny", TEXTS)
+    start = load_backbone("scratch:tiny", TEXTS)
     one, two, three = (start.build(task, seed=seed, dropout=None).classifier.weight for seed in (1, 1, 2))
     assert torch.equal(one, two)
     assert not torch.equal(one, three)

@@ -35,8 +35,8 @@ def folder(model, tmp_path):
 
 def test_a_small_model_learns_the_sample_sentences(model):
     corpus = load_corpus("sample:sentiment")
-    gold = np.array([corpus.labels.index(example.label) for example in corpus.test])
-    right = model.probabilities([example.text for example in corpus.test]).argmax(axis=1) == gold
+    references = np.array([corpus.labels.index(example.label) for example in corpus.test])
+    right = model.probabilities([example.text for example in corpus.test]).argmax(axis=1) == references
     assert right.mean() > 0.7
 
 

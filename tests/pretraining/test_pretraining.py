@@ -15,30 +15,27 @@ pytest.importorskip("torch")
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pretrain_settings import TINY
 
 from munjang.config.settings import PretrainConfig
 from munjang.data.corpora.table import load_corpus
 from munjang.encoder import packed
 from munjang.errors import BundleError, ConfigError, DataError
-from munjang.models.backbones import load_tokenizer, prepare
+from munjang.models.backbones import load_backbone, load_tokenizer
 from munjang.pretraining.blocks import cut_places, open_blocks, segmented
 from munjang.pretraining.decay import decay
 from munjang.pretraining.run import pretrain
-from munjang.pretraining.texts import Source, Texts, clean_texts, copies, evaluation_keys, lines_of, parse_source
+from munjang.pretraining.texts import Texts, TextSource, clean_texts, copies, evaluation_keys, lines_of, parse_source
 from munjang.tasks.base import Encodings
-from munjang.tasks.masked_lm import MaskedWords, Pieces
+from munjang.tasks.masked_lm import MaskedWords, MaskingVocabulary
 from munjang.text.vocabulary import train_wordpiece
-from munjang.training.loops.batching import ByTokens
+from munjang.training.loops.batching import TokenSampler
 from munjang.training.loops.interrupts import TimeIsUp
 from munjang.training.loops.job import default_warmup
 from munjang.training.loops.run_log import read_log
 
 TESTS = Path(__file__).parents[1] / "support"
 STEPS = ("nfc", "invisible", "html", "spaces")
-TINY = {
-    "size": "2x64", "vocabulary": 1500, "max_length": 32, "batch_tokens": 1024, "steps": 60, "learning_rate": 3e-3,
-    "log_every": 5, "eval_every": 30, "save_every": 20, "validation_share": 0.1, "precision": "fp32",
-}  # fmt: skip
 
 
 def sentences() -> list[str]:
@@ -57,7 +54,7 @@ def texts(tmp_path_factory) -> Path:
 def done(texts, tmp_path_factory) -> Path:
     """A finished run."""
     torch.set_num_threads(1)
-    return pretrain([Source(str(texts))], PretrainConfig(**TINY), out=tmp_path_factory.mktemp("run") / "model")
+    return pretrain([TextSource(str(texts))], PretrainConfig(**TINY), out=tmp_path_factory.mktemp("run") / "model")
 
 
 def test_a_tiny_bert_lowers_its_loss_on_the_sample_sentences(done):
@@ -78,7 +75,7 @@ def test_the_folder_opens_in_transformers_and_as_a_backbone(done):
     assert type(model).__name__ == "BertForMaskedLM"
     assert not loading["missing_keys"] and not loading["unexpected_keys"]
     text = "영화 개재밌어 ㅋㅋㅋㅋㅋ 2019년"
-    start = prepare(str(done))
+    start = load_backbone(str(done))
     tokenizer = AutoTokenizer.from_pretrained(done)
     assert tokenizer(text).input_ids == start.tokenizer(text).input_ids
     assert len(tokenizer(text * 9, truncation=True).input_ids) == 32  # as far as the network's positions reach
@@ -98,26 +95,26 @@ def test_the_folder_opens_in_transformers_and_as_a_backbone(done):
 def test_continuing_from_a_model_begins_with_what_it_knows(done, texts, tmp_path):
     fresh = read_log(done / "run" / "log.jsonl")[0]["loss"]
     config = PretrainConfig(**{**TINY, "steps": 5, "init": str(done), "learning_rate": 1e-5})
-    run = pretrain([Source(str(texts))], config, out=tmp_path / "more")
+    run = pretrain([TextSource(str(texts))], config, out=tmp_path / "more")
     assert read_log(run / "run" / "log.jsonl")[0]["loss"] < fresh - 0.3
 
 
 def test_a_network_that_has_collapsed_is_told_from_one_that_learns(texts, tmp_path, caplog):
     words = "learnt little more than how common each piece is"
-    pretrain([Source(str(texts))], PretrainConfig(**{**TINY, "learning_rate": 0.3}), out=tmp_path / "collapsed")
+    pretrain([TextSource(str(texts))], PretrainConfig(**{**TINY, "learning_rate": 0.3}), out=tmp_path / "collapsed")
     assert words in caplog.text
     caplog.clear()
     regular = tmp_path / "regular.txt"
     colours = ("빨간", "파란", "하얀", "검은", "노란")
     lines = [f"{a} 모자 {b} 신발 {a} 모자 {c} 장갑 {b} 신발" for a in colours for b in colours for c in colours]
     regular.write_text("\n".join(lines), encoding="utf-8")
-    pretrain([Source(str(regular))], PretrainConfig(**TINY), out=tmp_path / "learns")
+    pretrain([TextSource(str(regular))], PretrainConfig(**TINY), out=tmp_path / "learns")
     assert words not in caplog.text
 
 
 def test_what_guessing_by_frequency_costs():
     fixed = np.array([True, False, False, False])
-    task = MaskedWords(Pieces(np.zeros(4, bool), fixed, np.array([1, 2, 3]), 0))
+    task = MaskedWords(MaskingVocabulary(np.zeros(4, bool), fixed, np.array([1, 2, 3]), 0))
     train = Encodings(np.array([0, 1, 1, 2], np.uint16), np.array([0, 4]), np.zeros(1, bool))
     held_out = Encodings(np.array([0, 1, 3], np.uint16), np.array([0, 3]), np.zeros(1, bool))
     # pieces 1, 2, 3 come 2, 1 and 0 times, and once more each: 3, 2 and 1 of 6
@@ -139,7 +136,7 @@ def test_a_run_that_is_killed_and_goes_on_ends_with_the_same_weights(done, texts
     killed = start_process(texts, tmp_path / "model", "47")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     torch.set_num_threads(1)
-    run = pretrain([Source(str(texts))], PretrainConfig(**TINY), out=tmp_path / "model", resume=True)
+    run = pretrain([TextSource(str(texts))], PretrainConfig(**TINY), out=tmp_path / "model", resume=True)
     from safetensors.torch import load_file
 
     assert (run / "run" / "log.jsonl").read_text().count("\n") == (done / "run" / "log.jsonl").read_text().count("\n")
@@ -151,14 +148,14 @@ def test_a_time_limit_stops_with_a_checkpoint_and_constant_runs_can_be_brought_d
     torch.set_num_threads(1)
     config = PretrainConfig(**{**TINY, "schedule": "constant", "warmup": 2, "steps": 1000})
     with pytest.raises(TimeIsUp, match=r"step 1 of 1000.*--resume"):
-        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
+        pretrain([TextSource(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
     run = decay(tmp_path / "trunk", out=tmp_path / "model", steps=10)
     rows = [row for row in read_log(run / "run" / "log.jsonl") if "learning_rate" in row]
     assert [row["step"] for row in rows] == [5, 10, 11]
     assert [round(row["learning_rate"] / 3e-3, 3) for row in rows] == [0.7, 0.2, 0.1]
-    prepare(str(run))
+    load_backbone(str(run))
     with pytest.raises(TimeIsUp, match="step 2 of 1000"):
-        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9, resume=True)
+        pretrain([TextSource(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9, resume=True)
     as_it_is = decay(tmp_path / "trunk", out=tmp_path / "plain", steps=0)
     assert (as_it_is / "model.safetensors").exists()
 
@@ -169,7 +166,7 @@ def trunk(texts, tmp_path) -> Path:
     torch.set_num_threads(1)
     config = PretrainConfig(**{**TINY, "schedule": "constant", "warmup": 2, "steps": 1000})
     with pytest.raises(TimeIsUp):
-        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
+        pretrain([TextSource(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
     return tmp_path / "trunk"
 
 
@@ -197,11 +194,11 @@ def test_texts_and_the_model_to_begin_with_are_never_overwritten(done, tmp_path)
     (tmp_path / "mine" / "run").mkdir()
     (tmp_path / "mine" / "run" / "settings.json").write_text("{}")
     with pytest.raises(ConfigError, match="overlap"):
-        pretrain([Source(str(inside))], PretrainConfig(**TINY), out=inside.parent, overwrite=True)
+        pretrain([TextSource(str(inside))], PretrainConfig(**TINY), out=inside.parent, overwrite=True)
     assert inside.exists()
     config = PretrainConfig(**{**TINY, "init": str(done)})
     with pytest.raises(ConfigError, match="overlap"):
-        pretrain([Source(str(inside))], config, out=done, overwrite=True)
+        pretrain([TextSource(str(inside))], config, out=done, overwrite=True)
     assert (done / "model.safetensors").exists()
 
 
@@ -249,7 +246,7 @@ def test_resuming_another_bringing_down_is_refused(trunk, done, tmp_path):
 def test_the_last_steps_can_learn_from_other_texts_in_the_vocabulary_of_the_run(trunk, texts, tmp_path):
     comments = tmp_path / "comments.txt"
     comments.write_text("\n".join(sentences()[:100]), encoding="utf-8")
-    folder = decay(trunk, out=tmp_path / "model", steps=2, sources=[Source(str(comments), weight=2, licence="CC0")])
+    folder = decay(trunk, out=tmp_path / "model", steps=2, sources=[TextSource(str(comments), weight=2, licence="CC0")])
     card = (folder / "README.md").read_text(encoding="utf-8")
     before, after = card.index("/texts.txt"), card.index("comments.txt")
     assert card.index("Steps 1 to") < before < card.index("The last 2 steps:") < after < card.index("CC0")
@@ -264,10 +261,10 @@ def test_the_last_steps_hold_out_what_the_run_held_out(texts, tmp_path, monkeypa
     monkeypatch.setattr("munjang.pretraining.blocks.MOST_HELD_OUT", 50)
     config = PretrainConfig(**{**TINY, "schedule": "constant", "warmup": 2, "steps": 1000})
     with pytest.raises(TimeIsUp):
-        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
+        pretrain([TextSource(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
     half = tmp_path / "half.txt"
     half.write_text("\n".join(sentences()[::2]), encoding="utf-8")
-    decay(tmp_path / "trunk", out=tmp_path / "model", steps=1, sources=[Source(str(half))])
+    decay(tmp_path / "trunk", out=tmp_path / "model", steps=1, sources=[TextSource(str(half))])
     held_out = []
     for name in ("model", "trunk"):
         encodings, _ = open_blocks(tmp_path / name / "texts", "validation")
@@ -281,11 +278,11 @@ def test_the_last_steps_leave_out_what_the_run_left_out(texts, tmp_path):
     unseen = tmp_path / "test.txt"
     unseen.write_text("\n".join(sentences()[:5]), encoding="utf-8")
     with pytest.raises(TimeIsUp):
-        pretrain([Source(str(texts))], config, out=tmp_path / "trunk", exclude=[unseen], minutes=1e-9)
+        pretrain([TextSource(str(texts))], config, out=tmp_path / "trunk", exclude=[unseen], minutes=1e-9)
     with pytest.raises(ConfigError, match=r"left out the texts of \S+/test.txt"):
-        decay(tmp_path / "trunk", out=tmp_path / "model", steps=1, sources=[Source(str(texts))])
+        decay(tmp_path / "trunk", out=tmp_path / "model", steps=1, sources=[TextSource(str(texts))])
     assert not (tmp_path / "model" / "model.safetensors").exists()
-    how = {"sources": [Source(str(texts))], "exclude": [unseen]}
+    how = {"sources": [TextSource(str(texts))], "exclude": [unseen]}
     folder = decay(tmp_path / "trunk", out=tmp_path / "model", steps=1, overwrite=True, **how)
     assert json.loads((folder / "run" / "texts.json").read_text())[0]["excluded"] == 5
 
@@ -393,7 +390,7 @@ def test_texts_of_an_evaluation_file_never_come_in(tmp_path):
     with gzip.open(tmp_path / "c.conllu.gz", "wt", encoding="utf-8") as stream:
         stream.write(f"# text = {lines[7]}\n1\t단어\n")
     keys = evaluation_keys([tmp_path / "a.tsv", tmp_path / "b.csv", tmp_path / "c.conllu.gz"], STEPS)
-    found = clean_texts([Source(str(tmp_path / "texts.txt"))], STEPS, keys)
+    found = clean_texts([TextSource(str(tmp_path / "texts.txt"))], STEPS, keys)
     assert not {lines[3], lines[5], lines[7]} & set(found.texts)
     assert found.accounts[0].excluded >= 3 and len(found.texts) >= 50
     with pytest.raises(DataError, match=r"nothing\.txt"):
@@ -416,13 +413,13 @@ def test_texts_are_read_from_every_kind_of_file_once_and_cleaned(tmp_path):
     with pytest.raises(DataError, match=r"d\.parquet:COLUMN; its text columns: text, label"):
         clean_texts([parse_source(str(tmp_path / "d.parquet"))], STEPS, set())
     with pytest.raises(DataError, match="nor a corpus"):
-        clean_texts([Source("nothing.txt")], STEPS, set())
+        clean_texts([TextSource("nothing.txt")], STEPS, set())
 
 
 def test_weights_say_how_often_a_text_comes(texts):
-    assert parse_source("a@b.txt@2.5") == Source("a@b.txt", None, 2.5)
-    assert parse_source("x.parquet:본문@3") == Source("x.parquet", "본문", 3.0)
-    assert parse_source("sample:topic") == Source("sample:topic")
+    assert parse_source("a@b.txt@2.5") == TextSource("a@b.txt", None, 2.5)
+    assert parse_source("x.parquet:본문@3") == TextSource("x.parquet", "본문", 3.0)
+    assert parse_source("sample:topic") == TextSource("sample:topic")
     for weight in ("0", "-1", "nan", "inf"):
         with pytest.raises(ConfigError, match="above 0"):
             parse_source(f"a.txt@{weight}")
@@ -431,9 +428,9 @@ def test_weights_say_how_often_a_text_comes(texts):
 
 
 @pytest.fixture(scope="module")
-def pieces() -> tuple[Pieces, Encodings, object]:
+def pieces() -> tuple[MaskingVocabulary, Encodings, object]:
     tokenizer = train_wordpiece(sentences(), 1500, spares=3)
-    task = MaskedWords(Pieces.of(tokenizer))
+    task = MaskedWords(MaskingVocabulary.of(tokenizer))
     return task.pieces, task.encode(load_corpus("sample:topic").train, tokenizer.backend_tokenizer, 64), tokenizer
 
 
@@ -444,18 +441,18 @@ def test_whole_words_are_masked_and_processes_share_the_same_masks(pieces, seed,
     task = MaskedWords(table, masking)
     indices = np.random.default_rng(seed).integers(0, len(encodings), count)
     batch, total = task.step_batch(encodings, indices, 0, np.random.default_rng(seed), slice(None))
-    guessed = np.zeros(batch["input_ids"].shape, bool)
-    guessed.flat[batch["positions"]] = True
+    predicted = np.zeros(batch["input_ids"].shape, bool)
+    predicted.flat[batch["positions"]] = True
     true = np.zeros_like(batch["input_ids"])
     for row, index in enumerate(indices):
         true[row, : len(encodings.sentence(index))] = encodings.sentence(index)
-    assert total == guessed.sum() == len(batch["labels"])
-    assert np.array_equal(true[guessed], batch["labels"])
-    assert not (guessed & table.fixed[true]).any()
+    assert total == predicted.sum() == len(batch["labels"])
+    assert np.array_equal(true[predicted], batch["labels"])
+    assert not (predicted & table.fixed[true]).any()
     inside = table.inside[true]
-    assert np.array_equal(guessed[:, 1:][inside[:, 1:]], guessed[:, :-1][inside[:, 1:]])  # as the piece before it
-    assert (guessed.any(axis=1) | table.fixed[true].all(axis=1)).all()
-    assert np.array_equal(batch["input_ids"][~guessed], true[~guessed])
+    assert np.array_equal(predicted[:, 1:][inside[:, 1:]], predicted[:, :-1][inside[:, 1:]])  # as the piece before it
+    assert (predicted.any(axis=1) | table.fixed[true].all(axis=1)).all()
+    assert np.array_equal(batch["input_ids"][~predicted], true[~predicted])
     shares = [
         task.step_batch(encodings, indices, 0, np.random.default_rng(seed), slice(rank, None, world))
         for rank in range(min(world, count))
@@ -509,7 +506,7 @@ def test_digits_stand_singly_and_runs_are_folded(pieces):
 def test_batches_by_tokens_hold_every_segment_and_have_as_many_steps_in_each_epoch(lengths, tokens, seed):
     lengths = np.array(lengths)
     times = np.random.default_rng(seed).integers(1, 4, len(lengths))
-    plan = ByTokens(tokens, times)
+    plan = TokenSampler(tokens, times)
     for epoch in (0, 1):
         batches = plan.epoch(lengths, seed=seed, epoch=epoch)
         assert len(batches) == plan.steps(lengths)
@@ -539,4 +536,4 @@ def test_blocks_keep_one_text_a_segment_with_its_special_tokens(done):
 
 def test_resuming_with_other_settings_is_refused(done, texts):
     with pytest.raises(ConfigError, match=r"masking was 0\.2, is 0\.3"):
-        pretrain([Source(str(texts))], PretrainConfig(**TINY, masking=0.3), out=done, resume=True)
+        pretrain([TextSource(str(texts))], PretrainConfig(**TINY, masking=0.3), out=done, resume=True)

@@ -16,7 +16,7 @@ def test_what_came_from_data_is_escaped_in_every_piece():
         page.folded(evil, page.subheading(evil)),
         page.score_box(evil, evil, evil),
     ]
-    document = page.page(evil, pieces)
+    document = page.html_page(evil, pieces)
     assert "<script" not in document
     assert document.count("&lt;script&gt;") == 11  # ten times in the pieces, once as the title
     assert "script-src" not in document and "default-src 'none'" in document
@@ -32,12 +32,12 @@ def test_a_section_without_content_is_left_out():
 
 
 def test_the_page_carries_a_font_for_its_own_hangul_only():
-    document = page.page("문장", [page.paragraph("뷁 ㅋ")])
+    document = page.html_page("문장", [page.paragraph("뷁 ㅋ")])
     data = re.search(r"base64,([^)]+)\)", document).group(1)
     characters = set(TTFont(BytesIO(base64.b64decode(data))).getBestCmap())
     assert characters == set(map(ord, "문장뷁ㅋ"))
-    assert "base64" not in page.page("no Hangul", [])
+    assert "base64" not in page.html_page("no Hangul", [])
 
 
 def test_the_page_asks_for_nothing_from_outside():
-    assert not re.search(r'(?:src|href)="(?!data:|#)|url\((?!data:|#)|@import', page.page("문장", []))
+    assert not re.search(r'(?:src|href)="(?!data:|#)|url\((?!data:|#)|@import', page.html_page("문장", []))

@@ -72,7 +72,7 @@ def test_no_path_of_the_machine_stands_in_the_card(tmp_path: Path):
 
 
 def test_an_account_with_backticks_cannot_leave_its_block():
-    card = model_card(manifest(), account="``` # not a heading")
+    card = model_card(manifest(), cleaning_report="``` # not a heading")
     assert "````text\n``` # not a heading\n````" in card
 
 

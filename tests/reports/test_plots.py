@@ -26,7 +26,7 @@ def every_plot(names):
         "labels": plots.label_bars(
             {"train": {name: 3 for name in names}, "test": {names[0]: 1}}, {"train": 9, "test": 1}
         ),
-        "confusion": plots.confusion_matrix(np.eye(len(names), dtype=int) * 7, names),
+        "confusion": plots.plot_confusion_matrix(np.eye(len(names), dtype=int) * 7, names),
         "training": plots.training_curve(LOG),
         "reliability": plots.reliability(BINS, 0.05),
         "f1": plots.f1_bars(scores, {name: 10 for name in names}, baseline=scores),
@@ -48,7 +48,7 @@ def test_every_plot_draws_any_label_without_a_warning(size, tmp_path):
 
 def test_a_png_shows_hangul_as_hangul_and_not_as_boxes(tmp_path):
     def picture(name):
-        save_png(plots.confusion_matrix([[1]], [name]), tmp_path / "one.png")
+        save_png(plots.plot_confusion_matrix([[1]], [name]), tmp_path / "one.png")
         return (tmp_path / "one.png").read_bytes()
 
     assert len({picture("뷁"), picture("가"), picture("ㅋ"), picture(STAND_IN)}) == 4
@@ -80,9 +80,7 @@ def test_no_pyplot_and_no_window_is_needed():
     import subprocess
     import sys
 
-    code = (
-        "import sys; from munjang import plots; plots.training_curve([]); sys.exit('matplotlib.pyplot' in sys.modules)"
-    )
+    code = "import sys; from munjang.reports.plots import training_curve as draw; draw([]); sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -26,13 +26,13 @@ class Guesser:
 
     def __init__(self, name, corpus, wrong):
         self.name, self.labels, self.task, self.wrong = name, corpus.labels, corpus.task, wrong
-        self.gold = {example.text.replace(" ", ""): example.label for example in corpus.test}
+        self.references = {example.text.replace(" ", ""): example.label for example in corpus.test}
 
     def probabilities(self, texts, **_):
         rows = np.full((len(texts), len(self.labels)), 0.1, np.float32)
         for i, text in enumerate(texts):
-            gold = self.gold[text.replace(" ", "")]
-            for name in (gold,) if isinstance(gold, str) else gold:
+            references = self.references[text.replace(" ", "")]
+            for name in (references,) if isinstance(references, str) else references:
                 rows[i, (self.labels.index(name) + (i % self.wrong == 0)) % len(self.labels)] = 0.9
         return rows / rows.sum(axis=1, keepdims=True) if self.task != "multi-label" else rows
 
@@ -63,7 +63,7 @@ def full_report(path, corpus):
         comparison=compare(report, baseline),
         corpus_stats=stats,
         lengths={split: text_lengths(getattr(corpus, split)) for split in stats.splits},
-        account=clean_corpus(corpus, TrainConfig().clean)[1],
+        cleaning_report=clean_corpus(corpus, TrainConfig().clean)[1],
         log_rows=[{"step": 1, "loss": 0.5}, {"step": 2, "validation_macro_f1": 0.5, "validation_loss": 0.6}],
         settings=to_dict(TrainConfig()),
         predictions=[Prediction(EVIL, corpus.labels.names[0], {corpus.labels.names[0]: 0.75}, "truncated to 8 tokens")],
@@ -166,7 +166,7 @@ def test_the_report_needs_no_torch():
 
 
 def test_the_card_has_the_scores_with_intervals_and_no_text_of_the_data():
-    from test_card import manifest
+    from test_model_card import manifest
 
     corpus = make_corpus()
     report, rival = (evaluate(Guesser(name, corpus, wrong), corpus) for name, wrong in (("bert", 10), ("linear", 4)))

@@ -19,8 +19,8 @@ pytest.importorskip("uvicorn")
 from served import served
 
 import munjang as mj
-from munjang.serving import batching as lanes
-from munjang.serving.batching import Lane
+from munjang.serving import batching
+from munjang.serving.batching import BatchQueue
 from munjang.serving.metrics import Metrics
 from munjang.serving.models import open_models
 from munjang.serving.settings import Limits, Overloaded, Settings
@@ -56,7 +56,7 @@ def held(folder):
 
 def lane_of(held, **limits):
     settings = Settings(limits=Limits(**{"texts": 1, **limits}), wait_s=limits.pop("wait_s", 0))
-    return Lane(held.network, settings, ThreadPoolExecutor(1), Metrics())
+    return BatchQueue(held.network, settings, ThreadPoolExecutor(1), Metrics())
 
 
 def shape(rows):
@@ -75,25 +75,25 @@ def answered(held, scenario, **limits):
     """Run `scenario(lane)` beside a lane that serves; at its end the lane is closed."""
 
     async def main():
-        lane = lane_of(held, **limits)
-        serving = asyncio.create_task(lane.serve())
+        batch_queue = lane_of(held, **limits)
+        serving = asyncio.create_task(batch_queue.serve())
         try:
-            return await asyncio.wait_for(scenario(lane), 20)
+            return await asyncio.wait_for(scenario(batch_queue), 20)
         finally:
             held.let.set()
-            lane.close()
+            batch_queue.close()
             await asyncio.wait_for(serving, 20)
-            lane.threads.shutdown()
+            batch_queue.threads.shutdown()
 
     return asyncio.run(main())
 
 
 def test_what_comes_while_a_batch_runs_is_answered_together(held):
-    async def scenario(lane):
-        tasks = [asyncio.create_task(lane.answer(["하나"], shape))]
+    async def scenario(batch_queue):
+        tasks = [asyncio.create_task(batch_queue.answer(["하나"], shape))]
         await until(lambda: held.batches)
-        tasks += [asyncio.create_task(lane.answer([f"글 {n}"], shape)) for n in range(20)]
-        await until(lambda: lane.waiting == 20)
+        tasks += [asyncio.create_task(batch_queue.answer([f"글 {n}"], shape)) for n in range(20)]
+        await until(lambda: batch_queue.waiting == 20)
         held.let.set()
         return await asyncio.gather(*tasks)
 
@@ -102,73 +102,73 @@ def test_what_comes_while_a_batch_runs_is_answered_together(held):
 
 
 def test_a_large_request_delays_a_small_one_by_a_turn_only(held, monkeypatch):
-    monkeypatch.setattr(lanes, "BATCH", 600)  # some 40 texts
+    monkeypatch.setattr(batching, "BATCH_CHARACTERS", 600)  # some 40 texts
     order = []
 
-    async def scenario(lane):
-        first = asyncio.create_task(lane.answer(["글"], shape))
+    async def scenario(batch_queue):
+        first = asyncio.create_task(batch_queue.answer(["글"], shape))
         await until(lambda: held.batches)
 
         async def ask(name, texts):
-            body = await lane.answer(texts, shape)
+            body = await batch_queue.answer(texts, shape)
             order.append(name)
             return body
 
         large = asyncio.create_task(ask("large", [f"큰 요청의 글 {n:03}" for n in range(200)]))
-        await until(lambda: lane.waiting == 200)
+        await until(lambda: batch_queue.waiting == 200)
         small = asyncio.create_task(ask("small", ["작은 글"]))
-        await until(lambda: lane.waiting == 201)
+        await until(lambda: batch_queue.waiting == 201)
         held.let.set()
         return await asyncio.gather(first, large, small)
 
     assert answered(held, scenario)[1:] == [b"(200, 7)", b"(1, 7)"]
     assert order == ["small", "large"]
-    assert held.batches[1].index("작은 글") == lanes.TURN
+    assert held.batches[1].index("작은 글") == batching.TURN
     texts = [text for batch in held.batches for text in batch if text.startswith("큰")]
     assert texts == [f"큰 요청의 글 {n:03}" for n in range(200)], "none lost, none twice, in order"
 
 
 def test_the_answers_of_a_request_cut_into_batches_come_in_order(held, monkeypatch):
-    monkeypatch.setattr(lanes, "BATCH", 60)
+    monkeypatch.setattr(batching, "BATCH_CHARACTERS", 60)
     held.let.set()
     texts = [f"축구 경기 {n} {'결승 ' * (n % 5)}" for n in range(50)]
     expected = held.own_run(texts).logits
 
-    async def scenario(lane):
-        return await lane.answer(texts, lambda rows: rows.logits.astype(np.float32).tobytes())
+    async def scenario(batch_queue):
+        return await batch_queue.answer(texts, lambda rows: rows.logits.astype(np.float32).tobytes())
 
     found = np.frombuffer(answered(held, scenario), np.float32).reshape(50, 7)
     assert len(held.batches) > 5 and found == pytest.approx(expected, abs=1e-5)
 
 
 def test_past_the_bound_of_the_queue_there_is_no_room(held):
-    async def scenario(lane):
-        tasks = [asyncio.create_task(lane.answer(["첫"], shape))]
+    async def scenario(batch_queue):
+        tasks = [asyncio.create_task(batch_queue.answer(["첫"], shape))]
         await until(lambda: held.batches)
-        tasks += [asyncio.create_task(lane.answer(["글"] * 2, shape)) for _ in range(2)]
-        await until(lambda: lane.waiting == 4)
+        tasks += [asyncio.create_task(batch_queue.answer(["글"] * 2, shape)) for _ in range(2)]
+        await until(lambda: batch_queue.waiting == 4)
         with pytest.raises(Overloaded, match=r"4 texts are waiting for topic; there is room for 1 more of 5"):
-            await lane.answer(["글"] * 2, shape)
-        assert lane.waiting == 4
-        tasks.append(asyncio.create_task(lane.answer(["글"], shape)))
+            await batch_queue.answer(["글"] * 2, shape)
+        assert batch_queue.waiting == 4
+        tasks.append(asyncio.create_task(batch_queue.answer(["글"], shape)))
         held.let.set()
         await asyncio.gather(*tasks)
-        assert lane.waiting == 0
-        return lane.metrics.text()
+        assert batch_queue.waiting == 0
+        return batch_queue.metrics.text()
 
     assert 'munjang_turned_away_total{reason="queue"} 1' in answered(held, scenario, queue=5)
 
 
 def test_who_no_longer_waits_leaves_the_queue_and_is_never_run(held):
-    async def scenario(lane):
-        first = asyncio.create_task(lane.answer(["첫"], shape))
+    async def scenario(batch_queue):
+        first = asyncio.create_task(batch_queue.answer(["첫"], shape))
         await until(lambda: held.batches)
-        tasks = [asyncio.create_task(lane.answer([f"떠남 {n}"] * 5, shape)) for n in range(4)]
-        stays = asyncio.create_task(lane.answer(["남음"], shape))
-        await until(lambda: lane.waiting == 21)
+        tasks = [asyncio.create_task(batch_queue.answer([f"떠남 {n}"] * 5, shape)) for n in range(4)]
+        stays = asyncio.create_task(batch_queue.answer(["남음"], shape))
+        await until(lambda: batch_queue.waiting == 21)
         for task in tasks:
             task.cancel()
-        await until(lambda: lane.waiting == 1)
+        await until(lambda: batch_queue.waiting == 1)
         first.cancel()  # its batch is running; nothing else may suffer by it
         held.let.set()
         return await stays
@@ -187,10 +187,10 @@ def test_a_batch_that_fails_is_tried_request_by_request(held, caplog):
 
     held.network.run = failing
 
-    async def scenario(lane):
-        asks = (lane.answer([text], shape) for text in ("좋은 글", "나쁜 글", "다른 글"))
+    async def scenario(batch_queue):
+        asks = (batch_queue.answer([text], shape) for text in ("좋은 글", "나쁜 글", "다른 글"))
         found = await asyncio.gather(*asks, return_exceptions=True)
-        return [*found, await lane.answer(["그 뒤"], shape)]
+        return [*found, await batch_queue.answer(["그 뒤"], shape)]
 
     found = answered(held, scenario)
     assert [found[0], found[2], found[3]] == [b"(1, 7)"] * 3 and isinstance(found[1], RuntimeError)
@@ -203,8 +203,10 @@ def test_an_answer_that_cannot_be_written_fails_alone(held):
     def broken(rows):
         raise ZeroDivisionError
 
-    async def scenario(lane):
-        return await asyncio.gather(lane.answer(["가"], broken), lane.answer(["나"], shape), return_exceptions=True)
+    async def scenario(batch_queue):
+        return await asyncio.gather(
+            batch_queue.answer(["가"], broken), batch_queue.answer(["나"], shape), return_exceptions=True
+        )
 
     found = answered(held, scenario)
     assert isinstance(found[0], ZeroDivisionError) and found[1] == b"(1, 7)"
@@ -213,26 +215,26 @@ def test_an_answer_that_cannot_be_written_fails_alone(held):
 def test_a_single_client_is_not_made_to_wait_for_others(held):
     held.let.set()
 
-    async def scenario(lane):
-        lane.settings = Settings(wait_s=0.5)
+    async def scenario(batch_queue):
+        batch_queue.settings = Settings(wait_s=0.5)
         began = time.perf_counter()
         for _ in range(4):
-            await lane.answer(["글"], shape)
+            await batch_queue.answer(["글"], shape)
         return time.perf_counter() - began
 
     assert answered(held, scenario) < 0.5
 
 
 def test_a_batch_waits_for_the_others_of_a_crowd(held):
-    async def scenario(lane):
-        lane.settings = Settings(wait_s=1)
+    async def scenario(batch_queue):
+        batch_queue.settings = Settings(wait_s=1)
         held.let.set()
-        lane.crowd = 3
-        first = asyncio.create_task(lane.answer(["하나"], shape))
+        batch_queue.crowd = 3
+        first = asyncio.create_task(batch_queue.answer(["하나"], shape))
         await asyncio.sleep(0.05)
         assert not held.batches
         began = time.perf_counter()
-        await asyncio.gather(first, lane.answer(["둘"], shape), lane.answer(["셋"], shape))
+        await asyncio.gather(first, batch_queue.answer(["둘"], shape), batch_queue.answer(["셋"], shape))
         return time.perf_counter() - began
 
     assert answered(held, scenario) < 0.7
@@ -240,14 +242,14 @@ def test_a_batch_waits_for_the_others_of_a_crowd(held):
 
 
 def test_closing_finishes_what_was_accepted(held):
-    async def scenario(lane):
-        tasks = [asyncio.create_task(lane.answer(["글"], shape))]
+    async def scenario(batch_queue):
+        tasks = [asyncio.create_task(batch_queue.answer(["글"], shape))]
         await until(lambda: held.batches)
-        tasks += [asyncio.create_task(lane.answer([f"글 {n}"], shape)) for n in range(4)]
-        await until(lambda: lane.waiting == 4)
-        lane.close()
+        tasks += [asyncio.create_task(batch_queue.answer([f"글 {n}"], shape)) for n in range(4)]
+        await until(lambda: batch_queue.waiting == 4)
+        batch_queue.close()
         with pytest.raises(Overloaded, match="stopping"):
-            await lane.answer(["새 글"], shape)
+            await batch_queue.answer(["새 글"], shape)
         held.let.set()
         return await asyncio.gather(*tasks)
 

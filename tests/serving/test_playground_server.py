@@ -19,7 +19,7 @@ from served import served
 import munjang as mj
 from munjang.errors import ConfigError
 from munjang.inference.heads import packaged
-from munjang.serving.playground.assets import ASSETS, FOLDER
+from munjang.serving.playground.assets import FOLDER, PAGE_FILES
 from munjang.serving.settings import Limits, Settings
 
 TEXT = "배송은 빨랐는데 포장이 엉망이라 실망했어요"
@@ -67,29 +67,31 @@ def test_people_get_the_page_and_programs_the_facts(server):
 
 
 def test_every_file_of_the_page_is_served_and_names_no_other_site(server):
-    assert {path.suffix for path in ASSETS.values()} == {".css", ".js"}
-    for address, path in ASSETS.items():
+    assert {path.suffix for path in PAGE_FILES.values()} == {".css", ".js"}
+    for address, path in PAGE_FILES.items():
         status, headers, data = raw(server, address)
         assert (status, data) == (200, path.read_bytes())
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["content-type"].startswith("text/css" if path.suffix == ".css" else "text/javascript")
-    for path in FOLDER.iterdir():
+    for path in FOLDER.rglob("*.*"):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")  # a name, not an address
         assert (
             re.findall(r"https?://|innerHTML|insertAdjacent|document\.write|\beval\b|new Function| on\w+=", text) == []
         )
     page = (FOLDER / "index.html").read_text(encoding="utf-8")
-    assert {f"/{name}" for name in re.findall(r'(?:src|href)="(playground/[^"]+)"', page)} <= set(ASSETS)
+    assert {f"/{name}" for name in re.findall(r'(?:src|href)="(playground/[^"]+)"', page)} <= set(PAGE_FILES)
     assert server.ask("/playground/..%2fapp.py").status == 404
 
 
 def test_both_languages_have_the_same_words():
     keys = {
-        name: set(re.findall(r'^  "?([^":]+)"?:', (FOLDER / f"words.{name}.js").read_text(encoding="utf-8"), re.M))
+        name: set(
+            re.findall(r'^  "?([^":]+)"?:', (FOLDER / "words" / f"words.{name}.js").read_text(encoding="utf-8"), re.M)
+        )
         for name in ("ko", "en")
     }
     assert keys["ko"] ^ keys["en"] == {key for key in keys["en"] if key.startswith("label.")}
-    used = "".join(path.read_text(encoding="utf-8") for path in FOLDER.iterdir() if "words." not in path.name)
+    used = "".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.*") if "words." not in path.name)
     plain = set(re.findall(r'(?:say\(|data-t(?:-\w+)?=)"([\w.]+)"', used))
     assert plain and plain <= keys["ko"]
 
@@ -97,7 +99,7 @@ def test_both_languages_have_the_same_words():
 def test_an_explanation_is_that_of_the_library_for_every_head(server):
     found = server.ask("/models/mini/explain", {"inputs": TEXT}).body
     assert found["method"] == "leave-one-out" and [word["text"] for word in found["words"]] == TEXT.split()
-    assert list(found["answers"]) == [view.head for view in server.models.networks["mini"].views]
+    assert list(found["answers"]) == [classifier.head for classifier in server.models.networks["mini"].classifiers]
     for head in ("sentiment", "topic"):
         expected = mj.explain(mj.load(f"mini/{head}"), TEXT)
         answer = found["answers"][head]
@@ -237,7 +239,7 @@ def test_a_card_has_the_saved_scores_and_the_confusion_matrix(server, folder):
     assert card["scores"][0]["split"] == "test" and card["scores"][0]["n"] == saved["n"]
     assert card["scores"][0]["metrics"]["accuracy"] == saved["metrics"]["accuracy"]
     assert card["readme"].startswith("# ") and card["evaluated"] is True
-    assert not any(item["text"] in json.dumps(card, ensure_ascii=False) for item in saved["worst"])
+    assert not any(item["text"] in json.dumps(card, ensure_ascii=False) for item in saved["top_errors"])
 
 
 def test_a_heads_card_has_what_its_training_noted(server):
@@ -263,7 +265,7 @@ def test_a_model_without_a_saved_evaluation_says_so(folder, tmp_path):
 def test_the_page_is_open_and_what_it_asks_is_not(folder):
     with served([str(folder)], api_key="secret") as keyed:
         assert raw(keyed, "/", accept="text/html")[0] == 200
-        assert all(raw(keyed, address)[0] == 200 for address in ASSETS)
+        assert all(raw(keyed, address)[0] == 200 for address in PAGE_FILES)
         for path in ("/playground/limits", "/models/reviews/card", "/models", "/playground/none.js"):
             assert keyed.ask(path).status == 401
         for path in ("/playground/read?name=a.csv", "/playground/table", "/models/reviews/explain"):

@@ -19,7 +19,7 @@ from served import served
 
 import munjang as mj
 from munjang.errors import BundleError, ConfigError, UnknownName
-from munjang.export.run import export
+from munjang.export.run import export_model
 from munjang.serving.models import open_models
 from munjang.serving.settings import Limits, Settings, checked_key
 
@@ -31,7 +31,7 @@ FULL = [text for text in TEXTS if text]
 def folders(tmp_path_factory):
     """A many-headed exported network, and a linear model with one label and one with several labels a text."""
     root = tmp_path_factory.mktemp("models")
-    export(save_heads(root / "native"), "onnx", root / "onnx")
+    export_model(save_heads(root / "native"), "onnx", root / "onnx")
     mj.train(mj.load_corpus("sample:topic"), mj.TrainConfig(backbone="linear"), out=root / "topic")
     several_labels(root)
     return root

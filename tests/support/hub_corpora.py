@@ -68,11 +68,11 @@ def kote_names() -> tuple[str, ...]:
 
 def trees() -> bytes:
     """A split of KLUE's trees: for each relation a sentence whose first word is its name."""
-    from munjang.data.trees.relations import KLUE
+    from munjang.data.trees.relations import KLUE_RELATIONS
 
     rows = [
         (f"{name} 문장 하나", [name, "문장", "하나"], [2, 3, 0], [name, "NP", "VP"])
-        for name in KLUE.names
+        for name in KLUE_RELATIONS.names
         for _ in range(2)
     ]
     keys = ("sentence", "word_form", "head", "deprel")

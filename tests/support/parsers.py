@@ -7,7 +7,7 @@ from typing import Any
 
 import munjang as mj
 from munjang.config.settings import CleanConfig
-from munjang.data.trees.relations import KLUE
+from munjang.data.trees.relations import KLUE_RELATIONS
 from munjang.data.trees.shapes import flaw, is_head_final, is_projective
 from munjang.records import Tree
 
@@ -35,7 +35,9 @@ def examples() -> list[mj.Example]:
 def train_tiny(folder: Path, **settings: Any) -> mj.Predictor:
     """A parser that has seen ten trees until it knows them by heart; they are its validation and test splits too."""
     rows = examples()
-    corpus = mj.Corpus("ten", "parsing", KLUE, train=rows * 2, validation=rows, test=rows)  # a piece must come twice
+    corpus = mj.Corpus(
+        "ten", "parsing", KLUE_RELATIONS, train=rows * 2, validation=rows, test=rows
+    )  # a piece must come twice
     usual = {
         "backbone": "scratch:tiny", "epochs": 25, "batch_size": 10, "learning_rate": 5e-3, "precision": "fp32",
         "save_every": 10_000, "eval_every": 20, "max_length": 64, "clean": CleanConfig(leaks=False, duplicates=False),

@@ -5,11 +5,11 @@ import signal
 import sys
 
 import torch
-from test_pretraining import TINY
+from pretrain_settings import TINY
 
 from munjang.config.settings import PretrainConfig
 from munjang.pretraining.run import pretrain
-from munjang.pretraining.texts import Source
+from munjang.pretraining.texts import TextSource
 from munjang.training.loops import native as loop
 
 torch.set_num_threads(1)
@@ -23,4 +23,4 @@ def step(self, indices):
 
 
 loop.NativeLoop.train_step = step
-pretrain([Source(sys.argv[1])], PretrainConfig(**TINY), out=sys.argv[2])
+pretrain([TextSource(sys.argv[1])], PretrainConfig(**TINY), out=sys.argv[2])

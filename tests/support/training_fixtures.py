@@ -12,10 +12,10 @@ import torch
 
 from munjang.config.settings import TrainConfig
 from munjang.data.corpora.table import load_corpus
-from munjang.models.backbones import prepare
+from munjang.models.backbones import load_backbone
 from munjang.records import Example, LabelSet
 from munjang.tasks import TASKS, make_task
-from munjang.training.loops.batching import BySources
+from munjang.training.loops.batching import MultiCorpusSampler
 from munjang.training.loops.job import Job, Selection
 from munjang.training.loops.run_log import read_log
 
@@ -54,14 +54,14 @@ def make_job(folder: Path, kind: str = "binary", *, sentences: int = 96, resume:
     """A run of six steps an epoch over a tiny fresh BERT."""
     config = TrainConfig(**{**SMALL, **settings})
     rows = examples(kind, sentences + 32)
-    start = prepare("scratch:tiny", [row.text for row in rows])
+    start = load_backbone("scratch:tiny", [row.text for row in rows])
     task = make_task(kind if kind in TASKS else "classification", LabelSet(NAMES[kind]))
     backend = start.tokenizer.backend_tokenizer
     train = task.encode(rows[:sentences], backend, config.max_length or 32)
     batches = None
     if kind == "heads":
         sources = task.head_numbers[train.columns["labels"]]
-        batches = BySources(config.batch_size, config.eval_batch_size, sources, config.sampling_power)
+        batches = MultiCorpusSampler(config.batch_size, config.eval_batch_size, sources, config.sampling_power)
     return Job(
         task=task,
         model=start.build(task, seed=config.seed, dropout=config.dropout),

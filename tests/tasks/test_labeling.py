@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import munjang as mj
 from munjang.cli import app
-from munjang.data.trees.relations import KLUE
+from munjang.data.trees.relations import KLUE_RELATIONS
 from munjang.data.trees.shapes import is_head_final, is_projective
 from munjang.data.trees.treebanks import read_trees
 from munjang.errors import BundleError, ConfigError, DataError
@@ -22,7 +22,7 @@ from munjang.tasks.parsing.parts import ends, tag_names, untagged
 pytest.importorskip("torch")
 import torch
 
-from munjang.tasks.parsing.tagger import Tagger, chosen
+from munjang.tasks.parsing.tagger import Tagger, chosen_words
 
 POS = {
     "나는": "NP+JX", "구름그림을": "NNG+NNG+JKO", "벽에": "NNG+JKB", "걸었다": "VV+EP+EF", "하늘이": "NNG+JKS",
@@ -48,7 +48,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def with_pos(tmp_path_factory):
     rows = tagged()
-    corpus = mj.Corpus("three", "parsing", KLUE, train=rows * 2, validation=rows, test=rows)
+    corpus = mj.Corpus("three", "parsing", KLUE_RELATIONS, train=rows * 2, validation=rows, test=rows)
     config = mj.TrainConfig(
         backbone="scratch:tiny", epochs=30, batch_size=6, learning_rate=5e-3, precision="fp32", max_length=64, pos=True,
         save_every=10_000, eval_every=30, clean=mj.CleanConfig(leaks=False, duplicates=False),
@@ -98,7 +98,7 @@ def test_a_batch_has_every_round_of_every_sentence():
 
 def test_one_word_at_least_goes_and_never_two_neighbours_nor_the_last():
     goes = torch.tensor([[0.9, 0.9, 0.9, 0.9], [0.1, 0.3, 0.2, 0.99], [0.1, 0.9, 0.9, 0.0], [0.2, 0.9, 0.9, 0.9]])
-    taken = chosen(goes, torch.tensor([4, 4, 4, 1]))
+    taken = chosen_words(goes, torch.tensor([4, 4, 4, 1]))
     assert taken.tolist() == [
         [True, False, True, False],
         [False, True, False, False],
@@ -118,7 +118,7 @@ def test_whatever_the_tagger_says_the_trees_are_legal(seed):
     for row, count in enumerate(words.tolist()):
         heads = found.heads[row, :count].tolist()
         assert is_head_final(heads) and is_projective(heads)
-    assert (found.heads[0, 1:] == 0).all() and found.sure.min() >= 0
+    assert (found.heads[0, 1:] == 0).all() and found.confidence.min() >= 0
 
 
 def test_it_learns_ten_trees_by_heart_and_a_sentence_alone_is_as_among_others(trained):
@@ -140,14 +140,14 @@ def test_random_sentences_give_legal_trees(trained):
 
 def test_it_is_for_head_final_treebanks_and_is_not_exported(trained, tmp_path):
     with pytest.raises(ConfigError, match="Take --parser biaffine"):
-        make_task("parsing", KLUE, parser="labeling", scheme="projective")
+        make_task("parsing", KLUE_RELATIONS, parser="labeling", scheme="projective")
     with pytest.raises(ConfigError, match="parser is 'x'; it must be one of"):
         mj.TrainConfig(parser="x")
     pytest.importorskip("onnx")
-    from munjang.export.run import export
+    from munjang.export.run import export_model
 
     with pytest.raises(BundleError, match="Train --parser biaffine"):
-        export(trained, "onnx", tmp_path / "out")
+        export_model(trained, "onnx", tmp_path / "out")
     topic = mj.load_corpus("sample:topic")
     with pytest.raises(ConfigError, match="--parser is for treebanks; sample:topic has no trees"):
         mj.train(topic, mj.TrainConfig(backbone="scratch:tiny", parser="labeling"))
@@ -199,16 +199,16 @@ def test_a_parser_learns_with_parts_of_speech_and_then_needs_them(with_pos, tmp_
     done = CliRunner().invoke(app, ["predict", str(with_pos.folder), "나는 걸었다"])
     assert done.exit_code and "every word needs its parts of speech, as in 밥을/NNG+JKO" in str(done.exception)
     pytest.importorskip("onnx")
-    from munjang.export.run import export
+    from munjang.export.run import export_model
 
     with pytest.raises(BundleError, match="no exported form"):
-        export(with_pos, "onnx", tmp_path / "out")
+        export_model(with_pos, "onnx", tmp_path / "out")
 
 
 def test_training_with_parts_of_speech_wants_them_everywhere():
     rows = [*tagged()[:2], examples()[5]]
     with pytest.raises(DataError, match="--pos: a sentence has no parts of speech"):
         tag_names(row.label for row in rows)
-    task = make_task("parsing", KLUE, tags=("NP",))
+    task = make_task("parsing", KLUE_RELATIONS, tags=("NP",))
     with pytest.raises(DataError, match="line 6: a sentence has no parts of speech, which --pos needs"):
         task.encode([Example("비가", Tree(("비가",), (0,), ("VP",)), 6, "a.tsv")], None, 8)

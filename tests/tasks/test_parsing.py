@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 import munjang as mj
 from munjang.cli import app
 from munjang.data.trees.pictures import tree_lines, tree_svg
-from munjang.data.trees.relations import KLUE
+from munjang.data.trees.relations import KLUE_RELATIONS
 from munjang.data.trees.treebanks import read_trees, to_conllu
-from munjang.data.trees.triples import to_json, write_graphml
+from munjang.data.trees.triples import parse_to_json, write_graphml
 from munjang.errors import BundleError, ConfigError, DataError
 from munjang.evaluation.trees import TreeReport
 from munjang.records import Tree
@@ -103,7 +103,7 @@ def test_padded_and_packed_networks_say_the_same(trained):
 def test_a_parser_gives_no_probabilities_and_learns_in_one_loop_only(trained):
     with pytest.raises(ConfigError, match="gives trees, no probabilities"):
         trained.probabilities(["좋다"])
-    corpus = mj.Corpus("ten", "parsing", KLUE, train=examples())
+    corpus = mj.Corpus("ten", "parsing", KLUE_RELATIONS, train=examples())
     for settings, message in (({"loop": "trainer"}, "--loop trainer"), ({"backbone": "linear"}, "--backbone linear")):
         with pytest.raises(ConfigError, match=message):
             mj.train(corpus, mj.TrainConfig(**{"backbone": "scratch:tiny", **settings}))
@@ -146,28 +146,30 @@ def test_universal_trees_give_the_root_relation_to_the_root_alone():
 
 def test_scores_of_a_small_example_worked_by_hand():
     """Five words; heads right in four, relations in four, both in three."""
-    gold = np.array([[2, 3], [5, 4], [5, 5], [5, 0], [0, 2]])
-    guessed = np.array([[2, 3], [5, 4], [4, 5], [5, 1], [0, 2]])
-    assert scores.attachment(gold, guessed) == {"uas": 0.8, "las": 0.6, "relations": 0.8}
+    references = np.array([[2, 3], [5, 4], [5, 5], [5, 0], [0, 2]])
+    predicted = np.array([[2, 3], [5, 4], [4, 5], [5, 1], [0, 2]])
+    assert scores.attachment(references, predicted) == {"uas": 0.8, "las": 0.6, "relations": 0.8}
     # heads as classes: 0 and 2 are perfect; 5: 2 hits of 3 and 2, F1 4/5; 4: guessed once, never true, F1 0
-    assert scores.klue_uas(gold, guessed) == pytest.approx((1 + 1 + 0.8 + 0) / 4)
+    assert scores.klue_uas(references, predicted) == pytest.approx((1 + 1 + 0.8 + 0) / 4)
     # relations: 2, 3, 4 perfect; 5 became "wrong head", 0 became 1: four classes (5, wrong, 0, 1) with F1 0
-    assert scores.klue_las(gold, guessed) == pytest.approx(3 / 7)
-    table = scores.by_relation(gold, guessed, 6)
+    assert scores.klue_las(references, predicted) == pytest.approx(3 / 7)
+    table = scores.by_relation(references, predicted, 6)
     assert table[3].tolist() == [1, 1, 1, 1, 1] and table[5].tolist() == [0, 0, 0, 1, 1]
 
 
 def test_klue_merges_its_rare_relations():
-    gold = np.array([[2, 15], [3, 37], [0, 1]])
-    guessed = np.array([[2, 20], [3, 37], [0, 1]])
-    assert scores.klue_las(gold, guessed) == 1.0
-    assert scores.attachment(gold, guessed)["las"] == pytest.approx(2 / 3)
+    references = np.array([[2, 15], [3, 37], [0, 1]])
+    predicted = np.array([[2, 20], [3, 37], [0, 1]])
+    assert scores.klue_las(references, predicted) == 1.0
+    assert scores.attachment(references, predicted)["las"] == pytest.approx(2 / 3)
 
 
 def test_macro_f1_agrees_with_scikit_learn():
     rng = np.random.default_rng(1)
-    gold, guessed = rng.integers(-3, 12, 300), rng.integers(-2, 14, 300)
-    assert scores.macro_f1(gold, guessed) == pytest.approx(f1_score(gold, guessed, average="macro"))
+    references, predicted = rng.integers(-3, 12, 300), rng.integers(-2, 14, 300)
+    assert scores.class_macro_f1(references, predicted) == pytest.approx(
+        f1_score(references, predicted, average="macro")
+    )
 
 
 def test_the_report_counts_sentences_words_and_lengths(trained):
@@ -189,11 +191,13 @@ def test_two_parsers_are_compared_word_by_word_on_the_same_sentences(trained, tm
     rows = examples()
     best = mj.evaluate(trained, rows)
     # a second parser that hangs the first word of five sentences wrong, and one more by a wrong relation
-    guessed = best.guessed.copy()
+    predicted = best.predicted.copy()
     starts = np.cumsum(best.lengths) - best.lengths
-    guessed[starts[:5], 0] += 1
-    guessed[starts[5], 1] += 1
-    other = TreeReport.from_dict(json.loads(json.dumps({**best.to_dict(), "model": "b", "guessed": guessed.tolist()})))
+    predicted[starts[:5], 0] += 1
+    predicted[starts[5], 1] += 1
+    other = TreeReport.from_dict(
+        json.loads(json.dumps({**best.to_dict(), "model": "b", "predicted": predicted.tolist()}))
+    )
     found = mj.compare(best, other)
     words = int(best.lengths.sum())
     assert (found.only_first, found.only_second, found.words) == (6, 0, words)
@@ -206,8 +210,8 @@ def test_two_parsers_are_compared_word_by_word_on_the_same_sentences(trained, tm
     assert "No difference between ten (1) and ten (2) can be shown" in str(same)
     with pytest.raises(DataError, match="Different sentences"):
         mj.compare(best, mj.evaluate(trained, rows[:3]))
-    with pytest.raises(DataError, match="different gold trees"):
-        mj.compare(best, TreeReport.from_dict({**best.to_dict(), "gold": guessed.tolist()}))
+    with pytest.raises(DataError, match="different reference trees"):
+        mj.compare(best, TreeReport.from_dict({**best.to_dict(), "references": predicted.tolist()}))
 
 
 def test_trees_and_labels_do_not_mix(trained):
@@ -270,7 +274,7 @@ def test_predict_prints_a_tree_in_four_forms(trained, tmp_path):
     (tmp_path / "x.conllu").write_text(conllu, "utf-8")
     assert [example.label for example in read_trees(tmp_path / "x.conllu")] == [CLOUD]
     shown = json.loads(run("predict", trained.folder, sentence, "--format", "json").stdout)
-    assert shown == to_json(trained.predict(sentence)) and shown["words"][0]["relation"] == "NP_SBJ"
+    assert shown == parse_to_json(trained.predict(sentence)) and shown["words"][0]["relation"] == "NP_SBJ"
     assert run("predict", trained.folder, sentence, "--format", "svg").stdout.startswith("<svg")
 
 

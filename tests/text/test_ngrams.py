@@ -72,17 +72,17 @@ def test_half_characters_are_left_out_and_do_no_harm():
 def test_keys_and_strings_are_inverse():
     alphabet = ngrams.Alphabet.of(HOSTILE)
     keys, _ = ngrams.document_frequencies(HOSTILE, alphabet)
-    assert (ngrams.keys_of(ngrams.strings(keys, alphabet), alphabet) == keys).all()
+    assert (ngrams.keys_from_ngrams(ngrams.strings(keys, alphabet), alphabet) == keys).all()
 
 
 def test_chunks_cut_nowhere_and_lose_nothing(monkeypatch):
-    monkeypatch.setattr(ngrams, "CHUNK", 7)
+    monkeypatch.setattr(ngrams, "CHUNK_CHARACTERS", 7)
     texts = ["가나다", "", "라마바사아자차카", "타", "파하"]
     parts = list(ngrams.chunks(texts))
     assert [text for part in parts for text in part] == texts
     assert max(len(part) for part in parts) > 1 and ["라마바사아자차카"] in [list(part) for part in parts]
     whole = ngrams.document_frequencies(texts * 30, ngrams.Alphabet.of(texts))
-    monkeypatch.setattr(ngrams, "CHUNK", 10**6)
+    monkeypatch.setattr(ngrams, "CHUNK_CHARACTERS", 10**6)
     at_once = ngrams.document_frequencies(texts * 30, ngrams.Alphabet.of(texts))
     assert (whole[0] == at_once[0]).all() and (whole[1] == at_once[1]).all()
 

@@ -19,7 +19,7 @@ from munjang.text.cleaning import (
     invisible,
     is_settled,
     nfc,
-    ordered,
+    ordered_steps,
     spaces,
 )
 
@@ -144,7 +144,7 @@ def test_repeats_fold_to_two_and_syllables_never(text, expected):
 
 
 def test_steps_run_in_the_order_of_the_table_whatever_order_they_are_named_in():
-    assert ordered(["spaces", "nfc", "html", "spaces"]) == ("html", "nfc", "spaces")
+    assert ordered_steps(["spaces", "nfc", "html", "spaces"]) == ("html", "nfc", "spaces")
     assert clean_text("좋다&#8203;&nbsp;", ["spaces", "invisible", "html"]) == "좋다"
 
 

@@ -8,7 +8,7 @@ from training_fixtures import make_job, run_job
 from transformers import BertConfig, BertForSequenceClassification
 
 from munjang.config.settings import LOOPS
-from munjang.training.loops.adversarial import moved_words
+from munjang.training.loops.adversarial import fgm_perturbation
 
 
 def test_words_move_so_far_along_the_gradient_and_come_back(tmp_path):
@@ -22,7 +22,7 @@ def test_words_move_so_far_along_the_gradient_and_come_back(tmp_path):
     loss.backward()
     table = model.get_input_embeddings().weight
     before, gradient = table.detach().clone(), table.grad.clone()
-    with moved_words(model, 0.5):
+    with fgm_perturbation(model, 0.5):
         step = table.detach() - before
         assert step.norm() == pytest.approx(0.5, rel=1e-4)
         torch.testing.assert_close(step, gradient * (0.5 / gradient.norm()), atol=1e-6, rtol=0)
@@ -36,7 +36,7 @@ def test_words_come_back_when_the_second_pass_breaks_off():
     )
     model(input_ids=torch.tensor([[1, 2, 3]]), labels=torch.tensor([1])).loss.backward()
     before = model.get_input_embeddings().weight.detach().clone()
-    with pytest.raises(RuntimeError, match="out of memory"), moved_words(model, 1.0):
+    with pytest.raises(RuntimeError, match="out of memory"), fgm_perturbation(model, 1.0):
         raise RuntimeError("out of memory")
     assert torch.equal(model.get_input_embeddings().weight, before)
 

@@ -68,9 +68,9 @@ def test_what_was_saved_answers_the_same(tmp_path, parts):
 @pytest.mark.parametrize("task", ["classification", "multi-label"])
 def test_an_answer_does_not_depend_on_its_batch(task):
     runner = linear.LinearRunner(train_linear(make_corpus(task), CONFIG))
-    together = logits(runner, [*TEXTS, "", "길게 " * 500])
+    multi_corpus = logits(runner, [*TEXTS, "", "길게 " * 500])
     for i, text in enumerate(TEXTS):
-        assert (logits(runner, [text]) == together[i]).all()
+        assert (logits(runner, [text]) == multi_corpus[i]).all()
 
 
 def test_probabilities_are_calibrated_on_validation_and_labels_keep_their_order(parts):

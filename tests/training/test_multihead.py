@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 
 import munjang as mj
 from munjang.cli import app
-from munjang.cli.train_heads import named, own_name
-from munjang.data.multi_corpus import prepare_together
+from munjang.cli.train_heads import default_head_name, split_head_name
+from munjang.data.multi_corpus import prepare_multi_corpus
 from munjang.errors import ConfigError, DataError
 from munjang.files import file_hash
 from munjang.records import Corpus, Example, LabelSet
 from munjang.tasks.multihead import Heads
-from munjang.training.loops.batching import BySources, draws
+from munjang.training.loops.batching import MultiCorpusSampler, samples_per_source
 from munjang.training.loops.interrupts import Interrupted
 
 TASK = Heads(LabelSet(("sentiment/부정", "sentiment/긍정", "topic/경제", "topic/세계", "topic/스포츠")))
@@ -51,10 +51,10 @@ def trained(tmp_path_factory):
 
 def test_a_head_gets_no_gradient_from_another_heads_sentence():
     logits = torch.randn(4, 5, requires_grad=True)
-    gold = torch.tensor([0, 1, 3, 4])
-    loss = TASK.loss(logits, {"labels": gold}, None)
-    own = cross_entropy(logits[:2, :2], gold[:2], reduction="sum")
-    other = cross_entropy(logits[2:, 2:], gold[2:] - 2, reduction="sum")
+    references = torch.tensor([0, 1, 3, 4])
+    loss = TASK.loss(logits, {"labels": references}, None)
+    own = cross_entropy(logits[:2, :2], references[:2], reduction="sum")
+    other = cross_entropy(logits[2:, 2:], references[2:] - 2, reduction="sum")
     assert loss.item() == pytest.approx((own + other).item())
     loss.backward()
     assert not logits.grad[:2, 2:].any() and not logits.grad[2:, :2].any()
@@ -69,13 +69,13 @@ def test_the_probabilities_of_each_head_sum_to_one():
 
 
 def test_the_score_is_the_mean_of_the_heads_and_leaves_out_a_head_without_sentences():
-    gold = np.array([0, 1, 2, 3, 3])
+    references = np.array([0, 1, 2, 3, 3])
     shares = np.eye(5, dtype=np.float32)[[0, 0, 2, 3, 3]] + np.eye(5, dtype=np.float32)[[2, 2, 0, 1, 0]] * 2
-    found = TASK.score(gold, shares)  # the second, higher number lies in the other head and must not count
+    found = TASK.score(references, shares)  # the second, higher number lies in the other head and must not count
     assert found["sentiment_accuracy"] == 0.5 and found["topic_accuracy"] == 1.0
     assert found["accuracy"] == 0.75
     assert found["macro_f1"] == pytest.approx((found["sentiment_macro_f1"] + found["topic_macro_f1"]) / 2)
-    alone = TASK.score(gold[:2], shares[:2])
+    alone = TASK.score(references[:2], shares[:2])
     assert alone["macro_f1"] == alone["sentiment_macro_f1"] and "topic_accuracy" not in alone
 
 
@@ -104,8 +104,8 @@ def test_class_weights_are_those_of_each_head_alone():
 @pytest.mark.parametrize(("power", "shares"), [(1.0, [900, 90, 10]), (0.5, [703, 223, 74]), (0.0, [334, 333, 333])])
 def test_the_shares_of_the_corpora_follow_the_power(power, shares):
     sources = np.repeat([0, 1, 2], [900, 90, 10])
-    assert draws(np.bincount(sources), power).tolist() == shares
-    plan = BySources(32, 64, sources, power)
+    assert samples_per_source(np.bincount(sources), power).tolist() == shares
+    plan = MultiCorpusSampler(32, 64, sources, power)
     lengths = np.full(1000, 7)
     drawn = np.concatenate(plan.epoch(lengths, seed=3, epoch=0))
     assert np.bincount(sources[drawn]).tolist() == shares
@@ -116,8 +116,8 @@ def test_the_shares_of_the_corpora_follow_the_power(power, shares):
 def test_an_epoch_is_drawn_from_its_number_alone_and_goes_on_where_the_last_one_ended():
     sources = np.repeat([0, 1], [90, 10])
     lengths = np.arange(100) % 11 + 3
-    epochs = [np.concatenate(BySources(8, 8, sources, 0.5).epoch(lengths, seed=3, epoch=e)) for e in range(4)]
-    again = BySources(8, 8, sources, 0.5).epoch(lengths, seed=3, epoch=2)
+    epochs = [np.concatenate(MultiCorpusSampler(8, 8, sources, 0.5).epoch(lengths, seed=3, epoch=e)) for e in range(4)]
+    again = MultiCorpusSampler(8, 8, sources, 0.5).epoch(lengths, seed=3, epoch=2)
     assert np.concatenate(again).tolist() == epochs[2].tolist() != epochs[1].tolist()
     times = np.bincount(np.concatenate(epochs), minlength=100)
     assert set(times[:90]) == {3, 4} and set(times[90:]) == {10}  # 4 × 75 of 90, 4 × 25 of 10
@@ -128,30 +128,30 @@ def test_a_text_that_one_corpus_is_scored_on_is_in_no_others_train():
     mood, topic = CORPORA["mood"], CORPORA["topic"]
     of_test, of_train = topic.test[0].text, topic.train[7].text
     shared = [Example(of_test, "긍정", 1, "shared.csv"), Example(f" {of_train} ", "부정", 2, "shared.csv")]
-    together = prepare_together({"mood": mood.with_splits(train=[*mood.train, *shared]), "topic": topic}, QUICK)
-    dev = {row.text for row in together.parts["topic"].corpus.validation}
-    texts = {row.text for row in together.parts["mood"].corpus.train}
+    multi_corpus = prepare_multi_corpus({"mood": mood.with_splits(train=[*mood.train, *shared]), "topic": topic}, QUICK)
+    dev = {row.text for row in multi_corpus.parts["topic"].corpus.validation}
+    texts = {row.text for row in multi_corpus.parts["mood"].corpus.train}
     assert of_test not in texts
     assert (of_train in texts) != (of_train in dev)
-    (gone, *_) = together.crossed["mood"]
+    (gone, *_) = multi_corpus.cross_leaks["mood"]
     assert (gone.file, gone.line, gone.step, gone.reason) == (
         "shared.csv", 1, "leak between corpora", "same text in test of topic",
     )  # fmt: skip
-    assert together.to_dict()["mood"]["removed_for_other_corpora"] == len(together.crossed["mood"]) >= 1
-    assert gone in list(together.removed) and together.crossed["topic"] == ()
+    assert multi_corpus.to_dict()["mood"]["removed_for_other_corpora"] == len(multi_corpus.cross_leaks["mood"]) >= 1
+    assert gone in list(multi_corpus.removed) and multi_corpus.cross_leaks["topic"] == ()
 
 
 def test_each_corpus_has_the_splits_that_it_has_alone():
-    from munjang.data.prepare import prepare
+    from munjang.data.prepare import prepare_corpus
 
-    together = prepare_together({"mood": SENTIMENT, "topic": TOPIC}, QUICK)
+    multi_corpus = prepare_multi_corpus({"mood": SENTIMENT, "topic": TOPIC}, QUICK)
     for head, corpus in (("mood", SENTIMENT), ("topic", TOPIC)):
-        alone = prepare(corpus, QUICK).corpus
-        own = together.parts[head].corpus
+        alone = prepare_corpus(corpus, QUICK).corpus
+        own = multi_corpus.parts[head].corpus
         assert [*own.validation] == [*alone.validation] and [*own.test] == [*alone.test]
-    flat = together.corpus
+    flat = multi_corpus.corpus
     assert flat.task == "heads" and len(flat.labels) == 9 and flat.labels.names[0] == "mood/부정"
-    assert len(flat.train) == len(together.sources)
+    assert len(flat.train) == len(multi_corpus.sources)
     assert [flat.train[i].label.split("/")[0] for i in (0, -1)] == ["mood", "topic"]
 
 
@@ -164,15 +164,15 @@ def test_further_rows_teach_one_head_less_what_is_held_out_or_known():
     aliases = LabelSet(("부정", "긍정"), {"negative": "부정", "positive": "긍정"})
     further = Corpus("more", "classification", LabelSet(("부정", "긍정")), rows)
     base = {**CORPORA, "mood": replace(mood, labels=aliases)}
-    together = prepare_together(base, QUICK, {"mood": further})
-    added = together.additions["mood"]
+    multi_corpus = prepare_multi_corpus(base, QUICK, {"mood": further})
+    added = multi_corpus.additions["mood"]
     assert added.rows == 2
     assert {row.reason for row in added.removed} <= {
         "same text in test of mood", "same text in train of mood", "same text in validation of mood",
     }  # fmt: skip
-    train = [(row.text, row.label) for row in together.parts["mood"].corpus.train]
+    train = [(row.text, row.label) for row in multi_corpus.parts["mood"].corpus.train]
     assert train[-2:] == [("새 문장입니다", "부정"), ("또 다른 문장", "긍정")]
-    assert "further rows of more" in str(together.parts["mood"].corpus.card.notes)
+    assert "further rows of more" in str(multi_corpus.parts["mood"].corpus.card.notes)
 
 
 def test_a_two_headed_model_learns_both(trained):
@@ -281,7 +281,7 @@ def test_what_makes_no_heads_is_refused(corpora, config, said, tmp_path):
 )
 def test_further_rows_must_fit_a_head(more, said):
     with pytest.raises(ConfigError, match=said):
-        prepare_together({"mood": SENTIMENT}, QUICK, more)
+        prepare_multi_corpus({"mood": SENTIMENT}, QUICK, more)
 
 
 def command(*words: object):
@@ -334,8 +334,8 @@ def test_the_command_trains_heads_of_a_corpus_and_a_file(tmp_path):
 def test_a_name_is_what_stands_before_the_first_equals_sign_unless_the_word_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a=b.csv").touch()
-    assert named("mood=nsmc") == ("mood", "nsmc")
-    assert named("nsmc") == (None, "nsmc")
-    assert named("a=b.csv") == (None, "a=b.csv")
-    assert named("mood=a=b.csv") == ("mood", "a=b.csv")
-    assert own_name("kor_hate:bias") == "kor_hate-bias" and own_name("x/reviews.csv.gz") == "reviews"
+    assert split_head_name("mood=nsmc") == ("mood", "nsmc")
+    assert split_head_name("nsmc") == (None, "nsmc")
+    assert split_head_name("a=b.csv") == (None, "a=b.csv")
+    assert split_head_name("mood=a=b.csv") == ("mood", "a=b.csv")
+    assert default_head_name("kor_hate:bias") == "kor_hate-bias" and default_head_name("x/reviews.csv.gz") == "reviews"

@@ -163,7 +163,7 @@ def test_what_is_no_run_is_never_deleted(tmp_path):
 
 @pytest.mark.parametrize(("steps", "epochs"), [(9, 20), (30, 10), (31, 10), (100, 3), (5000, 3)])
 def test_few_sentences_take_more_epochs_so_that_there_are_300_steps(steps, epochs):
-    assert choose_epochs(Classification(LabelSet(NAMES["binary"])).usual, steps) == epochs
+    assert choose_epochs(Classification(LabelSet(NAMES["binary"])).training_defaults, steps) == epochs
 
 
 def test_a_small_corpus_takes_more_epochs(tmp_path):

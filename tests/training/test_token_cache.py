@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from munjang.tasks.base import encode_texts, shorten
+from munjang.tasks.base import encode_texts, shorten_encodings
 from munjang.text.vocabulary import make_wordpiece
-from munjang.training.cache import MAGIC, Cache
+from munjang.training.cache import CACHE_SIGNATURE, Cache
 from munjang.training.token_cache import TokenCache, texts_hash
 
 pytest.importorskip("torch")
@@ -78,7 +78,7 @@ def test_a_damaged_entry_is_made_anew(tokens, tokenizer, damage, caplog):
     expected = tokens.encode(TEXTS, tokenizer, 32)
     path = next(tokens.cache.folder.iterdir())
     data = path.read_bytes()
-    head, header, body = MAGIC, data[len(MAGIC) :].partition(b"\n")[0], data[-64:]
+    head, header, body = CACHE_SIGNATURE, data[len(CACHE_SIGNATURE) :].partition(b"\n")[0], data[-64:]
     spoilt = {
         "cut": data[:-1], "longer": data + b"\0", "flipped": data[:-64] + bytes([body[0] ^ 1]) + body[1:], "empty": b"",
         "foreign": b"PK\x03\x04" + data, "other key": data.replace(path.name.encode(), b"0" * 64),
@@ -115,7 +115,7 @@ def test_a_header_that_promises_too_much_is_refused(tmp_path):
     cache = Cache(tmp_path)
     for listing in ([["ids", "uint16", 2**62]], [["ids", "object", 1]], [["ids", "uint16", -1]], {"ids": 1}, 1e400):
         header = {"key": KEY, "sha256": hashlib.sha256(b"").hexdigest(), "arrays": listing}
-        (tmp_path / KEY).write_bytes(MAGIC + json.dumps(header).encode() + b"\n")
+        (tmp_path / KEY).write_bytes(CACHE_SIGNATURE + json.dumps(header).encode() + b"\n")
         assert cache.read(KEY) is None
 
 
@@ -206,7 +206,7 @@ def test_a_remembered_vocabulary_is_the_one_that_was_made(tokens):
 def test_cutting_shorter_gives_what_tokenising_shorter_gives(tokenizer):
     for length in (64, 20, 5, 3):
         assert_same(
-            shorten(encode_texts(TEXTS, tokenizer, 64), TEXTS, tokenizer, length),
+            shorten_encodings(encode_texts(TEXTS, tokenizer, 64), TEXTS, tokenizer, length),
             encode_texts(TEXTS, tokenizer, length),
         )
 
@@ -238,7 +238,7 @@ def test_a_tokenizer_that_is_set_already_is_left_alone(tokenizer):
 
 def test_many_texts_in_chunks_are_as_texts_one_by_one(tokenizer, monkeypatch):
     one_by_one = [encode_texts([text], tokenizer, 16).ids.tolist() for text in TEXTS]
-    monkeypatch.setattr("munjang.tasks.base.CHUNK", 4)
+    monkeypatch.setattr("munjang.tasks.base.TOKENIZER_CHUNK", 4)
     found = encode_texts(TEXTS, tokenizer, 16)
     assert [found.sentence(i).tolist() for i in range(len(found))] == one_by_one
 

@@ -10,17 +10,17 @@ from dataclasses import replace
 import numpy as np
 
 from munjang.config.settings import CleanConfig
-from munjang.data.cleaning.filters import ROW_STEPS, Rows, State, applies, count_votes
-from munjang.data.cleaning.report import Account, Found, StepCount
+from munjang.data.cleaning.filters import ROW_STEPS, SplitRows, State, applies, count_votes
+from munjang.data.cleaning.report import CleaningReport, SplitCounts, StepCount
 from munjang.data.duplicates import repeated, shared
-from munjang.data.memory import uncollected
+from munjang.data.memory import gc_paused
 from munjang.records import SPLITS, Corpus, Example, Label, LabelSet, Removed, Tree, label_text, names_of
-from munjang.text.cleaning import clean_text, ordered, trace
+from munjang.text.cleaning import clean_and_trace, clean_text, ordered_steps
 from munjang.text.personal import mask_personal
 
 
-@uncollected()
-def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Corpus, Account]:
+@gc_paused()
+def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Corpus, CleaningReport]:
     """The corpus as `config` cleans it, and the account.
 
     Examples of the result carry cleaned texts and the label set's own names (aliases resolved; several labels in the
@@ -28,7 +28,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
     mask_personal the account holds no personal data either.
     """
     config = config or CleanConfig()
-    steps = ordered(config.steps)
+    steps = ordered_steps(config.steps)
     changed = dict.fromkeys(steps, 0)
     rows = {
         split: to_rows(examples, corpus, split, steps, changed)
@@ -46,7 +46,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
     if "mask_personal" in steps:
         removed = [hide_personal(row, steps) for row in removed]
     cleaned = replace(corpus, rejected=(), **{split: to_examples(rows) for split, rows in state.rows.items()})
-    account = Account(
+    cleaning_report = CleaningReport(
         corpus=corpus.name,
         config=replace(config, steps=steps),
         texts=texts,
@@ -56,9 +56,9 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
         removed=tuple(removed),
         kept={split: array("q", rows.positions.tobytes()) for split, rows in state.rows.items()},
         outlier_limit=state.outlier_limit,
-        notes=tuple(remarks(state, corpus.labels)),
+        notes=tuple(cleaning_remarks(state, corpus.labels)),
     )
-    return cleaned, account
+    return cleaned, cleaning_report
 
 
 def run_step(step: str, state: State, before: Mapping[str, int]) -> tuple[StepCount, list[Removed]]:
@@ -79,11 +79,11 @@ def run_step(step: str, state: State, before: Mapping[str, int]) -> tuple[StepCo
 
 def to_rows(
     examples: Sequence[Example], corpus: Corpus, split: str, steps: tuple[str, ...], changed: dict[str, int]
-) -> Rows:
+) -> SplitRows:
     """The examples of a split with cleaned texts and resolved labels; counts into `changed` what each step changed."""
     texts: list[str] = []
     for example in examples:
-        text, names = trace(example.text, steps)
+        text, names = clean_and_trace(example.text, steps)
         texts.append(text)
         for name in names:
             changed[name] += 1
@@ -91,7 +91,7 @@ def to_rows(
     labels = [known[example.label] for example in examples]
     if corpus.task == "parsing":
         labels = [with_words(label, text) for label, text in zip(labels, texts, strict=True)]
-    return Rows(tuple(examples), f"{corpus.name}/{split}", np.arange(len(texts), dtype=np.int64), texts, labels)
+    return SplitRows(tuple(examples), f"{corpus.name}/{split}", np.arange(len(texts), dtype=np.int64), texts, labels)
 
 
 def resolve(label: Label | None, labels: LabelSet) -> Label | None:
@@ -115,12 +115,12 @@ def with_words(label: Label | None, text: str) -> Label | None:
     return label if label.words == words else replace(label, words=words)
 
 
-def look_at(split: str, rows: Mapping[str, Rows]) -> Found:
+def look_at(split: str, rows: Mapping[str, SplitRows]) -> SplitCounts:
     """What a split holds before rows are removed."""
     own = rows[split]
     bare = {i for i, text in enumerate(own.texts) if not text.strip()}
     usable = {i for i in repeated(own.hashes).tolist() if i not in bare}
-    return Found(
+    return SplitCounts(
         rows=len(own),
         empty=len(bare),
         duplicates=len(usable) - len({own.texts[i] for i in usable}),
@@ -131,7 +131,7 @@ def look_at(split: str, rows: Mapping[str, Rows]) -> Found:
     )
 
 
-def count_shared(own: Rows, other: Rows) -> int:
+def count_shared(own: SplitRows, other: SplitRows) -> int:
     """How many distinct texts, empty ones apart, stand in both splits."""
     suspects = shared(own.hashes, other.hashes).tolist()
     texts = {own.texts[i] for i in suspects if own.texts[i].strip()}
@@ -158,13 +158,13 @@ def count_rejected(corpus: Corpus) -> list[StepCount]:
     return steps
 
 
-def to_removed(rows: Rows, i: int, step: str, reason: str) -> Removed:
+def to_removed(rows: SplitRows, i: int, step: str, reason: str) -> Removed:
     """The record of a row that goes, with text and label as they stood in the file."""
     source = rows.original(i)
     return Removed(*rows.place(i), source.text, label_text(source.label), step, reason)
 
 
-def to_examples(rows: Rows) -> Iterator[Example]:
+def to_examples(rows: SplitRows) -> Iterator[Example]:
     """The cleaned examples; the same objects where cleaning changed nothing."""
     for position, text, label in zip(rows.positions.tolist(), rows.texts, rows.labels, strict=True):
         source = rows.source[position]
@@ -193,7 +193,7 @@ def hide_in(original: str, steps: tuple[str, ...]) -> str:
     return text if mask_personal(bare) == bare else clean_text(original, steps)
 
 
-def remarks(state: State, labels: LabelSet) -> Iterator[str]:
+def cleaning_remarks(state: State, labels: LabelSet) -> Iterator[str]:
     """What the user should know beside the numbers."""
     if "test" in state.rows:
         yield (

@@ -19,41 +19,45 @@ from pathlib import Path
 from typing import TextIO
 
 from munjang.data.cleaning.clean import hide_in
-from munjang.data.cleaning.report import Account, place
+from munjang.data.cleaning.report import CleaningReport, place
 from munjang.errors import DataError
 from munjang.records import SPLITS, Corpus, Removed, label_text
 
-KEPT = ("file", "split", "line", "text", "label", "original_text", "original_label")
-REMOVED = ("file", "line", "text", "label", "step", "reason")
-NAMES = ("kept.csv", "removed.csv", "account.json")
+KEPT_COLUMNS = ("file", "split", "line", "text", "label", "original_text", "original_label")
+REMOVED_COLUMNS = ("file", "line", "text", "label", "step", "reason")
+REPORT_FILES = ("kept.csv", "removed.csv", "account.json")
 
 UNWRITABLE = re.compile("[\x00\ud800-\udfff]|\\Ajson:")
 
 
-def write_account(folder: str | Path, before: Corpus, after: Corpus, account: Account, *, separator: str = "|") -> None:
+def write_cleaning_report(
+    folder: str | Path, before: Corpus, after: Corpus, cleaning_report: CleaningReport, *, separator: str = "|"
+) -> None:
     """Write kept.csv, removed.csv and account.json into `folder` (made where needed), each beside and renamed.
 
     before, after: the corpus as read and as `clean_corpus` returned it. separator: between several labels in a cell.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_csv(folder / "kept.csv", KEPT, kept_rows(before, after, account, separator))
-    write_removed(folder / "removed.csv", account.removed)
+    write_csv(folder / "kept.csv", KEPT_COLUMNS, kept_rows(before, after, cleaning_report, separator))
+    write_removed(folder / "removed.csv", cleaning_report.removed)
     with written_beside(folder / "account.json", "utf-8") as file:
-        json.dump(account.to_dict(), file, ensure_ascii=False, indent=2)
+        json.dump(cleaning_report.to_dict(), file, ensure_ascii=False, indent=2)
 
 
 def write_removed(path: str | Path, removed: Iterable[Removed]) -> None:
     """Write the removed rows as a table with the columns of `Removed`."""
-    write_csv(Path(path), REMOVED, ([getattr(row, name) for name in REMOVED] for row in removed))
+    write_csv(Path(path), REMOVED_COLUMNS, ([getattr(row, name) for name in REMOVED_COLUMNS] for row in removed))
 
 
-def kept_rows(before: Corpus, after: Corpus, account: Account, separator: str) -> Iterator[Sequence[object]]:
+def kept_rows(
+    before: Corpus, after: Corpus, cleaning_report: CleaningReport, separator: str
+) -> Iterator[Sequence[object]]:
     """The rows of kept.csv: the cleaned text and label, and the original ones."""
-    steps = account.config.steps
+    steps = cleaning_report.config.steps
     for split in SPLITS:
         originals = getattr(before, split)
-        for position, example in zip(account.kept.get(split, ()), getattr(after, split), strict=True):
+        for position, example in zip(cleaning_report.kept.get(split, ()), getattr(after, split), strict=True):
             source = originals[position]
             file, line = place(source, position, f"{before.name}/{split}")
             text = source.text
@@ -70,9 +74,9 @@ def rebuild(folder: str | Path) -> dict[str, list[tuple[int, str, str]]]:
     """
     folder = Path(folder)
     files: dict[str, list[tuple[int, str, str]]] = {}
-    for row in read_csv(folder / "kept.csv", KEPT):
+    for row in read_csv(folder / "kept.csv", KEPT_COLUMNS):
         files.setdefault(row["file"], []).append((int(row["line"]), row["original_text"], row["original_label"]))
-    for row in read_csv(folder / "removed.csv", REMOVED):
+    for row in read_csv(folder / "removed.csv", REMOVED_COLUMNS):
         files.setdefault(row["file"], []).append((int(row["line"]), row["text"], row["label"]))
     return {file: sorted(rows, key=itemgetter(0)) for file, rows in files.items()}
 

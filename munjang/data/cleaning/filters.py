@@ -23,7 +23,7 @@ Reasons = dict[int, str]
 
 
 @dataclass
-class Rows:
+class SplitRows:
     """The examples of one split on their way through cleaning; entry i of each list belongs to one row.
 
     source: the split as it was read. name: stands for the file of examples that were never in one. positions: (n,)
@@ -53,11 +53,11 @@ class Rows:
         """(n,) hashes of the texts."""
         return hashes(self.texts, len(self.texts))
 
-    def without(self, gone: Container[int]) -> Rows:
+    def without(self, gone: Container[int]) -> SplitRows:
         """The rows that stay."""
         stay = [i for i in range(len(self)) if i not in gone]
         texts, labels = ([items[i] for i in stay] for items in (self.texts, self.labels))
-        return Rows(self.source, self.name, self.positions[stay], texts, labels)
+        return SplitRows(self.source, self.name, self.positions[stay], texts, labels)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class State:
     """What the steps see: the rows still there for each split, and what was counted on the way."""
 
     config: CleanConfig
-    rows: dict[str, Rows]
+    rows: dict[str, SplitRows]
     has_labels: bool = True
     outlier_limit: float | None = None
     votes: dict[str, dict[str, Counter[Label]]] = field(default_factory=dict)
@@ -164,7 +164,7 @@ def outlier(state: State, split: str) -> Reasons:
     }
 
 
-def length_limit(rows: Rows, k: float) -> float:
+def length_limit(rows: SplitRows, k: float) -> float:
     """Q3 + k * (Q3 - Q1) of the characters of `rows`, quartiles with linear interpolation; no limit without rows."""
     if not len(rows):
         return float("inf")
@@ -172,7 +172,7 @@ def length_limit(rows: Rows, k: float) -> float:
     return float(high + k * (high - low))
 
 
-def count_votes(rows: Rows) -> dict[str, Counter[Label]]:
+def count_votes(rows: SplitRows) -> dict[str, Counter[Label]]:
     """For each text that stands there with different labels, how often each label occurs."""
     twice = [(rows.texts[i], rows.labels[i]) for i in repeated(rows.hashes).tolist()]
     first: dict[str, Label | None] = {}

@@ -21,7 +21,7 @@ class StepCount:
 
 
 @dataclass(frozen=True)
-class Found:
+class SplitCounts:
     """What a split held before any row was removed; texts are compared after the text steps.
 
     duplicates: rows whose text occurred before in the split. conflicts: distinct texts with different labels.
@@ -36,7 +36,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Account:
+class CleaningReport:
     """What `clean_corpus` did; `str()` is the printed table.
 
     steps: "read" first (lines that the reader could not use; "read: label" and the like where it says more), then each
@@ -53,7 +53,7 @@ class Account:
     texts: int
     steps: tuple[StepCount, ...]
     changed: Mapping[str, int]
-    found: Mapping[str, Found]
+    found: Mapping[str, SplitCounts]
     removed: tuple[Removed, ...] = ()
     kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
     outlier_limit: float | None = None

@@ -14,17 +14,17 @@ class WrongChecksum(FetchError):
 
 def check_sha256(path: Path, expected: str) -> None:
     """Raise WrongChecksum and delete the file unless its sha256 is `expected` (hexadecimal)."""
-    check(path, hashlib.sha256(path.read_bytes()).hexdigest(), expected)
+    check_checksum(path, hashlib.sha256(path.read_bytes()).hexdigest(), expected)
 
 
 def check_git_blob(path: Path, expected: str) -> None:
     """The same for the sha1 by which git names a file's content."""
     content = path.read_bytes()
     header = f"blob {len(content)}\0".encode()
-    check(path, hashlib.sha1(header + content, usedforsecurity=False).hexdigest(), expected)
+    check_checksum(path, hashlib.sha1(header + content, usedforsecurity=False).hexdigest(), expected)
 
 
-def check(path: Path, found: str, expected: str) -> None:
+def check_checksum(path: Path, found: str, expected: str) -> None:
     if found == expected:
         return
     path.unlink()

@@ -23,12 +23,12 @@ def folder(row: CorpusRow) -> Path:
     return cache_root() / row.folder
 
 
-def cached(row: CorpusRow) -> list[Path]:
+def cached_originals(row: CorpusRow) -> list[Path]:
     """The original files that were fetched before."""
     return [path for original in row.originals if (path := folder(row) / original.name).is_file()]
 
 
-def fetch(row: CorpusRow) -> list[Path]:
+def fetch_originals(row: CorpusRow) -> list[Path]:
     """All original files of a corpus, downloaded where they are not in the cache yet."""
     return [fetch_file(original, folder(row)) for original in row.originals]
 

@@ -74,7 +74,7 @@ def no_download(repo: str) -> str:
     )
 
 
-def cached(place: HubPlace) -> tuple[Path, list[str]]:
+def cached_download(place: HubPlace) -> tuple[Path, list[str]]:
     """The folder of a place in the cache and the wanted files there; no file where it was never downloaded."""
     storage = cache_folder() / f"datasets--{place.repo.replace('/', '--')}"
     if not storage.is_dir():  # saves importing the library
@@ -83,13 +83,13 @@ def cached(place: HubPlace) -> tuple[Path, list[str]]:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        root = snapshot_download(**arguments(place), local_files_only=True)
+        root = snapshot_download(**hub_arguments(place), local_files_only=True)
     except LocalEntryNotFoundError:
         return storage, []
     return listing(Path(root), place)
 
 
-def fetch(place: HubPlace) -> tuple[Path, list[str]]:
+def download(place: HubPlace) -> tuple[Path, list[str]]:
     """Download a place's files into the cache; its folder there and their paths in it.
 
     FetchError says why it could not be; WrongChecksum where a file is not the one that the hub announced.
@@ -100,13 +100,13 @@ def fetch(place: HubPlace) -> tuple[Path, list[str]]:
     from huggingface_hub import snapshot_download
 
     try:
-        root = Path(snapshot_download(**arguments(place), endpoint=endpoint()))
+        root = Path(snapshot_download(**hub_arguments(place), endpoint=endpoint()))
     except network_errors() as error:
         raise FetchError(f"{where} ({reason(error)})") from error
     return listing(root, place)
 
 
-def arguments(place: HubPlace) -> dict[str, Any]:
+def hub_arguments(place: HubPlace) -> dict[str, Any]:
     return {
         "repo_id": place.repo,
         "repo_type": "dataset",

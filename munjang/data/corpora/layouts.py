@@ -13,10 +13,10 @@ from munjang.data.corpora.schema import CorpusRow, TextForm
 from munjang.errors import DataError
 
 SPLIT_COLUMN = "split"
-BATCH = 16_384  # rows of parquet in memory beside the examples made of them
+ROWS_IN_MEMORY = 16_384  # rows of parquet in memory beside the examples made of them
 
 
-class Record(NamedTuple):
+class RawRow(NamedTuple):
     """A row as it stands in the file: label still as the file has it, split only where a column says it.
 
     line: 1-based physical line on which the record starts, or the 1-based row of parquet and json.
@@ -28,20 +28,20 @@ class Record(NamedTuple):
     split: str | None = None
 
 
-def read_records(path: Path, row: CorpusRow, form: TextForm) -> Iterator[Record]:
+def read_records(path: Path, row: CorpusRow, form: TextForm) -> Iterator[RawRow]:
     """The records of one file in its order; the suffix decides between parquet, json and text of the given form.
 
     A missing column, a line with too few or too many fields or a broken file is a DataError naming file and line.
     """
     if path.suffix == ".parquet":
-        yield from read_parquet(path, row)
+        yield from read_parquet_rows(path, row)
     elif path.suffix == ".json":
-        yield from read_json(path, row)
+        yield from read_json_list(path, row)
     else:
-        yield from read_text(path, row, form)
+        yield from read_delimited(path, row, form)
 
 
-def read_parquet(path: Path, row: CorpusRow) -> Iterator[Record]:
+def read_parquet_rows(path: Path, row: CorpusRow) -> Iterator[RawRow]:
     """Records of a parquet file; class numbers become class names where the file's metadata names the classes."""
     import pyarrow
     import pyarrow.parquet
@@ -49,7 +49,7 @@ def read_parquet(path: Path, row: CorpusRow) -> Iterator[Record]:
     try:
         file = pyarrow.parquet.ParquetFile(path)
         schema = file.schema_arrow
-        text, label = pick(row.text, schema.names, path), pick(row.label, schema.names, path)
+        text, label = pick_column(row.text, schema.names, path), pick_column(row.label, schema.names, path)
         split = [SPLIT_COLUMN] if SPLIT_COLUMN in schema.names else []
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise unread(path, error) from error
@@ -58,12 +58,12 @@ def read_parquet(path: Path, row: CorpusRow) -> Iterator[Record]:
         known_class(name, row, path)
     line = 0
     try:
-        for batch in file.iter_batches(BATCH, columns=[text, label, *split]):
+        for batch in file.iter_batches(ROWS_IN_MEMORY, columns=[text, label, *split]):
             parts = batch.column(SPLIT_COLUMN).to_pylist() if split else repeat(None)
             texts, labels = batch.column(text).to_pylist(), batch.column(label).to_pylist()
             for value, raw, part in zip(texts, labels, parts, strict=False):
                 line += 1
-                yield Record("" if value is None else str(value), named(raw, names, path, line), line, part)
+                yield RawRow("" if value is None else str(value), class_label_names(raw, names, path, line), line, part)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise unread(path, error) from error
 
@@ -90,10 +90,10 @@ def known_class(name: str, row: CorpusRow, path: Path) -> None:
         )
 
 
-def named(raw: Any, names: Sequence[str], path: Path, line: int) -> Any:
+def class_label_names(raw: Any, names: Sequence[str], path: Path, line: int) -> Any:
     """A class number, or a list of them, as names; anything else as it is."""
     if isinstance(raw, list):
-        return [named(item, names, path, line) for item in raw]
+        return [class_label_names(item, names, path, line) for item in raw]
     if not names or isinstance(raw, str | bool) or raw is None:
         return raw
     if not 0 <= raw < len(names):
@@ -101,7 +101,7 @@ def named(raw: Any, names: Sequence[str], path: Path, line: int) -> Any:
     return names[raw]
 
 
-def read_json(path: Path, row: CorpusRow) -> Iterator[Record]:
+def read_json_list(path: Path, row: CorpusRow) -> Iterator[RawRow]:
     """Records of a json file that holds one list of objects."""
     try:
         items = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -110,10 +110,10 @@ def read_json(path: Path, row: CorpusRow) -> Iterator[Record]:
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise DataError(f"{path}: expected a list of objects, as {row.name} is published.")
     for line, item in enumerate(items, start=1):
-        yield Record(str(item[pick(row.text, item, path)]), item[pick(row.label, item, path)], line)
+        yield RawRow(str(item[pick_column(row.text, item, path)]), item[pick_column(row.label, item, path)], line)
 
 
-def read_text(path: Path, row: CorpusRow, form: TextForm) -> Iterator[Record]:
+def read_delimited(path: Path, row: CorpusRow, form: TextForm) -> Iterator[RawRow]:
     """Records of a delimited text file; only `\\n` and `\\r\\n` end a line: U+2028 and the like stay in a text."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -121,7 +121,10 @@ def read_text(path: Path, row: CorpusRow, form: TextForm) -> Iterator[Record]:
             columns = list(form.columns)
             if not columns:
                 _, columns = next(lines, (1, []))
-            text, label = columns.index(pick(row.text, columns, path)), columns.index(pick(row.label, columns, path))
+            text, label = (
+                columns.index(pick_column(row.text, columns, path)),
+                columns.index(pick_column(row.label, columns, path)),
+            )
             split = columns.index(SPLIT_COLUMN) if SPLIT_COLUMN in columns else None
             for line, fields in lines:
                 if len(fields) != len(columns):
@@ -129,7 +132,7 @@ def read_text(path: Path, row: CorpusRow, form: TextForm) -> Iterator[Record]:
                         f"{path}, line {line}: {len(fields)} fields, expected {len(columns)} ({', '.join(columns)}). "
                         "Mend the line, or fetch the original file anew."
                     )
-                yield Record(fields[text], fields[label], line, None if split is None else fields[split])
+                yield RawRow(fields[text], fields[label], line, None if split is None else fields[split])
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not utf-8 ({error.reason} at byte {error.start}). Fetch it again.") from error
     except csv.Error as error:
@@ -155,7 +158,7 @@ def quoted_lines(file, form: TextForm) -> Iterator[tuple[int, list[str]]]:
         start = reader.line_num + 1
 
 
-def pick(wanted: Sequence[str], columns: Sequence[str] | Mapping[str, Any], path: Path) -> str:
+def pick_column(wanted: Sequence[str], columns: Sequence[str] | Mapping[str, Any], path: Path) -> str:
     """The first wanted column that is there; none of them is a DataError that lists the columns."""
     for name in wanted:
         if name in columns:

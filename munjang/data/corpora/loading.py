@@ -11,7 +11,7 @@ from typing import Any
 from munjang.data.corpora.layouts import read_records
 from munjang.data.corpora.schema import CorpusRow
 from munjang.data.corpora.sources import FoundFile, common_split, find
-from munjang.data.memory import uncollected
+from munjang.data.memory import gc_paused
 from munjang.data.splits import hold_out
 from munjang.data.trees.treebanks import read_trees
 from munjang.errors import DataError
@@ -20,7 +20,7 @@ from munjang.records import SPLITS, Card, Corpus, Example, Label
 log = logging.getLogger("munjang")
 
 
-@uncollected()
+@gc_paused()
 def load_row(row: CorpusRow, data_dir: str | Path | None = None, *, seed: int = 13) -> Corpus:
     """The corpus of a row, from the first source that has it (see `munjang.data.corpora.table.load_corpus`)."""
     found = find(row, data_dir)

@@ -16,11 +16,11 @@ from munjang.errors import DataError, FetchError
 from munjang.files import ASSETS
 from munjang.records import SPLITS
 
-SAMPLES = ASSETS / "samples"
+SAMPLE_FOLDER = ASSETS / "samples"
 ORIGINAL, PARQUET, OTHER = range(3)  # which file of a split is preferred
 SUFFIXES = (".parquet", ".json", ".tsv", ".csv", ".txt", ".conllu")
 
-SPLIT_NAMES = {
+FILE_SPLIT_NAMES = {
     "train": "train",
     "training": "train",
     "validation": "validation",
@@ -42,7 +42,7 @@ class FoundFile:
 
 
 @dataclass(frozen=True)
-class Found:
+class CorpusFiles:
     """The files of a corpus in reading order, where they came from, and what the card should say about it."""
 
     files: tuple[FoundFile, ...]
@@ -50,10 +50,10 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-NOTHING = Found((), "")
+NOTHING = CorpusFiles((), "")
 
 
-def find(row: CorpusRow, data_dir: str | Path | None = None) -> Found:
+def find(row: CorpusRow, data_dir: str | Path | None = None) -> CorpusFiles:
     """The files of a corpus from the first source that has any; the network is asked last.
 
     A FetchError names everything that was tried and what to do.
@@ -75,15 +75,15 @@ def find(row: CorpusRow, data_dir: str | Path | None = None) -> Found:
     raise FetchError(f"{row.name} was not found. Tried: {'; '.join(tried)}. {remedy(row)}")
 
 
-def embedded(row: CorpusRow) -> Found:
+def embedded(row: CorpusRow) -> CorpusFiles:
     """The file of a sample corpus, which comes with the package."""
-    path = SAMPLES / f"{row.name.partition(':')[2]}.tsv"
+    path = SAMPLE_FOLDER / f"{row.name.partition(':')[2]}.tsv"
     if not path.is_file():
         raise FetchError(f"{row.name} comes with munjang, but {path} is missing. Install munjang anew.")
-    return Found((FoundFile(path, "train", TextForm()),), "written for munjang, comes with the package")
+    return CorpusFiles((FoundFile(path, "train", TextForm()),), "written for munjang, comes with the package")
 
 
-def in_data_folder(row: CorpusRow, data_dir: str | Path | None, tried: list[str]) -> Found:
+def in_data_folder(row: CorpusRow, data_dir: str | Path | None, tried: list[str]) -> CorpusFiles:
     """The corpus's files in the data folder, whole or in part; where there are none, `tried` says so."""
     root = data_dir or os.environ.get("MUNJANG_DATA")
     if not root:
@@ -93,45 +93,45 @@ def in_data_folder(row: CorpusRow, data_dir: str | Path | None, tried: list[str]
         raise DataError(f"There is no data folder {root}. Give --data-dir (or MUNJANG_DATA) a folder with corpora.")
     folder = Path(root) / row.folder
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
-    files = choose(row, folder, names)
+    files = choose_files(row, folder, names)
     if not files:
         tried.append(f"{folder} ({'no file of this corpus in it' if folder.is_dir() else 'no such folder'})")
         return NOTHING
-    return Found(files, f"{folder} ({', '.join(file.path.name for file in files)})")
+    return CorpusFiles(files, f"{folder} ({', '.join(file.path.name for file in files)})")
 
 
-def in_cache(row: CorpusRow, tried: list[str]) -> Found:
+def in_cache(row: CorpusRow, tried: list[str]) -> CorpusFiles:
     """The corpus as it was downloaded before; a part of it does not count."""
     for place in row.hub:
-        files = choose(row, *hub.cached(place))
+        files = choose_files(row, *hub.cached_download(place))
         if complete(row, files):
-            return Found(files, f"cache of the hub, {place.repo} at {place.revision}", place.notes)
-    files = originals(row, download.cached(row))
+            return CorpusFiles(files, f"cache of the hub, {place.repo} at {place.revision}", place.notes)
+    files = originals(row, download.cached_originals(row))
     if complete(row, files):
-        return Found(files, f"cache of original files, {row.homepage}")
+        return CorpusFiles(files, f"cache of original files, {row.homepage}")
     tried.append(f"local cache ({hub.cache_folder()})")
     return NOTHING
 
 
-def from_hub(row: CorpusRow, place: HubPlace) -> Found:
+def from_hub(row: CorpusRow, place: HubPlace) -> CorpusFiles:
     """The corpus downloaded from one place on the hub, or a FetchError."""
-    files = choose(row, *hub.fetch(place))
+    files = choose_files(row, *hub.download(place))
     if not complete(row, files):
         have = ", ".join(file.split for file in files) or "none"
         raise FetchError(f"{place.repo} at {place.revision} (splits there: {have})")
-    return Found(files, f"hub, {place.repo} at {place.revision}", place.notes)
+    return CorpusFiles(files, f"hub, {place.repo} at {place.revision}", place.notes)
 
 
-def from_makers(row: CorpusRow) -> Found:
+def from_makers(row: CorpusRow) -> CorpusFiles:
     """The corpus downloaded from its makers, or a FetchError."""
     if not row.originals:
         raise FetchError("the table has no address for it")
     if hub.is_offline():
         raise FetchError(f"{row.homepage} (not asked: HF_HUB_OFFLINE is set)")
-    return Found(originals(row, download.fetch(row)), f"original files, {row.homepage}")
+    return CorpusFiles(originals(row, download.fetch_originals(row)), f"original files, {row.homepage}")
 
 
-def choose(row: CorpusRow, root: Path, names: Iterable[str]) -> tuple[FoundFile, ...]:
+def choose_files(row: CorpusRow, root: Path, names: Iterable[str]) -> tuple[FoundFile, ...]:
     """Of the files under `root` (paths with `/`), those of the corpus, in the order of the splits.
 
     For each split the original file comes first, then parquet (all of its parts), then another text file whose name
@@ -167,16 +167,16 @@ def split_in(name: str, row: CorpusRow) -> str:
     """The split that a path tells, the file name before its folders; "" where it tells none."""
     for part in reversed(name.lower().split("/")):
         for word in re.split("[^a-z]+", part):
-            if word in SPLIT_NAMES:
+            if word in FILE_SPLIT_NAMES:
                 return common_split(word, row)
     return ""
 
 
 def common_split(name: str, row: CorpusRow) -> str:
     """munjang's name for a split; the dev split of a corpus without a validation split is its test split."""
-    if name.lower() not in SPLIT_NAMES:
-        raise DataError(f"{row.name}: unknown split '{name}'. Known: {', '.join(SPLIT_NAMES)}.")
-    split = SPLIT_NAMES[name.lower()]
+    if name.lower() not in FILE_SPLIT_NAMES:
+        raise DataError(f"{row.name}: unknown split '{name}'. Known: {', '.join(FILE_SPLIT_NAMES)}.")
+    split = FILE_SPLIT_NAMES[name.lower()]
     return "test" if split == "validation" and row.rows and split not in row.rows else split
 
 

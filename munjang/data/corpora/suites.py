@@ -31,7 +31,7 @@ class Suite:
     tasks: tuple[SuiteTask, ...]
 
 
-KLUE = Suite(
+KLUE_SUITE = Suite(
     name="klue",
     title="KLUE: Korean Language Understanding Evaluation",
     licence="CC BY-SA 4.0",
@@ -108,4 +108,4 @@ KLUE = Suite(
     ),
 )
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (KLUE,)}
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (KLUE_SUITE,)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from munjang.data.corpora.loading import load_row
 from munjang.data.corpora.schema import PARQUET_REF, CorpusRow, HubPlace, Original, TextForm
 from munjang.data.splits import validation_as_test
-from munjang.data.trees.relations import KLUE, UNIVERSAL
+from munjang.data.trees.relations import KLUE_RELATIONS, UD_RELATIONS
 from munjang.errors import unknown_name
 from munjang.records import Corpus, label_set, plain_labels
 
@@ -27,7 +27,7 @@ def treebank(name: str, title: str, rows: dict[str, int], citation: str) -> Corp
         title=title,
         about="structure",
         task="parsing",
-        labels=UNIVERSAL,
+        labels=UD_RELATIONS,
         rows=rows,
         licence=CC_BY_SA,
         citation=citation,
@@ -66,7 +66,7 @@ BEEP = CorpusRow(
     notes=("the test split is the source's dev split; its own test labels are not published",),
 )
 
-SAMPLE = CorpusRow(
+SENTIMENT_SAMPLE = CorpusRow(
     name="sample",
     title="",
     about="",
@@ -338,7 +338,7 @@ ROWS = (
         title="Dependency trees of news and reviews (KLUE)",
         about="structure",
         task="parsing",
-        labels=KLUE,
+        labels=KLUE_RELATIONS,
         rows={"train": 10_000, "validation": 2_000},
         licence=CC_BY_SA,
         citation="Park et al. (2021), KLUE: Korean Language Understanding Evaluation, arXiv:2105.09680",
@@ -373,28 +373,28 @@ ROWS = (
         "L2-Korean learners, BEA",
     ),
     replace(
-        SAMPLE,
+        SENTIMENT_SAMPLE,
         name="sample:sentiment",
         title="Reviews and remarks (embedded sample)",
         about="sentiment",
         labels=label_set(("부정", "negative"), ("긍정", "positive")),
     ),
     replace(
-        SAMPLE,
+        SENTIMENT_SAMPLE,
         name="sample:topic",
         title="Headlines on seven topics (embedded sample)",
         about="topic",
         labels=plain_labels("IT과학 경제 사회 생활문화 세계 스포츠 정치"),
     ),
     replace(
-        SAMPLE,
+        SENTIMENT_SAMPLE,
         name="sample:intent",
         title="Utterances of seven intentions (embedded sample)",
         about="intent",
         labels=plain_labels("단편 서술 질문 명령 수사의문 수사명령 억양의존"),
     ),
     replace(
-        SAMPLE,
+        SENTIMENT_SAMPLE,
         name="sample:language",
         title="Sentences in many languages (embedded sample)",
         about="language",

@@ -155,7 +155,7 @@ def parse_map(text: str) -> dict[str, str]:
     return found
 
 
-def ordered(values: Mapping[str, int]) -> tuple[str, ...]:
+def sorted_labels(values: Mapping[str, int]) -> tuple[str, ...]:
     """Label names in their order: by number where all are numbers, else sorted."""
     try:
         return tuple(sorted(values, key=lambda value: (float(value), value)))

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 
 from munjang.config.settings import ReadOptions
-from munjang.data.memory import uncollected
+from munjang.data.memory import gc_paused
 from munjang.data.readers.columns import find_column, guess_label, guess_text, normal_name
-from munjang.data.readers.labels import NOT_MAPPED, LabelRules, Refused, label_set, refused
+from munjang.data.readers.labels import NOT_MAPPED, LabelRules, Refused, choose_label_set, refused
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Row, Table, cell_text, describe_rejected
 from munjang.data.trees.relations import relation_set
@@ -22,7 +22,7 @@ from munjang.records import Card, Corpus, Example, Removed
 
 log = logging.getLogger("munjang")
 
-SAMPLE = 1_000  # rows looked at when the text column is guessed
+SAMPLED_ROWS = 1_000  # rows looked at when the text column is guessed
 LABEL_SAMPLE = 100_000  # and the label column: files are often sorted by label
 SPLIT_NAMES = {
     "train": "train", "training": "train", "학습": "train", "훈련": "train", "validation": "validation",
@@ -53,7 +53,7 @@ class Parts:
     named: dict[str, str] = field(default_factory=dict)
 
 
-@uncollected()
+@gc_paused()
 def read_corpus(
     path: str | Path,
     *,
@@ -81,7 +81,7 @@ def read_corpus(
             raise ConfigError(f"{path} has {split} rows in its column split; --{split} {further} is one too many.")
         if further is not None:
             read_into(parts, further, replace(options, **names), rules, split)
-    labels = label_set(parts.examples, parts.rejected, parts.notes, rules, str(path))
+    labels = choose_label_set(parts.examples, parts.rejected, parts.notes, rules, str(path))
     for split, file in parts.named.items():
         if not parts.examples[split]:  # not to be made from train in silence
             aside = [row for row in parts.rejected if row.split == split]
@@ -143,7 +143,7 @@ def read_into(
 
 def sample_rows(table: Table) -> list[Row]:
     """The first rows; a table without a usable one is a DataError that says what became of its rows."""
-    sample = list(islice(table.rows(), SAMPLE))
+    sample = list(islice(table.rows(), SAMPLED_ROWS))
     if not sample:
         why = describe_rejected(table.rejected) or f"{table.file} has column names ({', '.join(table.columns)}) only."
         raise DataError(f"{table.file}: no row can be used. {why}")

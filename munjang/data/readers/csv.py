@@ -26,7 +26,7 @@ class Dialect:
         return f"{name} delimiter, {'quoted' if self.quoted else 'unquoted'}"
 
 
-class Record(NamedTuple):
+class CsvRecord(NamedTuple):
     """One record: the line it starts on, its fields, and the lines as they stood; `problem` as in Line."""
 
     line: int
@@ -75,7 +75,7 @@ def split_quoted(text: str, delimiter: str | None) -> list[str]:
         place += 1  # over the delimiter; at the end of the text an empty last field follows
 
 
-def records(lines: Iterable[Line], dialect: Dialect, width: int) -> Iterator[Record]:
+def records(lines: Iterable[Line], dialect: Dialect, width: int) -> Iterator[CsvRecord]:
     """Every record of `width` fields; a line that cannot be one comes with its `problem`, and no line is skipped.
 
     A quote that never closes, or closes where no field ends, is taken as a character of its line, so that the lines
@@ -85,14 +85,14 @@ def records(lines: Iterable[Line], dialect: Dialect, width: int) -> Iterator[Rec
     while (line := source.next()) is not None:
         text = line.text.removesuffix("\r")
         if line.problem:
-            yield Record(line.number, [], text, line.problem)
+            yield CsvRecord(line.number, [], text, line.problem)
         elif not dialect.quoted or QUOTE not in text:
             yield sized(line.number, split_plain(text, dialect.delimiter), text, width)
         else:
             yield quoted_record(line, source, dialect, width)
 
 
-def quoted_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -> Record:
+def quoted_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -> CsvRecord:
     """The record that starts on a line with a quote; takes further lines from `source` only where they belong to it."""
     text, delimiter = line.text.removesuffix("\r"), dialect.delimiter
     plain = split_plain(text, delimiter)
@@ -105,7 +105,7 @@ def quoted_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -
     return sized(line.number, fields if len(fields) == width or len(plain) != width else plain, text, width)
 
 
-def spanning_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -> Record | None:
+def spanning_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -> CsvRecord | None:
     """The record whose quoted field runs on over the next lines, or None where no such record is to be found."""
     parts, problem = [line.text], ""
     plain = {len(split_plain(line.text, dialect.delimiter))}
@@ -131,15 +131,15 @@ def spanning_record(line: Line, source: LineQueue, dialect: Dialect, width: int)
     return None
 
 
-def sized(line: int, fields: list[str], raw: str, width: int) -> Record:
+def sized(line: int, fields: list[str], raw: str, width: int) -> CsvRecord:
     """A record checked for its number of fields; empty fields beyond the last column are let go."""
     while len(fields) > width and not fields[-1]:
         fields.pop()
     if len(fields) == width:
-        return Record(line, fields, raw)
+        return CsvRecord(line, fields, raw)
     if not raw.strip():
-        return Record(line, [], raw, "empty line")
-    return Record(line, [], raw, f"too {'few' if len(fields) < width else 'many'} fields, {len(fields)} for {width}")
+        return CsvRecord(line, [], raw, "empty line")
+    return CsvRecord(line, [], raw, f"too {'few' if len(fields) < width else 'many'} fields, {len(fields)} for {width}")
 
 
 class LineQueue:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.parquet import unpacked
-from munjang.data.readers.table import Bad, Row, Table, checked, distinct
+from munjang.data.readers.parquet import unpacked_file
+from munjang.data.readers.table import Bad, Row, Table, checked_row, distinct
 from munjang.errors import DataError, missing_extra
 
 HEADER_SEARCH = 20  # rows in which the header is looked for
@@ -47,7 +47,7 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
             elif all(cell is None for cell in cells):
                 yield Bad(line, "empty row", "", file)
             else:
-                yield checked(line, cells, file)
+                yield checked_row(line, cells, file)
 
     notes = [f"{path}: sheet '{name}', header in row {header}" if header else f"{path}: sheet '{name}', no header"]
     if others:
@@ -62,7 +62,7 @@ def find_sheet(path: Path, wanted: str | None) -> Any:
     except ImportError as error:
         raise missing_extra("Excel files", "excel") from error
     try:
-        book = openpyxl.load_workbook(unpacked(path), read_only=True, data_only=True)
+        book = openpyxl.load_workbook(unpacked_file(path), read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, openpyxl.utils.exceptions.InvalidFileException) as error:
         raise DataError(f"{path} is no readable .xlsx file ({error}). Save it again from Excel, or as CSV.") from error
     sheets = book.worksheets

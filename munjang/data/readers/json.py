@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.lines import CHUNK, MAX_LINE, AsUtf8, Encoding, open_bytes, reading, wide
-from munjang.data.readers.table import Bad, Row, Table, checked
+from munjang.data.readers.lines import CHUNK_BYTES, MAX_LINE, AsUtf8, Encoding, open_bytes, reading, wide
+from munjang.data.readers.table import Bad, Row, Table, checked_row
 from munjang.data.readers.text import encoding_of, open_lines
 from munjang.errors import DataError
 
@@ -45,7 +45,7 @@ def open_json(path: Path, options: ReadOptions) -> Table:
             if isinstance(item, Bad):
                 yield item
             elif isinstance(item[1], dict):
-                yield checked(item[0], [item[1].get(name) for name in names], file)
+                yield checked_row(item[0], [item[1].get(name) for name in names], file)
             else:
                 raw = json.dumps(item[1], ensure_ascii=True)
                 yield Bad(item[0], f"a JSON {type(item[1]).__name__}, expected an object", raw[:1000], file)
@@ -82,7 +82,7 @@ def line_items(path: Path, encoding: Encoding) -> Iterator[Item | Bad]:
 
 def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:
     """The values of a list, one after another, however the file is broken into lines; a slip is a DataError."""
-    decoder, source = json.JSONDecoder(), characters(path, encoding)
+    decoder, source = json.JSONDecoder(), decoded_chunks(path, encoding)
     text, line = next(source, ""), 1
     gap = re.compile(r"[\s\ufeff]*\[\s*").match(text)
     place = gap.end() if gap else 0
@@ -105,12 +105,12 @@ def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:
         line, place = line + text.count("\n", place, end), end
 
 
-def characters(path: Path, encoding: Encoding) -> Iterator[str]:
-    """The text of a file, chunk by chunk; undecodable bytes become lone surrogates, which `checked` finds later."""
+def decoded_chunks(path: Path, encoding: Encoding) -> Iterator[str]:
+    """The text of a file, chunk by chunk; undecodable bytes become lone surrogates, which `checked_row` finds later."""
     codec = "utf-8" if wide(encoding.name) else encoding.name
     decoder = codecs.getincrementaldecoder(codec)(errors="surrogateescape")
     with reading(path), open_bytes(path) as stream:
         source = AsUtf8(stream, encoding.name) if wide(encoding.name) else stream
-        while chunk := source.read1(CHUNK):
+        while chunk := source.read1(CHUNK_BYTES):
             yield decoder.decode(chunk)
         yield decoder.decode(b"", final=True)

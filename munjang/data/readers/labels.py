@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.columns import normal_label, ordered, parse_map, split_labels
+from munjang.data.readers.columns import normal_label, parse_map, sorted_labels, split_labels
 from munjang.data.readers.table import Row, cell_text, describe_rejected
 from munjang.errors import ConfigError, DataError
 from munjang.records import Example, Label, LabelSet, Removed, count_labels, label_text, names_of
@@ -60,7 +60,9 @@ class LabelRules:
         return self.mapping[value]
 
 
-def label_set(splits: Splits, rejected: list[Removed], notes: list[str], rules: LabelRules, file: str) -> LabelSet:
+def choose_label_set(
+    splits: Splits, rejected: list[Removed], notes: list[str], rules: LabelRules, file: str
+) -> LabelSet:
     """The labels of a corpus. Where no rule fixes them, examples that no class can be made of move to `rejected`."""
     counts = count_labels(example for examples in splits.values() for example in examples)
     if not any(splits.values()):
@@ -70,7 +72,7 @@ def label_set(splits: Splits, rejected: list[Removed], notes: list[str], rules: 
     filled = {split: count_labels(examples) for split, examples in splits.items() if examples}
     for split, shown in filled.items():
         place = f"{file}: labels" + (f" of {split}" if len(filled) > 1 else "")
-        totals = {name: sum(shown[key] for key in keys_of(labels, name)) for name in labels.names}
+        totals = {name: sum(shown[key] for key in label_spellings(labels, name)) for name in labels.names}
         if listing := ", ".join(f"{name} {count:,}" for name, count in totals.items() if count):
             notes.append(f"{place} {listing}")
         outside = {value: count for value, count in shown.items() if value not in labels}
@@ -80,7 +82,7 @@ def label_set(splits: Splits, rejected: list[Removed], notes: list[str], rules: 
     return labels
 
 
-def keys_of(labels: LabelSet, name: str) -> list[str]:
+def label_spellings(labels: LabelSet, name: str) -> list[str]:
     """A label's name and the other spellings of it."""
     return [name, *(alias for alias, meant in labels.aliases.items() if meant == name)]
 
@@ -109,7 +111,7 @@ def found_set(splits: Splits, rejected: list[Removed], file: str) -> LabelSet:
     base = splits["train"] or [example for examples in splits.values() for example in examples]
     counts = count_labels(base)
     singles = {name for name, count in counts.items() if count < 2}
-    names = ordered({name: count for name, count in counts.items() if name not in singles})
+    names = sorted_labels({name: count for name, count in counts.items() if name not in singles})
     if len(names) < 2 or (len(counts) > 20 and len(counts) > len(base) / 2):
         raise DataError(wrong_labels(counts, len(base), file))
     for split, examples in splits.items():

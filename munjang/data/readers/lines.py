@@ -15,8 +15,8 @@ from typing import BinaryIO, NamedTuple
 from munjang.errors import ConfigError, DataError
 
 MAX_LINE = 1_000_000  # bytes; a longer line is set aside with its first KEPT bytes, so that memory stays bounded
-KEPT = 1_000
-CHUNK = 1 << 20
+KEPT_CHARACTERS = 1_000
+CHUNK_BYTES = 1 << 20
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 SUPERSETS = {"euc_kr": "cp949", "utf-8-sig": "utf-8"}  # files that say euc-kr often hold cp949's further syllables
 
@@ -46,7 +46,7 @@ def open_bytes(path: Path) -> BinaryIO:
         raise DataError(f"{path} cannot be opened: {error.strerror or error}.") from error
     magic = stream.read(2)
     stream.seek(0)
-    return io.BufferedReader(gzip.GzipFile(fileobj=stream), CHUNK) if magic == b"\x1f\x8b" else stream
+    return io.BufferedReader(gzip.GzipFile(fileobj=stream), CHUNK_BYTES) if magic == b"\x1f\x8b" else stream
 
 
 @contextmanager
@@ -92,13 +92,13 @@ def check_encoding(name: str) -> str:
     return SUPERSETS.get(known, known)
 
 
-def blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int, list[bytes], int]]:
+def line_blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int, list[bytes], int]]:
     """Whole lines, many at a time: (number of the first, the lines without line feed, bytes of a line that was cut).
 
     The third is 0 for ordinary lines; a line over MAX_LINE comes alone, as its first KEPT bytes, with its full size.
     """
     number, carry, skipped = 1, b"", 0
-    while chunk := stream.read1(CHUNK):
+    while chunk := stream.read1(CHUNK_BYTES):
         if skipped:
             head, found, chunk = chunk.partition(newline)
             skipped += len(head)
@@ -110,13 +110,13 @@ def blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int, list
         if any(len(line) > MAX_LINE for line in lines):
             for line in lines:
                 long = len(line) > MAX_LINE
-                yield number, [line[:KEPT] if long else line], len(line) if long else 0
+                yield number, [line[:KEPT_CHARACTERS] if long else line], len(line) if long else 0
                 number += 1
         elif lines:
             yield number, lines, 0
             number += len(lines)
         if len(carry) > MAX_LINE:
-            skipped, carry = len(carry), carry[:KEPT]
+            skipped, carry = len(carry), carry[:KEPT_CHARACTERS]
     if carry:
         yield number, [carry], skipped
 
@@ -125,7 +125,7 @@ def read_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Itera
     """Every line of a stream, in order, with its number; none is dropped, none raises."""
     source = AsUtf8(stream, encoding) if wide(encoding) else stream
     codec = "utf-8" if wide(encoding) else SUPERSETS.get(encoding, encoding)
-    for first, lines, cut in blocks(source, newline):
+    for first, lines, cut in line_blocks(source, newline):
         if first == 1 and codec == "utf-8":
             lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
         block = b"\n".join(lines)
@@ -138,14 +138,14 @@ def read_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Itera
             yield Line(first, shown + " …", f"the line is {cut:,} bytes long, the limit is {MAX_LINE:,}")
         elif "\0" in text:
             for number, line in enumerate(lines, first):
-                yield one_line(number, line, codec, encoding)
+                yield decode_line(number, line, codec, encoding)
         elif newline != b"\n" and "\n" in text:
             yield from (Line(number, line.decode(codec)) for number, line in enumerate(lines, first))
         else:
             yield from map(Line, range(first, first + len(lines)), text.split("\n"))
 
 
-def one_line(number: int, line: bytes, codec: str, encoding: str) -> Line:
+def decode_line(number: int, line: bytes, codec: str, encoding: str) -> Line:
     """Decode one line; undecodable bytes are shown as \\xb0 and named in `problem`, as a NUL byte is."""
     try:
         text = line.decode(codec)
@@ -174,7 +174,7 @@ def find_encoding(path: Path) -> Encoding:
     are marked later, by `read_lines`. A file most of whose lines fit none of these is a DataError.
     """
     with reading(path), open_bytes(path) as stream:
-        head = stream.read(CHUNK)
+        head = stream.read(CHUNK_BYTES)
         if not head:
             raise DataError(f"{path} is empty (0 bytes).")
         name = next((name for bom, name in BOMS.items() if head.startswith(bom)), None) or without_bom(head)
@@ -196,7 +196,7 @@ def find_encoding(path: Path) -> Encoding:
 def given_encoding(path: Path, name: str) -> Encoding:
     """The encoding that the user names, checked; the file is opened only for its line ends."""
     with reading(path), open_bytes(path) as stream:
-        return Encoding(check_encoding(name), newline_of(stream.read(CHUNK)))
+        return Encoding(check_encoding(name), newline_of(stream.read(CHUNK_BYTES)))
 
 
 def newline_of(head: bytes) -> bytes:
@@ -207,7 +207,7 @@ def newline_of(head: bytes) -> bytes:
 def count_valid(stream: BinaryIO, newline: bytes) -> Counter[str]:
     """How many lines beyond ASCII are valid utf-8, else cp949, else neither."""
     counts: Counter[str] = Counter()
-    for _, lines, cut in blocks(stream, newline):
+    for _, lines, cut in line_blocks(stream, newline):
         block = b"\n".join(lines)
         if block.isascii() or cut:
             continue

@@ -14,23 +14,23 @@ from munjang.errors import DataError
 
 __all__ = ["Row", "Table", "cell_text", "open_table"]
 
-KINDS = {
+FILE_KINDS = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "txt", ".text": "txt", ".jsonl": "json", ".ndjson": "json",
     ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel",
 }  # fmt: skip
-MAGIC = {b"PK\x03\x04": "excel", b"PAR1": "parquet", b"\xd0\xcf\x11\xe0": "old excel"}
+FILE_SIGNATURES = {b"PK\x03\x04": "excel", b"PAR1": "parquet", b"\xd0\xcf\x11\xe0": "old excel"}
 SPLIT_FOLDERS = {"train", "validation", "valid", "dev", "val", "test"}
 
 
 def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
     """The file as a table; its kind is told by its first bytes, then by its ending (`.gz` after it is fine).
 
-    A folder is read as texts: see `open_folder`. A file that is missing, empty or of no known kind is a DataError.
+    A folder is read as texts: see `open_text_folder`. A file that is missing, empty or of no known kind is a DataError.
     """
     path, options = Path(path), options or ReadOptions()
     if path.is_dir():
-        return open_folder(path, options)
-    kind = kind_of(path)
+        return open_text_folder(path, options)
+    kind = file_kind(path)
     if kind == "old excel":
         raise DataError(f"{path} is an old or protected Excel file. Save it as .xlsx without a password, or as CSV.")
     if kind == "parquet":
@@ -48,19 +48,19 @@ def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
     return open_delimited(path, kind, options)
 
 
-def kind_of(path: Path) -> str:
+def file_kind(path: Path) -> str:
     """csv, tsv, txt, json, parquet, excel or "old excel"."""
     with reading(path), open_bytes(path) as stream:
         head = stream.read(512)
     if not head:
         raise DataError(f"{path} is empty (0 bytes).")
-    by_magic = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
+    by_magic = next((kind for magic, kind in FILE_SIGNATURES.items() if head.startswith(magic)), None)
     if by_magic:
         return by_magic
     if head.lstrip().lower().startswith((b"<html", b"<!doctype html", b"<table")):
         raise DataError(f"{path} is a web page (some programs call that Excel). Open it in Excel and save it as .xlsx.")
     ending = suffix_of(path)
-    kind = KINDS.get(ending)
+    kind = FILE_KINDS.get(ending)
     if kind in ("parquet", "excel") or ending == ".xls":
         raise DataError(f"{path} is called {ending}, but it is no such file. Give it the ending of what it is.")
     return kind or "txt"
@@ -72,7 +72,7 @@ def suffix_of(path: Path) -> str:
     return Path(name).suffix
 
 
-def open_folder(path: Path, options: ReadOptions) -> Table:
+def open_text_folder(path: Path, options: ReadOptions) -> Table:
     """A folder of texts as a table with the columns text, label, file, and split where folders are called so.
 
     `FOLDER/LABEL/*.txt`: every file is one text. `FOLDER/LABEL.txt`: a file of lines, every line is one text.

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from munjang.data.readers.lines import reading
-from munjang.data.readers.table import Bad, Row, Table, checked
+from munjang.data.readers.table import Bad, Row, Table, checked_row
 from munjang.errors import DataError, missing_extra
 
 if TYPE_CHECKING:
     import pyarrow.parquet
 
-BATCH = 2_048  # rows
+BATCH_ROWS = 2_048  # rows
 
 
-def unpacked(path: Path) -> IO[bytes] | str:
+def unpacked_file(path: Path) -> IO[bytes] | str:
     """Something that can be sought in: the path itself, or a temporary file with what the gzip file holds."""
     with reading(path), path.open("rb") as stream:
         if stream.read(2) != b"\x1f\x8b":
@@ -33,7 +33,7 @@ def unpacked(path: Path) -> IO[bytes] | str:
 
 def open_parquet(path: Path) -> Table:
     """A Parquet file as a table; line = row, from 1. Columns keep their types for a Parquet file out."""
-    parquet = parquet_file(unpacked(path), str(path))
+    parquet = parquet_file(unpacked_file(path), str(path))
     columns, rows = len(parquet.schema_arrow.names), parquet.metadata.num_rows
     if not columns or not rows:
         raise DataError(f"{path} is empty: it has {columns} columns and {rows} rows.")
@@ -67,12 +67,12 @@ def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 
         groups, start = groups_of(parquet, first, last)
         line = start + 1
         try:
-            for batch in parquet.iter_batches(BATCH, row_groups=groups):
+            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=groups):
                 count = len(batch)
                 skip, stop = max(0, first + 1 - line), count if last is None else min(count, last + 1 - line)
                 part = batch.slice(skip, max(0, stop - skip))
                 for place, cells in enumerate(zip(*(values(column) for column in part.columns), strict=True)):
-                    yield checked(line + skip + place, cells, file)
+                    yield checked_row(line + skip + place, cells, file)
                 line += count
         except (pyarrow.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]

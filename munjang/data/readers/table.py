@@ -86,7 +86,7 @@ def cell_text(value: Any) -> str:
     return str(value)
 
 
-def checked(line: int, cells: Sequence[Any], file: str) -> Row | Bad:
+def checked_row(line: int, cells: Sequence[Any], file: str) -> Row | Bad:
     """A row of a file whose cells are not checked line by line: NUL, half characters and giant texts are refused."""
     for cell in cells:
         if isinstance(cell, str) and (problem := text_problem(cell)):

@@ -16,9 +16,9 @@ from munjang.data.readers.lines import (
     Encoding,
     Line,
     check_encoding,
+    decode_line,
     find_encoding,
     given_encoding,
-    one_line,
     open_bytes,
     read_lines,
     reading,
@@ -27,7 +27,7 @@ from munjang.data.readers.lines import (
 from munjang.data.readers.table import Bad, Row, Table, distinct
 from munjang.errors import DataError
 
-SAMPLE = 200  # lines looked at for the delimiter and the header
+SAMPLED_LINES = 200  # lines looked at for the delimiter and the header
 
 
 def encoding_of(path: Path, options: ReadOptions) -> Encoding:
@@ -48,7 +48,7 @@ def open_delimited(path: Path, ending: str, options: ReadOptions) -> Table:
     """
     encoding = encoding_of(path, options)
     skip = max(0, (options.header_row or 1) - 1)
-    sample = first_lines(islice(open_lines(path, encoding), skip, skip + 2 * SAMPLE), SAMPLE)
+    sample = first_lines(islice(open_lines(path, encoding), skip, skip + 2 * SAMPLED_LINES), SAMPLED_LINES)
     if not sample:
         raise DataError(empty_message(path, encoding, skip))
     only, preferred = (",;\t|", ",") if ending == "csv" else ("\t,;|", "\t") if ending == "tsv" else ("\t", "\t")
@@ -110,7 +110,8 @@ def sample_fields(path: Path, encoding: Encoding, dialect: Dialect, header_row: 
     head = [first, *islice(lines, 20)]
     again = islice(open_lines(path, encoding), first.number - 1, None)
     found = islice(
-        records(again, dialect, header_width([line.text for line in head], dialect.delimiter, dialect.quoted)), SAMPLE
+        records(again, dialect, header_width([line.text for line in head], dialect.delimiter, dialect.quoted)),
+        SAMPLED_LINES,
     )
     return [record.fields for record in found if not record.problem]
 
@@ -122,13 +123,13 @@ def has_header(sample: Sequence[Sequence[str]]) -> bool:
     """
     if KNOWN_NAMES & {normal_name(cell) for cell in sample[0]}:
         return True
-    if any(is_number(cell) for cell in sample[0]):
+    if any(is_numeric_cell(cell) for cell in sample[0]):
         return False
     below = [{row[place] for row in sample[1:]} for place in range(len(sample[0]))]
     return not any(cell and cell in column for cell, column in zip(sample[0], below, strict=True))
 
 
-def is_number(cell: str) -> bool:
+def is_numeric_cell(cell: str) -> bool:
     """Whether a cell reads as a number."""
     try:
         float(cell)
@@ -142,7 +143,7 @@ def lines_table(path: Path, encoding: Encoding) -> Table:
     file = str(path)
 
     def read() -> Iterator[Row | Bad]:
-        yield from as_rows(open_lines(path, encoding), file)
+        yield from lines_as_rows(open_lines(path, encoding), file)
 
     note = f"{path}: {encoding.name}, one text a line"
     return Table(file, ("text",), read, [note], quoted=False)
@@ -158,7 +159,7 @@ def stream_table(stream: BinaryIO, name: str, encoding: str | None = None) -> Ta
     def read() -> Iterator[Row | Bad]:
         # As latin-1 every byte is a character, so that each line can be decoded for itself afterwards.
         lines = read_lines(stream, codec) if codec else map(utf8_or_cp949, read_lines(stream, "latin-1"))
-        yield from as_rows(lines, name)
+        yield from lines_as_rows(lines, name)
 
     return Table(name, ("text",), read, quoted=False)
 
@@ -169,12 +170,12 @@ def utf8_or_cp949(line: Line) -> Line:
     if line.number == 1:
         data = data.removeprefix(codecs.BOM_UTF8)
     codec = "utf-8" if reads_as(data, "utf-8") or not reads_as(data, "cp949") else "cp949"
-    return one_line(line.number, data, codec, "utf-8 or cp949")._replace(
+    return decode_line(line.number, data, codec, "utf-8 or cp949")._replace(
         **({"problem": line.problem} if line.problem else {})
     )
 
 
-def as_rows(lines: Iterator[Line], file: str) -> Iterator[Row | Bad]:
+def lines_as_rows(lines: Iterator[Line], file: str) -> Iterator[Row | Bad]:
     """Each line as a row of one cell."""
     for line in lines:
         text = line.text.removesuffix("\r")

@@ -18,7 +18,7 @@ from munjang.data.readers.table import cell_text
 from munjang.errors import DataError
 from munjang.files import sync
 
-ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
+WRITABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 HARMLESS = re.compile(r"-|[+-]?(\d[\d,]*\.?\d*|\.\d+)([eE][+-]?\d+)?%?")  # numbers, and the dash for "nothing"
 
@@ -77,8 +77,10 @@ def open_writer(
 
 def check_target(path: Path, overwrite: bool) -> None:
     """Refuse a file of unknown kind, one that exists, and one in a folder that does not: DataErrors."""
-    if suffix_of(path) not in ENDINGS:
-        raise DataError(f"{path}: cannot tell the kind of file to write. End its name in {', '.join(ENDINGS)}.")
+    if suffix_of(path) not in WRITABLE_ENDINGS:
+        raise DataError(
+            f"{path}: cannot tell the kind of file to write. End its name in {', '.join(WRITABLE_ENDINGS)}."
+        )
     if path.name.lower().endswith((".parquet.gz", ".xlsx.gz")):
         raise DataError(f"{path}: Parquet and Excel files are compressed already; leave .gz away.")
     if path.is_dir():

@@ -16,10 +16,10 @@ from munjang.tables import format_table
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-JAMO = re.compile("[\u1100-\u11ff]")
+CONJOINING_JAMO = re.compile("[\u1100-\u11ff]")
 LIMITS = (64, 128, 256)
 MANY_UNKNOWN = 0.05
-BATCH = 2_000  # texts encoded at a time, so that memory stays bounded
+BATCH_TEXTS = 2_000  # texts encoded at a time, so that memory stays bounded
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,15 @@ def split_tokens(texts: Sequence[str], tokenizer: Tokenizer, unknown: int | None
     lengths: list[int] = []
     plain = unknowns = broken = 0
     with_jamo = jamo_ids(tokenizer)
-    for start in range(0, len(texts), BATCH):
-        batch = texts[start : start + BATCH]
+    for start in range(0, len(texts), BATCH_TEXTS):
+        batch = texts[start : start + BATCH_TEXTS]
         for text, encoding in zip(batch, tokenizer.encode_batch(batch), strict=True):
             ids = encoding.ids
             lengths.append(len(ids))
             plain += len(ids) - sum(encoding.special_tokens_mask)
             unknowns += ids.count(unknown) if unknown is not None else 0
-            broken += not JAMO.search(text) and (
-                not with_jamo.isdisjoint(ids) or bool(JAMO.search(normalised(text, tokenizer)))
+            broken += not CONJOINING_JAMO.search(text) and (
+                not with_jamo.isdisjoint(ids) or bool(CONJOINING_JAMO.search(normalised(text, tokenizer)))
             )
     p95, p99, p999 = np.percentile(lengths, [95, 99, 99.9])
     return SplitTokens(
@@ -128,7 +128,7 @@ def normalised(text: str, tokenizer: Tokenizer) -> str:
 
 def jamo_ids(tokenizer: Tokenizer) -> set[int]:
     """The ids of tokens that hold conjoining jamo."""
-    return {id_ for token, id_ in tokenizer.get_vocab().items() if JAMO.search(token)}
+    return {id_ for token, id_ in tokenizer.get_vocab().items() if CONJOINING_JAMO.search(token)}
 
 
 def unknown_id(tokenizer: Tokenizer) -> int | None:

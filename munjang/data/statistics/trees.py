@@ -13,7 +13,7 @@ from munjang.data.trees.shapes import depths, is_head_final, is_projective
 from munjang.records import Corpus, Example
 from munjang.tables import format_table
 
-DEFINITIONS = (
+TREE_DEFINITIONS = (
     "Depth: arcs from the root to the deepest word, the root's own word 1. Arc length: words from a word to its head, "
     "the root left out.\nProjective: no arcs cross. Head-final: every head stands to the right, the last word is the "
     "root. On the next word: what a parser that hangs every word from the next one gets right."
@@ -48,7 +48,7 @@ class TreebankStats(Stats):
 
     def __str__(self) -> str:
         parts = [self.heading("relations"), format_table(*self.measures()), format_table(*self.label_counts())]
-        return "\n\n".join([*parts, "\n".join([*self.sharing(), DEFINITIONS])])
+        return "\n\n".join([*parts, "\n".join([*self.sharing(), TREE_DEFINITIONS])])
 
     def measures(self) -> tuple[list[str], list[list[object]]]:
         """Header and rows of the table of measures, one column for each split."""

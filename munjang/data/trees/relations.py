@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from munjang.records import LabelSet, plain_labels
 
-KLUE = plain_labels(
+KLUE_RELATIONS = plain_labels(
     "NP NP_AJT VP NP_SBJ VP_MOD NP_OBJ AP NP_CNJ NP_MOD VNP DP VP_AJT VNP_MOD NP_CMP VP_SBJ VP_CMP VP_OBJ VNP_CMP "
     "AP_MOD X_AJT VP_CNJ VNP_AJT IP X X_SBJ VNP_OBJ VNP_SBJ X_OBJ AP_AJT L X_MOD X_CNJ VNP_CNJ X_CMP AP_CMP AP_SBJ R "
     "NP_SVJ"
 )
 """KLUE's relations in its own order, which decides what its LAS merges. NP_SVJ, probably a slip for NP_SBJ, stays."""
 
-UNIVERSAL = plain_labels(
+UD_RELATIONS = plain_labels(
     "acl advcl advmod amod appos aux case cc ccomp clf compound conj cop csubj dep det discourse dislocated expl fixed "
     "flat goeswith iobj list mark nmod nsubj nummod obj obl orphan parataxis punct reparandum root vocative xcomp "
     # the subtypes of Korean treebanks, and commoner ones of others
@@ -29,8 +29,8 @@ def relation_set(found: Iterable[str]) -> LabelSet:
     Subtypes that UD's table lacks (`obl:arg`) are added at its end.
     """
     names = sorted(set(found))
-    if all(name in KLUE.names for name in names):
-        return KLUE
-    if all(name.partition(":")[0] in UNIVERSAL.names for name in names):
-        return LabelSet((*UNIVERSAL.names, *(name for name in names if name not in UNIVERSAL.names)))
+    if all(name in KLUE_RELATIONS.names for name in names):
+        return KLUE_RELATIONS
+    if all(name.partition(":")[0] in UD_RELATIONS.names for name in names):
+        return LabelSet((*UD_RELATIONS.names, *(name for name in names if name not in UD_RELATIONS.names)))
     return LabelSet(tuple(names))

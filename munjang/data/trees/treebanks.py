@@ -21,7 +21,7 @@ CONLLU_COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPRE
 
 
 @dataclass(frozen=True)
-class Layout:
+class TreeFileLayout:
     """A form of tree file. columns: their names; word, head, relation: which of them are read. pos: parts of speech, of
     which the first that is there is taken."""
 
@@ -32,8 +32,8 @@ class Layout:
     pos: tuple[int, ...]
 
 
-KLUE = Layout(KLUE_COLUMNS, 1, 4, 5, (3,))
-CONLLU = Layout(CONLLU_COLUMNS, 1, 6, 7, (4, 3))
+KLUE_LAYOUT = TreeFileLayout(KLUE_COLUMNS, 1, 4, 5, (3,))
+CONLLU_LAYOUT = TreeFileLayout(CONLLU_COLUMNS, 1, 6, 7, (4, 3))
 
 
 def is_treebank(path: str | Path) -> bool:
@@ -53,18 +53,18 @@ def read_trees(path: str | Path) -> Iterator[Example]:
     """
     path = Path(path)
     if path.suffix == ".parquet":
-        yield from read_parquet(path)
+        yield from read_klue_parquet(path)
         return
-    for number, comments, rows in blocks(path):
+    for number, comments, rows in sentence_blocks(path):
         yield read_block(path, number, comments, rows)
 
 
-def blocks(path: Path) -> Iterator[tuple[int, list[str], list[tuple[int, list[str]]]]]:
+def sentence_blocks(path: Path) -> Iterator[tuple[int, list[str], list[tuple[int, list[str]]]]]:
     """Sentence by sentence: its number from 1, its comment lines, and its rows as (line, fields)."""
     comments: list[str] = []
     rows: list[tuple[int, list[str]]] = []
     number = 0
-    for line, text in enumerate([*read_text(path).split("\n"), ""], start=1):
+    for line, text in enumerate([*read_tree_file(path).split("\n"), ""], start=1):
         text = text.removesuffix("\r")
         if text.startswith("#") and not rows:
             comments.append(text.lstrip("#").strip())
@@ -76,7 +76,7 @@ def blocks(path: Path) -> Iterator[tuple[int, list[str], list[tuple[int, list[st
             comments, rows = [], []
 
 
-def read_text(path: Path) -> str:
+def read_tree_file(path: Path) -> str:
     """The text of a file in utf-8, unpacked where it is gzipped."""
     try:
         data = path.read_bytes()
@@ -93,7 +93,7 @@ def read_block(path: Path, number: int, comments: Sequence[str], rows: Sequence[
     """One sentence, checked."""
     name = sentence_name(comments, number)
     first = rows[0][0]
-    layouts = {len(layout.columns): layout for layout in (KLUE, CONLLU)}
+    layouts = {len(layout.columns): layout for layout in (KLUE_LAYOUT, CONLLU_LAYOUT)}
     layout = layouts.get(len(rows[0][1]))
     if layout is None:
         raise DataError(
@@ -105,7 +105,7 @@ def read_block(path: Path, number: int, comments: Sequence[str], rows: Sequence[
         where = f"{path}, line {line}, sentence {name}"
         if len(fields) != len(layout.columns):
             raise DataError(f"{where}: {len(fields)} columns, the sentence began with {len(layout.columns)}.")
-        if layout is CONLLU and not fields[0].isdigit() and is_passed_over(fields[0]):
+        if layout is CONLLU_LAYOUT and not fields[0].isdigit() and is_passed_over(fields[0]):
             continue
         if fields[0] != str(len(words) + 1):
             raise DataError(f"{where}: index '{fields[0]}', expected {len(words) + 1}: there is a gap.")
@@ -148,7 +148,7 @@ def make_example(columns: tuple[Sequence, Sequence, Sequence, Sequence], file: s
     return Example(" ".join(words), tree, line, file)
 
 
-def read_parquet(path: Path) -> Iterator[Example]:
+def read_klue_parquet(path: Path) -> Iterator[Example]:
     """The sentences of KLUE's parquet on the hub: columns word_form, head, deprel, perhaps pos, a list a sentence."""
     import pyarrow
     import pyarrow.parquet

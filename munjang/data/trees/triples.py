@@ -15,7 +15,7 @@ MODIFYING = {"DP", "amod", "nmod", "acl", "det", "nummod"}  # beside KLUE's rela
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class Triple:
     """Word `word` is the subject, object or modifier (`kind`) of word `head`; places in the sentence, from 1."""
 
     kind: str
@@ -25,20 +25,20 @@ class Relation:
     head_text: str
 
 
-def relations(tree: Tree | Parse) -> list[Relation]:
+def triples(tree: Tree | Parse) -> list[Triple]:
     """The subjects, objects and modifiers in a tree, in the order of its words.
 
     Read off KLUE's relations (NP_SBJ, NP_OBJ, VP_MOD, DP, …) or those of Universal Dependencies (nsubj, obj, amod, …).
     """
     tree = tree.tree if isinstance(tree, Parse) else tree
     return [
-        Relation(kind, word, head, tree.words[word - 1], tree.words[head - 1])
+        Triple(kind, word, head, tree.words[word - 1], tree.words[head - 1])
         for word, (head, name) in enumerate(zip(tree.heads, tree.relations, strict=True), start=1)
-        if head and (kind := kind_of(name))
+        if head and (kind := triple_kind(name))
     ]
 
 
-def kind_of(relation: str) -> str:
+def triple_kind(relation: str) -> str:
     """subject, object or modifier; "" for what is none of them."""
     function = relation.partition("_")[2]
     plain = relation.partition(":")[0]
@@ -49,7 +49,7 @@ def kind_of(relation: str) -> str:
     return MODIFIER if function == "MOD" or plain in MODIFYING else ""
 
 
-def to_json(parse: Parse) -> dict[str, Any]:
+def parse_to_json(parse: Parse) -> dict[str, Any]:
     """A parse as JSON values: text, words with head, relation and the head's probability, the triples, and the note."""
     tree = parse.tree
     rows = zip(tree.words, tree.heads, tree.relations, strict=True)
@@ -59,7 +59,7 @@ def to_json(parse: Parse) -> dict[str, Any]:
     return {
         "text": parse.text,
         "words": words,
-        "relations": [asdict(item) for item in relations(tree)],
+        "relations": [asdict(item) for item in triples(tree)],
         "note": parse.note,
     }
 
@@ -80,7 +80,7 @@ def to_graph(trees: Iterable[Tree | Parse]) -> Any:
             graph.add_node(f"{number}.{place}", word=word, sentence=number, place=place)
         for place, (head, name) in enumerate(zip(tree.heads, tree.relations, strict=True), start=1):
             if head:
-                kind = kind_of(name)
+                kind = triple_kind(name)
                 graph.add_edge(
                     f"{number}.{head}", f"{number}.{place}", relation=name, **({"kind": kind} if kind else {})
                 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from munjang.models.folder import Manifest
     from munjang.tasks.base import Batch, Outputs
 
-FORMATS = {
+BACKENDS = {
     "native": "munjang.inference.backends.native",
     "linear": "munjang.inference.backends.linear",
     "onnx": "munjang.inference.backends.onnx",
@@ -50,9 +50,9 @@ class Runner(Protocol):
 def load_runner(folder: Path, manifest: Manifest, precision: str = "fp32") -> Runner:
     """The runner of a model folder, by its format. precision: fp32, or bf16 for the native format's matrix products."""
     one_of("precision", precision, PRECISIONS)
-    if manifest.format not in FORMATS:
-        raise BundleError(str(unknown_name("format", manifest.format, FORMATS)))
+    if manifest.format not in BACKENDS:
+        raise BundleError(str(unknown_name("format", manifest.format, BACKENDS)))
     options = {} if precision == "fp32" else {"precision": precision}
     if options and manifest.format != "native":
         raise ConfigError(f"{folder} is of the format {manifest.format}, whose precision is fixed; leave it out.")
-    return import_module(FORMATS[manifest.format]).load(folder, manifest, **options)
+    return import_module(BACKENDS[manifest.format]).load(folder, manifest, **options)

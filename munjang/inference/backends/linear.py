@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.errors import BundleError
-from munjang.text.ngrams import LONGEST, Alphabet, Lookup, characters, chunks, count_features, keys_of
+from munjang.text.ngrams import LONGEST, Alphabet, Lookup, chunks, count_features, keys_from_ngrams, text_code_points
 
 if TYPE_CHECKING:
     from munjang.models.folder import Manifest
@@ -42,7 +42,7 @@ class LinearParts:
 
 
 @dataclass(frozen=True)
-class Encodings:
+class LinearInputs:
     """Texts ready to run; `lengths` in characters, by which batches may be sorted."""
 
     texts: Sequence[str]
@@ -61,16 +61,16 @@ class LinearRunner:
 
     def __init__(self, parts: LinearParts):
         self.parts = parts
-        self.alphabet = Alphabet(np.unique(characters(parts.ngrams)))
-        self.lookup = Lookup(keys_of(parts.ngrams, self.alphabet))
+        self.alphabet = Alphabet(np.unique(text_code_points(parts.ngrams)))
+        self.lookup = Lookup(keys_from_ngrams(parts.ngrams, self.alphabet))
 
-    def encode(self, texts: Sequence[str]) -> Encodings:
+    def encode(self, texts: Sequence[str]) -> LinearInputs:
         """Cut texts to LONGEST_TEXT characters; everything else happens in `run`."""
         lengths = np.array([len(text) for text in texts], np.int64)
         cut = [text[:LONGEST_TEXT] for text in texts]
-        return Encodings(cut, np.minimum(lengths, LONGEST_TEXT), lengths > LONGEST_TEXT)
+        return LinearInputs(cut, np.minimum(lengths, LONGEST_TEXT), lengths > LONGEST_TEXT)
 
-    def batch(self, encodings: Encodings, indices: Sequence[int]) -> dict[str, list[str]]:
+    def batch(self, encodings: LinearInputs, indices: Sequence[int]) -> dict[str, list[str]]:
         """The texts at `indices`."""
         return {"texts": [encodings.texts[index] for index in indices]}
 
@@ -136,7 +136,7 @@ def load(folder: str | Path, manifest: Manifest) -> LinearRunner:
         raise BundleError(f"{folder} is no whole linear model: {error}. Train it again.") from error
     try:
         parts = LinearParts(ngrams, labels=tuple(details["labels"]), settings=details.get("settings", {}), **arrays)
-        check(parts, int(details["features"]))
+        check_parts(parts, int(details["features"]))
         if parts.labels != manifest.labels.names:
             own, named = ", ".join(map(str, parts.labels)), manifest.labels.listing
             raise ValueError(f"its weights are for the labels {own}, munjang.json names {named}")
@@ -145,7 +145,7 @@ def load(folder: str | Path, manifest: Manifest) -> LinearRunner:
     return LinearRunner(parts)
 
 
-def check(parts: LinearParts, features: int) -> None:
+def check_parts(parts: LinearParts, features: int) -> None:
     """Refuse parts that do not fit each other with a ValueError that says what was found and expected."""
     columns = (
         1 if parts.weights.ndim == 2 and parts.weights.shape[1] == 1 and len(parts.labels) == 2 else len(parts.labels)

@@ -10,8 +10,8 @@ import numpy as np
 
 from munjang import files
 from munjang.errors import BundleError, require
-from munjang.models.folder import places_before, plain_reach, read_json
-from munjang.models.silence import quiet_transformers
+from munjang.models.folder import places_before, plain_reach, read_json_object
+from munjang.models.silence import silence_transformers
 from munjang.records import Example
 from munjang.tasks import make_task
 from munjang.tasks.base import Batch, Encodings, Outputs, Task
@@ -30,11 +30,11 @@ def save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBas
     """
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
-    with quiet_transformers():
+    with silence_transformers():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
-    settings = read_json(path)
+    settings = read_json_object(path)
     if settings.get("tokenizer_class") == "TokenizersBackend":
         settings["tokenizer_class"] = "PreTrainedTokenizerFast"
     reach = plain_reach(model.config.to_dict())
@@ -88,7 +88,7 @@ def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRun
 
     try:
         task = make_task(manifest.task, manifest.labels, **manifest.task_options)
-        with quiet_transformers():
+        with silence_transformers():
             model = task.open(folder)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         runner = NativeRunner(model, tokenizer, task, manifest.max_length, precision)

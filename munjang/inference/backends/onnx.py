@@ -119,7 +119,7 @@ def load(folder: Path, manifest: Manifest) -> OnnxRunner:
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         task = make_task(manifest.task, manifest.labels, **manifest.task_options)
         pad_id, reach = (int(manifest.details[name]) for name in ("pad_id", "reach"))
-        words = shared_words.load(folder, manifest.details)
+        words = shared_words.load_shared_embeddings(folder, manifest.details)
     except BundleError:
         raise
     except Exception as error:  # the runtime and tokenizers each raise kinds of their own

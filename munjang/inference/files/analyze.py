@@ -9,7 +9,7 @@ from typing import Any
 from munjang.data.readers.table import Bad, Row, Table
 from munjang.errors import ConfigError
 from munjang.inference.analyzer import STRUCTURE, Analysis, Analyzer
-from munjang.inference.files.write import CHUNKS, Added, Counts, answered, check_out, free_names, write_table
+from munjang.inference.files.write import CHUNKS, Added, Counts, answered, check_output, free_names, write_table
 from munjang.inference.heads import Head
 from munjang.records import EMPTY, Parse, Prediction, label_text
 
@@ -81,7 +81,7 @@ def analyze_table(
     scores: every label's, or the best alone. The rest is as in `munjang.inference.files.predict.predict_table`.
     """
     out, counts, heads = Path(out), Counts(), model.heads
-    check_out(out, source, overwrite)
+    check_output(out, source, overwrite)
     wanted = wanted_names(heads, scores, model.parser is not None)
     columns = free_names(table.columns, wanted)
     words = {"note", STRUCTURE, *(head.name for head in heads)}

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 from munjang.data.readers.columns import find_column
 from munjang.data.readers.table import Bad, Row, Table, cell_text
 from munjang.errors import ConfigError
-from munjang.inference.files.write import CHUNKS, HELD, Added, Counts, answered, check_out, free_names, write_table
+from munjang.inference.files.write import (
+    CHUNKS,
+    WITHHELD,
+    Added,
+    Counts,
+    answered,
+    check_output,
+    free_names,
+    write_table,
+)
 from munjang.records import Prediction, label_text, names_of
 
 if TYPE_CHECKING:
@@ -38,10 +47,10 @@ class Answering:
                 "--threshold is for models with several labels a text; this one has one: use --min-score."
             )
         held = self.min_score is not None
-        return replace(self, keep=tuple(n if held and n == HELD else model.labels.resolve(n) for n in self.keep))
+        return replace(self, keep=tuple(n if held and n == WITHHELD else model.labels.resolve(n) for n in self.keep))
 
 
-def settle(prediction: Prediction, answering: Answering, labels: Sequence[str]) -> Prediction:
+def apply_thresholds(prediction: Prediction, answering: Answering, labels: Sequence[str]) -> Prediction:
     """The prediction with the threshold and the minimum score applied."""
     if prediction.label is None or not prediction.scores:
         return prediction
@@ -50,17 +59,17 @@ def settle(prediction: Prediction, answering: Answering, labels: Sequence[str]) 
         prediction = replace(prediction, label=chosen)
     if answering.min_score is not None and prediction.score < answering.min_score:
         note = "; ".join(filter(None, [prediction.note, f"below the minimum score {answering.min_score:g}"]))
-        prediction = replace(prediction, label=HELD, note=note)
+        prediction = replace(prediction, label=WITHHELD, note=note)
     return prediction
 
 
-def answers(
+def predictions(
     model: Predictor, table: Table, text: int, answering: Answering, chunks: Sequence[int] = CHUNKS
 ) -> Iterator[tuple[Row, Prediction] | Bad]:
     """The rows of `answered` with a model's predictions, settled."""
 
     def answer(texts: list[str]) -> Iterator[Prediction]:
-        return (settle(found, answering, model.labels.names) for found in model.predict_many(texts))
+        return (apply_thresholds(found, answering, model.labels.names) for found in model.predict_many(texts))
 
     return answered(table, text, answer, chunks)
 
@@ -106,7 +115,7 @@ def predict_table(
     is done, or not at all. source: the input file, which the output must not be.
     """
     out, answering = Path(out), (answering or Answering()).check(model)
-    check_out(out, source, overwrite)
+    check_output(out, source, overwrite)
     by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "--by")
     labels, counts = model.labels.names, Counts()
     added = output_columns(table.columns, labels, answering.scores)
@@ -115,6 +124,6 @@ def predict_table(
         counts.add(prediction, group_of(row, by))
         return output_cells(prediction, labels, answering.scores) if kept(prediction, answering) else None
 
-    items = answers(model, table, text, answering)
+    items = predictions(model, table, text, answering)
     write_table(items, table, out, Added(added, frozenset(added[1:-1]), cells, counts), overwrite, progress)
     return counts

@@ -19,7 +19,7 @@ from munjang.tables import format_table
 
 Answer = TypeVar("Answer")
 
-HELD = "보류"
+WITHHELD = "보류"
 """The answer below the minimum score: undecided, for a person to look at."""
 CHUNKS = (64, 128, 256, 512, 1_024)  # rows predicted together; small first, so that something shows soon
 MAX_GROUPS = 1_000
@@ -44,7 +44,7 @@ class Counts:
         self.rows += 1
         self.empty += prediction.label is None
         self.truncated += "truncated" in prediction.note
-        self.held += prediction.label == HELD
+        self.held += prediction.label == WITHHELD
         if group is not None:
             if group not in self.groups and len(self.groups) >= MAX_GROUPS:
                 group = "(further groups)"
@@ -56,7 +56,7 @@ class Counts:
         for number, what in (
             (self.empty, "empty"),
             (self.truncated, "truncated"),
-            (self.held, f"{HELD} (below the minimum score)"),
+            (self.held, f"{WITHHELD} (below the minimum score)"),
             (self.rejected, "set aside"),
         ):
             parts += [f"{number:,} {what}"] * bool(number)
@@ -65,7 +65,7 @@ class Counts:
     def table(self, labels: Sequence[str], column: str) -> str:
         """Label shares per group as a table for the terminal, largest group first."""
         used = {name for counts in self.groups.values() for name in counts}
-        names = [*labels, *(name for name in (HELD, "(none)") if name in used and name not in labels)]
+        names = [*labels, *(name for name in (WITHHELD, "(none)") if name in used and name not in labels)]
         rows = [
             (group, size, *(f"{100 * self.groups[group][name] / size:.1f}%" for name in names))
             for group, size in self.sizes.most_common()
@@ -95,7 +95,7 @@ def rejected_path(out: Path) -> Path:
     return out.with_name(f"{out.name}.rejected.csv")
 
 
-def check_out(out: Path, source: Path | None, overwrite: bool) -> None:
+def check_output(out: Path, source: Path | None, overwrite: bool) -> None:
     """Refuse an output that is the input, or that exists, before any work is done."""
     for path in (out, rejected_path(out)):
         if source is not None and path.exists() and source.exists() and os.path.samefile(path, source):

@@ -12,29 +12,29 @@ from munjang.errors import DataError
 from munjang.evaluation.report import Report
 from munjang.inference.heads import read_heads
 from munjang.metrics.scores import METRICS
-from munjang.serving.loaded import Network, View
+from munjang.serving.loaded import Classifier, LoadedModel
 
 log = logging.getLogger("munjang")
 
 MAX_README = 200_000  # characters
 
 
-def card_of(network: Network, view: View) -> dict[str, Any]:
+def card_of(network: LoadedModel, classifier: Classifier) -> dict[str, Any]:
     """A model's card as JSON values.
 
     scores: for each split that was scored its size, metrics and, where known, 95% intervals. per_label and confusion
     (row: the true label) belong to `tested`, a split; null where the folder has none. evaluated: whether there is any
     score at all. readme: the folder's README in Markdown, "" for none.
     """
-    card = {**network.describe(), **view.describe(), "scores": noted_scores(network, view), "per_label": None,
-            "confusion": None, "tested": None, "readme": readme(network.folder)}  # fmt: skip
-    report = None if network.many or "/" in view.name else saved_report(network.folder)
-    if report is not None and tuple(report.labels) == view.labels.names:
+    card = {**network.describe(), **classifier.describe(), "scores": noted_scores(network, classifier),
+            "per_label": None, "confusion": None, "tested": None, "readme": readme(network.folder)}  # fmt: skip
+    report = None if network.many or "/" in classifier.name else saved_report(network.folder)
+    if report is not None and tuple(report.labels) == classifier.labels.names:
         card["scores"] = [scored(report), *(score for score in card["scores"] if score["split"] != report.split)]
         card["tested"] = report.split
         card["per_label"] = [asdict(score) for score in report.per_label]
         card["confusion"] = None if report.confusion is None else report.confusion.tolist()
-    elif (cells := test_notes(network, view).get("confusion")) and is_square(cells, len(view.labels)):
+    elif (cells := test_notes(network, classifier).get("confusion")) and is_square(cells, len(classifier.labels)):
         card["tested"], card["confusion"] = "test", cells
     card["evaluated"] = bool(card["scores"])
     return card
@@ -49,27 +49,29 @@ def scored(report: Report) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def noted_scores(network: Network, view: View) -> list[dict[str, Any]]:
+def noted_scores(network: LoadedModel, classifier: Classifier) -> list[dict[str, Any]]:
     """The scores that munjang.json notes of a model or of one head, test first."""
     if network.many:
-        head = next(head for head in read_heads(network.manifest, network.name) if head.name == view.head)
+        head = next(head for head in read_heads(network.manifest, network.name) if head.name == classifier.head)
         noted = {"test": head.test, "validation": head.validation}
     else:
-        noted = {"test": test_notes(network, view), "validation": network.manifest.validation}
+        noted = {"test": test_notes(network, classifier), "validation": network.manifest.validation}
     found = []
     for split, values in noted.items():
         metrics = {name: value for name, value in values.items() if name in METRICS and is_score(value)}
         if metrics:
             found.append(
-                {"split": split, "corpus": view.corpus, "n": values.get("n"), "metrics": metrics, "intervals": {}}
+                {"split": split, "corpus": classifier.corpus, "n": values.get("n"), "metrics": metrics, "intervals": {}}
             )
     return found
 
 
-def test_notes(network: Network, view: View) -> dict[str, Any]:
+def test_notes(network: LoadedModel, classifier: Classifier) -> dict[str, Any]:
     """What munjang.json says of a head's test split; nothing for other models."""
     if network.many:
-        return dict(next(head for head in read_heads(network.manifest, network.name) if head.name == view.head).test)
+        return dict(
+            next(head for head in read_heads(network.manifest, network.name) if head.name == classifier.head).test
+        )
     noted = network.manifest.details.get("test", {})
     return dict(noted) if isinstance(noted, dict) else {}
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from munjang.inference.explain import METHOD, check_count, effects, eojeols, variants
 from munjang.serving.api.answers import DIGITS, dumped
-from munjang.serving.loaded import Network, Rows, View
+from munjang.serving.loaded import Classifier, LoadedModel, ModelOutputs
 from munjang.tasks import make_task
 
 
 @dataclass(frozen=True)
-class Asking:
+class ExplainRequest:
     """One text to explain. spans: its eojeols; texts: what the network is asked, the whole text first."""
 
     text: str
@@ -23,14 +23,16 @@ class Asking:
     texts: Sequence[str]
 
     @classmethod
-    def of(cls, text: str, most: int) -> Asking:
+    def of(cls, text: str, most: int) -> ExplainRequest:
         """The asking for a text. DataError: it has more eojeols than `most`."""
         spans = eojeols(text)
         check_count(len(spans), most)
         return cls(text, spans, variants(text, spans))
 
 
-def explain_body(asking: Asking, views: Sequence[View], network: Network, rows: Rows) -> bytes:
+def explain_body(
+    asking: ExplainRequest, classifiers: Sequence[Classifier], network: LoadedModel, rows: ModelOutputs
+) -> bytes:
     """`{"method", "words": [{"text", "start", "end"}], "answers": {head: …}, "note"}`, an answer being
     `{"label", "score", "drops", "shares"}`.
 
@@ -43,21 +45,21 @@ def explain_body(asking: Asking, views: Sequence[View], network: Network, rows: 
     ]  # fmt: skip
     note = f"truncated to {network.runner.max_length:,} {network.runner.unit}" if rows.truncated[0] else ""
     nothing = {"label": None, "score": 0.0, "drops": [], "shares": []}
-    answers = {view.head: dict(nothing) if empty else explained(view, rows) for view in views}
+    answers = {classifier.head: dict(nothing) if empty else explained(classifier, rows) for classifier in classifiers}
     return dumped({"method": METHOD, "words": words, "answers": answers, "note": "empty" if empty else note})
 
 
-def explained(view: View, rows: Rows) -> dict[str, Any]:
+def explained(classifier: Classifier, rows: ModelOutputs) -> dict[str, Any]:
     """The likeliest label of one classifier, and what each eojeol does for it."""
-    probabilities = view.probabilities(view.logits(rows))
-    probabilities[rows.empty] = make_task(view.task, view.labels).blank(1)
+    probabilities = classifier.probabilities(classifier.logits(rows))
+    probabilities[rows.empty] = make_task(classifier.task, classifier.labels).empty_output(1)
     place = int(probabilities[0].argmax())
     drops, shares = effects(probabilities[:, place])
     return {
-        "label": view.labels.names[place], "score": round(float(probabilities[0, place]), DIGITS),
-        "drops": rounded(drops), "shares": rounded(shares),
+        "label": classifier.labels.names[place], "score": round(float(probabilities[0, place]), DIGITS),
+        "drops": round_scores(drops), "shares": round_scores(shares),
     }  # fmt: skip
 
 
-def rounded(values: np.ndarray) -> list[float]:
+def round_scores(values: np.ndarray) -> list[float]:
     return [round(float(value), DIGITS) for value in values]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 
-from munjang.data.trees.triples import relations
+from munjang.data.trees.triples import triples
 from munjang.serving.api.answers import DIGITS, dumped
-from munjang.serving.api.requests import Asked, hub_inputs, refuse
+from munjang.serving.api.requests import ParsedInputs, hub_inputs, refuse_value
 from munjang.serving.api.schemas import ERRORS, PARSE
-from munjang.serving.loaded import Parser, Rows
+from munjang.serving.loaded import LoadedParser, ModelOutputs
 
 if TYPE_CHECKING:
     from munjang.records import Parse
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from munjang.serving.service import Service
 
 
-def parse_body(asked: Asked, triples: bool, rows: Rows) -> bytes:
+def parse_body(asked: ParsedInputs, with_triples: bool, rows: ModelOutputs) -> bytes:
     """`{"words", "heads", "relations", "probabilities", "note"}`, for a list of texts a list of these.
 
     heads: for each word the place of its head from 1, 0 of the root. A text with nothing in it has no words and the
-    note "empty". triples: whether subjects, objects and modifiers are added.
+    note "empty". with_triples: whether subjects, objects and modifiers are added.
     """
-    found = [as_json(parse, triples) for parse in rows.logits]
+    found = [as_json(parse, with_triples) for parse in rows.logits]
     return dumped(found[0] if asked.single else found)
 
 
-def as_json(parse: Parse, triples: bool) -> dict[str, Any]:
+def as_json(parse: Parse, with_triples: bool) -> dict[str, Any]:
     """One parse as JSON values."""
     tree = parse.tree
     answer: dict[str, Any] = {
         "words": list(tree.words), "heads": list(tree.heads), "relations": list(tree.relations),
         "probabilities": [round(value, DIGITS) for value in parse.probabilities],
     }  # fmt: skip
-    if triples:
-        answer["triples"] = [asdict(item) for item in relations(tree)]
+    if with_triples:
+        answer["triples"] = [asdict(item) for item in triples(tree)]
     return {**answer, "note": parse.note}
 
 
@@ -47,11 +47,11 @@ def asked_triples(body: Mapping[str, Any]) -> bool:
     """`triples` of /parse."""
     value = body.get("triples")
     if value is not None and not isinstance(value, bool):
-        refuse("triples", value, "true or false")
+        refuse_value("triples", value, "true or false")
     return bool(value)
 
 
-def read(service: Service, name: str | None, body: dict[str, Any]) -> tuple[Parser, Asked, Finish]:
+def read(service: Service, name: str | None, body: dict[str, Any]) -> tuple[LoadedParser, ParsedInputs, Finish]:
     """A request to /parse, or to /models/NAME/parse."""
     parser = service.models.parser(name)
     asked = hub_inputs(body["inputs"], service.settings.limits)

@@ -30,7 +30,7 @@ class TooLarge(DataError):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedInputs:
     """The texts of a request, and its shape. single: one text was sent as such, not as a list of one."""
 
     texts: Sequence[str]
@@ -50,7 +50,7 @@ class Options:
 
 
 @dataclass
-class Held:
+class MemoryBudget:
     """The bytes of bodies that are kept for all requests under way, at most `most`."""
 
     most: int
@@ -58,10 +58,10 @@ class Held:
 
 
 @dataclass
-class Share:
+class Lease:
     """What one request keeps of these; `release` gives it back."""
 
-    held: Held
+    held: MemoryBudget
     size: int = 0
 
     def take(self, size: int) -> None:
@@ -76,7 +76,7 @@ class Share:
         self.size = 0
 
 
-async def read_body(request: Request, limits: Limits, share: Share) -> bytes:
+async def read_body(request: Request, limits: Limits, share: Lease) -> bytes:
     """The body of a request. TooLarge: it is longer than the limit, by its header or in fact. Overloaded."""
     declared = request.headers.get("content-length", "")
     size, kept = 0, []
@@ -118,66 +118,66 @@ def parse_object(body: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise DataError("The body is no JSON that can be read: a number in it is too long.") from error
     if not isinstance(value, dict):
-        raise DataError(f'The body is {kind(value)}; send an object such as {{"inputs": "a sentence"}}.')
+        raise DataError(f'The body is {json_kind(value)}; send an object such as {{"inputs": "a sentence"}}.')
     return value
 
 
-def hub_inputs(value: Any, limits: Limits) -> Asked:
+def hub_inputs(value: Any, limits: Limits) -> ParsedInputs:
     """`inputs` of the hub's clients: a text, or a list of texts."""
     if isinstance(value, str):
-        return Asked(checked([value], limits, "inputs"), True)
+        return ParsedInputs(checked_texts([value], limits, "inputs"), True)
     if isinstance(value, dict) and "text_pair" in value:
         raise DataError("inputs has a text_pair, and this model takes single sentences.")
-    return Asked(checked(expect_list(value, "a text or a list of texts"), limits), False)
+    return ParsedInputs(checked_texts(expect_list(value, "a text or a list of texts"), limits), False)
 
 
 def one_text(value: Any, limits: Limits) -> str:
     """`inputs` of a request about a single text."""
     if not isinstance(value, str):
-        refuse("inputs", value, "one text")
-    return checked([value], limits, "inputs")[0]
+        refuse_value("inputs", value, "one text")
+    return checked_texts([value], limits, "inputs")[0]
 
 
-def tei_inputs(value: Any, limits: Limits) -> Asked:
+def tei_inputs(value: Any, limits: Limits) -> ParsedInputs:
     """`inputs` of text-embeddings-inference's /predict: "a", ["a"], or a batch [["a"], ["b"]]; pairs are refused."""
     if isinstance(value, str):
-        return Asked(checked([value], limits, "inputs"), True)
+        return ParsedInputs(checked_texts([value], limits, "inputs"), True)
     items = expect_list(value, 'a text or a batch [["first"], ["second"]]')
     if isinstance(items[0], str):
         if len(items) == 2 and isinstance(items[1], str):
             raise DataError(f"inputs: {PAIR}")
         if len(items) > 1:
-            refuse("inputs", items, 'a text or a batch [["first"], ["second"]]')
-        return Asked(checked(items, limits), True)
+            refuse_value("inputs", items, 'a text or a batch [["first"], ["second"]]')
+        return ParsedInputs(checked_texts(items, limits), True)
     if len(items) > limits.texts:
         too_many(len(items), limits)
     texts = []
     for place, item in enumerate(items):
         if not isinstance(item, list) or not 1 <= len(item) <= 2:
-            refuse(f"inputs[{place}]", item, 'a one-element list such as ["a sentence"]')
+            refuse_value(f"inputs[{place}]", item, 'a one-element list such as ["a sentence"]')
         if len(item) == 2:
             raise DataError(f"inputs[{place}]: {PAIR}")
         texts.append(item[0])
-    return Asked(checked(texts, limits), False)
+    return ParsedInputs(checked_texts(texts, limits), False)
 
 
 def expect_list(value: Any, expected: str) -> list[Any]:
     """A list that is not empty."""
     if not isinstance(value, list):
-        refuse("inputs", value, expected)
+        refuse_value("inputs", value, expected)
     if not value:
         raise DataError(f"inputs is an empty list; expected {expected}.")
     return value
 
 
-def checked(texts: Sequence[Any], limits: Limits, name: str = "") -> list[str]:
+def checked_texts(texts: Sequence[Any], limits: Limits, name: str = "") -> list[str]:
     """The texts of a request, each a string within the limit that can be encoded. name: of a single one."""
     if len(texts) > limits.texts:
         too_many(len(texts), limits)
     for place, text in enumerate(texts):
         own = name or f"inputs[{place}]"
         if not isinstance(text, str):
-            refuse(own, text, "a text")
+            refuse_value(own, text, "a text")
         if len(text) > limits.characters:
             raise DataError(
                 f"{own} has {len(text):,} characters; this server takes at most {limits.characters:,} a text. Split it "
@@ -194,12 +194,12 @@ def too_many(count: int, limits: Limits) -> NoReturn:
     raise DataError(f"inputs has {count:,} texts; this server takes at most {limits.texts:,} a request.")
 
 
-def refuse(name: str, value: Any, expected: str) -> NoReturn:
+def refuse_value(name: str, value: Any, expected: str) -> NoReturn:
     """The error for a value of a wrong kind; says nothing of what it holds."""
-    raise DataError(f"{name} is {kind(value)}; expected {expected}.")
+    raise DataError(f"{name} is {json_kind(value)}; expected {expected}.")
 
 
-def kind(value: Any) -> str:
+def json_kind(value: Any) -> str:
     """What a JSON value is, in words."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -212,15 +212,15 @@ def hub_options(body: Mapping[str, Any]) -> Options:
     given = body.get("parameters")
     given = {} if given is None else given
     if not isinstance(given, dict):
-        refuse("parameters", given, "an object")
+        refuse_value("parameters", given, "an object")
     if unknown := set(given) - {"top_k", "function_to_apply"}:
         names = ", ".join(sorted(map(repr, unknown)))[:200]
         raise DataError(f"parameters has {names}; known are 'function_to_apply' and 'top_k'.")
     top_k, function = given.get("top_k"), given.get("function_to_apply")
     if top_k is not None and (not isinstance(top_k, int) or isinstance(top_k, bool) or top_k < 1):
-        raise DataError(f"parameters.top_k is {shown(top_k)}; expected a whole number from 1.")
+        raise DataError(f"parameters.top_k is {shown_value(top_k)}; expected a whole number from 1.")
     if function is not None and (not isinstance(function, str) or function not in FUNCTIONS):
-        raise DataError(f"parameters.function_to_apply is {shown(function)}; expected {', '.join(FUNCTIONS)}.")
+        raise DataError(f"parameters.function_to_apply is {shown_value(function)}; expected {', '.join(FUNCTIONS)}.")
     return Options(function or "", top_k)
 
 
@@ -230,7 +230,7 @@ def tei_options(body: Mapping[str, Any]) -> Options:
     for name, usual in (("raw_scores", False), ("truncate", True)):
         value = body.get(name)
         if value is not None and not isinstance(value, bool):
-            refuse(name, value, "true or false")
+            refuse_value(name, value, "true or false")
         found[name] = usual if value is None else value
     return Options("none" if found["raw_scores"] else "", None, found["truncate"])
 
@@ -242,10 +242,10 @@ def asked_tasks(body: Mapping[str, Any]) -> list[str] | None:
         return None
     tasks = [tasks] if isinstance(tasks, str) else tasks
     if not isinstance(tasks, list) or not tasks or not all(isinstance(name, str) for name in tasks):
-        refuse("tasks", tasks, "a list of heads' names")
+        refuse_value("tasks", tasks, "a list of heads' names")
     return list(dict.fromkeys(tasks))
 
 
-def shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """A short value as JSON, or what it is."""
-    return json.dumps(value) if isinstance(value, int | float) else kind(value)
+    return json.dumps(value) if isinstance(value, int | float) else json_kind(value)

@@ -5,25 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "page"
-TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-POLICY = (
+CONTENT_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }  # fmt: skip
 """What the page and its files are sent with: no script, style or address but this server's own."""
 
-ASSETS = {
+PAGE_FILES = {
     f"/playground/{path.relative_to(FOLDER).as_posix()}": path
     for path in sorted(FOLDER.rglob("*"))
-    if path.suffix in TYPES
+    if path.suffix in CONTENT_TYPES
 }
 """Address -> file. A name that a client sends is looked up here and never becomes a path."""
 
 
-def page() -> bytes:
+def page_html() -> bytes:
     """The page itself."""
     return (FOLDER / "index.html").read_bytes()

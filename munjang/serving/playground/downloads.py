@@ -11,7 +11,7 @@ from munjang.data.readers.writers import open_writer
 from munjang.errors import DataError
 from munjang.inference.files.write import free_names
 
-KINDS = {
+DOWNLOAD_KINDS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
@@ -26,8 +26,8 @@ def write_download(body: Mapping[str, Any]) -> tuple[bytes, str]:
     something else, or rows of different lengths.
     """
     kind = body.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise DataError(f"kind should be one of {', '.join(KINDS)}.")
+    if not isinstance(kind, str) or kind not in DOWNLOAD_KINDS:
+        raise DataError(f"kind should be one of {', '.join(DOWNLOAD_KINDS)}.")
     columns, added = names(body, "columns"), names(body, "added")
     rows = checked_rows(body.get("rows"), len(columns) + len(added))
     with tempfile.TemporaryDirectory(prefix="munjang-") as folder:
@@ -35,7 +35,7 @@ def write_download(body: Mapping[str, Any]) -> tuple[bytes, str]:
         with open_writer(path, [*columns, *free_names(columns, added)]) as writer:
             for row in rows:
                 writer.write(row)
-        return path.read_bytes(), KINDS[kind]
+        return path.read_bytes(), DOWNLOAD_KINDS[kind]
 
 
 def names(body: Mapping[str, Any], key: str) -> list[str]:

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 
 from munjang.serving.api.answers import dumped
 from munjang.serving.api.requests import parse_object
-from munjang.serving.playground.assets import ASSETS, HEADERS, TYPES
+from munjang.serving.playground.assets import CONTENT_TYPES, HEADERS, PAGE_FILES
 from munjang.serving.playground.downloads import write_download
 from munjang.serving.playground.uploads import asked_upload, read_upload
 from munjang.serving.service import Service
@@ -20,10 +20,10 @@ TABLE_BYTES = 4  # times the largest file: what a table with its answers may be 
 def add_playground(app: FastAPI, service: Service) -> None:
     """The routes under /playground; the page itself is at /, beside what answers there to programs."""
     limits = service.settings.limits
-    files = {address: path.read_bytes() for address, path in ASSETS.items()}
+    files = {address: path.read_bytes() for address, path in PAGE_FILES.items()}
 
-    for address, path in ASSETS.items():
-        answer = partial(file_response, files[address], TYPES[path.suffix])
+    for address, path in PAGE_FILES.items():
+        answer = partial(file_response, files[address], CONTENT_TYPES[path.suffix])
         app.add_api_route(address, answer, methods=["GET"], include_in_schema=False)
 
     @app.get("/playground/limits", include_in_schema=False)

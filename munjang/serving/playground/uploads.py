@@ -13,17 +13,17 @@ from typing import Any
 
 from munjang.config.settings import ReadOptions
 from munjang.data.readers.columns import guess_text
+from munjang.data.readers.corpus import SAMPLED_ROWS
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Bad, Table, cell_text
 from munjang.errors import DataError, MunjangError
 from munjang.serving.settings import Limits
 
-ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".text", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm")
-SAMPLE = 1_000  # rows looked at when the text column is guessed
-SHOWN = 100  # rows set aside that are listed
+READABLE_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".text", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm")
+LISTED_ROWS = 100  # rows set aside that are listed
 COLUMNS = 200
 UNPACKED = 20  # times its size that an Excel file may be when it is unpacked
-LARGEST = 2**53  # whole numbers that JavaScript holds exactly
+MAX_SAFE_INTEGER = 2**53  # whole numbers that JavaScript holds exactly
 HINT = re.compile(r" \(--[^)]*\)|; --[a-z-]+ .*? says otherwise")  # advice about the command line
 
 
@@ -65,7 +65,7 @@ def read_upload(upload: Upload, limits: Limits) -> dict[str, Any]:
             refuse_packed(path, limits)
             return table_values(open_table(path, options), limits, f"{folder}/")
         except MunjangError as error:
-            raise type(error)(shown(str(error), f"{folder}/")) from error
+            raise type(error)(shown_message(str(error), f"{folder}/")) from error
 
 
 def refuse_packed(path: Path, limits: Limits) -> None:
@@ -73,8 +73,8 @@ def refuse_packed(path: Path, limits: Limits) -> None:
     head = path.read_bytes()[:4]
     if head[:2] == b"\x1f\x8b":
         raise DataError(f"{path} is packed with gzip. Unpack it first, or use munjang predict.")
-    if head == b"PAR1" or (path.suffix.lower() not in ENDINGS and head != b"PK\x03\x04" and path.suffix):
-        raise DataError(f"{path} is of no kind that is read here: {', '.join(ENDINGS)}.")
+    if head == b"PAR1" or (path.suffix.lower() not in READABLE_ENDINGS and head != b"PK\x03\x04" and path.suffix):
+        raise DataError(f"{path} is of no kind that is read here: {', '.join(READABLE_ENDINGS)}.")
     if head == b"PK\x03\x04":
         try:
             with zipfile.ZipFile(path) as archive:
@@ -96,9 +96,9 @@ def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
     for item in table.read():
         if isinstance(item, Bad):
             aside += 1
-            rejected += [{"line": item.line, "reason": item.reason}] * (len(rejected) < SHOWN)
+            rejected += [{"line": item.line, "reason": item.reason}] * (len(rejected) < LISTED_ROWS)
             continue
-        cells = [plain(cell) for cell in item.cells]
+        cells = [json_cell(cell) for cell in item.cells]
         size += sum(len(cell) for cell in cells if isinstance(cell, str))
         if len(rows) >= limits.rows or size > 2 * limits.file_bytes:
             raise FileTooLarge(
@@ -109,25 +109,25 @@ def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
         lines.append(item.line)
     if not rows:
         raise DataError(f"{table.file}: no row can be used; {aside:,} set aside.")
-    text, _ = guess_text(table.columns, [list(row) for row in islice(rows, SAMPLE)])
+    text, _ = guess_text(table.columns, [list(row) for row in islice(rows, SAMPLED_ROWS)])
     return {
         "columns": list(table.columns), "text": text, "rows": rows, "lines": lines, "set_aside": aside,
-        "rejected": rejected, "notes": [shown(note, folder) for note in table.notes],
+        "rejected": rejected, "notes": [shown_message(note, folder) for note in table.notes],
     }  # fmt: skip
 
 
-def plain(cell: Any) -> str | int | float | bool | None:
+def json_cell(cell: Any) -> str | int | float | bool | None:
     """A cell as a JSON value that a browser keeps exactly; anything else as text."""
     if cell is None or isinstance(cell, str | bool):
         return cell
-    if isinstance(cell, int) and abs(cell) <= LARGEST:
+    if isinstance(cell, int) and abs(cell) <= MAX_SAFE_INTEGER:
         return cell
-    if isinstance(cell, float) and abs(cell) < LARGEST:  # neither NaN nor infinity is
+    if isinstance(cell, float) and abs(cell) < MAX_SAFE_INTEGER:  # neither NaN nor infinity is
         return int(cell) if cell.is_integer() else cell
     return cell_text(cell)
 
 
-def shown(message: str, folder: str) -> str:
+def shown_message(message: str, folder: str) -> str:
     """A message of the readers without the temporary folder and without advice about the command line."""
     return HINT.sub("", message.replace(folder, ""))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from munjang.config.checks import one_of
 from munjang.data.trees.shapes import ANY, scheme_of
 from munjang.records import LabelSet
-from munjang.tasks.parsing.biaffine import Biaffine
+from munjang.tasks.parsing.biaffine import BiaffineParsing
 from munjang.tasks.parsing.labeling import Labeling
 from munjang.tasks.parsing.parts import tag_names
 from munjang.tasks.parsing.words import SPACES, cut_of
@@ -16,13 +16,13 @@ from munjang.tasks.parsing.words import SPACES, cut_of
 if TYPE_CHECKING:
     from munjang.records import Tree
 
-PARSERS = {"biaffine": Biaffine, "labeling": Labeling}
+PARSERS = {"biaffine": BiaffineParsing, "labeling": Labeling}
 """The ways of parsing; each is a Task."""
 
 
 def parsing(
     labels: LabelSet, parser: str = "biaffine", scheme: str = ANY, cut: str = SPACES, tags: Sequence[str] = ()
-) -> Biaffine:
+) -> BiaffineParsing:
     """The task of parsing over these relations, in one of the ways of PARSERS."""
     one_of("parser", parser, tuple(PARSERS))
     return PARSERS[parser](labels, scheme, cut, tuple(tags))

@@ -13,10 +13,19 @@ from munjang.config.checks import one_of
 from munjang.data.trees.shapes import ANY, HEAD_FINAL, SCHEMES
 from munjang.errors import ConfigError
 from munjang.records import Example, LabelSet, Parse
-from munjang.tasks.base import Batch, Encodings, Outputs, Signature, TextEncoder, Usual, encode_texts, pad
+from munjang.tasks.base import (
+    Batch,
+    Encodings,
+    Outputs,
+    Signature,
+    TextEncoder,
+    TrainingDefaults,
+    encode_texts,
+    pad_batch,
+)
 from munjang.tasks.parsing.decoding import DECODERS, LOWEST
 from munjang.tasks.parsing.parts import tag_column, untagged, words_and_tags
-from munjang.tasks.parsing.rows import as_rows, label_column, only_seen, to_parse
+from munjang.tasks.parsing.rows import label_column, object_array, only_seen, to_parse
 from munjang.tasks.parsing.words import CUTS, SPACES, encode_words, spaced, word_batch
 
 if TYPE_CHECKING:
@@ -35,7 +44,7 @@ ROOT = "root"
 
 
 @dataclass(frozen=True)
-class Biaffine:
+class BiaffineParsing:
     """A tree a sentence. Columns: `labels` (n, W, 2) int16, head and relation of each word, -1 beyond its words.
 
     In a batch `labels` are those of its words one after another, (N, 2). labels: the relations. scheme: what trees can
@@ -52,8 +61,10 @@ class Biaffine:
     monitor: str = "las"
     speed = "sentences_s"
     parser = "biaffine"
-    answers_are = "trees"
-    usual = Usual(batch_size=16, epochs=10, least_steps=600, most_epochs=40.0, rate=5 / 3)  # EXPERIMENTS, 2026-11-22
+    output_kind = "trees"
+    training_defaults = TrainingDefaults(
+        batch_size=16, epochs=10, least_steps=600, most_epochs=40.0, rate=5 / 3
+    )  # EXPERIMENTS, 2026-11-22
     cuts_texts = False
 
     def __post_init__(self) -> None:
@@ -73,19 +84,19 @@ class Biaffine:
 
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
         """An encoder with a fresh head, from a folder, a hub id, or `config=`."""
-        from munjang.tasks.parsing.network import build
+        from munjang.tasks.parsing.network import build_parser
 
         head = {"kind": self.parser, "relations": len(self.labels), "dropout": self.dropout}
         if self.tags:
             head["tags"] = len(self.tags)
-        return build(head, source, config=config, **options)
+        return build_parser(head, source, config=config, **options)
 
     def open(self, folder: Path) -> PreTrainedModel:
         from munjang.tasks.parsing.network import open_network
 
         return open_network(folder)
 
-    def ready(self, text: str) -> str:
+    def preprocess(self, text: str) -> str:
         """The words of a cleaned text between single spaces."""
         return " ".join(text.split()) if self.tags else spaced(text, self.cut)
 
@@ -114,7 +125,7 @@ class Biaffine:
         return only_seen(encodings)
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
-        batch = pad(encodings, indices, pad_id)
+        batch = pad_batch(encodings, indices, pad_id)
         batch |= word_batch(encodings, indices, batch["input_ids"].shape[1])
         if "labels" in encodings.columns:
             labels = encodings.columns["labels"][indices].astype(np.int64)
@@ -156,9 +167,9 @@ class Biaffine:
         """`arcs (B, W, W + 1)`, `relations (B, W, W + 1, R)` float32, unmasked scores as in ArcScores; `words (B,)`."""
         return as_arrays(self.forward(network, batch))
 
-    def blank(self, count: int) -> np.ndarray:
+    def empty_output(self, count: int) -> np.ndarray:
         """(count,) answers for texts that have none yet: trees without words."""
-        return as_rows([np.zeros((0, 3))] * count)
+        return object_array([np.zeros((0, 3))] * count)
 
     def decode(self, outputs: Outputs) -> np.ndarray:
         """(B,) of (words, 3): heads, relation numbers and the heads' probabilities in the best trees.
@@ -170,26 +181,26 @@ class Biaffine:
         child, head = np.arange(1, width + 1)[:, None], np.arange(width + 1)
         arcs = log_shares(outputs["arcs"], may_hang(self.scheme, child, head, words[:, None, None]))
         heads = DECODERS[self.scheme](arcs, words)
-        sure = np.exp(np.take_along_axis(arcs, heads[:, :, None], 2)[:, :, 0])
+        confidence = np.exp(np.take_along_axis(arcs, heads[:, :, None], 2)[:, :, 0])
         relations = np.take_along_axis(outputs["relations"], heads[:, :, None, None], 2)[:, :, 0]  # (B, W, R)
         if ROOT in self.labels.names:
             own = np.arange(len(self.labels)) == self.labels.index(ROOT)
             relations = np.where(own == (heads == 0)[:, :, None], relations, -np.inf)
-        table = np.stack([heads, relations.argmax(axis=2), sure], axis=2)
-        return as_rows([table[row, :count] for row, count in enumerate(words)])
+        table = np.stack([heads, relations.argmax(axis=2), confidence], axis=2)
+        return object_array([table[row, :count] for row, count in enumerate(words)])
 
-    def answer(self, text: str, ready: str, row: np.ndarray, note: str, threshold: float) -> Parse:
+    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Parse:
         """The tree of one text, whose words are those of `ready`."""
-        words = untagged(ready)[0] if self.tags else ready
+        words = untagged(cleaned)[0] if self.tags else cleaned
         return to_parse(text, words.split(), row, note, self.labels, self.scheme)
 
-    def answers(self, logits: ArcScores) -> np.ndarray:
+    def predictions(self, logits: ArcScores) -> np.ndarray:
         """(N, 2) heads and relations of the words of a batch, one after another."""
         return np.concatenate(list(self.decode(as_arrays(logits))))[:, :2].astype(np.int64)
 
-    def score(self, gold: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+    def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """uas, las: shares of the words with the right head, and with the right head and relation."""
-        right = gold == answers
+        right = references == predictions
         return {"uas": float(right[:, 0].mean()), "las": float(right.all(axis=1).mean())}
 
     def class_weights(self, encodings: Encodings) -> np.ndarray:

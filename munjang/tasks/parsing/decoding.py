@@ -85,11 +85,13 @@ def projective_trees(scores: np.ndarray, words: np.ndarray) -> np.ndarray:
     for sentence, count in enumerate(map(int, words)):
         if count:
             whole = root[sentence, :count] + left[sentence, 0, :count] + right[sentence, range(count), count - 1]
-            trace(heads[sentence], {name: table[sentence] for name, table in split.items()}, int(whole.argmax()), count)
+            trace_heads(
+                heads[sentence], {name: table[sentence] for name, table in split.items()}, int(whole.argmax()), count
+            )
     return heads
 
 
-def trace(heads: np.ndarray, split: dict[str, np.ndarray], root: int, count: int) -> None:
+def trace_heads(heads: np.ndarray, split: dict[str, np.ndarray], root: int, count: int) -> None:
     """Write the heads of one sentence of `count` words, following the choices of Eisner's algorithm from its root."""
     spans = [("left", 0, root), ("right", root, count - 1)]
     while spans:

@@ -18,8 +18,8 @@ import numpy as np
 from munjang.data.trees.shapes import HEAD_FINAL
 from munjang.errors import ConfigError
 from munjang.tasks.base import Batch, Encodings, Outputs, Signature
-from munjang.tasks.parsing.biaffine import Biaffine
-from munjang.tasks.parsing.rows import as_rows
+from munjang.tasks.parsing.biaffine import BiaffineParsing
+from munjang.tasks.parsing.rows import object_array
 
 if TYPE_CHECKING:
     import torch
@@ -31,8 +31,11 @@ STAYS = 0
 
 
 @dataclass(frozen=True)
-class Labeling(Biaffine):
-    """A tree a sentence, in rounds. Batches to learn from have the rounds of all their sentences by the gold trees."""
+class Labeling(BiaffineParsing):
+    """A tree a sentence, in rounds.
+
+    Batches to learn from have the rounds of all their sentences by the reference trees.
+    """
 
     parser = "labeling"
 
@@ -68,15 +71,15 @@ class Labeling(Biaffine):
         return cross_entropy(logits.tags.flatten(0, 1), batch["round_tags"].flatten(), reduction="sum", ignore_index=-1)
 
     def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
-        """`heads`, `relations`, `sure` (B, W) of the finished trees, and `words (B,)`."""
+        """`heads`, `relations`, `confidence` (B, W) of the finished trees, and `words (B,)`."""
         return found_arrays(self.forward(network, batch))
 
     def decode(self, outputs: Outputs) -> np.ndarray:
         """(B,) of (words, 3), as a biaffine parser's; a head's probability is that of going in its round."""
-        table = np.stack([outputs[name].astype(np.float64) for name in ("heads", "relations", "sure")], axis=2)
-        return as_rows([table[row, :count] for row, count in enumerate(outputs["words"])])
+        table = np.stack([outputs[name].astype(np.float64) for name in ("heads", "relations", "confidence")], axis=2)
+        return object_array([table[row, :count] for row, count in enumerate(outputs["words"])])
 
-    def answers(self, logits: RoundScores) -> np.ndarray:
+    def predictions(self, logits: RoundScores) -> np.ndarray:
         """(N, 2) heads and relations of the words of a batch, one after another."""
         return np.concatenate(list(self.decode(found_arrays(logits))))[:, :2].astype(np.int64)
 

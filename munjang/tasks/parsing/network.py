@@ -14,13 +14,13 @@ from transformers import AutoConfig, AutoModel
 
 from munjang.encoder.dropout import drop
 from munjang.errors import FetchError
-from munjang.tasks.parsing.pieces import Pieces
+from munjang.tasks.parsing.pieces import WordPieces
 from munjang.tasks.parsing.tagger import Tagger
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
-SETTINGS = "munjang_parser"
+SETTINGS_KEY = "munjang_parser"
 """The key of config.json under which a head's settings stand."""
 
 REACH = 32  # words: how far the bias by distance tells one from another
@@ -39,7 +39,7 @@ class ArcScores(NamedTuple):
     words: Tensor
 
 
-class Biaffine(nn.Module):
+class BiaffineHead(nn.Module):
     """Deep biaffine attention, after Dozat & Manning (2017), with a bias by distance (as Qi et al., 2018)."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Biaffine(nn.Module):
     ) -> None:
         super().__init__()
         self.sizes = [arc, arc, relation, relation]
-        self.pieces = Pieces(width, tags)
+        self.pieces = WordPieces(width, tags)
         self.inner = nn.Linear(self.pieces.size, sum(self.sizes))
         self.arc = nn.Parameter(torch.empty(arc + 1, arc))
         self.relation = nn.Parameter(torch.empty(relations, relation + 1, relation + 1))
@@ -74,7 +74,7 @@ class Biaffine(nn.Module):
         return ArcScores(arcs, relations, words)
 
 
-HEADS: dict[str, type[nn.Module]] = {"biaffine": Biaffine, "labeling": Tagger}
+PARSER_HEADS: dict[str, type[nn.Module]] = {"biaffine": BiaffineHead, "labeling": Tagger}
 
 
 class WordNetwork(nn.Module):
@@ -83,12 +83,12 @@ class WordNetwork(nn.Module):
     def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
         self.config = encoder.config
-        settings = dict(getattr(encoder.config, SETTINGS))
+        settings = dict(getattr(encoder.config, SETTINGS_KEY))
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None
         self.part = encoder.base_model_prefix
         setattr(self, self.part, encoder)
-        self.parser = HEADS[settings.pop("kind")](encoder.config.hidden_size, **settings)
+        self.parser = PARSER_HEADS[settings.pop("kind")](encoder.config.hidden_size, **settings)
 
     def get_input_embeddings(self) -> nn.Module:
         return getattr(self, self.part).get_input_embeddings()
@@ -118,10 +118,10 @@ class WordNetwork(nn.Module):
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def build(settings: dict[str, Any], source: str | None, *, config: PretrainedConfig | None, **options: Any):
+def build_parser(settings: dict[str, Any], source: str | None, *, config: PretrainedConfig | None, **options: Any):
     """A network with a fresh head: over the encoder of a folder or hub id, or a fresh one from `config`, in fp32."""
     if config is not None:
-        setattr(config, SETTINGS, settings)
+        setattr(config, SETTINGS_KEY, settings)
         return WordNetwork(AutoModel.from_config(config))
     encoder, found = AutoModel.from_pretrained(
         source, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True, **options
@@ -129,7 +129,7 @@ def build(settings: dict[str, Any], source: str | None, *, config: PretrainedCon
     lacking = [name for name in found["missing_keys"] if "pooler" not in name]
     if lacking:
         raise FetchError(f"{source} does not fit its own config.json: {len(lacking)} weights such as {lacking[0]}.")
-    setattr(encoder.config, SETTINGS, settings)
+    setattr(encoder.config, SETTINGS_KEY, settings)
     return WordNetwork(encoder)
 
 

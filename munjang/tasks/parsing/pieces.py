@@ -8,7 +8,7 @@ from torch import Tensor, nn
 TAG_WIDTH = 64
 
 
-class Pieces(nn.Module):
+class WordPieces(nn.Module):
     """size: how wide a word is. tags: how many parts of speech there are beside 0, the unknown and the root's."""
 
     def __init__(self, width: int, tags: int = 0) -> None:

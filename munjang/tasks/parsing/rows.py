@@ -26,7 +26,7 @@ def label_column(trees: Sequence[Tree], labels: LabelSet) -> np.ndarray:
     return column
 
 
-def as_rows(items: Sequence[np.ndarray]) -> np.ndarray:
+def object_array(items: Sequence[np.ndarray]) -> np.ndarray:
     """(n,) an array of arrays of any length."""
     rows = np.empty(len(items), dtype=object)
     for place, item in enumerate(items):
@@ -66,5 +66,5 @@ def to_parse(text: str, words: Sequence[str], row: np.ndarray, note: str, labels
         else:
             names += [unknown] * lacking
             heads += range(count, len(words))
-    sure = [*row[:, 2].tolist(), *[0.0] * lacking]
-    return Parse(text, Tree(tuple(words), tuple(heads), tuple(names)), note, tuple(sure))
+    confidence = [*row[:, 2].tolist(), *[0.0] * lacking]
+    return Parse(text, Tree(tuple(words), tuple(heads), tuple(names)), note, tuple(confidence))

@@ -9,17 +9,17 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, one_hot, pad
 
 from munjang.encoder.dropout import drop
-from munjang.tasks.parsing.pieces import Pieces
+from munjang.tasks.parsing.pieces import WordPieces
 
 BEFORE, AFTER = 1, 2  # words that are left and that the tagger sees beside each
 
 
-class Found(NamedTuple):
+class FinishedTrees(NamedTuple):
     """Finished trees: heads from 1, relation numbers, how sure each head is, all (B, W); words (B,)."""
 
     heads: Tensor
     relations: Tensor
-    sure: Tensor
+    confidence: Tensor
     words: Tensor
 
 
@@ -27,7 +27,7 @@ class RoundScores(NamedTuple):
     """tags (P, M, R + 1): of the rounds that a batch came with. found: the trees; None while the network learns."""
 
     tags: Tensor | None
-    found: Found | None
+    found: FinishedTrees | None
 
 
 class Tagger(nn.Module):
@@ -35,7 +35,7 @@ class Tagger(nn.Module):
 
     def __init__(self, width: int, relations: int, size: int = 256, dropout: float = 0.33, tags: int = 0) -> None:
         super().__init__()
-        self.pieces = Pieces(width, tags)
+        self.pieces = WordPieces(width, tags)
         self.inner = nn.Linear(self.pieces.size, size)
         self.below = nn.Linear(size, size)
         self.window = nn.Linear((BEFORE + 1 + AFTER) * size, size)
@@ -75,11 +75,11 @@ class Tagger(nn.Module):
         rate = self.dropout if self.training else 0.0
         return self.tag(drop(leaky_relu(self.window(torch.cat(views, dim=2)), 0.1), rate))
 
-    def parse(self, nodes: Tensor, words: Tensor) -> Found:
+    def parse(self, nodes: Tensor, words: Tensor) -> FinishedTrees:
         """The trees of a batch, round by round over all its sentences that are not finished."""
         batch, width, _ = nodes.shape
         heads, relations = (words.new_full((batch, width), -1) for _ in range(2))
-        sure = nodes.new_zeros(batch, width)
+        confidence = nodes.new_zeros(batch, width)
         places = torch.arange(width, device=words.device)
         left = torch.where(places < words[:, None], places, -1)  # (B, M)
         rows = torch.arange(batch, device=words.device)
@@ -88,19 +88,19 @@ class Tagger(nn.Module):
             goes = 1 - shares[:, :, 0]
             relation = shares[:, :, 1:].argmax(dim=2)
             counts = (left >= 0).sum(dim=1)
-            taken = chosen(goes, counts)  # (B, M)
+            taken = chosen_words(goes, counts)  # (B, M)
             after = torch.cat([left[:, 1:], torch.full_like(left[:, :1], -1)], dim=1)
             sentence, place = taken.nonzero(as_tuple=True)
             word = left[sentence, place]
             heads[rows[sentence], word] = after[sentence, place]
             relations[rows[sentence], word] = relation[sentence, place]
-            sure[rows[sentence], word] = goes[sentence, place].where(counts[sentence] > 1, 1.0)
+            confidence[rows[sentence], word] = goes[sentence, place].where(counts[sentence] > 1, 1.0)
             open_rows = counts > 1
             rows, left = rows[open_rows], packed(left.where(~taken, -1)[open_rows])
-        return Found(heads + 1, relations, sure, words)
+        return FinishedTrees(heads + 1, relations, confidence, words)
 
 
-def chosen(goes: Tensor, counts: Tensor) -> Tensor:
+def chosen_words(goes: Tensor, counts: Tensor) -> Tensor:
     """(B, M) bool: which words go. goes: how likely each is to; counts: how many are left.
 
     Those above one half, but none whose left neighbour goes to it in this round, nor the last; where that is none, the

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def moved_words(model: PreTrainedModel, size: float) -> Iterator[None]:
+def fgm_perturbation(model: PreTrainedModel, size: float) -> Iterator[None]:
     """Within it the word embeddings (V, width) stand `size` further along the gradient that backward() has left.
 
     size: Euclidean length of the step of the whole table. Afterwards the weights are, bit for bit, what they were.

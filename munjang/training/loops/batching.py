@@ -11,7 +11,7 @@ import numpy as np
 WINDOW = 50  # batches that are sorted together: long enough to save padding, short enough to stay random
 
 
-class Batches(Protocol):
+class BatchSampler(Protocol):
     """How sentences are put into batches. Every epoch has the same number of steps."""
 
     def steps(self, lengths: np.ndarray) -> int:
@@ -25,7 +25,7 @@ class Batches(Protocol):
 
 
 @dataclass(frozen=True)
-class BySentences:
+class SentenceSampler:
     """Batches of a fixed number of sentences."""
 
     size: int
@@ -42,7 +42,7 @@ class BySentences:
 
 
 @dataclass(frozen=True)
-class BySources:
+class MultiCorpusSampler:
     """Batches of a fixed number of sentences, drawn from several sources that small ones should count more in.
 
     sources: (n,) the source of each sentence, counted from 0. An epoch has as many sentences as there are; source i has
@@ -59,7 +59,7 @@ class BySources:
         return steps_per_epoch(len(lengths), self.size)
 
     def epoch(self, lengths: np.ndarray, *, seed: int, epoch: int) -> list[np.ndarray]:
-        counts = draws(np.bincount(self.sources), self.power)
+        counts = samples_per_source(np.bincount(self.sources), self.power)
         rows = [self.turn(source, int(count), seed, epoch) for source, count in enumerate(counts)]
         drawn = np.concatenate(rows)
         return [drawn[batch] for batch in epoch_batches(lengths[drawn], self.size, seed=seed, epoch=epoch)]
@@ -77,7 +77,7 @@ class BySources:
 
 
 @dataclass(frozen=True)
-class ByTokens:
+class TokenSampler:
     """Batches of about `tokens` tokens, padding included: many short sentences, or a few long ones.
 
     copies: (n,) how often a sentence comes in an epoch; None: once.
@@ -121,7 +121,7 @@ class ByTokens:
         return found
 
 
-def draws(sizes: np.ndarray, power: float) -> np.ndarray:
+def samples_per_source(sizes: np.ndarray, power: float) -> np.ndarray:
     """How many sentences to draw of sources of these sizes: sizes ** power of their sum, rounded so that it stays."""
     weights = np.asarray(sizes, float) ** power
     exact = weights / weights.sum() * sizes.sum()

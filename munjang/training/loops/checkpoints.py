@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from munjang.errors import BundleError
-from munjang.files import disk_errors, facts, sync, write_json
+from munjang.files import disk_errors, file_facts, sync, write_json
 
 log = logging.getLogger("munjang")
 
@@ -31,7 +31,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None], state: dict[str, An
             files = {}
             for path in sorted(beside.iterdir()):
                 sync(path)
-                files[path.name] = facts(path)
+                files[path.name] = file_facts(path)
             write_json(beside / "state.json", {**state, "files": files})
             if folder.exists():
                 shutil.rmtree(folder)
@@ -50,7 +50,7 @@ def read_state(folder: Path, seal: str = "state.json") -> dict[str, Any]:
         raise BundleError(f"{folder} is no whole checkpoint: its {seal} cannot be read.") from error
     for name, known in files.items():
         path = folder / name
-        if not path.is_file() or facts(path) != known:
+        if not path.is_file() or file_facts(path) != known:
             raise BundleError(f"{path} is missing, cut short or changed since it was written.")
     return state
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from munjang.config.settings import PretrainConfig, TrainConfig
 from munjang.errors import BundleError, ConfigError, MunjangError
 from munjang.tasks.base import Batch, Encodings, Task
-from munjang.training.loops.batching import Batches, BySentences
+from munjang.training.loops.batching import BatchSampler, SentenceSampler
 from munjang.training.loops.checkpoints import write_folder
 from munjang.training.loops.schedules import SCHEDULES
 
@@ -54,7 +54,7 @@ class Job:
     weights: np.ndarray | None = None
     resume: bool = False
     progress: bool = False
-    batches: Batches | None = None
+    batches: BatchSampler | None = None
     steps: int | None = None
     schedule: str = "linear"
     decay_from: int | None = None
@@ -62,8 +62,8 @@ class Job:
     deadline: float | None = None
 
     @cached_property
-    def plan(self) -> Batches:
-        return self.batches or BySentences(self.config.batch_size, self.config.eval_batch_size)
+    def plan(self) -> BatchSampler:
+        return self.batches or SentenceSampler(self.config.batch_size, self.config.eval_batch_size)
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -169,7 +169,7 @@ def validation_score(job: Job, model: PreTrainedModel, device: torch.device) -> 
     What a task draws at random (masks) is the same at every call and for every seed of training.
     """
     model.eval()
-    gold, answers, loss, units = [], [], 0.0, 0
+    references, predictions, loss, units = [], [], 0.0, 0
     bf16 = pick_precision(job.config, device) == "bf16"
     for number, indices in enumerate(job.plan.evaluation(job.validation.lengths)):
         rng = np.random.default_rng(number)
@@ -179,10 +179,10 @@ def validation_score(job: Job, model: PreTrainedModel, device: torch.device) -> 
             logits = job.task.forward(model, tensors)
             loss += float(job.task.loss(logits, tensors, None))
         units += divisor
-        gold.append(batch["labels"])
-        answers.append(job.task.answers(logits))
+        references.append(batch["labels"])
+        predictions.append(job.task.predictions(logits))
     model.train()
-    return {**job.task.score(np.concatenate(gold), np.concatenate(answers)), "loss": loss / units}
+    return {**job.task.score(np.concatenate(references), np.concatenate(predictions)), "loss": loss / units}
 
 
 @dataclass

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from munjang.encoder.memory import kept_memory
 from munjang.encoder.packed import pack
-from munjang.training.loops.adversarial import moved_words
+from munjang.training.loops.adversarial import fgm_perturbation
 from munjang.training.loops.checkpoints import newest_whole, prune, write_folder
 from munjang.training.loops.interrupts import Interrupted, TimeIsUp, catch_interrupt
 from munjang.training.loops.job import (
@@ -133,7 +133,7 @@ class NativeLoop:
         share = 0.0 if idle else self.world / divisor  # DDP averages over the processes
         loss = self.backward(batch, share)
         if job.config.adversarial:
-            with moved_words(job.model, job.config.adversarial):
+            with fgm_perturbation(job.model, job.config.adversarial):
                 self.backward(batch, share)
         if job.config.max_grad_norm > 0:
             torch.nn.utils.clip_grad_norm_(job.model.parameters(), job.config.max_grad_norm)

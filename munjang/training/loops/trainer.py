@@ -14,10 +14,10 @@ from torch.utils.data import Sampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from munjang.errors import ConfigError
-from munjang.files import facts, is_first_process, write_json
-from munjang.models.silence import quiet_transformers
+from munjang.files import file_facts, is_first_process, write_json
+from munjang.models.silence import silence_transformers
 from munjang.tasks.base import Batch
-from munjang.training.loops.adversarial import moved_words
+from munjang.training.loops.adversarial import fgm_perturbation
 from munjang.training.loops.checkpoints import newest_whole, prune
 from munjang.training.loops.dataset import EncodedDataset
 from munjang.training.loops.interrupts import Interrupted, catch_interrupt
@@ -41,7 +41,7 @@ def run_trainer(job: Job) -> Selection:
         bridge = Bridge(job, interrupts, found[1] if found else None)
         trainer = JobTrainer(
             model=job.model,
-            args=arguments(job),
+            args=training_arguments(job),
             train_dataset=EncodedDataset(job.train),
             data_collator=lambda items: collate(job, items),
             compute_loss_func=lambda outputs, labels, num_items_in_batch=None: loss(job, outputs, labels),
@@ -51,7 +51,7 @@ def run_trainer(job: Job) -> Selection:
         for callback in list(trainer.callback_handler.callbacks):
             if type(callback).__name__ in ("PrinterCallback", "TensorBoardCallback"):
                 trainer.remove_callback(callback)
-        with quiet_transformers():
+        with silence_transformers():
             trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     if trainer.state.global_step < job.total_steps and not bridge.selection.is_over(job.config):
         raise Interrupted(
@@ -98,12 +98,12 @@ class JobTrainer(Trainer):
         step = super().training_step
         loss = step(model, dict(inputs), *more, **named)  # Trainer takes the labels out of what it is given
         if self.job.config.adversarial:
-            with moved_words(self.job.model, self.job.config.adversarial):
+            with fgm_perturbation(self.job.model, self.job.config.adversarial):
                 step(model, inputs, *more, **named)
         return loss
 
 
-def arguments(job: Job) -> TrainingArguments:
+def training_arguments(job: Job) -> TrainingArguments:
     """TrainingArguments for the job's settings."""
     config = job.config
     device = pick_device(config)
@@ -208,7 +208,9 @@ class Bridge(TrainerCallback):
         if not self.writer:
             return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        files = {path.name: facts(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != SEAL}
+        files = {
+            path.name: file_facts(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != SEAL
+        }
         keeps_best = self.job.config.keep_best
         seal = {"step": state.global_step, "keeps_best": keeps_best, **self.selection.to_dict(), "files": files}
         write_json(folder / SEAL, seal)

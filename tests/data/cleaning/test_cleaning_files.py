@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from munjang.config.settings import CleanConfig
 from munjang.data.cleaning.clean import clean_corpus
-from munjang.data.cleaning.files import KEPT, REMOVED, rebuild, write_account
+from munjang.data.cleaning.files import KEPT_COLUMNS, REMOVED_COLUMNS, rebuild, write_cleaning_report
 from munjang.errors import DataError
 from munjang.records import SPLITS, Corpus, Example, LabelSet, Removed, label_text
 
@@ -29,9 +29,9 @@ configs = st.builds(
 
 
 def save(folder, before, config=None):
-    after, account = clean_corpus(before, config)
-    write_account(folder, before, after, account)
-    return after, account
+    after, cleaning_report = clean_corpus(before, config)
+    write_cleaning_report(folder, before, after, cleaning_report)
+    return after, cleaning_report
 
 
 @given(
@@ -71,7 +71,7 @@ def test_the_tables_have_their_columns_and_a_byte_order_mark(tmp_path):
     kept, removed = (tmp_path / name for name in ("kept.csv", "removed.csv"))
     assert kept.read_bytes().startswith(b"\xef\xbb\xbffile,split,line,text,label,original_text,original_label\r\n")
     assert kept.read_text("utf-8-sig").splitlines()[1] == "a.csv,train,7,굿,긍정, 굿 ,1"
-    assert removed.read_text("utf-8-sig").splitlines() == [",".join(REMOVED), "a.csv,9,,0,empty,no text"]
+    assert removed.read_text("utf-8-sig").splitlines() == [",".join(REMOVED_COLUMNS), "a.csv,9,,0,empty,no text"]
     assert json.loads((tmp_path / "account.json").read_text("utf-8"))["rows_after"] == {"train": 1}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["account.json", "kept.csv", "removed.csv"]
 
@@ -87,8 +87,8 @@ def test_a_text_of_several_megabytes_comes_back(tmp_path):
 def test_several_labels_stand_in_one_cell_with_the_separator_of_the_file(tmp_path):
     labels = LabelSet(("분노", "기쁨"))
     before = Corpus("c", "multi-label", labels, (Example("가", ("기쁨", "분노"), 2, "a"), Example("나", (), 3, "a")))
-    after, account = clean_corpus(before)
-    write_account(tmp_path, before, after, account, separator=";")
+    after, cleaning_report = clean_corpus(before)
+    write_cleaning_report(tmp_path, before, after, cleaning_report, separator=";")
     assert rebuild(tmp_path) == {"a": [(2, "가", "기쁨;분노"), (3, "나", "")]}
     with open(tmp_path / "kept.csv", encoding="utf-8-sig", newline="") as file:
         assert [row["label"] for row in csv.DictReader(file)] == ["분노;기쁨", label_text(())]
@@ -128,5 +128,5 @@ def test_a_folder_without_an_account_and_a_cut_table_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"kept\.csv was cut short or changed"):
         rebuild(tmp_path)
     kept.write_text("a,b\n", "utf-8")
-    with pytest.raises(DataError, match=f"expected the columns {', '.join(KEPT)}; found a, b"):
+    with pytest.raises(DataError, match=f"expected the columns {', '.join(KEPT_COLUMNS)}; found a, b"):
         rebuild(tmp_path)

@@ -9,8 +9,8 @@ from munjang.data.readers.columns import (
     guess_label,
     guess_text,
     normal_label,
-    ordered,
     parse_map,
+    sorted_labels,
     split_labels,
 )
 from munjang.errors import ConfigError, DataError
@@ -87,5 +87,5 @@ def test_a_map_is_read_and_its_slips_named():
 
 
 def test_numbers_are_ordered_as_numbers():
-    assert ordered({"10": 1, "9": 1, "-1": 1}) == ("-1", "9", "10")
-    assert ordered({"나": 1, "가": 1, "1": 1}) == ("1", "가", "나")
+    assert sorted_labels({"10": 1, "9": 1, "-1": 1}) == ("-1", "9", "10")
+    assert sorted_labels({"나": 1, "가": 1, "1": 1}) == ("1", "가", "나")

@@ -230,10 +230,10 @@ def test_rows_set_aside_are_booked_under_the_split_that_they_came_from(tmp_path)
     )
     corpus = read_corpus(tmp_path / "a.csv")
     assert [(row.line, row.split) for row in corpus.rejected] == [(8, "validation"), (7, "test")]
-    _, account = clean_corpus(corpus)
-    assert account.rows_before == {"train": 4, "validation": 2, "test": 2}
-    assert account.steps[1].step == "read: label"
-    assert account.steps[1].removed == {"train": 0, "validation": 1, "test": 1}
+    _, cleaning_report = clean_corpus(corpus)
+    assert cleaning_report.rows_before == {"train": 4, "validation": 2, "test": 2}
+    assert cleaning_report.steps[1].step == "read: label"
+    assert cleaning_report.steps[1].removed == {"train": 0, "validation": 1, "test": 1}
 
 
 def test_labels_are_noted_for_each_split_apart(tmp_path):
