@@ -32,18 +32,21 @@ _PUBLIC = {
     "analyze": "munjang.inference.analyzer",
     "explain": "munjang.inference.explain",
     "Explanation": "munjang.inference.explain",
-    "relations": "munjang.data.trees.triples",
+    "triples": "munjang.data.trees.triples",
     "load": "munjang.inference.predictor",
     "Predictor": "munjang.inference.predictor",
     "predict_files": "munjang.bulk.run",
 }
-__all__ = ["__version__", *_PUBLIC]
+# Earlier name -> public name.
+_ALIASES = {"relations": "triples"}
+__all__ = ["__version__", *_PUBLIC, *_ALIASES]
 
 
 def __getattr__(name: str):
-    if name not in _PUBLIC:
+    own_name = _ALIASES.get(name, name)
+    if own_name not in _PUBLIC:
         raise AttributeError(f"module 'munjang' has no attribute '{name}'")
-    value = getattr(import_module(_PUBLIC[name]), name)
+    value = getattr(import_module(_PUBLIC[own_name]), own_name)
     globals()[name] = value
     return value
 

@@ -80,7 +80,8 @@ def test_no_pyplot_and_no_window_is_needed():
     import subprocess
     import sys
 
-    code = "import sys; from munjang.reports.plots import training_curve as draw; draw([]); sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys; from munjang.reports.plots import training_curve; training_curve([])\n"
+    code += "sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

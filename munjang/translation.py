@@ -1,0 +1,32 @@
+"""Texts that a person reads, in the language asked for: marked with `_` where they stand, English in place.
+
+`_("{file}, line {line}: unknown label '{label}'.", file=path, line=7, label=name)` gives the text in the language of
+`set_language`, its fields filled in. A catalogue is GNU gettext's own (`locale/LANGUAGE/LC_MESSAGES/munjang.mo` beside
+this module); without one the English text stands. JSON keys, CSV headers and logs are never translated.
+"""
+
+from __future__ import annotations
+
+import gettext
+from pathlib import Path
+
+CATALOGUES = Path(__file__).parent / "locale"
+
+_catalogue: gettext.NullTranslations = gettext.NullTranslations()
+
+
+def set_language(language: str) -> None:
+    """Give every text from now on in `language` ("en", "ko"); in English where munjang has no catalogue for it."""
+    global _catalogue
+    _catalogue = gettext.translation("munjang", CATALOGUES, [language], fallback=True)
+
+
+def _(text: str, /, **fields: object) -> str:
+    """`text` in the language in use, with its named fields filled in as `str.format` does."""
+    said = _catalogue.gettext(text)
+    return said.format(**fields) if fields else said
+
+
+def ngettext(one: str, many: str, count: int, /, **fields: object) -> str:
+    """The form of a text for `count` things, in the language in use. `{count}` is one of its fields."""
+    return _catalogue.ngettext(one, many, count).format(count=count, **fields)
