@@ -18,6 +18,7 @@ lint: $(INSTALLED) $(ESLINT)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 	node_modules/.bin/eslint .
 
 # torch first and alone: the pinned version has a build for CPUs, which the ranges of other packages then accept.
@@ -37,4 +38,4 @@ $(ESLINT): package.json package-lock.json
 	touch $(ESLINT)
 
 clean:
-	rm -rf $(VENV) node_modules runs build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules runs build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

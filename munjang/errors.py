@@ -3,6 +3,8 @@
 from difflib import get_close_matches
 from importlib.util import find_spec
 
+from munjang.translation import _
+
 
 class MunjangError(Exception):
     """Base of all errors that a user can mend. `str(error)` is one complete message."""
@@ -58,7 +60,9 @@ class MissingExtra(MunjangError, ImportError):
 
 def missing_extra(what: str, extra: str) -> MissingExtra:
     """The error for a missing optional dependency: `missing_extra("training", "train")`."""
-    return MissingExtra(f"More packages are needed for {what}. Run: pip install 'munjang[{extra}]'")
+    return MissingExtra(
+        _("More packages are needed for {what}. Run: pip install 'munjang[{extra}]'", what=what, extra=extra)
+    )
 
 
 def require(what: str, extra: str, *modules: str) -> None:
@@ -72,4 +76,6 @@ def unknown_name(what: str, name: str, known) -> UnknownName:
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    return UnknownName(f"Unknown {what} '{name}'.{hint} Known: {', '.join(names)}.")
+    return UnknownName(
+        _("Unknown {what} '{name}'.{hint} Known: {names}.", what=what, name=name, hint=hint, names=", ".join(names))
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from munjang.errors import BundleError
+from munjang.translation import _
 
 ASSETS = Path(__file__).parent / "assets"
 """What comes with munjang: models, sample corpora, a font."""
@@ -54,13 +55,22 @@ def disk_errors(target: Path, remedy: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise BundleError(f"The disk is full: {target} could not be written. {remedy}") from error
+            raise BundleError(
+                _("The disk is full: {target} could not be written. {remedy}", target=target, remedy=remedy)
+            ) from error
         raise
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("safetensors", "safetensors_rust", "tokenizers", "builtins") and (
             "os error" in str(error) or "No space left" in str(error)
         ):
-            raise BundleError(f"{target} could not be written: {first_line(error)}. {remedy}") from error
+            raise BundleError(
+                _(
+                    "{target} could not be written: {reason}. {remedy}",
+                    target=target,
+                    reason=first_line(error),
+                    remedy=remedy,
+                )
+            ) from error
         raise
 
 

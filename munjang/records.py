@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.errors import DataError
 from munjang.other_libraries import data_frame, dataset_dict, labelled_dataset
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import datasets
@@ -87,10 +88,17 @@ class LabelSet:
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
             twice = [name for name, n in Counter(self.names).items() if n > 1]
-            raise DataError(f"Label names must differ; given twice: {', '.join(twice)}.")
+            raise DataError(_("Label names must differ; given twice: {twice}.", twice=", ".join(twice)))
         for alias, name in self.aliases.items():
             if name not in self.names:
-                raise DataError(f"Alias '{alias}' stands for '{name}', which is no label here: {self.listing}.")
+                raise DataError(
+                    _(
+                        "Alias '{alias}' stands for '{name}', which is no label here: {listing}.",
+                        alias=alias,
+                        name=name,
+                        listing=self.listing,
+                    )
+                )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -112,7 +120,7 @@ class LabelSet:
             return name
         if name in self.aliases:
             return self.aliases[name]
-        raise DataError(f"Unknown label '{name}'. The labels here are {self.listing}.")
+        raise DataError(_("Unknown label '{name}'. The labels here are {listing}.", name=name, listing=self.listing))
 
     def index(self, name: str) -> int:
         """The position of a name or alias."""
@@ -129,7 +137,9 @@ class LabelSet:
             return None if example.label is None else self.index(example.label)
         except DataError as error:
             where = f"{example.file}, line {example.line}: " if example.file else ""
-            raise DataError(f"{where}{error} Take such rows out with munjang.clean_corpus first.") from error
+            raise DataError(
+                _("{where}{reason} Take such rows out with munjang.clean_corpus first.", where=where, reason=error)
+            ) from error
 
     def to_dict(self) -> dict[str, Any]:
         return {"names": list(self.names), "aliases": dict(self.aliases)}
@@ -201,11 +211,18 @@ class Corpus:
     def split(self, name: str) -> Sequence[Example]:
         """The examples of "train", "validation" or "test"; a DataError where the corpus has none."""
         if name not in SPLITS:
-            raise DataError(f"Unknown split '{name}'. Splits are {', '.join(SPLITS)}.")
+            raise DataError(_("Unknown split '{name}'. Splits are {splits}.", name=name, splits=", ".join(SPLITS)))
         examples = getattr(self, name)
         if not examples:
             have = [split for split in SPLITS if getattr(self, split)]
-            raise DataError(f"{self.name} has no {name} split; it has {', '.join(have) or 'no examples at all'}.")
+            raise DataError(
+                _(
+                    "{name} has no {name2} split; it has {have}.",
+                    name=self.name,
+                    name2=name,
+                    have=", ".join(have) or "no examples at all",
+                )
+            )
         return examples
 
     def with_splits(self, **splits: Sequence[Example]) -> Corpus:
@@ -305,7 +322,7 @@ def label_set(*names: tuple[str, ...]) -> LabelSet:
     aliases = {}
     for number, (name, *others) in enumerate(names):
         aliases |= {alias: name for alias in (str(number), *others)}
-    return LabelSet(tuple(name for name, *_ in names), aliases)
+    return LabelSet(tuple(name for name, *__ in names), aliases)
 
 
 def plain_labels(names: str) -> LabelSet:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 CATALOGUES = Path(__file__).parent / "locale"
 
-_catalogue: gettext.NullTranslations = gettext.NullTranslations()
+_catalogue = gettext.NullTranslations()
 
 
 def set_language(language: str) -> None:
@@ -30,3 +30,8 @@ def _(text: str, /, **fields: object) -> str:
 def ngettext(one: str, many: str, count: int, /, **fields: object) -> str:
     """The form of a text for `count` things, in the language in use. `{count}` is one of its fields."""
     return _catalogue.ngettext(one, many, count).format(count=count, **fields)
+
+
+def N_(text: str) -> str:  # noqa: N802 (gettext's usual name)
+    """Marks a text of a table that is made before the language is known; `_(text)` translates it where it is shown."""
+    return text

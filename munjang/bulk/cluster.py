@@ -24,6 +24,7 @@ from typing import Any
 from munjang.errors import ConfigError, MunjangError
 from munjang.files import first_line
 from munjang.inference.backends.onnx import cores
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -80,7 +81,7 @@ def pool_of(nodes: Sequence[float], workers: int | None) -> WorkerPool:
     """The workers that machines with so many processors hold: one a processor, or `workers`, as wide as all fit."""
     total = int(sum(nodes))
     if total < 1:
-        raise ConfigError("The cluster has no processors that are free to use.")
+        raise ConfigError(_("The cluster has no processors that are free to use."))
     count = workers or total
     if count > total:
         log.warning("%d workers on %d processors: some wait until the cluster grows.", count, total)
@@ -98,11 +99,15 @@ def connect(address: str) -> None:
     """Join a cluster. ConfigError: none answers there."""
     if address.startswith("ray://"):
         raise ConfigError(
-            f"{address} is the address of a Ray client, through which data is not streamed. Run munjang on a machine "
-            "of the cluster with --address auto (ray job submit does that), or name HOST:6379."
+            _(
+                "{address} is the address of a Ray client, through which data is not streamed. Run "
+                "munjang on a machine of the cluster with --address auto (ray job submit does that), "
+                "or name HOST:6379.",
+                address=address,
+            )
         )
     if address != "auto":
-        host, _, port = address.rpartition(":")
+        host, __, port = address.rpartition(":")
         try:
             socket.create_connection((host, int(port)), ANSWERS_S).close()
         except (OSError, ValueError, OverflowError) as error:
@@ -113,8 +118,12 @@ def connect(address: str) -> None:
 def no_cluster(address: str, error: Exception) -> ConfigError:
     """The error where no cluster answers."""
     return ConfigError(
-        f"No Ray cluster answers at {address} ({first_line(error)}). Start one with ray start --head, check the "
-        "address, or leave --address away to use this machine alone."
+        _(
+            "No Ray cluster answers at {address} ({reason}). Start one with ray start --head, "
+            "check the address, or leave --address away to use this machine alone.",
+            address=address,
+            reason=first_line(error),
+        )
     )
 
 
@@ -130,7 +139,7 @@ def start(**options: Any) -> None:
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         if options["address"] != "local":
             raise no_cluster(options["address"], error) from error
-        raise MunjangError(f"Ray could not be started on this machine: {first_line(error)}") from error
+        raise MunjangError(_("Ray could not be started on this machine: {reason}", reason=first_line(error))) from error
     finally:
         if main and handler is not None:
             signal.signal(signal.SIGTERM, handler)
@@ -211,7 +220,7 @@ def results(worker: type, arguments: tuple, numbers: Sequence[int], pool: Worker
             for answer in answers.iter_rows():
                 yield json.loads(answer["result"])
         except ray.exceptions.RayError as error:
-            raise MunjangError(f"Ray gave up: {last_line(error)}") from error
+            raise MunjangError(_("Ray gave up: {last_line}", last_line=last_line(error))) from error
 
 
 @contextmanager

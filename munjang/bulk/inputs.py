@@ -13,6 +13,7 @@ from munjang.data.readers.open import FILE_KINDS, open_table, suffix_of
 from munjang.data.readers.parquet import parquet_file, parquet_table
 from munjang.data.readers.table import Table
 from munjang.errors import DataError
+from munjang.translation import _
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
@@ -38,11 +39,11 @@ def find_sources(names: Sequence[str]) -> list[InputFile]:
         location = find_location(name)
         kind = location.kind()
         if not kind:
-            raise DataError(f"No file or folder {name}.")
+            raise DataError(_("No file or folder {name}.", name=name))
         found += [source_of(name, location)] if kind == "file" else folder_sources(name, location)
     paths = [(source.root, source.path) for source in found]
     if twice := next((source for source in found if paths.count((source.root, source.path)) > 1), None):
-        raise DataError(f"{twice.name} is named twice.")
+        raise DataError(_("{twice} is named twice.", twice=twice.name))
     return found
 
 
@@ -54,11 +55,17 @@ def folder_sources(name: str, location: Location) -> list[InputFile]:
         by_kind.setdefault(FILE_KINDS.get(suffix_of(Path(path)), ""), []).append(path)
     by_kind.pop("", None)
     if not by_kind:
-        raise DataError(f"{name} holds no file that can be read: expected Parquet, CSV, TSV, JSON Lines or Excel.")
+        raise DataError(
+            _("{name} holds no file that can be read: expected Parquet, CSV, TSV, JSON Lines or Excel.", name=name)
+        )
     kind = "parquet" if "parquet" in by_kind else next(iter(by_kind))
     if kind != "parquet" and len(by_kind) > 1:
         raise DataError(
-            f"{name} holds files of several kinds ({', '.join(sorted(by_kind))}). Name those that are meant."
+            _(
+                "{name} holds files of several kinds ({by_kind}). Name those that are meant.",
+                name=name,
+                by_kind=", ".join(sorted(by_kind)),
+            )
         )
     return [source_of(name, location / path) for path in by_kind[kind]]
 
@@ -72,7 +79,10 @@ def source_of(root: str, location: Location) -> InputFile:
             rows = parquet_file(stream, location.name).metadata.num_rows
     elif location.local is None:
         raise DataError(
-            f"{location.name}: of a store only Parquet files are read. Copy it to a disk, or make it Parquet."
+            _(
+                "{location}: of a store only Parquet files are read. Copy it to a disk, or make it Parquet.",
+                location=location.name,
+            )
         )
     modified = "" if info.mtime is None else info.mtime.isoformat()
     return InputFile(location.path if location.local else root, location.path, location.name, info.size, modified, rows)
@@ -89,7 +99,9 @@ def opened(location: Location) -> Iterator:
     try:
         stream = location.filesystem.open_input_file(location.path)
     except OSError as error:
-        raise DataError(f"{location.name} cannot be opened: {error.strerror or error}.") from error
+        raise DataError(
+            _("{location} cannot be opened: {reason}.", location=location.name, reason=error.strerror or error)
+        ) from error
     with stream:
         yield stream
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from munjang.errors import ConfigError, DataError
 from munjang.files import first_line
+from munjang.translation import _
 
 OBJECTS = ("s3", "gcs", "abfs")
 """Kinds of file systems where an upload shows when it is complete, and where renaming would copy."""
@@ -56,7 +57,7 @@ class Location:
             with self.filesystem.open_input_stream(self.path) as stream:
                 return json.loads(stream.read())
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.name} cannot be read: {first_line(error)}.") from error
+            raise DataError(_("{name} cannot be read: {reason}.", name=self.name, reason=first_line(error))) from error
 
     def write_json(self, value: Any) -> None:
         """Write a JSON file, whole or not at all."""
@@ -106,6 +107,10 @@ def find_location(name: str | Path) -> Location:
         filesystem, path = FileSystem.from_uri(text)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise ConfigError(
-            f"{text} cannot be opened: {first_line(error)}. Known are paths, s3://, gs://, abfs:// and hdfs://."
+            _(
+                "{text} cannot be opened: {reason}. Known are paths, s3://, gs://, abfs:// and hdfs://.",
+                text=text,
+                reason=first_line(error),
+            )
         ) from error
     return Location(text, path, filesystem)

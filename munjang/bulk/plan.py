@@ -31,6 +31,7 @@ from munjang.inference.heads import (
     too_many_heads,
 )
 from munjang.models.folder import Manifest, read_manifest
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -104,7 +105,7 @@ def make_plan(
     empty = [source for source in found if source.rows == 0]
     used = [source for source in found if source.rows != 0]
     if not used:
-        raise DataError(f"{found[0].name} is empty: it has no rows.")
+        raise DataError(_("{found} is empty: it has no rows.", found=found[0].name))
     for source in empty:
         log.info("%s: no rows", source.name)
     with table_of(used[0], reading) as table:
@@ -133,15 +134,26 @@ def check_alike(source: InputFile, reading: ReadOptions, shape: tuple, first: st
     with table_of(source, reading) as table:
         if table.columns != shape[0]:
             raise DataError(
-                f"{source.name} has the columns {', '.join(table.columns)}, {first} has {', '.join(shape[0])}. "
-                "Files of one run must be alike."
+                _(
+                    "{source} has the columns {columns}, {first} has {shape}. Files of one run must be alike.",
+                    source=source.name,
+                    columns=", ".join(table.columns),
+                    first=first,
+                    shape=", ".join(shape[0]),
+                )
             )
         if (table.types or {}) != (shape[1] or {}):
             own, other = table.types or {}, shape[1] or {}
             name = next(name for name in table.columns if own.get(name) != other.get(name))
             raise DataError(
-                f"{source.name}: column {name} is {own.get(name, 'text')}, in {first} it is {other.get(name, 'text')}. "
-                "Files of one run must be alike."
+                _(
+                    "{source}: column {name} is {get}, in {first} it is {get2}. Files of one run must be alike.",
+                    source=source.name,
+                    name=name,
+                    get=own.get(name, "text"),
+                    first=first,
+                    get2=other.get(name, "text"),
+                )
             )
 
 
@@ -153,7 +165,7 @@ def model_facts(model: str | Path) -> tuple[str, Manifest, str]:
     path, head = find_model(model)
     manifest = read_manifest(path)
     if manifest.task == "parsing":
-        raise ConfigError(f"{model} is a parser, which --engine ray does not run. Leave --engine away.")
+        raise ConfigError(_("{model} is a parser, which --engine ray does not run. Leave --engine away.", model=model))
     if manifest.task == TASK:
         if head is None:
             raise too_many_heads(path, manifest)

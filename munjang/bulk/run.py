@@ -21,6 +21,7 @@ from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError, MunjangError, require
 from munjang.inference.files.predict import Answering
 from munjang.inference.files.write import Counts
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -77,9 +78,9 @@ def check_numbers(workers: int | None, part_rows: int | None, resume: bool, over
     """Refuse what cannot be meant."""
     for flag, value in (("workers", workers), ("part-rows", part_rows)):
         if value is not None and value < 1:
-            raise ConfigError(f"--{flag} must be 1 or more, found {value}.")
+            raise ConfigError(_("--{flag} must be 1 or more, found {value}.", flag=flag, value=value))
     if resume and overwrite:
-        raise ConfigError("--resume goes on with a run and --overwrite deletes it: give one of them.")
+        raise ConfigError(_("--resume goes on with a run and --overwrite deletes it: give one of them."))
 
 
 def state_of(target: Location) -> str:
@@ -96,12 +97,22 @@ def state_of(target: Location) -> str:
 def check_state(state: str, target: Location, resume: bool, overwrite: bool) -> None:
     """Refuse a folder that another run or another program has filled, unless it is said what to do with it."""
     if state == "other":
-        raise DataError(f"{target.name} exists and is no folder of an earlier run. Name another folder with --out.")
+        raise DataError(
+            _("{target} exists and is no folder of an earlier run. Name another folder with --out.", target=target.name)
+        )
     if state == "finished" and not (resume or overwrite):
-        raise DataError(f"{target.name} holds a finished run. Say --overwrite to replace it, or name another folder.")
+        raise DataError(
+            _(
+                "{target} holds a finished run. Say --overwrite to replace it, or name another folder.",
+                target=target.name,
+            )
+        )
     if state == "begun" and not (resume or overwrite):
         raise DataError(
-            f"{target.name} holds a run that was cut short. Say --resume to go on, or --overwrite to begin anew."
+            _(
+                "{target} holds a run that was cut short. Say --resume to go on, or --overwrite to begin anew.",
+                target=target.name,
+            )
         )
 
 
@@ -117,7 +128,11 @@ def same_plan(plan: Plan, noted: Mapping[str, Any], target: Location, part_rows:
         was, now = (json.dumps(value, ensure_ascii=False)[:200] for value in (noted.get(key), own[key]))
         change = "the model's files were changed" if was == now else f"{key} was {was}, now it is {now}"
         raise ConfigError(
-            f"{target.name} was begun otherwise: {change}. Go on as before, or begin anew with --overwrite."
+            _(
+                "{target} was begun otherwise: {change}. Go on as before, or begin anew with --overwrite.",
+                target=target.name,
+                change=change,
+            )
         )
     return plan
 
@@ -254,12 +269,24 @@ def finish_bulk_run(
 def check_part(partition: Partition, receipt: Mapping[str, Any] | None, target: Location) -> None:
     """Refuse to call a run finished in which a part is missing or short of rows."""
     if receipt is None:
-        raise MunjangError(f"{target.name}: no answer came for {partition.name}. Go on with --resume.")
+        raise MunjangError(
+            _(
+                "{target}: no answer came for {partition}. Go on with --resume.",
+                target=target.name,
+                partition=partition.name,
+            )
+        )
     rows = receipt["counts"]["rows"] + receipt["counts"]["rejected"]
     if partition.last is not None and rows != partition.last - partition.first:
         raise DataError(
-            f"{partition.source.name}, rows {partition.first + 1:,} to {partition.last:,}: {rows:,} rows were read. "
-            "Was the file changed meanwhile? Begin anew with --overwrite."
+            _(
+                "{source}, rows {first:,} to {last:,}: {rows:,} rows were read. Was the file changed "
+                "meanwhile? Begin anew with --overwrite.",
+                source=partition.source.name,
+                first=partition.first + 1,
+                last=partition.last,
+                rows=rows,
+            )
         )
 
 

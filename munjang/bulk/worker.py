@@ -29,6 +29,7 @@ from munjang.files import first_line
 from munjang.inference.files.predict import predict_table
 from munjang.inference.files.write import rejected_path
 from munjang.inference.predictor import Predictor, load
+from munjang.translation import _
 
 WORK_FOLDER = "_work"
 """Folder of a run that is not finished: receipts, and what is being written."""
@@ -73,14 +74,23 @@ class Worker:
         if self.model is None:
             if self.plan.munjang != __version__:
                 raise ConfigError(
-                    f"{socket.gethostname()} has munjang {__version__}, the run was begun with {self.plan.munjang}. "
-                    "Install the same version everywhere."
+                    _(
+                        "{socket} has munjang {version}, the run was begun with {munjang}. Install the same "
+                        "version everywhere.",
+                        socket=socket.gethostname(),
+                        version=__version__,
+                        munjang=self.plan.munjang,
+                    )
                 )
             limit_threads(self.threads)
-            _, _, mark = model_facts(self.plan.model)
+            __, __, mark = model_facts(self.plan.model)
             if mark != self.plan.mark:
                 raise BundleError(
-                    f"{self.plan.model} on {socket.gethostname()} is not the model that the run began with."
+                    _(
+                        "{model} on {socket} is not the model that the run began with.",
+                        model=self.plan.model,
+                        socket=socket.gethostname(),
+                    )
                 )
             self.model = load(self.plan.model, precision=self.plan.precision)
         return self.model
@@ -132,9 +142,15 @@ def attempt(partition: Partition, out: Location) -> Iterator[tuple[int, Path]]:
     if len(before) >= MOST_ATTEMPTS:
         last = "the end" if partition.last is None else f"{partition.last:,}"
         raise MunjangError(
-            f"{partition.source.name}, rows {partition.first + 1:,} to {last}: {len(before)} workers died at them, "
-            "most likely for want of memory. "
-            "Use fewer workers (--workers) or machines with more memory, and go on with --resume."
+            _(
+                "{source}, rows {first:,} to {last}: {before} workers died at them, most likely for "
+                "want of memory. Use fewer workers (--workers) or machines with more memory, and go "
+                "on with --resume.",
+                source=partition.source.name,
+                first=partition.first + 1,
+                last=last,
+                before=len(before),
+            )
         )
     own = out / f"{ATTEMPTS}/{partition.name}.{secrets.token_hex(4)}"
     own.make()

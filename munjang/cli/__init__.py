@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from munjang import __version__
 from munjang.errors import MunjangError
 from munjang.files import first_line
+from munjang.translation import _
 
 
 class Verbs(TyperGroup):
@@ -48,12 +49,12 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def root(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
-    quiet: bool = typer.Option(False, "--quiet", help="Print results only, no messages."),
+    version: bool = typer.Option(False, "--version", help=_("Print the version and stop.")),
+    debug: bool = typer.Option(False, "--debug", help=_("Show the traceback of an error.")),
+    quiet: bool = typer.Option(False, "--quiet", help=_("Print results only, no messages.")),
 ) -> None:
     if version:
-        typer.echo(f"munjang {__version__}")
+        typer.echo(_("munjang {version}", version=__version__))
         raise typer.Exit()
     logging.getLogger("munjang").setLevel(logging.WARNING if quiet else logging.INFO)
 
@@ -78,12 +79,12 @@ def main() -> None:
     except MunjangError as error:
         if debug:
             raise
-        typer.echo(f"munjang: {error}", err=True)
+        typer.echo(_("munjang: {reason}", reason=error), err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         if debug:
             raise
-        typer.echo(f"munjang: {os_error_line(error)}", err=True)
+        typer.echo(_("munjang: {os_error_line}", os_error_line=os_error_line(error)), err=True)
         sys.exit(1)
 
 

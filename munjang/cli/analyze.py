@@ -24,6 +24,7 @@ from munjang.cli.rows import (
     write_rows,
 )
 from munjang.errors import ConfigError
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.data.readers.table import Bad, Row, Table
@@ -36,25 +37,27 @@ log = logging.getLogger("munjang")
 
 def analyze_verb(
     source: Annotated[
-        str | None, typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file, or - for lines from stdin.")
+        str | None, typer.Argument(metavar="[TEXT|FILE|-]", help=_("A text, a file, or - for lines from stdin."))
     ] = None,
     tasks: Annotated[
         str | None,
-        typer.Option("--tasks", help="Only these heads, such as sentiment,hate; all if left out. structure: the tree."),
+        typer.Option(
+            "--tasks", help=_("Only these heads, such as sentiment,hate; all if left out. structure: the tree.")
+        ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="FOLDER", help="A model with many heads; the packaged one if left out."),
+        typer.Option("--model", metavar="FOLDER", help=_("A model with many heads; the packaged one if left out.")),
     ] = None,
     out: Annotated[
-        str | None, typer.Option("--out", help="File to write: .csv, .tsv, .jsonl, .parquet, .xlsx.")
+        str | None, typer.Option("--out", help=_("File to write: .csv, .tsv, .jsonl, .parquet, .xlsx."))
     ] = None,
     text: TextColumn = None,
     scores: Annotated[
-        str | None, typer.Option("--scores", help="all: every label's score; best: the best alone, as usual.")
+        str | None, typer.Option("--scores", help=_("all: every label's score; best: the best alone, as usual."))
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, with all scores.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print a JSON object a line, with all scores."))] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace an existing --out."))] = False,
     encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
@@ -68,13 +71,13 @@ def analyze_verb(
     from munjang.inference.files.write import check_output
 
     if scores not in (None, "all", "best"):
-        raise ConfigError(f"--scores is '{scores}'; it must be all or best.")
+        raise ConfigError(_("--scores is '{scores}'; it must be all or best.", scores=scores))
     everything = scores == "all"
     options = read_options(text, None, None, None, None, encoding, sheet, header_row)
     kind = source_kind(source)
     if kind == "text":
         if out:
-            raise ConfigError("--out is for a file or lines from stdin, not for a single text.")
+            raise ConfigError(_("--out is for a file or lines from stdin, not for a single text."))
         analysis = open_analyzer(model, tasks, single=True).analyze(printable_text(source or ""))
         typer.echo(analysis_json(analysis) if as_json else block(analysis, everything))
         if analysis.note:

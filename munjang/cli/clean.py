@@ -10,13 +10,14 @@ import typer
 from munjang.cli import options
 from munjang.config.settings import TEXT_STEPS, CleanConfig
 from munjang.errors import ConfigError, DataError
+from munjang.translation import _
 
 STEPS_HELP = "Text steps among html, invisible, nfc, spaces, mask_personal and fold_repeats, or none."
 
 
 def clean_verb(
-    source: Annotated[str, typer.Argument(metavar="IN", help="A file, a folder, or a corpus of the table.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for kept.csv, removed.csv and account.json.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help=_("A file, a folder, or a corpus of the table."))],
+    out: Annotated[Path, typer.Option("--out", help=_("Folder for kept.csv, removed.csv and account.json."))],
     text: options.TextColumn = None,
     label: options.LabelColumn = None,
     labels: options.LabelsOption = None,
@@ -34,9 +35,9 @@ def clean_verb(
     conflicts: options.Conflicts = None,
     outliers: options.Outliers = None,
     clean_test: options.CleanTest = False,
-    no_duplicates: Annotated[bool, typer.Option("--no-duplicates", help="Leave repeated rows in.")] = False,
-    no_leaks: Annotated[bool, typer.Option("--no-leaks", help="Leave texts of the test split in train.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")] = False,
+    no_duplicates: Annotated[bool, typer.Option("--no-duplicates", help=_("Leave repeated rows in."))] = False,
+    no_leaks: Annotated[bool, typer.Option("--no-leaks", help=_("Leave texts of the test split in train."))] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Write into a folder that is not empty."))] = False,
 ) -> None:
     """Clean a corpus and say what became of every row."""
     from munjang.data.cleaning.clean import clean_corpus
@@ -56,8 +57,15 @@ def clean_verb(
     cleaned, cleaning_report = clean_corpus(corpus, config)
     write_cleaning_report(out, corpus, cleaned, cleaning_report, separator=multi_label or "|")
     typer.echo(str(cleaning_report))
-    typer.echo(f"Wrote {out / 'kept.csv'} ({sum(cleaning_report.rows_after.values()):,} rows) and", nl=False)
-    typer.echo(f" {out / 'removed.csv'} ({len(cleaning_report.removed):,} rows).")
+    typer.echo(
+        _(
+            "Wrote {out} ({rows_after:,} rows) and",
+            out=out / "kept.csv",
+            rows_after=sum(cleaning_report.rows_after.values()),
+        ),
+        nl=False,
+    )
+    typer.echo(_(" {out} ({removed:,} rows).", out=out / "removed.csv", removed=len(cleaning_report.removed)))
 
 
 def parse_steps(text: str) -> tuple[str, ...]:
@@ -73,8 +81,8 @@ def check_clean_folder(out: Path, source: str, *, overwrite: bool) -> None:
     from munjang.data.cleaning.files import REPORT_FILES
 
     if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file; name a folder.")
+        raise ConfigError(_("--out {out} is a file; name a folder.", out=out))
     if out.is_dir() and any(out.iterdir()) and not overwrite:
-        raise ConfigError(f"--out {out} is not empty. Name another folder, or add --overwrite.")
+        raise ConfigError(_("--out {out} is not empty. Name another folder, or add --overwrite.", out=out))
     if any(Path(source).resolve() == (out / name).resolve() for name in REPORT_FILES):
-        raise DataError(f"{source} would be overwritten by its own account; name another --out.")
+        raise DataError(_("{source} would be overwritten by its own account; name another --out.", source=source))

@@ -13,6 +13,7 @@ from munjang.cli.options import DataDir, writable_png
 from munjang.errors import ConfigError
 from munjang.records import SPLITS, Corpus
 from munjang.tables import format_table
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -22,29 +23,30 @@ if TYPE_CHECKING:
 
 
 def corpora_verb(
-    name: Annotated[str | None, typer.Argument(help="A corpus of the table: print its card.")] = None,
+    name: Annotated[str | None, typer.Argument(help=_("A corpus of the table: print its card."))] = None,
     data_dir: DataDir = None,
     language: Annotated[
-        str | None, typer.Option("--language", help="Only corpora in this language, such as ko.")
+        str | None, typer.Option("--language", help=_("Only corpora in this language, such as ko."))
     ] = None,
     task: Annotated[
-        str | None, typer.Option("--task", help="Only this task: sentiment, topic, …, classification, multi-label.")
+        str | None, typer.Option("--task", help=_("Only this task: sentiment, topic, …, classification, multi-label."))
     ] = None,
-    suite: Annotated[str | None, typer.Option("--suite", help="Introduce a benchmark suite: klue.")] = None,
+    suite: Annotated[str | None, typer.Option("--suite", help=_("Introduce a benchmark suite: klue."))] = None,
     hub: Annotated[
-        str | None, typer.Option("--hub", metavar="LANGUAGE", help="List the hub's datasets in a language, such as ko.")
+        str | None,
+        typer.Option("--hub", metavar="LANGUAGE", help=_("List the hub's datasets in a language, such as ko.")),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="With --hub: how many, most downloaded first.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", min=1, help=_("With --hub: how many, most downloaded first."))] = 100,
     split: Annotated[
-        str | None, typer.Option("--split", help="On the card, only this split: train, validation, test.")
+        str | None, typer.Option("--split", help=_("On the card, only this split: train, validation, test."))
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw lengths and labels of the corpus.")
+        Path | None, typer.Option("--plot", metavar="FILE.png", help=_("Draw lengths and labels of the corpus."))
     ] = None,
     tokenizer: Annotated[
-        str | None, typer.Option("--tokenizer", help="Count tokens too: a hub id, a folder or a model folder.")
+        str | None, typer.Option("--tokenizer", help=_("Count tokens too: a hub id, a folder or a model folder."))
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON instead of tables."))] = False,
 ) -> None:
     """List known corpora, or print the card of one."""
     if name:
@@ -52,7 +54,9 @@ def corpora_verb(
         return
     lonely = [flag for flag, value in (("--split", split), ("--plot", plot), ("--tokenizer", tokenizer)) if value]
     if lonely:
-        raise typer.BadParameter(f"{lonely[0]} needs a corpus, such as munjang corpora nsmc {lonely[0]} …")
+        raise typer.BadParameter(
+            _("{lonely} needs a corpus, such as munjang corpora nsmc {lonely} …", lonely=lonely[0])
+        )
     if suite:
         print_suite(suite, as_json)
     elif hub:
@@ -75,12 +79,14 @@ def print_table(language: str | None, task: str | None, as_json: bool) -> None:
         typer.echo(json_value([summary(row) for row in rows]))
         return
     if not rows:
-        typer.echo(f"munjang's table has no corpus in '{language}'. Try: munjang corpora --hub {language}")
+        typer.echo(
+            _("munjang's table has no corpus in '{language}'. Try: munjang corpora --hub {language}", language=language)
+        )
         return
     listed = [summary(row) for row in rows]
     cells = [[item["name"], source_kind_name(item), item["rows"], label_cell(item), item["licence"]] for item in listed]
-    typer.echo(format_table(["corpus", "task", "rows", "labels", "licence"], cells))
-    typer.echo("\nmunjang corpora NAME prints a corpus's card; munjang train NAME trains on it.")
+    typer.echo(format_table([_("corpus"), _("task"), _("rows"), _("labels"), _("licence")], cells))
+    typer.echo(_("\nmunjang corpora NAME prints a corpus's card; munjang train NAME trains on it."))
 
 
 def speaks(row: CorpusRow, language: str | None) -> bool:
@@ -134,9 +140,26 @@ def print_suite(name: str, as_json: bool) -> None:
     cells = [[task.name, task.train, task.validation, task.metric, task.asks] for task in suite.tasks]
     trained = [f"{task.name} (munjang train {task.corpus})" for task in suite.tasks if task.corpus]
     others = [task.name for task in suite.tasks if not task.corpus]
-    typer.echo(f"{suite.title}. Licence {suite.licence}. {suite.homepage}\n{suite.citation}\n")
-    typer.echo(format_table(["task", "train", "validation", "metric", "what it asks"], cells, max_width=80))
-    typer.echo(f"\n{suite.note}\nmunjang trains: {', '.join(trained)}. Not: {', '.join(others)}.")
+    typer.echo(
+        _(
+            "{title}. Licence {licence}. {homepage}\n{citation}\n",
+            title=suite.title,
+            licence=suite.licence,
+            homepage=suite.homepage,
+            citation=suite.citation,
+        )
+    )
+    typer.echo(
+        format_table([_("task"), _("train"), _("validation"), _("metric"), _("what it asks")], cells, max_width=80)
+    )
+    typer.echo(
+        _(
+            "\n{note}\nmunjang trains: {trained}. Not: {others}.",
+            note=suite.note,
+            trained=", ".join(trained),
+            others=", ".join(others),
+        )
+    )
 
 
 def print_hub(language: str, limit: int, as_json: bool) -> None:
@@ -159,9 +182,11 @@ def print_hub(language: str, limit: int, as_json: bool) -> None:
         ]
         for item in found
     ]
-    typer.echo(format_table(["dataset", "downloads", "licence", "tasks", "in munjang as"], cells))
+    typer.echo(format_table([_("dataset"), _("downloads"), _("licence"), _("tasks"), _("in munjang as")], cells))
     more = f" (more with --limit {10 * limit})" if len(found) == limit else ""
-    typer.echo(f"\n{len(found)} datasets in '{language}' on the hub{more}.")
+    typer.echo(
+        _("\n{found} datasets in '{language}' on the hub{more}.", found=len(found), language=language, more=more)
+    )
 
 
 def print_card(
@@ -174,7 +199,9 @@ def print_card(
     writable_png(plot)
     row = corpus_row(name)
     if plot and row.task == "parsing":
-        raise ConfigError(f"--plot draws labelled texts; {name} has trees, whose numbers stand on its card.")
+        raise ConfigError(
+            _("--plot draws labelled texts; {name} has trees, whose numbers stand on its card.", name=name)
+        )
     counter = raw_tokenizer(tokenizer) if tokenizer else None
     corpus = only(load_corpus(name, data_dir), split) if split else load_corpus(name, data_dir)
     stats = describe(corpus)
@@ -190,10 +217,12 @@ def print_card(
         typer.echo(provenance(row))
         typer.echo(str(stats))
         if tokens:
-            typer.echo(f"\nTokens of {tokenizer}, special tokens included\n{tokens}")
+            typer.echo(
+                _("\nTokens of {tokenizer}, special tokens included\n{tokens}", tokenizer=tokenizer, tokens=tokens)
+            )
     if plot:
         draw_corpus(corpus, stats, plot)
-        typer.echo(f"Plots written to {plot}.", err=True)
+        typer.echo(_("Plots written to {plot}.", plot=plot), err=True)
 
 
 def provenance(row: CorpusRow) -> str:
@@ -229,7 +258,7 @@ def raw_tokenizer(name: str) -> Tokenizer:
         try:
             return Tokenizer.from_file(str(file))
         except Exception as error:  # the library raises plain Exception for any file that it cannot read
-            raise DataError(f"{file} is no tokenizer: {error}.") from error
+            raise DataError(_("{file} is no tokenizer: {reason}.", file=file, reason=error)) from error
     try:
         from transformers import AutoTokenizer
     except ImportError as error:
@@ -240,9 +269,13 @@ def raw_tokenizer(name: str) -> Tokenizer:
         return AutoTokenizer.from_pretrained(name, **plain, trust_remote_code=False).backend_tokenizer
     except (OSError, ValueError, AttributeError) as error:
         if plain["local_files_only"] and not Path(name).is_dir() and "/" in name:
-            raise FetchError(f"No tokenizer: {no_download(name)}") from error
+            raise FetchError(_("No tokenizer: {no_download}", no_download=no_download(name))) from error
         raise FetchError(
-            f"No tokenizer '{name}' ({first_line(error)}). Give a hub id, or a folder with tokenizer.json or vocab.txt."
+            _(
+                "No tokenizer '{name}' ({reason}). Give a hub id, or a folder with tokenizer.json or vocab.txt.",
+                name=name,
+                reason=first_line(error),
+            )
         ) from error
 
 

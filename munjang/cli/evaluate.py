@@ -28,6 +28,7 @@ from munjang.cli.options import (
 from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError
 from munjang.records import SPLITS, Corpus, LabelSet, count_labels
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.evaluation.report import Report
@@ -37,18 +38,18 @@ log = logging.getLogger("munjang")
 
 
 def evaluate_verb(
-    model: Annotated[str, typer.Argument(help="A model folder.")],
-    source: Annotated[str, typer.Argument(help="A corpus of the table, or a file with labels.")],
+    model: Annotated[str, typer.Argument(help=_("A model folder."))],
+    source: Annotated[str, typer.Argument(help=_("A corpus of the table, or a file with labels."))],
     data_dir: DataDir = None,
     split: Annotated[
-        str | None, typer.Option("--split", help="train, validation or test; test if left out, of a file all rows.")
+        str | None, typer.Option("--split", help=_("train, validation or test; test if left out, of a file all rows."))
     ] = None,
     text: TextColumn = None,
     label: LabelColumn = None,
     labels: LabelsOption = None,
     map_values: Annotated[
         str | None,
-        typer.Option("--map", help="The data's labels to the model's, such as 'positive=긍정;negative=부정'."),
+        typer.Option("--map", help=_("The data's labels to the model's, such as 'positive=긍정;negative=부정'.")),
     ] = None,
     multi_label: MultiLabelOption = None,
     precision: Precision = "fp32",
@@ -56,18 +57,20 @@ def evaluate_verb(
     sheet: Sheet = None,
     header_row: HeaderRow = None,
     against: Annotated[
-        str | None, typer.Option("--against", help="Another model folder, or the --json FILE of another evaluation.")
+        str | None, typer.Option("--against", help=_("Another model folder, or the --json FILE of another evaluation."))
     ] = None,
     top_errors: Annotated[
-        int, typer.Option("--top-errors", "--worst", min=0, help="How many of the most confident errors to print.")
+        int, typer.Option("--top-errors", "--worst", min=0, help=_("How many of the most confident errors to print."))
     ] = 10,
     without_spaces: Annotated[
         bool,
-        typer.Option("--spaceless/--no-spaceless", help="Score once more without spaces; takes as long again."),
+        typer.Option("--spaceless/--no-spaceless", help=_("Score once more without spaces; takes as long again.")),
     ] = True,
-    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw the confusion matrix.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help=_("Draw the confusion matrix."))
+    ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the whole report as JSON.")
+        Path | None, typer.Option("--json", metavar="FILE", help=_("Write the whole report as JSON."))
     ] = None,
 ) -> None:
     """Score a model: accuracy, F1, a table by label, intervals, calibration, the most confident errors."""
@@ -79,7 +82,7 @@ def evaluate_verb(
     writable(json_file)
     predictor = load(model, precision=precision)
     if plot and predictor.task in ("multi-label", "parsing"):
-        raise ConfigError(f"A {predictor.task} model has no confusion matrix; leave out --plot.")
+        raise ConfigError(_("A {task} model has no confusion matrix; leave out --plot.", task=predictor.task))
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus, split = open_split(source, split, options, data_dir, predictor)
     label_map = None if is_file(source) else parse_labels(map_values)
@@ -89,10 +92,10 @@ def evaluate_verb(
         from munjang.files import write_json
 
         write_json(json_file, report.to_dict())
-        typer.echo(f"Report written to {json_file}.", err=True)
+        typer.echo(_("Report written to {json_file}.", json_file=json_file), err=True)
     if plot:
         draw_confusions(report, plot)
-        typer.echo(f"Confusion matrix written to {plot}.", err=True)
+        typer.echo(_("Confusion matrix written to {plot}.", plot=plot), err=True)
     if against:
         other = open_report(against, corpus, split, label_map)
         typer.echo(f"\n{compare(report, other)}")
@@ -105,7 +108,7 @@ def open_split(
     from munjang.data.splits import validation_as_test
 
     if split is not None and split not in SPLITS:
-        raise ConfigError(f"--split is '{split}'; it must be one of {', '.join(SPLITS)}.")
+        raise ConfigError(_("--split is '{split}'; it must be one of {splits}.", split=split, splits=", ".join(SPLITS)))
     if not is_file(source):
         corpus = open_corpus(source, replace(options, map=None), data_dir)  # its --map matches labels, it reads none
         return (corpus, split) if split else (validation_as_test(corpus), "test")
@@ -121,8 +124,12 @@ def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
     """The user's file; without --labels or --map every label in it must be one that the model has, by name or alias."""
     if model.task == "multi-label" and options.multi_label is None:
         raise ConfigError(
-            f"{model.name} gives several labels a text. Say what separates them in a cell of {source}, such as "
-            "--multi-label '|' (any sign will do where the cells are lists)."
+            _(
+                "{model} gives several labels a text. Say what separates them in a cell of {source}, "
+                "such as --multi-label '|' (any sign will do where the cells are lists).",
+                model=model.name,
+                source=source,
+            )
         )
     if options.map:
         options = replace(options, map=keep_known(options.map, model.labels))
@@ -138,8 +145,15 @@ def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
         rows = ", ".join(f"'{name}' ({found[name]:,})" for name in strangers[:10])
         others = ",".join(sorted(found.keys() - set(strangers)))
         raise DataError(
-            f"{source}: the model does not know the labels {rows}; it has {model.labels.listing}. "
-            f"Say --labels {others} to leave those rows out, or --map '{strangers[0]}=…'."
+            _(
+                "{source}: the model does not know the labels {rows}; it has {labels}. Say --labels "
+                "{others} to leave those rows out, or --map '{strangers}=…'.",
+                source=source,
+                rows=rows,
+                labels=model.labels.listing,
+                others=others,
+                strangers=strangers[0],
+            )
         )
     return replace(corpus, labels=LabelSet(tuple(found)))
 

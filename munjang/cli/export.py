@@ -19,6 +19,7 @@ from munjang.cli.options import (
     is_file,
     read_options,
 )
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.evaluation.report import Report
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 
 
 def export_verb(
-    model: Annotated[str, typer.Argument(help="Folder of a trained model.")],
+    model: Annotated[str, typer.Argument(help=_("Folder of a trained model."))],
     form: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="onnx: the same answers; onnx-int8: smaller and faster.")
+        str, typer.Argument(metavar="FORMAT", help=_("onnx: the same answers; onnx-int8: smaller and faster."))
     ],
-    out: Annotated[str, typer.Argument(help="Folder to write.")],
+    out: Annotated[str, typer.Argument(help=_("Folder to write."))],
     check: Annotated[
         str | None,
-        typer.Option("--check", metavar="CORPUS|FILE", help="Labelled texts: print the scores before and after."),
+        typer.Option("--check", metavar="CORPUS|FILE", help=_("Labelled texts: print the scores before and after.")),
     ] = None,
     data_dir: DataDir = None,
     text: TextColumn = None,
@@ -44,7 +45,7 @@ def export_verb(
     encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model in OUT.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace a model in OUT."))] = False,
 ) -> None:
     """Write a model for ONNX Runtime, which needs neither torch nor transformers.
 
@@ -61,7 +62,16 @@ def export_verb(
     label_map = None if check is None or is_file(check) else parse_labels(map_values)
     before = score_split(source, *data, label_map, without_spaces=False) if data else None
     exported = write(source, form, out, overwrite=overwrite)
-    typer.echo(f"{out}: {form}, {size(exported) / 1e6:,.1f} MB, was {size(source) / 1e6:,.1f} MB.", err=True)
+    typer.echo(
+        _(
+            "{out}: {form}, {size:,.1f} MB, was {size2:,.1f} MB.",
+            out=out,
+            form=form,
+            size=size(exported) / 1000000.0,
+            size2=size(source) / 1000000.0,
+        ),
+        err=True,
+    )
     if before and data:
         typer.echo(compared(before, score_split(exported, *data, label_map, without_spaces=False)))
 
@@ -90,4 +100,4 @@ def compared(before: Report, after: Report) -> str:
         for name in first
         if name in second
     ]
-    return format_table(["metric", "before", "after", "difference"], rows)
+    return format_table([_("metric"), _("before"), _("after"), _("difference")], rows)

@@ -12,36 +12,39 @@ import typer
 from munjang.config.settings import CleanConfig, ReadOptions
 from munjang.errors import ConfigError
 from munjang.records import Corpus
+from munjang.translation import _
 
 DataDir = Annotated[
     str | None,
-    typer.Option("--data-dir", envvar="MUNJANG_DATA", help="Folder that holds corpora, DIR/<corpus>/…."),
+    typer.Option("--data-dir", envvar="MUNJANG_DATA", help=_("Folder that holds corpora, DIR/<corpus>/….")),
 ]
-TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the sentences; guessed if left out.")]
-LabelColumn = Annotated[str | None, typer.Option("--label", help="Column of the labels; guessed if left out.")]
-LabelsOption = Annotated[str | None, typer.Option("--labels", help="The label set in order, such as 부정,긍정.")]
-MapValues = Annotated[str | None, typer.Option("--map", help="Values to labels, such as '1,2=부정;4,5=긍정'.")]
+TextColumn = Annotated[str | None, typer.Option("--text", help=_("Column of the sentences; guessed if left out."))]
+LabelColumn = Annotated[str | None, typer.Option("--label", help=_("Column of the labels; guessed if left out."))]
+LabelsOption = Annotated[str | None, typer.Option("--labels", help=_("The label set in order, such as 부정,긍정."))]
+MapValues = Annotated[str | None, typer.Option("--map", help=_("Values to labels, such as '1,2=부정;4,5=긍정'."))]
 MultiLabelOption = Annotated[
-    str | None, typer.Option("--multi-label", help="Separator between several labels in a cell.")
+    str | None, typer.Option("--multi-label", help=_("Separator between several labels in a cell."))
 ]
-Precision = Annotated[str, typer.Option("--precision", help="fp32, or bf16 where the processor is quicker with it.")]
-EncodingOption = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file; found out if left out.")]
-Sheet = Annotated[str | None, typer.Option("--sheet", help="Excel: name or number (from 1) of the sheet.")]
-HeaderRow = Annotated[int | None, typer.Option("--header-row", help="Row of the column names, from 1; 0: none.")]
-ValidationFile = Annotated[str | None, typer.Option("--validation", help="File with the validation split.")]
-TestFile = Annotated[str | None, typer.Option("--test", help="File with the test split.")]
+Precision = Annotated[str, typer.Option("--precision", help=_("fp32, or bf16 where the processor is quicker with it."))]
+EncodingOption = Annotated[
+    str | None, typer.Option("--encoding", help=_("Encoding of the file; found out if left out."))
+]
+Sheet = Annotated[str | None, typer.Option("--sheet", help=_("Excel: name or number (from 1) of the sheet."))]
+HeaderRow = Annotated[int | None, typer.Option("--header-row", help=_("Row of the column names, from 1; 0: none."))]
+ValidationFile = Annotated[str | None, typer.Option("--validation", help=_("File with the validation split."))]
+TestFile = Annotated[str | None, typer.Option("--test", help=_("File with the test split."))]
 
-FoldRepeats = Annotated[bool, typer.Option("--fold-repeats", help="ㅋㅋㅋㅋ to ㅋㅋ, !!!!! to !!.")]
+FoldRepeats = Annotated[bool, typer.Option("--fold-repeats", help=_("ㅋㅋㅋㅋ to ㅋㅋ, !!!!! to !!."))]
 MaskPersonal = Annotated[
-    bool, typer.Option("--mask-personal", help="Mask phone and resident numbers and e-mail addresses.")
+    bool, typer.Option("--mask-personal", help=_("Mask phone and resident numbers and e-mail addresses."))
 ]
 Conflicts = Annotated[
-    str | None, typer.Option("--conflicts", help="Equal texts with different labels: drop (all), or keep-majority.")
+    str | None, typer.Option("--conflicts", help=_("Equal texts with different labels: drop (all), or keep-majority."))
 ]
 Outliers = Annotated[
-    float | None, typer.Option("--outliers", metavar="K", help="Drop texts over Q3 + K*(Q3-Q1) characters; often 3.")
+    float | None, typer.Option("--outliers", metavar="K", help=_("Drop texts over Q3 + K*(Q3-Q1) characters; often 3."))
 ]
-CleanTest = Annotated[bool, typer.Option("--clean-test", help="Clean the test split like train.")]
+CleanTest = Annotated[bool, typer.Option("--clean-test", help=_("Clean the test split like train."))]
 
 FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".xls", ".conllu", ".conll", ".gz")
 
@@ -108,7 +111,13 @@ def open_corpus(
     flags = {**asdict(options), "validation": validation, "test": test}
     given = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]
     if given:
-        raise ConfigError(f"{given[0]} is for a file of your own; {source} comes with its columns, labels and splits.")
+        raise ConfigError(
+            _(
+                "{given} is for a file of your own; {source} comes with its columns, labels and splits.",
+                given=given[0],
+                source=source,
+            )
+        )
     return load_corpus(source, data_dir=data_dir)
 
 
@@ -119,15 +128,21 @@ def writable(*paths: Path | None) -> None:
             continue
         folder = path.absolute().parent
         if not folder.is_dir():
-            raise ConfigError(f"There is no folder {folder} to write {path.name} into.")
+            raise ConfigError(_("There is no folder {folder} to write {path} into.", folder=folder, path=path.name))
         if path.is_dir():
-            raise ConfigError(f"{path} is a folder; name a file in it.")
+            raise ConfigError(_("{path} is a folder; name a file in it.", path=path))
         if not os.access(path if path.exists() else folder, os.W_OK):
-            raise ConfigError(f"{path} may not be written. Name another file, or change its permissions.")
+            raise ConfigError(_("{path} may not be written. Name another file, or change its permissions.", path=path))
 
 
 def writable_png(path: Path | None) -> None:
     """The same for a picture, which is a PNG and so has to be named."""
     if path is not None and path.suffix.lower() != ".png":
-        raise ConfigError(f"--plot draws a PNG; {path.name} should be {path.with_suffix('.png').name}.")
+        raise ConfigError(
+            _(
+                "--plot draws a PNG; {path} should be {with_suffix}.",
+                path=path.name,
+                with_suffix=path.with_suffix(".png").name,
+            )
+        )
     writable(path)

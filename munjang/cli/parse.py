@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from munjang.errors import ConfigError
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.data.readers.table import Table
@@ -34,7 +35,7 @@ def parse_text(model: Predictor, text: str, form: str) -> None:
 def parse_table(model: Predictor, table: Table, place: int, form: str, out: Path | None) -> None:
     """Print the trees of a table's texts, or write them to a file; rows that cannot be used are said."""
     if form == "svg":
-        raise ConfigError("--format svg draws one text; for many take conllu or json.")
+        raise ConfigError(_("--format svg draws one text; for many take conllu or json."))
     parts = rendered(parses(model, table, place), form)
     if out is None:
         for part in parts:
@@ -91,7 +92,13 @@ def check_form(form: str | None, out: str | None) -> str:
     if form is None and out is not None:
         form = endings.get(Path(out).suffix.lower())
         if form is None:
-            raise ConfigError(f"--out {out}: a parser writes .conllu or .jsonl.")
+            raise ConfigError(_("--out {out}: a parser writes .conllu or .jsonl.", out=out))
     if form not in (None, *TREE_FORMATS):
-        raise ConfigError(f"--format is '{form}'; it must be one of {', '.join(TREE_FORMATS)}.")
+        raise ConfigError(
+            _(
+                "--format is '{form}'; it must be one of {tree_formats}.",
+                form=form,
+                tree_formats=", ".join(TREE_FORMATS),
+            )
+        )
     return form or "tree"

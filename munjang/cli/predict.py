@@ -24,6 +24,7 @@ from munjang.cli.rows import (
     write_rows,
 )
 from munjang.errors import ConfigError
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.config.settings import ReadOptions
@@ -41,55 +42,60 @@ BLANK = {"label": None, "score": 0.0, "scores": {}}
 
 def predict_verb(
     model: Annotated[
-        str, typer.Argument(help="Folder of a trained model; FOLDER/HEAD or mini/HEAD for one head of many.")
+        str, typer.Argument(help=_("Folder of a trained model; FOLDER/HEAD or mini/HEAD for one head of many."))
     ],
     source: Annotated[
-        str | None, typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file, or - for lines from stdin.")
+        str | None, typer.Argument(metavar="[TEXT|FILE|-]", help=_("A text, a file, or - for lines from stdin."))
     ] = None,
     more: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help="Further files, for --engine ray.")
+        list[str] | None, typer.Argument(metavar="[FILE]...", help=_("Further files, for --engine ray."))
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", help="File to write: .csv, .tsv, .jsonl, .parquet, .xlsx. For --engine ray a folder."),
+        typer.Option("--out", help=_("File to write: .csv, .tsv, .jsonl, .parquet, .xlsx. For --engine ray a folder.")),
     ] = None,
     text: TextColumn = None,
     scores: Annotated[
-        str | None, typer.Option("--scores", help="all: every label's score (usual for --out); best: the best alone.")
+        str | None,
+        typer.Option("--scores", help=_("all: every label's score (usual for --out); best: the best alone.")),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", help="Several labels a text: the least score of a label.")
+        float | None, typer.Option("--threshold", help=_("Several labels a text: the least score of a label."))
     ] = None,
     min_score: Annotated[
-        float | None, typer.Option("--min-score", help="Answer 보류 where the best score is below this.")
+        float | None, typer.Option("--min-score", help=_("Answer 보류 where the best score is below this."))
     ] = None,
     keep: Annotated[
-        str | None, typer.Option("--keep", help="Only rows with one of these labels, such as ko,en.")
+        str | None, typer.Option("--keep", help=_("Only rows with one of these labels, such as ko,en."))
     ] = None,
-    by: Annotated[str | None, typer.Option("--by", help="Column: print the shares of labels for each value.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    by: Annotated[
+        str | None, typer.Option("--by", help=_("Column: print the shares of labels for each value."))
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print a JSON object a line."))] = False,
     form: Annotated[
-        str | None, typer.Option("--format", help="Of a parser: tree, conllu, json or svg; tree if left out.")
+        str | None, typer.Option("--format", help=_("Of a parser: tree, conllu, json or svg; tree if left out."))
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace an existing --out."))] = False,
     precision: Precision = "fp32",
     encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="local: this process; ray: several workers, which may be other machines.")
+        str, typer.Option("--engine", help=_("local: this process; ray: several workers, which may be other machines."))
     ] = "local",
     workers: Annotated[
-        int | None, typer.Option("--workers", help="ray: how many, with a model each; one a processor if left out.")
+        int | None, typer.Option("--workers", help=_("ray: how many, with a model each; one a processor if left out."))
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option("--address", help="ray: of a running cluster, HOST:PORT or auto; this machine alone if left out."),
+        typer.Option(
+            "--address", help=_("ray: of a running cluster, HOST:PORT or auto; this machine alone if left out.")
+        ),
     ] = None,
     part_rows: Annotated[
-        int | None, typer.Option("--part-rows", help="ray: rows of an output part at most; chosen if left out.")
+        int | None, typer.Option("--part-rows", help=_("ray: rows of an output part at most; chosen if left out."))
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="ray: go on with a run that was cut short.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help=_("ray: go on with a run that was cut short."))] = False,
 ) -> None:
     """Label a text, lines from stdin, or a file; of a parser, print its trees.
 
@@ -106,7 +112,7 @@ def predict_verb(
     from munjang.inference.predictor import load
 
     if scores not in (None, "all", "best"):
-        raise ConfigError(f"--scores is '{scores}'; it must be all or best.")
+        raise ConfigError(_("--scores is '{scores}'; it must be all or best.", scores=scores))
     names = tuple(name.strip() for name in (keep or "").split(",") if name.strip())
     everything = scores == "all" or (scores is None and bool(out))
     answering = Answering(everything, threshold, min_score, names, by)
@@ -126,10 +132,10 @@ def predict_verb(
         answer_trees(model, source, kind, out, "json" if as_json else form, options, precision, overwrite, lonely)
         return
     if form:
-        raise ConfigError(f"--format is for parsers; {model} gives labels: see --json and --out.")
+        raise ConfigError(_("--format is for parsers; {model} gives labels: see --json and --out.", model=model))
     if kind == "text":
         if out or by:
-            raise ConfigError("--out and --by are for a file or lines from stdin, not for a single text.")
+            raise ConfigError(_("--out and --by are for a file or lines from stdin, not for a single text."))
         predictor = load(model, precision=precision)
         answer_text(predictor, source or "", answering.check(predictor), as_json)
         return
@@ -150,13 +156,16 @@ def predict_verb(
 def check_engine(engine: str, many: Mapping[str, object], more: Sequence[str] | None) -> str:
     """The engine, known; options and files that are for several workers are refused of the local one."""
     if engine not in ("local", "ray"):
-        raise ConfigError(f"--engine is '{engine}'; it must be local or ray.")
+        raise ConfigError(_("--engine is '{engine}'; it must be local or ray.", engine=engine))
     if engine == "local":
         if flag := next((flag for flag, value in many.items() if value is not None), None):
-            raise ConfigError(f"{flag} is for --engine ray.")
+            raise ConfigError(_("{flag} is for --engine ray.", flag=flag))
         if more:
             raise ConfigError(
-                f"More than one text or file ({more[0]}): put a text in quotes; several files need --engine ray."
+                _(
+                    "More than one text or file ({more}): put a text in quotes; several files need --engine ray.",
+                    more=more[0],
+                )
             )
     return engine
 
@@ -166,7 +175,7 @@ def is_parser(model: str) -> bool:
     from munjang.inference.heads import find_model
     from munjang.models.folder import MANIFEST, read_json_object
 
-    path, _ = find_model(model)
+    path, __ = find_model(model)
     return (path / MANIFEST).is_file() and read_json_object(path / MANIFEST).get("task") == "parsing"
 
 
@@ -186,15 +195,15 @@ def answer_trees(
     from munjang.inference.predictor import load
 
     if flag := next((flag for flag, value in lonely.items() if value is not None), None):
-        raise ConfigError(f"{flag} is for classifiers; {model} is a parser.")
+        raise ConfigError(_("{flag} is for classifiers; {model} is a parser.", flag=flag, model=model))
     form = check_form(form, out)
     if kind == "text":
         if out:
-            raise ConfigError("--out is for a file or lines from stdin, not for a single text.")
+            raise ConfigError(_("--out is for a file or lines from stdin, not for a single text."))
         parse_text(load(model, precision=precision), printable_text(source or ""), form)
         return
     if out and Path(out).exists() and not overwrite:
-        raise ConfigError(f"{out} exists. Name another file, or add --overwrite.")
+        raise ConfigError(_("{out} exists. Name another file, or add --overwrite.", out=out))
     table, place = open_input(source, kind, options)
     parse_table(load(model, precision=precision), table, place, form, Path(out) if out else None)
 

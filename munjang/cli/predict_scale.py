@@ -14,6 +14,7 @@ import typer
 
 from munjang.cli.rows import progress_line
 from munjang.errors import ConfigError
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.config.settings import ReadOptions
@@ -40,13 +41,19 @@ def predict_scale(
     from munjang.data.readers.writers import WRITABLE_ENDINGS
 
     if flag := next((flag for flag, value in lonely.items() if value is not None), None):
-        raise ConfigError(f"{flag} is not for --engine ray, which writes Parquet.")
+        raise ConfigError(_("{flag} is not for --engine ray, which writes Parquet.", flag=flag))
     if not sources or "-" in sources:
-        raise ConfigError("--engine ray needs files, folders or URIs to read; lines from stdin go without it.")
+        raise ConfigError(_("--engine ray needs files, folders or URIs to read; lines from stdin go without it."))
     if not out:
-        raise ConfigError("--engine ray needs a folder to write: --out FOLDER.")
+        raise ConfigError(_("--engine ray needs a folder to write: --out FOLDER."))
     if Path(out).suffix.lower() in WRITABLE_ENDINGS:
-        raise ConfigError(f"--engine ray writes a folder of Parquet parts: --out {Path(out).stem}/ instead of {out}.")
+        raise ConfigError(
+            _(
+                "--engine ray writes a folder of Parquet parts: --out {path}/ instead of {out}.",
+                path=Path(out).stem,
+                out=out,
+            )
+        )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a plain kill ends the workers, as Ctrl-C does
     start, seen = time.monotonic(), sys.stderr.isatty()
     counts = predict_files(

@@ -12,6 +12,7 @@ import typer
 from munjang.cli.options import DataDir
 from munjang.config.settings import PretrainConfig, parse_assignments, read_recipe, update
 from munjang.errors import ConfigError
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.pretraining.texts import TextSource
@@ -22,47 +23,49 @@ def pretrain_verb(
         list[str] | None,
         typer.Argument(
             metavar="TEXTS…",
-            help="Files with one text a line (.txt, .zst, .gz), FILE.parquet:COLUMN, or corpora of the table; "
-            "each with @WEIGHT to have it come so often in a pass.",
+            help=_(
+                "Files with one text a line (.txt, .zst, .gz), FILE.parquet:COLUMN, or corpora of "
+                "the table; each with @WEIGHT to have it come so often in a pass."
+            ),
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="The model folder to make.")] = ...,
+    out: Annotated[Path, typer.Option("--out", help=_("The model folder to make."))] = ...,
     exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="FILE", help="Leave out texts that stand in this file.")
+        list[str] | None, typer.Option("--exclude", metavar="FILE", help=_("Leave out texts that stand in this file."))
     ] = None,
     init: Annotated[
-        str | None, typer.Option("--init", help="Continue from this model: name, hub id or folder.")
+        str | None, typer.Option("--init", help=_("Continue from this model: name, hub id or folder."))
     ] = None,
     data_dir: DataDir = None,
-    recipe: Annotated[str | None, typer.Option("--recipe", help="Settings, and texts, to begin with: mini.")] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help=_("Settings, and texts, to begin with: mini."))] = None,
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as masking=0.3.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_("Any setting, such as masking=0.3."))
     ] = None,
-    size: Annotated[str | None, typer.Option("--size", help="LAYERSxWIDTH of a fresh BERT.")] = None,
-    vocabulary: Annotated[int | None, typer.Option("--vocabulary", help="Pieces of a fresh vocabulary.")] = None,
-    max_length: Annotated[int | None, typer.Option("--max-length", help="Tokens a segment.")] = None,
-    masking: Annotated[float | None, typer.Option("--masking", help="Share of the tokens that is guessed.")] = None,
-    epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the texts.")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Optimizer steps instead of passes.")] = None,
-    batch_tokens: Annotated[int | None, typer.Option("--batch-tokens", help="Tokens a step, with padding.")] = None,
+    size: Annotated[str | None, typer.Option("--size", help=_("LAYERSxWIDTH of a fresh BERT."))] = None,
+    vocabulary: Annotated[int | None, typer.Option("--vocabulary", help=_("Pieces of a fresh vocabulary."))] = None,
+    max_length: Annotated[int | None, typer.Option("--max-length", help=_("Tokens a segment."))] = None,
+    masking: Annotated[float | None, typer.Option("--masking", help=_("Share of the tokens that is guessed."))] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs", help=_("Passes over the texts."))] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help=_("Optimizer steps instead of passes."))] = None,
+    batch_tokens: Annotated[int | None, typer.Option("--batch-tokens", help=_("Tokens a step, with padding."))] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate")] = None,
-    schedule: Annotated[str | None, typer.Option("--schedule", help="one-cycle, linear or constant.")] = None,
+    schedule: Annotated[str | None, typer.Option("--schedule", help=_("one-cycle, linear or constant."))] = None,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
-    precision: Annotated[str | None, typer.Option("--precision", help="auto, fp32 or bf16.")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help=_("auto, fp32 or bf16."))] = None,
+    device: Annotated[str | None, typer.Option("--device", help=_("auto, cpu or cuda."))] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Stop after so long, to be continued with --resume.")
+        float | None, typer.Option("--minutes", help=_("Stop after so long, to be continued with --resume."))
     ] = None,
     decay: Annotated[
         Path | None,
         typer.Option(
             "--decay",
             metavar="RUN",
-            help="Bring a run down to rate 0 in --steps steps, on its texts or those given.",
+            help=_("Bring a run down to rate 0 in --steps steps, on its texts or those given."),
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished or broken-off run.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace a finished or broken-off run."))] = False,
+    resume: Annotated[bool, typer.Option("--resume", help=_("Go on after the newest checkpoint."))] = False,
 ) -> None:
     """Pre-train a BERT by masked words on raw texts; the folder serves as --backbone, and opens in transformers."""
     from munjang.pretraining import decay as branch
@@ -79,12 +82,12 @@ def pretrain_verb(
         if decay is not None:
             given = {name for name, value in flags.items() if value is not None}
             if assignments or given != {"steps"}:
-                raise ConfigError("--decay takes its settings from its run; give only --steps, --out and texts.")
+                raise ConfigError(_("--decay takes its settings from its run; give only --steps, --out and texts."))
             if exclude and not texts and not recipe:
-                raise ConfigError("--exclude goes with texts: --decay takes those of its run as they are.")
+                raise ConfigError(_("--exclude goes with texts: --decay takes those of its run as they are."))
             sources, left_out = [], []
             if texts or recipe:  # of a recipe, its texts and what it leaves out
-                _, sources, left_out = pretrain_settings(texts or [], exclude or [], recipe, [], {}, data_dir)
+                __, sources, left_out = pretrain_settings(texts or [], exclude or [], recipe, [], {}, data_dir)
             folder = branch.decay(decay, steps=steps, sources=sources, exclude=left_out, data_dir=data_dir, **how)
         else:
             config, sources, left_out = pretrain_settings(
@@ -94,7 +97,7 @@ def pretrain_verb(
     except TimeIsUp as pause:
         typer.echo(str(pause))
         return
-    typer.echo(f"Model: {folder}\nUse:   munjang train CORPUS --backbone {folder} --out RUN")
+    typer.echo(_("Model: {folder}\nUse:   munjang train CORPUS --backbone {folder} --out RUN", folder=folder))
 
 
 def pretrain_settings(
@@ -118,12 +121,14 @@ def pretrain_settings(
     try:
         of_recipe = [parse_source(data_dir=data_dir, **entry) for entry in named]
     except TypeError as error:
-        raise ConfigError(f"{recipe}: each [[texts]] has spec, and may have licence and origin.") from error
+        raise ConfigError(
+            _("{recipe}: each [[texts]] has spec, and may have licence and origin.", recipe=recipe)
+        ) from error
     facts = {source.name: {"licence": source.licence, "origin": source.origin} for source in of_recipe}
     given = [parse_source(spec, data_dir=data_dir) for spec in texts]
     sources = [replace(source, **facts.get(source.name, {})) for source in given] or of_recipe
     if not sources:
-        raise ConfigError("Name the texts to learn from: munjang pretrain FILE… --out DIR.")
+        raise ConfigError(_("Name the texts to learn from: munjang pretrain FILE… --out DIR."))
     config = update(PretrainConfig(), values, where=recipe or "recipe")
     config = update(config, parse_assignments(assignments), where="--set")
     config = update(config, {key: value for key, value in flags.items() if value is not None}, where="the command line")

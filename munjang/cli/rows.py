@@ -15,6 +15,7 @@ import typer
 
 from munjang.cli.options import FILE_ENDINGS
 from munjang.errors import ConfigError, DataError
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.config.settings import ReadOptions
@@ -29,7 +30,7 @@ def source_kind(source: str | None) -> Literal["text", "file", "stdin"]:
     """What the second argument is. A name of an existing file or folder is that; any other text with an ending of files
     and no space is a file that is missing."""
     if source is None and sys.stdin.isatty():
-        raise ConfigError("Nothing to label. Give a text or a file, or pipe lines in.")
+        raise ConfigError(_("Nothing to label. Give a text or a file, or pipe lines in."))
     if source in (None, "-"):
         return "stdin"
     try:
@@ -39,7 +40,9 @@ def source_kind(source: str | None) -> Literal["text", "file", "stdin"]:
         return "text"
     looks_like_path = source.lower().endswith(FILE_ENDINGS) or source.startswith(("/", "./", "../", "~"))
     if looks_like_path and not any(char.isspace() for char in source):
-        raise DataError(f"No file {source}. A text to label that looks like this goes in through stdin.")
+        raise DataError(
+            _("No file {source}. A text to label that looks like this goes in through stdin.", source=source)
+        )
     return "text"
 
 
@@ -152,6 +155,7 @@ def progress_line() -> Callable[[Counts], None]:
         now = time.monotonic()
         if now - last > 0.2:
             last = now
-            typer.echo(f"\r{counts.rows:,} rows, {counts.rows / (now - start):,.0f} rows/s", nl=False, err=True)
+            progress = _("{rows:,} rows, {rate:,.0f} rows/s", rows=counts.rows, rate=counts.rows / (now - start))
+            typer.echo("\r" + progress, nl=False, err=True)
 
     return show

@@ -8,6 +8,7 @@ import typer
 
 from munjang.cli.options import Precision
 from munjang.errors import require
+from munjang.translation import _
 
 
 def serve_verb(
@@ -15,45 +16,47 @@ def serve_verb(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL]...",
-            help="Folders of models, FOLDER/HEAD, or NAME=FOLDER for another name; the packaged model if left out.",
+            help=_("Folders of models, FOLDER/HEAD, or NAME=FOLDER for another name; the packaged model if left out."),
         ),
     ] = None,
-    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0 is every network.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="0 takes a free one and says which.")] = 8_000,
+    host: Annotated[str, typer.Option("--host", help=_("Where to listen; 0.0.0.0 is every network."))] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help=_("0 takes a free one and says which."))] = 8_000,
     default: Annotated[
         str | None,
-        typer.Option("--default", metavar="NAME", help="The model at / and /predict; the first if left out."),
+        typer.Option("--default", metavar="NAME", help=_("The model at / and /predict; the first if left out.")),
     ] = None,
     api_key: Annotated[
         str | None,
         typer.Option(
             "--api-key",
             envvar="MUNJANG_API_KEY",
-            help="What clients must send as a bearer token. In the variable it stands in no list of processes.",
+            help=_("What clients must send as a bearer token. In the variable it stands in no list of processes."),
         ),
     ] = None,
     cors: Annotated[
         list[str] | None,
         typer.Option(
-            "--cors", metavar="ORIGIN", help="Let pages of this site ask, as https://example.org; repeatable."
+            "--cors", metavar="ORIGIN", help=_("Let pages of this site ask, as https://example.org; repeatable.")
         ),
     ] = None,
-    queue: Annotated[int, typer.Option("--queue", help="Texts that may wait for a model; past it 503.")] = 1_024,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds for a request; past it 504.")] = 30.0,
-    max_body: Annotated[int, typer.Option("--max-body", help="Bytes of a request; past it 413.")] = 2_000_000,
-    max_texts: Annotated[int, typer.Option("--max-texts", help="Texts of a request; past it 422.")] = 256,
+    queue: Annotated[int, typer.Option("--queue", help=_("Texts that may wait for a model; past it 503."))] = 1_024,
+    timeout: Annotated[float, typer.Option("--timeout", help=_("Seconds for a request; past it 504."))] = 30.0,
+    max_body: Annotated[int, typer.Option("--max-body", help=_("Bytes of a request; past it 413."))] = 2_000_000,
+    max_texts: Annotated[int, typer.Option("--max-texts", help=_("Texts of a request; past it 422."))] = 256,
     max_characters: Annotated[
-        int, typer.Option("--max-characters", help="Characters of a text; past it 422.")
+        int, typer.Option("--max-characters", help=_("Characters of a text; past it 422."))
     ] = 10_000,
     max_file: Annotated[
-        int, typer.Option("--max-file", help="Bytes of a file that the playground sends; past it 413.")
+        int, typer.Option("--max-file", help=_("Bytes of a file that the playground sends; past it 413."))
     ] = 10_000_000,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="A name under which a proxy calls this server; repeatable."),
+        typer.Option(
+            "--allow-host", metavar="NAME", help=_("A name under which a proxy calls this server; repeatable.")
+        ),
     ] = None,
-    wait_ms: Annotated[float, typer.Option("--wait-ms", help="How long a batch waits for more requests.")] = 2.0,
-    log_texts: Annotated[bool, typer.Option("--log-texts", help="Write texts and answers to the log.")] = False,
+    wait_ms: Annotated[float, typer.Option("--wait-ms", help=_("How long a batch waits for more requests."))] = 2.0,
+    log_texts: Annotated[bool, typer.Option("--log-texts", help=_("Write texts and answers to the log."))] = False,
     precision: Precision = "fp32",
 ) -> None:
     """Answer over HTTP, on this machine alone unless --host says otherwise.

@@ -15,6 +15,7 @@ from munjang.config.settings import TrainConfig, parse_assignments, read_recipe,
 from munjang.errors import ConfigError
 from munjang.records import SPLITS, Prediction, label_text
 from munjang.tables import format_table
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.data.prepare import Prepared
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 BackboneName = Annotated[
     str | None,
-    typer.Option("--backbone", help="Short name, hub id, folder, scratch:tiny|small|medium|base, or linear."),
+    typer.Option("--backbone", help=_("Short name, hub id, folder, scratch:tiny|small|medium|base, or linear.")),
 ]
 
 
@@ -33,10 +34,10 @@ def train_verb(
         list[str],
         typer.Argument(
             metavar="[NAME=]CORPUS|FILE…",
-            help="A corpus of the table, or your own file; of several, one model with a head for each.",
+            help=_("A corpus of the table, or your own file; of several, one model with a head for each."),
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The model folder to make.")],
+    out: Annotated[Path, typer.Option("--out", help=_("The model folder to make."))],
     backbone: BackboneName = None,
     text: options.TextColumn = None,
     label: options.LabelColumn = None,
@@ -50,56 +51,60 @@ def train_verb(
     test: options.TestFile = None,
     more: Annotated[
         list[str] | None,
-        typer.Option("--more", metavar="NAME=FILE", help="Of several corpora: further training rows for one head."),
+        typer.Option("--more", metavar="NAME=FILE", help=_("Of several corpora: further training rows for one head.")),
     ] = None,
     data_dir: options.DataDir = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="Settings to begin with: course, or a TOML file.")
+        str | None, typer.Option("--recipe", help=_("Settings to begin with: course, or a TOML file."))
     ] = None,
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as clean.leaks=false.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_("Any setting, such as clean.leaks=false."))
     ] = None,
-    loop: Annotated[str | None, typer.Option("--loop", help="native or trainer.")] = None,
+    loop: Annotated[str | None, typer.Option("--loop", help=_("native or trainer."))] = None,
     epochs: Annotated[float | None, typer.Option("--epochs")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Sentences an optimizer step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Else by the backbone.")] = None,
-    warmup: Annotated[float | None, typer.Option("--warmup", help="Share of the steps, or from 1 on steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help=_("Sentences an optimizer step."))] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help=_("Else by the backbone."))] = None,
+    warmup: Annotated[float | None, typer.Option("--warmup", help=_("Share of the steps, or from 1 on steps."))] = None,
     weight_decay: Annotated[float | None, typer.Option("--weight-decay")] = None,
-    max_length: Annotated[int | None, typer.Option("--max-length", help="Tokens; else the 99.9th percentile.")] = None,
-    class_weights: Annotated[str | None, typer.Option("--class-weights", help="balanced.")] = None,
-    adversarial: Annotated[
-        float | None, typer.Option("--adversarial", help="Learn each batch twice, words moved by so much; 1 is usual.")
+    max_length: Annotated[
+        int | None, typer.Option("--max-length", help=_("Tokens; else the 99.9th percentile."))
     ] = None,
-    log_every: Annotated[int | None, typer.Option("--log-every", help="Steps.")] = None,
-    save_every: Annotated[int | None, typer.Option("--save-every", help="Steps; else each epoch.")] = None,
+    class_weights: Annotated[str | None, typer.Option("--class-weights", help=_("balanced."))] = None,
+    adversarial: Annotated[
+        float | None,
+        typer.Option("--adversarial", help=_("Learn each batch twice, words moved by so much; 1 is usual.")),
+    ] = None,
+    log_every: Annotated[int | None, typer.Option("--log-every", help=_("Steps."))] = None,
+    save_every: Annotated[int | None, typer.Option("--save-every", help=_("Steps; else each epoch."))] = None,
     keep_checkpoints: Annotated[int | None, typer.Option("--keep-checkpoints")] = None,
     patience: Annotated[
-        int | None, typer.Option("--patience", help="Stop after so many scores without a better.")
+        int | None, typer.Option("--patience", help=_("Stop after so many scores without a better."))
     ] = None,
     parser: Annotated[
-        str | None, typer.Option("--parser", help="Of a treebank: biaffine, or labeling (round by round).")
+        str | None, typer.Option("--parser", help=_("Of a treebank: biaffine, or labeling (round by round)."))
     ] = None,
     pos: Annotated[
-        bool, typer.Option("--pos", help="Of a treebank: learn with its parts of speech, and always need them.")
+        bool, typer.Option("--pos", help=_("Of a treebank: learn with its parts of speech, and always need them."))
     ] = False,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
-    precision: Annotated[str | None, typer.Option("--precision", help="auto, fp32 or bf16.")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help=_("auto, fp32 or bf16."))] = None,
+    device: Annotated[str | None, typer.Option("--device", help=_("auto, cpu or cuda."))] = None,
     fold_repeats: options.FoldRepeats = False,
     mask_personal: options.MaskPersonal = False,
     conflicts: options.Conflicts = None,
     outliers: options.Outliers = None,
     clean_test: options.CleanTest = False,
-    baseline: Annotated[bool, typer.Option("--baseline", help="Train the linear baseline too and compare.")] = False,
+    baseline: Annotated[bool, typer.Option("--baseline", help=_("Train the linear baseline too and compare."))] = False,
     sentences: Annotated[
-        list[str] | None, typer.Option("--try", metavar="TEXT", help="Classify this too at the end; may be repeated.")
+        list[str] | None,
+        typer.Option("--try", metavar="TEXT", help=_("Classify this too at the end; may be repeated.")),
     ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Leave out the HTML report.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help=_("Leave out the HTML report."))] = False,
     no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Tokenise anew, and keep no token ids for the next run.")
+        bool, typer.Option("--no-cache", help=_("Tokenise anew, and keep no token ids for the next run."))
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished or broken-off run.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the newest checkpoint.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace a finished or broken-off run."))] = False,
+    resume: Annotated[bool, typer.Option("--resume", help=_("Go on after the newest checkpoint."))] = False,
 ) -> None:
     """Fine-tune a classifier, score it on the test split, and write the model folder with its report."""
     from munjang.data.prepare import prepare_corpus
@@ -140,7 +145,7 @@ def train_verb(
         train_several(several, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
         return
     if more:
-        raise ConfigError("--more is for several corpora; give a single one all its rows in its file.")
+        raise ConfigError(_("--more is for several corpora; give a single one all its rows in its file."))
     (source,) = sources
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
     with run_folder(out, overwrite=overwrite, resume=resume, inputs=[source, validation, test, config.backbone]):
@@ -182,17 +187,24 @@ def score_run(
         return
     answers = model.predict_many(sentences)
     if answers:
-        typer.echo("New sentences:\n" + format_table(["text", "label", "score"], [row(answer) for answer in answers]))
+        typer.echo(
+            "New sentences:\n" + format_table([_("text"), _("label"), _("score")], [row(answer) for answer in answers])
+        )
         typer.echo()
     if not corpus.test:
-        typer.echo(f"There is no test split, so there is no score; see munjang evaluate.\nModel:  {model.folder}")
+        typer.echo(
+            _(
+                "There is no test split, so there is no score; see munjang evaluate.\nModel:  {folder}",
+                folder=model.folder,
+            )
+        )
         return
     result = evaluate(model, corpus)
     baseline_result = evaluate(baseline, corpus) if baseline else None
     comparison = compare(result, baseline_result) if baseline_result else None
     typer.echo(str(result))
     if comparison:
-        typer.echo(f"\nAgainst the linear baseline:\n{comparison}")
+        typer.echo(_("\nAgainst the linear baseline:\n{comparison}", comparison=comparison))
     card = model_card(
         model.manifest,
         corpus=prepared.corpus,
@@ -202,13 +214,13 @@ def score_run(
     )
     (model.folder / "README.md").write_text(card, encoding="utf-8")
     write_json(model.folder / "run" / "test.json", result.to_dict())
-    typer.echo(f"\nModel:  {model.folder}")
+    typer.echo(_("\nModel:  {folder}", folder=model.folder))
     if report:
         path = draw_report(
             model, prepared, report=result, baseline_report=baseline_result, comparison=comparison, predictions=answers
         )
-        typer.echo(f"Report: {path}")
-    typer.echo(f'Try:    munjang predict {model.folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"')
+        typer.echo(_("Report: {path}", path=path))
+    typer.echo(_('Try:    munjang predict {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=model.folder))
 
 
 def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, report: bool) -> None:
@@ -230,11 +242,11 @@ def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, 
         (model.folder / "README.md").write_text(card, encoding="utf-8")
         write_json(model.folder / "run" / "test.json", result.to_dict())
     else:
-        typer.echo("There is no test split, so there is no score; see munjang evaluate.")
-    typer.echo(f"\nModel:  {model.folder}")
+        typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
+    typer.echo(_("\nModel:  {folder}", folder=model.folder))
     if report:
-        typer.echo(f"Report: {draw_tree_report(model, prepared, result, parses)}")
-    typer.echo(f'Try:    munjang predict {model.folder} "나는 구름그림을 벽에 걸었다"')
+        typer.echo(_("Report: {draw_tree_report}", draw_tree_report=draw_tree_report(model, prepared, result, parses)))
+    typer.echo(_('Try:    munjang predict {folder} "나는 구름그림을 벽에 걸었다"', folder=model.folder))
 
 
 def draw_tree_report(

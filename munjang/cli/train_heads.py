@@ -15,6 +15,7 @@ from munjang.config.settings import ReadOptions, TrainConfig
 from munjang.errors import ConfigError
 from munjang.records import Corpus
 from munjang.tables import format_table
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.analyzer import Analyzer
@@ -38,7 +39,13 @@ class Several:
             given, source = split_head_name(word)
             head = check_head_name(given or default_head_name(source))
             if head in found:
-                raise ConfigError(f"Two heads are called {head}. Give each a name of its own, such as second={source}.")
+                raise ConfigError(
+                    _(
+                        "Two heads are called {head}. Give each a name of its own, such as second={source}.",
+                        head=head,
+                        source=source,
+                    )
+                )
             found[head] = source
         return found
 
@@ -49,11 +56,20 @@ class Several:
         for word in self.more:
             head, source = split_head_name(word)
             if head is None:
-                raise ConfigError(f"--more {word}: expected NAME=FILE, the head and what it learns from besides.")
+                raise ConfigError(
+                    _("--more {word}: expected NAME=FILE, the head and what it learns from besides.", word=word)
+                )
             if head not in heads:
-                raise ConfigError(f"--more {word}: there is no head {head}; the heads are {', '.join(heads)}.")
+                raise ConfigError(
+                    _(
+                        "--more {word}: there is no head {head}; the heads are {heads}.",
+                        word=word,
+                        head=head,
+                        heads=", ".join(heads),
+                    )
+                )
             if head in found:
-                raise ConfigError(f"--more gives {head} rows twice; put them into one file.")
+                raise ConfigError(_("--more gives {head} rows twice; put them into one file.", head=head))
             found[head] = source
         return found
 
@@ -63,7 +79,12 @@ class Several:
         every = [*sources.values(), *additions.values()]
         flags = [name for name, value in asdict(self.read).items() if value is not None]
         if flags and not any(map(options.is_file, every)):
-            raise ConfigError(f"--{flags[0].replace('_', '-')} is for files of your own; there is none among these.")
+            raise ConfigError(
+                _(
+                    "--{replace} is for files of your own; there is none among these.",
+                    replace=flags[0].replace("_", "-"),
+                )
+            )
         for source in every:
             check_source(source)
         corpora = {head: self.corpus(source, self.read) for head, source in sources.items()}
@@ -99,13 +120,15 @@ def check_source(source: str) -> None:
 
         corpus_row(source)
     elif not Path(source).exists():
-        raise ConfigError(f"There is no file {source}.")
+        raise ConfigError(_("There is no file {source}.", source=source))
 
 
 def refuse_single_corpus_flags(given: Mapping[str, Any]) -> None:
     """Refuse flags that are for one corpus."""
     if flag := next((flag for flag, value in given.items() if value), None):
-        raise ConfigError(f"{flag} is for one corpus; with several give each its splits in a column split of its file.")
+        raise ConfigError(
+            _("{flag} is for one corpus; with several give each its splits in a column split of its file.", flag=flag)
+        )
 
 
 def train_several(
@@ -157,6 +180,6 @@ def show(model: Analyzer, sentences: Sequence[str]) -> None:
             for analysis in model.analyze_many(list(sentences))
             for head, answer in analysis.answers.items()
         ]
-        typer.echo("\nNew sentences:\n" + format_table(["text", "head", "label", "score"], answers))
-    typer.echo(f"\nModel:  {model.whole.folder}")
-    typer.echo(f'Try:    munjang analyze --model {model.whole.folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"')
+        typer.echo("\nNew sentences:\n" + format_table([_("text"), _("head"), _("label"), _("score")], answers))
+    typer.echo(_("\nModel:  {folder}", folder=model.whole.folder))
+    typer.echo(_('Try:    munjang analyze --model {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=model.whole.folder))

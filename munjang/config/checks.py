@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from munjang.errors import ConfigError, UnknownName
+from munjang.translation import _
 
 SHORTEST = 8  # tokens; with one or two a network would be trained on [CLS] and [SEP] alone
 LARGEST_SEED = 2**32 - 1  # NumPy's classic generator, which transformers and scikit-learn seed, takes no larger one
@@ -16,38 +17,46 @@ def one_of(name: str, value: Any, allowed: tuple) -> None:
     """Refuse a value outside `allowed`, and list what is in it."""
     if value not in allowed:
         names = ", ".join(str(item) for item in allowed)
-        raise ConfigError(f"{name} is '{value}'; it must be one of {names}.")
+        raise ConfigError(_("{name} is '{value}'; it must be one of {names}.", name=name, value=value, names=names))
 
 
 def above_zero(name: str, value: float) -> None:
     """Refuse zero and negative numbers, infinity and NaN."""
     if not (isfinite(value) and value > 0):
-        raise ConfigError(f"{name} must be above 0, found {value}.")
+        raise ConfigError(_("{name} must be above 0, found {value}.", name=name, value=value))
 
 
 def not_negative(name: str, value: float) -> None:
     """Refuse negative numbers, infinity and NaN."""
     if not (isfinite(value) and value >= 0):
-        raise ConfigError(f"{name} must not be negative, found {value}.")
+        raise ConfigError(_("{name} must not be negative, found {value}.", name=name, value=value))
 
 
 def between(name: str, value: float, low: float, high: float, *, low_too: bool = False) -> None:
     """Refuse what does not lie between `low` and `high`; with `low_too` the lower bound itself is allowed."""
     if not (low < value < high or (low_too and value == low)):
         bounds = f"be at least {low:g} and below {high:g}" if low_too else f"lie between {low:g} and {high:g}"
-        raise ConfigError(f"{name} must {bounds}, found {value}.")
+        raise ConfigError(_("{name} must {bounds}, found {value}.", name=name, bounds=bounds, value=value))
 
 
 def long_enough(max_length: int) -> None:
     """Refuse a length that leaves no room for words beside the special tokens."""
     if max_length < SHORTEST:
-        raise ConfigError(f"max_length must be at least {SHORTEST} tokens, found {max_length}.")
+        raise ConfigError(
+            _(
+                "max_length must be at least {shortest} tokens, found {max_length}.",
+                shortest=SHORTEST,
+                max_length=max_length,
+            )
+        )
 
 
 def usable_seed(seed: int) -> None:
     """Refuse a seed that some random generator does not take."""
     if not 0 <= seed <= LARGEST_SEED:
-        raise ConfigError(f"seed must lie between 0 and {LARGEST_SEED}, found {seed}.")
+        raise ConfigError(
+            _("seed must lie between 0 and {largest_seed}, found {seed}.", largest_seed=LARGEST_SEED, seed=seed)
+        )
 
 
 def known_steps(name: str, steps: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, get_args, get_origin
 
 from munjang.errors import ConfigError
+from munjang.translation import _
 
 BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -18,13 +19,13 @@ def convert(value: Any, hint: Any, where: str) -> Any:
     if value is None or (isinstance(value, str) and value.lower() in ("none", "null")):
         if type(None) in options:
             return None
-        raise ConfigError(f"{where} cannot be empty.")
+        raise ConfigError(_("{where} cannot be empty.", where=where))
     for option in options:
         if option is not type(None):
             with suppress(KeyError, TypeError, ValueError, OverflowError):
                 return CONVERTERS[get_origin(option) or option][0](value)
     kinds = " or ".join(CONVERTERS[get_origin(option) or option][1] for option in options if option is not type(None))
-    raise ConfigError(f"{where} is {value!r}; expected {kinds}.")
+    raise ConfigError(_("{where} is {value!r}; expected {kinds}.", where=where, value=value, kinds=kinds))
 
 
 def parse_names(value: Any) -> tuple[str, ...]:

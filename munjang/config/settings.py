@@ -12,6 +12,7 @@ from typing import Any, ClassVar, get_type_hints
 from munjang.config.checks import above_zero, between, known_steps, long_enough, not_negative, one_of, usable_seed
 from munjang.config.converting import convert
 from munjang.errors import ConfigError
+from munjang.translation import _
 
 TEXT_STEPS = ("nfc", "invisible", "html", "spaces")
 """The text steps used unless told otherwise; munjang.text.cleaning.STEPS has them all."""
@@ -163,10 +164,16 @@ class PretrainConfig:
         layers, cross, width = self.size.partition("x")
         if not (cross and layers.isdigit() and width.isdigit() and int(layers) and int(width)) or int(width) % 64:
             raise ConfigError(
-                f"size is '{self.size}'; expected LAYERSxWIDTH such as 4x256, the width a multiple of 64."
+                _("size is '{size}'; expected LAYERSxWIDTH such as 4x256, the width a multiple of 64.", size=self.size)
             )
         if self.batch_tokens < self.max_length:
-            raise ConfigError(f"batch_tokens is {self.batch_tokens}; a segment has up to {self.max_length} tokens.")
+            raise ConfigError(
+                _(
+                    "batch_tokens is {batch_tokens}; a segment has up to {max_length} tokens.",
+                    batch_tokens=self.batch_tokens,
+                    max_length=self.max_length,
+                )
+            )
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -188,12 +195,19 @@ def update(config: Any, values: Mapping[str, Any], *, where: str) -> Any:
         if key not in names:
             near = get_close_matches(key, names, n=1)
             hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(sorted(names))}."
-            raise ConfigError(f"Unknown setting '{key}' in {where}.{hint}")
+            raise ConfigError(_("Unknown setting '{key}' in {where}.{hint}", key=key, where=where, hint=hint))
         current = getattr(config, key)
         if is_dataclass(current) and not isinstance(value, Mapping):
-            raise ConfigError(f"{where}: {key} is a table of settings, such as {key}.{fields(current)[0].name}.")
+            raise ConfigError(
+                _(
+                    "{where}: {key} is a table of settings, such as {key}.{fields}.",
+                    where=where,
+                    key=key,
+                    fields=fields(current)[0].name,
+                )
+            )
         if isinstance(value, Mapping) and not is_dataclass(current):
-            raise ConfigError(f"{where}: {key} is one value, no table of settings.")
+            raise ConfigError(_("{where}: {key} is one value, no table of settings.", where=where, key=key))
         if is_dataclass(current):
             changed[key] = update(current, value, where=f"{where}, [{key}]")
         else:
@@ -207,13 +221,13 @@ def parse_assignments(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise ConfigError(f"--set {pair}: expected KEY=VALUE, such as --set epochs=2.")
+            raise ConfigError(_("--set {pair}: expected KEY=VALUE, such as --set epochs=2.", pair=pair))
         *parents, name = key.strip().split(".")
         table = values
         for parent in parents:
             table = table.setdefault(parent, {})
             if not isinstance(table, dict):
-                raise ConfigError(f"--set {pair}: '{parent}' is no table of settings.")
+                raise ConfigError(_("--set {pair}: '{parent}' is no table of settings.", pair=pair, parent=parent))
         table[name] = value.strip()
     return values
 
@@ -234,15 +248,26 @@ def read_recipe(name: str, loop: str | None = None) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         known = ", ".join(sorted(item.stem for item in RECIPES.glob("*.toml")))
-        raise ConfigError(f"No recipe {name}. Recipes that come with munjang: {known}.") from error
+        raise ConfigError(
+            _("No recipe {name}. Recipes that come with munjang: {known}.", name=name, known=known)
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no valid TOML: {error}.") from error
+        raise ConfigError(_("{path} is no valid TOML: {reason}.", path=path, reason=error)) from error
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
-        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+        raise ConfigError(
+            _("{path} cannot be read: {reason}.", path=path, reason=getattr(error, "strerror", None) or error)
+        ) from error
     by_loop = {kind: values.pop(kind, {}) for kind in LOOPS}
     for kind, table in by_loop.items():
         if not isinstance(table, Mapping):
-            raise ConfigError(f"{path}: {kind} is {table!r}; expected a table [{kind}] of settings for that loop.")
+            raise ConfigError(
+                _(
+                    "{path}: {kind} is {table!r}; expected a table [{kind}] of settings for that loop.",
+                    path=path,
+                    kind=kind,
+                    table=table,
+                )
+            )
     chosen = loop or values.get("loop", LOOPS[0])
     one_of("loop", chosen, LOOPS)
     return {**values, **by_loop[chosen]}

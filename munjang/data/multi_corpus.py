@@ -20,6 +20,7 @@ from munjang.data.splits import text_key
 from munjang.errors import ConfigError, DataError
 from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed
 from munjang.tables import format_table
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -156,7 +157,9 @@ def prepare_multi_corpus(
         for head, part in parts.items():
             rest, cross_leaks[head] = without_held_out(part.corpus, head, held)
             if not rest:
-                raise DataError(f"{head}: every sentence of train stands in another corpus's test or validation.")
+                raise DataError(
+                    _("{head}: every sentence of train stands in another corpus's test or validation.", head=head)
+                )
             parts[head] = replace(part, corpus=part.corpus.with_splits(train=rest))
     return MultiCorpus(parts, cross_leaks, additions)
 
@@ -164,22 +167,38 @@ def prepare_multi_corpus(
 def check_heads(corpora: Mapping[str, Corpus], more: Mapping[str, Corpus]) -> None:
     """Refuse names that no head can have, corpora of several labels a sentence, and more rows for no head."""
     if not corpora:
-        raise ConfigError("A many-headed model needs at least one corpus.")
+        raise ConfigError(_("A many-headed model needs at least one corpus."))
     for head, corpus in (*corpora.items(), *more.items()):
         check_head_name(head)
         if corpus.task != "classification":
             gives = "a tree" if corpus.task == "parsing" else "several labels"
             raise ConfigError(
-                f"{corpus.name} gives a sentence {gives}; a head gives one label. Train a model for it alone."
+                _(
+                    "{corpus} gives a sentence {gives}; a head gives one label. Train a model for it alone.",
+                    corpus=corpus.name,
+                    gives=gives,
+                )
             )
     for head, corpus in more.items():
         if head not in corpora:
-            raise ConfigError(f"There is no head {head} to give more rows to; the heads are {', '.join(corpora)}.")
+            raise ConfigError(
+                _(
+                    "There is no head {head} to give more rows to; the heads are {corpora}.",
+                    head=head,
+                    corpora=", ".join(corpora),
+                )
+            )
         strange = [name for name in corpus.labels if name not in corpora[head].labels]
         if strange:
             raise ConfigError(
-                f"{corpus.name} has the label '{strange[0]}'; {head} has {corpora[head].labels.listing}. Say with "
-                "--map (in Python ReadOptions.map) what its values mean."
+                _(
+                    "{corpus} has the label '{strange}'; {head} has {labels}. Say with --map (in Python "
+                    "ReadOptions.map) what its values mean.",
+                    corpus=corpus.name,
+                    strange=strange[0],
+                    head=head,
+                    labels=corpora[head].labels.listing,
+                )
             )
 
 
@@ -187,7 +206,11 @@ def check_head_name(head: str) -> str:
     """The name of a head, if it can be one."""
     if not HEAD_NAME.fullmatch(head):
         raise ConfigError(
-            f"'{head}' cannot name a head; names are made of a-z, 0-9, _ and -, a letter first, such as NAME=CORPUS."
+            _(
+                "'{head}' cannot name a head; names are made of a-z, 0-9, _ and -, a letter first, "
+                "such as NAME=CORPUS.",
+                head=head,
+            )
         )
     return head
 

@@ -15,6 +15,7 @@ from munjang.data.memory import gc_paused
 from munjang.data.splits import with_test, with_validation
 from munjang.errors import DataError
 from munjang.records import Corpus, count_labels, label_text
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -48,7 +49,14 @@ def prepare_corpus(corpus: Corpus, config: TrainConfig) -> Prepared:
     for split in ("test", "validation"):
         if getattr(corpus, split) and not getattr(cleaned, split):
             reasons = sorted({f"{row.step}: {row.reason}" for row in cleaning_report.removed})[:3]
-            raise DataError(f"{corpus.name}: cleaning leaves nothing of the {split} split ({'; '.join(reasons)}).")
+            raise DataError(
+                _(
+                    "{corpus}: cleaning leaves nothing of the {split} split ({reasons}).",
+                    corpus=corpus.name,
+                    split=split,
+                    reasons="; ".join(reasons),
+                )
+            )
     if not cleaned.test and config.test_share:
         cleaned = with_test(cleaned, config.test_share, config.seed)
         log.info("No test split: %s sentences of train held out for it.", f"{len(cleaned.test):,}")
@@ -58,7 +66,13 @@ def prepare_corpus(corpus: Corpus, config: TrainConfig) -> Prepared:
     counts = count_labels(cleaned.train)
     if cleaned.task != "multi-label" and len(counts) < 2:
         found = ", ".join(counts) or "none"
-        raise DataError(f"{corpus.name}: a classifier needs at least two labels in train, found {found}.")
+        raise DataError(
+            _(
+                "{corpus}: a classifier needs at least two labels in train, found {found}.",
+                corpus=corpus.name,
+                found=found,
+            )
+        )
     for name in cleaned.labels if cleaned.task != "parsing" else ():  # rare relations are lacking in any treebank
         if not counts[name]:
             log.warning("No sentence in train has the label %s.", name)

@@ -14,6 +14,7 @@ from munjang.data.duplicates import hashes, repeated
 from munjang.data.memory import gc_paused
 from munjang.errors import ConfigError, DataError
 from munjang.records import Corpus, Example, Label, Tree, count_labels, names_of
+from munjang.translation import _
 
 MIN_KEPT = 3
 """From this many distinct texts on, a class has at least one of them held out."""
@@ -29,7 +30,7 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
     depends on `seed` and the texts alone, not on their order nor on a random generator.
     """
     if not 0 < share < 1:
-        raise ConfigError(f"The share to hold out must lie between 0 and 1, found {share}.")
+        raise ConfigError(_("The share to hold out must lie between 0 and 1, found {share}.", share=share))
     keys = [text_key(example.text) for example in examples]
     groups = group(keys)
     frequency = count_labels(examples)
@@ -158,8 +159,14 @@ def with_split(corpus: Corpus, split: str, share: float, seed: int) -> Corpus:
     rest, held = hold_out(corpus.split("train"), share, seed)
     if not held:
         raise DataError(
-            f"{corpus.name}: {len(corpus.train)} examples are too few to hold out {share:.0%} of them as {split}. "
-            f"Give more examples, a larger share, or a {split} file of your own."
+            _(
+                "{corpus}: {train} examples are too few to hold out {share:.0%} of them as {split}. "
+                "Give more examples, a larger share, or a {split} file of your own.",
+                corpus=corpus.name,
+                train=len(corpus.train),
+                share=share,
+                split=split,
+            )
         )
     how = "" if corpus.task == "parsing" else "stratified, "
     note = f"{split}: {len(held):,} rows, {share:.0%} of train, {how}by distinct text, seed {seed}"

@@ -13,6 +13,7 @@ from munjang.encoder.attention import Attention, TokenLayout
 from munjang.encoder.dense import PrepackedLinear, dense
 from munjang.encoder.dropout import drop
 from munjang.errors import ConfigError
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -141,7 +142,7 @@ class Packed(torch.nn.Module):
         """Hidden states of the last layer, (kept, width) fp32, of the tokens `keep` (kept,) among ids (tokens,)."""
         hidden_drop, attention_drop = self.drops if self.training else (0.0, 0.0)
         hidden = self.embed(ids, layout, hidden_drop)
-        *_, last = layers = self.trunk[0].encoder.layer
+        *__, last = layers = self.trunk[0].encoder.layer
         for layer in layers:
             through = self.frozen.get(layer) or TrainableLinears(layer, dtype)
             context = Attention.apply(through.qkv(hidden), layout, attention_drop)
@@ -204,7 +205,7 @@ def pack(model: PreTrainedModel) -> torch.nn.Module:
         return packed
     said = f"This version of transformers runs {config.model_type} in a way of its own"
     if packed.guesses:
-        raise ConfigError(f"{said}, so it cannot be pre-trained here. Use another version.")
+        raise ConfigError(_("{said}, so it cannot be pre-trained here. Use another version.", said=said))
     log.warning("%s; sentences are padded.", said)
     return model
 

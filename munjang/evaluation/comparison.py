@@ -14,6 +14,7 @@ from munjang.evaluation.tables import headlines, score_text, title
 from munjang.metrics.scores import metric_values
 from munjang.metrics.significance import mcnemar, paired_bootstrap
 from munjang.tables import format_table
+from munjang.translation import _
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Comparison:
             ]
             for name, item in ((name, self.differences[name]) for name in headlines(self.differences))
         ]
-        table = format_table(["metric", self.first, self.second, "difference", "95% interval"], rows)
+        table = format_table([_("metric"), self.first, self.second, _("difference"), _("95% interval")], rows)
         right = f"only {self.first} right: {self.only_first:,} texts; only {self.second} right: {self.only_second:,}"
         return f"{self.verdict}\n\n{table}\n{right}"
 
@@ -91,20 +92,35 @@ def compare_reports(first: Report, second: Report, *, seed: int = 13) -> Compari
     """
     if first.sha256 != second.sha256 or first.n != second.n:
         raise DataError(
-            f"Different texts: {first.model} on {first.corpus}, {first.split} ({first.n:,} texts), "
-            f"{second.model} on {second.corpus}, {second.split} ({second.n:,} texts). Evaluate both on the same ones."
+            _(
+                "Different texts: {model} on {corpus}, {split} ({n:,} texts), {model2} on {corpus2}, "
+                "{split2} ({n2:,} texts). Evaluate both on the same ones.",
+                model=first.model,
+                corpus=first.corpus,
+                split=first.split,
+                n=first.n,
+                model2=second.model,
+                corpus2=second.corpus,
+                split2=second.split,
+                n2=second.n,
+            )
         )
     references, predicted = first.reference_table, first.predicted_table
     if first.task != second.task or set(first.labels) != set(second.labels):
         raise DataError(
-            f"The models answer with different labels: {first.model} with {', '.join(first.labels)}; "
-            f"{second.model} with {', '.join(second.labels)}."
+            _(
+                "The models answer with different labels: {model} with {labels}; {model2} with {labels2}.",
+                model=first.model,
+                labels=", ".join(first.labels),
+                model2=second.model,
+                labels2=", ".join(second.labels),
+            )
         )
     order = [second.labels.index(name) for name in first.labels]
     other = second.predicted_table[:, order]
     if (references != second.reference_table[:, order]).any():
         raise DataError(
-            "The reports are over the same texts with different reference labels; evaluate both on the same file."
+            _("The reports are over the same texts with different reference labels; evaluate both on the same file.")
         )
     intervals = paired_bootstrap(references, predicted, other, first.kind, seed=seed)
     right, other_right = (references == predicted).all(axis=1), (references == other).all(axis=1)

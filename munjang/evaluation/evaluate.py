@@ -24,6 +24,7 @@ from munjang.inference.heads import TASK, is_packaged_folder, too_many_heads
 from munjang.metrics import scores as metrics
 from munjang.metrics import significance as resampling
 from munjang.records import Corpus, Example
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -119,7 +120,13 @@ def compare(first: Report | TreeReport, second: Report | TreeReport, *, seed: in
     """
     kinds = {first.task == "parsing", second.task == "parsing"}
     if len(kinds) == 2:
-        raise DataError(f"{first.model} and {second.model} are a parser and a classifier; compare two of one kind.")
+        raise DataError(
+            _(
+                "{model} and {model2} are a parser and a classifier; compare two of one kind.",
+                model=first.model,
+                model2=second.model,
+            )
+        )
     return compare_trees(first, second, seed=seed) if kinds == {True} else compare_labels(first, second, seed=seed)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from munjang.errors import DataError
 from munjang.records import Label, LabelSet, names_of
+from munjang.translation import _
 
 
 def match_labels(
@@ -53,9 +54,23 @@ def read_map(
         name = corpus_label_name(label, corpus)
         if name not in found and (corpus is None or name not in corpus):
             there = corpus.listing if corpus is not None else ", ".join(found)
-            raise DataError(f"--map {label}={target}: the data has no label '{label}'; it has {there}.")
+            raise DataError(
+                _(
+                    "--map {label}={target}: the data has no label '{label}'; it has {there}.",
+                    label=label,
+                    target=target,
+                    there=there,
+                )
+            )
         if target not in model:
-            raise DataError(f"--map {label}={target}: the model has no label '{target}'; it has {model.listing}.")
+            raise DataError(
+                _(
+                    "--map {label}={target}: the model has no label '{target}'; it has {model}.",
+                    label=label,
+                    target=target,
+                    model=model.listing,
+                )
+            )
         chosen[name] = model.resolve(target)
     return chosen
 

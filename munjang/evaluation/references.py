@@ -15,6 +15,7 @@ from munjang.errors import DataError
 from munjang.evaluation.label_matching import match_labels, translate
 from munjang.records import Corpus, Example, LabelSet, Tree, names_of
 from munjang.text.cleaning import clean_text
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -36,13 +37,24 @@ def read_references(
 ) -> References:
     """The rows that can be scored, their labels translated to the model's; a DataError where none can."""
     if any(isinstance(example.label, Tree) for example in examples):
-        raise DataError(f"The data has trees, the model {model.name} gives labels (task {model.task}).")
+        raise DataError(
+            _("The data has trees, the model {model} gives labels (task {task}).", model=model.name, task=model.task)
+        )
     several = model.task == "multi-label"
     kinds = {isinstance(example.label, tuple) for example in examples if example.label is not None}
     if kinds == {not several}:
         have, want = ("one label", "several labels") if several else ("several labels", "one label")
         hint = " Read the data with --multi-label SEPARATOR (in Python, ReadOptions(multi_label=…))." if several else ""
-        raise DataError(f"The data has {have} a text, the model {model.name} gives {want} (task {model.task}).{hint}")
+        raise DataError(
+            _(
+                "The data has {have} a text, the model {model} gives {want} (task {task}).{hint}",
+                have=have,
+                model=model.name,
+                want=want,
+                task=model.task,
+                hint=hint,
+            )
+        )
     found = dict.fromkeys(name for example in examples for name in names_of(example.label))
     matched = match_labels(found, model.labels, labels, label_map)
     index = {name: i for i, name in enumerate(model.labels.names)}
@@ -64,7 +76,7 @@ def read_references(
             lines.append(example.line or position)
     if not kept:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "there are no rows"
-        raise DataError(f"Nothing can be scored: {reasons}.")
+        raise DataError(_("Nothing can be scored: {reasons}.", reasons=reasons))
     table = np.zeros((len(kept), len(index)), bool)
     for row, chosen in zip(table, rows, strict=True):
         row[chosen] = True

@@ -12,6 +12,7 @@ from munjang.errors import DataError
 from munjang.evaluation.report_parts import CleanScore, LabelScore, WrongAnswer, present_keys
 from munjang.evaluation.tables import print_report
 from munjang.metrics.scores import main_metrics, problem_kind
+from munjang.translation import _
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,7 @@ class Report:
                     f"{len(report.references)} reference labels, {len(report.predicted)} predictions, {report.n} texts"
                 )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise DataError(f"This is no report of munjang evaluate --json ({error!r}).") from error
+            raise DataError(_("This is no report of munjang evaluate --json ({reason!r}).", reason=error)) from error
         return report
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from munjang.evaluation.report_parts import CleanScore, HasMetrics, TableSource
 from munjang.records import label_text
 from munjang.tables import format_table
+from munjang.translation import _
 
 HEADLINES = ("accuracy", "subset_accuracy", "micro_f1", "macro_f1", "f1", "hamming_loss")
 MOST_COLUMNS = 10  # labels up to which the confusion matrix is printed whole
@@ -43,10 +44,10 @@ def metric_table(report: TableSource) -> str:
     if "f1" in shown:
         rows[shown.index("f1")][0] = f"F1 of {report.labels[1]}"
     if report.clean is None:
-        return format_table(["metric", "score", "95% interval"], rows)
+        return format_table([_("metric"), _("score"), _("95% interval")], rows)
     for row, name in zip(rows, shown, strict=True):
         row += score_cells(report.clean, name)
-    table = format_table(["metric", "as published", "95% interval", "clean", "95% interval"], rows)
+    table = format_table([_("metric"), _("as published"), _("95% interval"), _("clean"), _("95% interval")], rows)
     return f"{table}\n{clean_sentence(report.clean)}"
 
 
@@ -80,7 +81,7 @@ def label_table(report: TableSource) -> str:
     for average in ("macro", "micro", "weighted"):
         values = [report.metrics[f"{average}_{name}"] for name in ("precision", "recall", "f1")]
         rows.append([f"({average})", *map(score_text, values), None, None])
-    return format_table(["label", "precision", "recall", "F1", "texts", "predicted"], rows)
+    return format_table([_("label"), _("precision"), _("recall"), "F1", _("texts"), _("predicted")], rows)
 
 
 def confusion_table(report: TableSource) -> str:
@@ -90,11 +91,11 @@ def confusion_table(report: TableSource) -> str:
     labels = report.labels
     if len(labels) <= MOST_COLUMNS:
         rows = [[name, *map(int, row)] for name, row in zip(labels, report.confusion, strict=True)]
-        return format_table(["true \\ predicted", *labels], rows, max_width=24)
+        return format_table([_("true \\ predicted"), *labels], rows, max_width=24)
     wrong = report.confusion * (1 - np.eye(len(labels), dtype=np.int64))
     commonest = [divmod(int(cell), len(labels)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:SHOWN_ROWS]]
     rows = [[labels[i], labels[j], int(wrong[i, j])] for i, j in commonest if wrong[i, j]]
-    return format_table(["true", "predicted", "texts"], rows) if rows else ""
+    return format_table([_("true"), _("predicted"), _("texts")], rows) if rows else ""
 
 
 def report_remarks(report: TableSource) -> list[str]:
@@ -122,7 +123,8 @@ def error_table(report: TableSource, most: int) -> str:
         for answer in report.top_errors[:most]
     ]
     return (
-        "most confident errors\n" + format_table(["line", "true", "predicted", "confidence", "text"], rows)
+        "most confident errors\n"
+        + format_table([_("line"), _("true"), _("predicted"), _("confidence"), _("text")], rows)
         if rows
         else ""
     )

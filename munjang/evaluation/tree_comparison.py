@@ -12,6 +12,7 @@ from munjang.errors import DataError
 from munjang.evaluation.comparison import MetricDifference
 from munjang.evaluation.trees import DRAWS, TITLES, TreeReport
 from munjang.tables import format_table
+from munjang.translation import _
 
 COMPARED = ("las", "uas", "exact")
 
@@ -54,7 +55,7 @@ class TreeComparison:
              f"[{item.interval[0]:+.4f}, {item.interval[1]:+.4f}]"]
             for name, item in self.differences.items()
         ]  # fmt: skip
-        table = format_table(["score", self.first, self.second, "difference", "95% interval"], rows)
+        table = format_table([_("score"), self.first, self.second, _("difference"), _("95% interval")], rows)
         right = f"only {self.first} right: {self.only_first:,} words; only {self.second} right: {self.only_second:,}"
         return f"{self.verdict}\n\n{table}\n{right}"
 
@@ -66,15 +67,27 @@ def compare_trees(first: TreeReport, second: TreeReport, *, seed: int = 13) -> T
     """
     for report in (first, second):
         if not len(report.lengths):
-            raise DataError(f"The report of {report.model} holds no answers; evaluate that parser again.")
+            raise DataError(
+                _("The report of {model} holds no answers; evaluate that parser again.", model=report.model)
+            )
     if first.sha256 != second.sha256 or first.lengths.tolist() != second.lengths.tolist():
         raise DataError(
-            f"Different sentences: {first.model} on {first.corpus}, {first.split} ({first.n:,}), {second.model} on "
-            f"{second.corpus}, {second.split} ({second.n:,}). Evaluate both on the same ones."
+            _(
+                "Different sentences: {model} on {corpus}, {split} ({n:,}), {model2} on {corpus2}, "
+                "{split2} ({n2:,}). Evaluate both on the same ones.",
+                model=first.model,
+                corpus=first.corpus,
+                split=first.split,
+                n=first.n,
+                model2=second.model,
+                corpus2=second.corpus,
+                split2=second.split,
+                n2=second.n,
+            )
         )
     if first.reference_names != second.reference_names or (first.references[:, 0] != second.references[:, 0]).any():
         raise DataError(
-            "The reports are over the same sentences with different reference trees; evaluate both on one file."
+            _("The reports are over the same sentences with different reference trees; evaluate both on one file.")
         )
     hits = [correct_words(report) for report in (first, second)]
     drawn = np.random.default_rng(seed).integers(0, first.n, (DRAWS, first.n))

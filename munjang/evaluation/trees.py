@@ -16,6 +16,7 @@ from munjang.tables import format_table
 from munjang.tasks.parsing.parts import tagged_text
 from munjang.tasks.parsing.rows import label_column
 from munjang.tasks.parsing.scores import attachment, by_relation, klue_las, klue_uas
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -101,7 +102,9 @@ class TreeReport:
             arrays = {name: np.array(values.get(name, []), np.int64) for name in ("references", "predicted", "lengths")}
             return cls(**{**values, **rows, **arrays})
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"This is no whole report of a parser ({error}); evaluate it again.") from error
+            raise DataError(
+                _("This is no whole report of a parser ({reason}); evaluate it again.", reason=error)
+            ) from error
 
     def __str__(self) -> str:
         left = ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items() if count)
@@ -202,10 +205,19 @@ def usable_trees(examples: Sequence[Example], model: Predictor) -> tuple[list[Ex
         else:
             kept.append(example)
     if not kept:
-        raise DataError(f"Nothing can be scored: {model.name} is a parser, and no sentence here has a tree.")
+        raise DataError(
+            _("Nothing can be scored: {model} is a parser, and no sentence here has a tree.", model=model.name)
+        )
     found = {name for example in kept for name in example.label.relations}
     if strange := sorted(name for name in found if name not in model.labels):
-        raise DataError(f"{model.name} does not know the relation '{strange[0]}'; it has {model.labels.listing}.")
+        raise DataError(
+            _(
+                "{model} does not know the relation '{strange}'; it has {labels}.",
+                model=model.name,
+                strange=strange[0],
+                labels=model.labels.listing,
+            )
+        )
     return kept, left_out
 
 

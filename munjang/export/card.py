@@ -8,6 +8,7 @@ from munjang.export.sample import AnswerDifference
 from munjang.inference.predictor import Predictor
 from munjang.models.folder import Manifest
 from munjang.tables import markdown_table
+from munjang.translation import _
 
 PLAIN = re.compile(r"^Plain transformers opens the (?:same folder|encoder)\b.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -34,5 +35,7 @@ def heads_table(found: AnswerDifference) -> str:
     """How often each of many heads gives the same label as before; nothing for a model that is one."""
     if not found.heads:
         return ""
-    table = markdown_table(["head", "labels that agree"], [[name, f"{same:.1%}"] for name, same in found.heads.items()])
+    table = markdown_table(
+        [_("head"), _("labels that agree")], [[name, f"{same:.1%}"] for name, same in found.heads.items()]
+    )
     return f"\nBy head, each with its temperature applied:\n\n{table}\n"

@@ -17,6 +17,7 @@ from munjang.export.builder import FUSED, Builder, Range, Shapes, eight_bits
 from munjang.export.graph_parser import score_pairs
 from munjang.export.network import FirstToken, Layer, NetworkArrays, WordPairs
 from munjang.models.shared_embeddings import INPUT
+from munjang.translation import _
 
 OPSET, IR = 20, 10
 MAX_GRAPH_BYTES = 1_900_000_000  # bytes of weights
@@ -35,7 +36,7 @@ def build_graph(
         sum(part.nbytes for part in (*words, *(part for layer in network.layers for part in arrays(layer))))
         > MAX_GRAPH_BYTES
     ):
-        raise BundleError("The network is larger than the 2 GB that an ONNX file can hold.")
+        raise BundleError(_("The network is larger than the 2 GB that an ONNX file can hold."))
     graph = Builder(ranges)
     shape = graph.op("Shape", "input_ids")
     grid = graph.op("Concat", shape, graph.constant([network.width], np.int64), axis=0)  # B, T, width

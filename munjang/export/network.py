@@ -13,6 +13,7 @@ import numpy as np
 from munjang.errors import BundleError
 from munjang.files import first_line
 from munjang.models.silence import silence_transformers
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.tasks.base import Task
@@ -141,7 +142,7 @@ def read_network(folder: Path, task: Task) -> NetworkArrays:
     except BundleError:
         raise
     except Exception as error:  # transformers and safetensors each raise kinds of their own
-        raise BundleError(f"{folder} cannot be loaded: {first_line(error)}") from error
+        raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=first_line(error))) from error
     config = model.config.to_dict()
     check_family(config)
     weights = {name: tensor.float().numpy() for name, tensor in model.state_dict().items()}
@@ -152,12 +153,24 @@ def check_family(config: Mapping[str, Any]) -> None:
     """Refuse a config that the graph builder does not know with a BundleError that names what it found."""
     kind, activation = config.get("model_type"), config.get("hidden_act") or config.get("activation")
     if kind not in FAMILIES:
-        raise BundleError(f"A network of the family '{kind}' cannot be exported; known are {', '.join(FAMILIES)}.")
+        raise BundleError(
+            _(
+                "A network of the family '{kind}' cannot be exported; known are {families}.",
+                kind=kind,
+                families=", ".join(FAMILIES),
+            )
+        )
     if activation not in ACTIVATIONS:
-        raise BundleError(f"The activation '{activation}' cannot be exported; known are {', '.join(ACTIVATIONS)}.")
+        raise BundleError(
+            _(
+                "The activation '{activation}' cannot be exported; known are {activations}.",
+                activation=activation,
+                activations=", ".join(ACTIVATIONS),
+            )
+        )
     positions = config.get("position_embedding_type") or "absolute"
     if positions != "absolute" or config.get("is_decoder"):
-        raise BundleError("Only encoders with absolute positions can be exported.")
+        raise BundleError(_("Only encoders with absolute positions can be exported."))
 
 
 def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> NetworkArrays:

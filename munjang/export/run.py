@@ -19,6 +19,7 @@ from munjang.inference.predictor import Predictor, load
 from munjang.models import shared_embeddings as shared_words
 from munjang.models.folder import MANIFEST, check_model_target, save_bundle
 from munjang.models.shared_embeddings import own_rows
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import tokenizers
@@ -77,20 +78,34 @@ def export_model(
     if format not in FORMAT_PRECISIONS:
         raise unknown_name("export format", format, FORMAT_PRECISIONS)
     if share_words and FORMAT_PRECISIONS[format] != "int8":
-        raise ConfigError("Words are shared in 8 bits only: export to onnx-int8.")
+        raise ConfigError(_("Words are shared in 8 bits only: export to onnx-int8."))
     require("an export to ONNX", "export", "torch", "transformers", "onnx")
     check_runtime()
     from munjang.export.network import read_network
 
     source, target = model if isinstance(model, Predictor) else load(model), Path(out)
     if source.manifest.format != "native" or source.folder is None:
-        raise BundleError(f"Only models in the native format can be exported; this one is '{source.manifest.format}'.")
+        raise BundleError(
+            _(
+                "Only models in the native format can be exported; this one is '{format}'.",
+                format=source.manifest.format,
+            )
+        )
     if source.head is not None:
-        raise BundleError(f"{source.name} is one head of a network; export the whole of it: {source.folder}.")
+        raise BundleError(
+            _(
+                "{source} is one head of a network; export the whole of it: {folder}.",
+                source=source.name,
+                folder=source.folder,
+            )
+        )
     if source.runner.task.exported is None:
         raise BundleError(
-            f"{source.name} works in rounds or with given parts of speech, which has no exported form. Train --parser "
-            "biaffine without --pos."
+            _(
+                "{source} works in rounds or with given parts of speech, which has no exported form. "
+                "Train --parser biaffine without --pos.",
+                source=source.name,
+            )
         )
     check_export_target(source.folder, target, overwrite)
     network = read_network(source.folder, source.runner.task)
@@ -126,10 +141,10 @@ def export_model(
 def check_export_target(source: Path, target: Path, overwrite: bool) -> None:
     """Refuse the model itself, another one without `overwrite`, and what `check_model_target` refuses."""
     if target.resolve() == source.resolve():
-        raise BundleError(f"{target} is the model's own folder; choose another folder.")
+        raise BundleError(_("{target} is the model's own folder; choose another folder.", target=target))
     check_model_target(source, target)
     if (target / MANIFEST).exists() and not overwrite:
-        raise BundleError(f"{target} holds a model already. Say --overwrite to replace it.")
+        raise BundleError(_("{target} holds a model already. Say --overwrite to replace it.", target=target))
 
 
 def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:
@@ -138,7 +153,7 @@ def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:
 
     path = folder / "tokenizer.json"
     if not path.exists():
-        raise BundleError(f"{path} is missing; save the model with its fast tokenizer.")
+        raise BundleError(_("{path} is missing; save the model with its fast tokenizer.", path=path))
     return Tokenizer.from_file(str(path))
 
 
@@ -172,13 +187,13 @@ def choose_graph(
     least = limits.least(made.source.runner.task, precision)
 
     def tried(ranges: Mapping[str, Range] | None) -> tuple[bytes, AnswerDifference]:
-        graph, _ = build_graph(made.network, ranges)
+        graph, __ = build_graph(made.network, ranges)
         return graph, answer_difference(made.source, made.predictor(graph), texts)
 
     if precision == "fp32":
         graph, found = tried(None)
         if not (found.largest <= limits.fp32 and found.agreement >= least):
-            raise BundleError(f"The exported model gives other answers, so it is not written: {found}.")
+            raise BundleError(_("The exported model gives other answers, so it is not written: {found}.", found=found))
         return graph, "fp32", found
     graph, found = tried(measured(made, sentences(start=100)))
     if found.mean <= limits.fixed_mean and found.agreement >= least:
@@ -186,7 +201,9 @@ def choose_graph(
     log.info("Fixed ranges do not fit this network (%s); every token's own is measured instead.", found)
     graph, found = tried({})
     if not found.agreement >= least:
-        raise BundleError(f"In 8 bits the model gives other answers, so it is not written: {found}. Export to onnx.")
+        raise BundleError(
+            _("In 8 bits the model gives other answers, so it is not written: {found}. Export to onnx.", found=found)
+        )
     return graph, "a range for each token", found
 
 

@@ -23,6 +23,7 @@ from munjang.inference.heads import (
 )
 from munjang.inference.predictor import Predictor, load
 from munjang.records import Parse, Prediction
+from munjang.translation import _
 
 STRUCTURE = "structure"
 """What asks for the sentence's tree among the names of heads."""
@@ -60,9 +61,11 @@ class Analyzer:
     ) -> None:
         self.whole = load(packaged() if model is None else model, precision=precision)
         if self.whole.head is not None:
-            raise ConfigError(f"{self.whole.name} is one head; name the whole model and say which tasks.")
+            raise ConfigError(
+                _("{whole} is one head; name the whole model and say which tasks.", whole=self.whole.name)
+            )
         if self.whole.task != TASK:
-            raise ConfigError(f"{self.whole.name} answers one question and has no heads: use predict.")
+            raise ConfigError(_("{whole} answers one question and has no heads: use predict.", whole=self.whole.name))
         self.heads = self.known = read_heads(self.whole.manifest, self.whole.folder or self.whole.name)
         self.parser: Predictor | None = None
         self.ask([head.name for head in self.known] if tasks is None else tasks)
@@ -112,7 +115,9 @@ def chosen_heads(known: Sequence[Head], tasks: Iterable[str], model: str) -> tup
     """The heads of these names, each once, and whether the structure is asked for. ConfigError: none. UnknownName."""
     names = list(dict.fromkeys([tasks] if isinstance(tasks, str) else tasks))
     if not names:
-        raise ConfigError(f"No task to analyse. {model} has {', '.join(head.name for head in known)}.")
+        raise ConfigError(
+            _("No task to analyse. {model} has {known}.", model=model, known=", ".join(head.name for head in known))
+        )
     own = [head.name for head in known]
     has_structure = STRUCTURE in names and STRUCTURE not in own
     if strange := next((name for name in names if name not in (*own, STRUCTURE)), None):

@@ -14,6 +14,7 @@ import numpy as np
 
 from munjang.errors import ConfigError, DataError
 from munjang.records import EMPTY, label_text
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -75,11 +76,13 @@ def explain(model: Predictor, text: str, *, label: str | None = None, max_words:
     if model.task == TASK:
         raise too_many_heads(model.folder, model.manifest)
     if model.decoder.output_kind == "trees":
-        raise ConfigError(f"{model.name} is a parser: it gives trees, and no score that a word could change.")
+        raise ConfigError(
+            _("{model} is a parser: it gives trees, and no score that a word could change.", model=model.name)
+        )
     spans = eojeols(text)
     check_count(len(spans), max_words)
     names = model.labels.names
-    _, cleaned, rows, cut, empty = next(model.run(variants(text, spans)))
+    __, cleaned, rows, cut, empty = next(model.run(variants(text, spans)))
     place = int(rows[0].argmax()) if label is None else names.index(model.labels.resolve(label))
     note = model.decode(text, cleaned[0], rows[0], cut[0], empty[0]).note
     drops, shares = effects(rows[:, place])
@@ -91,8 +94,12 @@ def check_count(count: int, most: int) -> None:
     """Refuse a text of too many eojeols: each costs one more answer of the model."""
     if count > most:
         raise DataError(
-            f"The text has {count:,} eojeols; at most {most:,} can be left out one by one. Explain it sentence by "
-            "sentence."
+            _(
+                "The text has {count:,} eojeols; at most {most:,} can be left out one by one. "
+                "Explain it sentence by sentence.",
+                count=count,
+                most=most,
+            )
         )
 
 

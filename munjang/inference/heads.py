@@ -18,6 +18,7 @@ from munjang.errors import BundleError, ConfigError, DataError, unknown_name
 from munjang.files import ASSETS
 from munjang.models.folder import MANIFEST, Manifest, is_json_number, read_json_object
 from munjang.records import LabelSet
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.backends import Runner
@@ -114,7 +115,14 @@ def read_heads(manifest: Manifest, folder: str | Path) -> tuple[Head, ...]:
         if flat != list(manifest.labels.names):
             raise ValueError(misfit(flat, manifest.labels.names))
     except (ValueError, DataError) as error:
-        raise BundleError(f"{folder}: {MANIFEST} describes no usable heads: {error}.") from error
+        raise BundleError(
+            _(
+                "{folder}: {manifest} describes no usable heads: {reason}.",
+                folder=folder,
+                manifest=MANIFEST,
+                reason=error,
+            )
+        ) from error
     return tuple(heads)
 
 
@@ -204,8 +212,12 @@ def packaged() -> Path:
     """The folder of the packaged model. BundleError: this installation came without it."""
     if not (PACKAGED_HEADS / MANIFEST).is_file():
         raise BundleError(
-            f"This installation of munjang lacks its packaged model '{MINI}' ({PACKAGED_HEADS}). "
-            "Install munjang again, or name a model folder of your own."
+            _(
+                "This installation of munjang lacks its packaged model '{mini}' ({packaged_heads}). "
+                "Install munjang again, or name a model folder of your own.",
+                mini=MINI,
+                packaged_heads=PACKAGED_HEADS,
+            )
         )
     return PACKAGED_HEADS
 
@@ -219,8 +231,11 @@ def packaged_parser() -> Path:
     """The folder of the packaged parser. BundleError: this installation came without it."""
     if not has_parser():
         raise BundleError(
-            f"This installation of munjang has no packaged parser ({PACKAGED_PARSER}). Train one: munjang train "
-            "klue-dp --out FOLDER."
+            _(
+                "This installation of munjang has no packaged parser ({packaged_parser}). Train one: "
+                "munjang train klue-dp --out FOLDER.",
+                packaged_parser=PACKAGED_PARSER,
+            )
         )
     return PACKAGED_PARSER
 
@@ -243,6 +258,11 @@ def too_many_heads(folder: str | Path | None, manifest: Manifest) -> ConfigError
     names = list(manifest.details.get("heads", {}))
     own = MINI if folder is not None and is_packaged_folder(Path(folder)) else folder or "FOLDER"
     return ConfigError(
-        f"{own} answers several questions at once: {', '.join(names)}. Name one of its heads, such as "
-        f"{own}/{names[0] if names else 'HEAD'}, or ask them all: munjang analyze --model {own}."
+        _(
+            "{own} answers several questions at once: {names}. Name one of its heads, such as "
+            "{own}/{names2}, or ask them all: munjang analyze --model {own}.",
+            own=own,
+            names=", ".join(names),
+            names2=names[0] if names else "HEAD",
+        )
     )

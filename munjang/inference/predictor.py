@@ -30,6 +30,7 @@ from munjang.models.folder import Manifest, check_model_target, read_manifest, s
 from munjang.records import EMPTY, LabelSet, Parse, Prediction
 from munjang.tasks import make_task
 from munjang.text.cleaning import clean_text
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -82,7 +83,13 @@ class Predictor:
     def predict(self, text: str) -> Prediction | Parse:
         """The answer for one text. DataError: it is no text; a list goes to `predict_many`."""
         if isinstance(text, (list, tuple)):
-            raise DataError(f"predict takes one text, found a {type(text).__name__} of {len(text)}: use predict_many.")
+            raise DataError(
+                _(
+                    "predict takes one text, found a {name} of {text}: use predict_many.",
+                    name=type(text).__name__,
+                    text=len(text),
+                )
+            )
         return self.predict_many([text])[0]
 
     def predict_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Prediction] | list[Parse]:
@@ -105,8 +112,8 @@ class Predictor:
         An empty text has equal shares, or for multi-label zeros. ConfigError: a parser, which has none.
         """
         if self.decoder.output_kind == "trees":
-            raise ConfigError(f"{self.name} is a parser: it gives trees, no probabilities.")
-        rows = [probabilities for _, _, probabilities, _, _ in self.run(texts, progress=progress)]
+            raise ConfigError(_("{name} is a parser: it gives trees, no probabilities.", name=self.name))
+        rows = [probabilities for __, __, probabilities, __, __ in self.run(texts, progress=progress)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
 
     def run(self, texts: Sequence[str], *, progress: bool = False) -> Iterator[tuple]:
@@ -147,10 +154,16 @@ class Predictor:
         """
         target = Path(folder)
         if self.folder is None:
-            raise BundleError("This model was not loaded from a folder, so there is nothing to copy.")
+            raise BundleError(_("This model was not loaded from a folder, so there is nothing to copy."))
         source = self.folder
         if self.head:
-            raise BundleError(f"{self.name} is one head of {source} and is not saved alone; save the whole folder.")
+            raise BundleError(
+                _(
+                    "{name} is one head of {source} and is not saved alone; save the whole folder.",
+                    name=self.name,
+                    source=source,
+                )
+            )
         if target.resolve() == source.resolve():
             return source
         check_model_target(source, target)
@@ -172,12 +185,17 @@ class Predictor:
 def list_of_texts(texts: Iterable[str]) -> list[str]:
     """The texts as a list. DataError: a single text, or a value among them that is none, with its place from 0."""
     if isinstance(texts, str):
-        raise DataError("A list of texts is expected here, found a single text: put it in a list, or use predict.")
+        raise DataError(_("A list of texts is expected here, found a single text: put it in a list, or use predict."))
     texts = list(texts)
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(
-                f"Text {place} (counted from 0) is {text!r:.60}, a {type(text).__name__}; fill empty cells with ''."
+                _(
+                    "Text {place} (counted from 0) is {text!r:.60}, a {name}; fill empty cells with ''.",
+                    place=place,
+                    text=text,
+                    name=type(text).__name__,
+                )
             )
     return texts
 

@@ -15,6 +15,7 @@ from munjang.files import ASSETS, first_line
 from munjang.models.folder import places_before
 from munjang.models.silence import silence_transformers
 from munjang.text.vocabulary import train_wordpiece
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -137,7 +138,14 @@ def load_backbone(
     rate = row.learning_rate if row else rate_by_size(config)
     origin = f"{name if is_packaged_name(name) else source} ({row.licence})" if row else str(source)
     if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
-        raise FetchError(f"{source}: the tokenizer has {len(tokenizer)} pieces, the network {config.vocab_size}.")
+        raise FetchError(
+            _(
+                "{source}: the tokenizer has {tokenizer} pieces, the network {vocab_size}.",
+                source=source,
+                tokenizer=len(tokenizer),
+                vocab_size=config.vocab_size,
+            )
+        )
     dropouts = tuple(name for name in DROPOUTS if hasattr(config, name))
     return LoadedBackbone(name, source, revision, tokenizer, position_limit(config), rate, origin, dropouts, is_local)
 
@@ -147,7 +155,7 @@ def check_backbone_name(name: str) -> None:
     if name.startswith("scratch:"):
         scratch_size(name)
     elif name not in BACKBONES and name != "linear":
-        source, _ = split_revision(name)
+        source, __ = split_revision(name)
         if not Path(source).is_dir() and source.count("/") != 1:
             raise unknown_name("backbone", name, [*BACKBONES, *(f"scratch:{size}" for size in SCRATCH), "linear"])
 
@@ -163,7 +171,7 @@ def scratch_config(name: str, tokenizer: PreTrainedTokenizerBase, options: dict[
     """The BertConfig of `scratch:SIZE` for a tokenizer's vocabulary."""
     from transformers import BertConfig
 
-    layers, width, heads, _, _ = SCRATCH[scratch_size(name)]
+    layers, width, heads, __, __ = SCRATCH[scratch_size(name)]
     return BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
@@ -192,7 +200,9 @@ def load_tokenizer(
     except Exception as error:  # a damaged tokenizer.json raises whatever the damage leads to
         raise unloaded(f"The tokenizer of {source}", source, error, is_local=is_local) from error
     if not getattr(tokenizer, "is_fast", False):
-        raise ConfigError(f"{source} has a tokenizer in Python only; munjang needs one with a tokenizer.json.")
+        raise ConfigError(
+            _("{source} has a tokenizer in Python only; munjang needs one with a tokenizer.json.", source=source)
+        )
     if breaks_hangul(tokenizer):
         log.warning("ALARM: the tokenizer of %s breaks Hangul into jamo (한국어 becomes 8 pieces).", source)
     return tokenizer
@@ -228,7 +238,14 @@ def unloaded(what: str, source: str | Path, error: Exception, *, is_local: bool)
     """The error for a model that could not be loaded: not on this machine, or damaged."""
     if is_local and not Path(source).is_dir() and isinstance(error, OSError):
         return FetchError(no_download(str(source)))
-    return FetchError(f"{what} cannot be loaded: {first_line(error)} {BACKBONE_REMEDY}")
+    return FetchError(
+        _(
+            "{what} cannot be loaded: {reason} {backbone_remedy}",
+            what=what,
+            reason=first_line(error),
+            backbone_remedy=BACKBONE_REMEDY,
+        )
+    )
 
 
 def is_packaged_name(name: str) -> bool:
@@ -246,7 +263,7 @@ def split_revision(name: str) -> tuple[str, str | None]:
     """`user/model@revision` as its two parts; a folder is taken whole."""
     if Path(name).is_dir() or "@" not in name:
         return name, None
-    source, _, revision = name.partition("@")
+    source, __, revision = name.partition("@")
     return source, revision
 
 

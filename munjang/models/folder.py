@@ -15,6 +15,7 @@ from munjang.errors import BundleError
 from munjang.files import disk_errors, file_facts, sync, sync_for_all, write_json
 from munjang.records import LabelSet
 from munjang.text.cleaning import STEPS
+from munjang.translation import _
 
 MANIFEST = "munjang.json"
 MANIFEST_VERSION = 1
@@ -51,7 +52,9 @@ class Manifest:
         """What munjang.tasks.make_task needs beside the labels."""
         options = self.details.get("task", {})
         if not isinstance(options, dict):
-            raise BundleError(f"{MANIFEST} is damaged: details.task is {str(options)[:80]!r}.")
+            raise BundleError(
+                _("{manifest} is damaged: details.task is {options!r}.", manifest=MANIFEST, options=str(options)[:80])
+            )
         return options
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,11 +101,11 @@ def save_bundle(
 def check_model_target(source: Path, target: Path) -> None:
     """Refuse to write what is made of the model in `source` to a file, into that model, or over something else."""
     if source.resolve() in target.resolve().parents:
-        raise BundleError(f"{target} lies in the model's own folder; choose another folder.")
+        raise BundleError(_("{target} lies in the model's own folder; choose another folder.", target=target))
     if target.exists() and not target.is_dir():
-        raise BundleError(f"{target} is a file; a model needs a folder.")
+        raise BundleError(_("{target} is a file; a model needs a folder.", target=target))
     if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
-        raise BundleError(f"{target} is not empty and holds no model; choose another folder.")
+        raise BundleError(_("{target} is not empty and holds no model; choose another folder.", target=target))
 
 
 def remove_model(folder: Path) -> None:
@@ -123,16 +126,24 @@ def read_manifest(folder: Path) -> Manifest:
     BundleError: no folder, no model in it, a file missing, cut or changed, or written by a later version.
     """
     if not folder.is_dir():
-        raise BundleError(f"No model folder {folder}.")
+        raise BundleError(_("No model folder {folder}.", folder=folder))
     path = folder / MANIFEST
     if not path.exists():
         return plain_manifest(folder)
     data = read_json_object(path)
     version = data.get("version", 0)
     if not is_json_number(version, int):
-        raise BundleError(f"{path} is damaged: version is {version!r}, expected a whole number.")
+        raise BundleError(
+            _("{path} is damaged: version is {version!r}, expected a whole number.", path=path, version=version)
+        )
     if version > MANIFEST_VERSION:
-        raise BundleError(f"{folder} was written by munjang {data.get('munjang')}, which is newer than this one.")
+        raise BundleError(
+            _(
+                "{folder} was written by munjang {get}, which is newer than this one.",
+                folder=folder,
+                get=data.get("munjang"),
+            )
+        )
     try:
         check_values(data)
         labels = LabelSet.from_dict(data["labels"])
@@ -140,7 +151,7 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest(**{**known, "labels": labels, "steps": tuple(data.get("steps", ()))})
         check_files(folder, manifest)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise BundleError(f"{path} is damaged: {error}.") from error
+        raise BundleError(_("{path} is damaged: {reason}.", path=path, reason=error)) from error
     return manifest
 
 
@@ -173,12 +184,14 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     """Refuse a folder whose files are missing, cut short or changed."""
     for name, known in manifest.files.items():
         if Path(name).name != name or name.startswith("."):
-            raise BundleError(f"{folder / MANIFEST} names a file outside its folder: {name!r}.")
+            raise BundleError(
+                _("{folder} names a file outside its folder: {name!r}.", folder=folder / MANIFEST, name=name)
+            )
         path = folder / name
         if not path.is_file():
-            raise BundleError(f"{path} is missing; the folder is no whole model.")
+            raise BundleError(_("{path} is missing; the folder is no whole model.", path=path))
         if file_facts(path) != known:
-            raise BundleError(f"{path} was cut short or changed since it was saved.")
+            raise BundleError(_("{path} was cut short or changed since it was saved.", path=path))
 
 
 def plain_manifest(folder: Path) -> Manifest:
@@ -187,20 +200,40 @@ def plain_manifest(folder: Path) -> Manifest:
     hint = " Training has not finished there: go on with --resume." if any(path.exists() for path in begun) else ""
     path = folder / "config.json"
     if not path.exists():
-        raise BundleError(f"{folder} holds no model: neither {MANIFEST} nor config.json.{hint}")
+        raise BundleError(
+            _(
+                "{folder} holds no model: neither {manifest} nor config.json.{hint}",
+                folder=folder,
+                manifest=MANIFEST,
+                hint=hint,
+            )
+        )
     config = read_json_object(path)
     kinds = config.get("architectures") or []
     if not isinstance(kinds, list):
-        raise BundleError(f"{path} is damaged: architectures is {kinds!r}, expected a list.")
+        raise BundleError(_("{path} is damaged: architectures is {kinds!r}, expected a list.", path=path, kinds=kinds))
     if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
         found = ", ".join(map(str, kinds)) or "nothing"
-        raise BundleError(f"{folder} holds {found}, no sentence classifier. Train one with --backbone {folder}.")
+        raise BundleError(
+            _(
+                "{folder} holds {found}, no sentence classifier. Train one with --backbone {folder}.",
+                folder=folder,
+                found=found,
+            )
+        )
     if hint:
-        raise BundleError(f"{folder} holds no whole model: {MANIFEST} is missing.{hint}")
+        raise BundleError(
+            _(
+                "{folder} holds no whole model: {manifest} is missing.{hint}",
+                folder=folder,
+                manifest=MANIFEST,
+                hint=hint,
+            )
+        )
     try:
         labels, reach = config_labels(config), plain_reach(config)
     except ValueError as error:
-        raise BundleError(f"{path} is damaged: {error}.") from error
+        raise BundleError(_("{path} is damaged: {reason}.", path=path, reason=error)) from error
     several = config.get("problem_type") == "multi_label_classification"
     return Manifest("native", "multi-label" if several else "classification", labels, ("nfc",), reach, str(folder))
 
@@ -245,7 +278,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BundleError(f"{path} cannot be read: {error}.") from error
+        raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error)) from error
     if not isinstance(data, dict):
-        raise BundleError(f"{path} holds no JSON object.")
+        raise BundleError(_("{path} holds no JSON object.", path=path))
     return data

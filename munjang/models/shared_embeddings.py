@@ -17,6 +17,7 @@ import numpy as np
 
 from munjang.errors import BundleError
 from munjang.models.backbones import PACKAGED_ENCODER
+from munjang.translation import _
 
 FILE = "words.safetensors"
 INPUT = "embedded"
@@ -43,7 +44,13 @@ def own_rows(words: np.ndarray) -> EmbeddingDelta:
     """What of words (V, width) float32 is not as in the packaged encoder. BundleError: of another size."""
     packaged = packaged_words()[0].astype(np.float32)
     if words.shape != packaged.shape:
-        raise BundleError(f"Its word embeddings are {words.shape}, the packaged encoder's {packaged.shape}.")
+        raise BundleError(
+            _(
+                "Its word embeddings are {shape}, the packaged encoder's {shape2}.",
+                shape=words.shape,
+                shape2=packaged.shape,
+            )
+        )
     ids = np.flatnonzero((np.abs(words - packaged) > SAME * np.abs(packaged) + 1e-6).any(axis=1)).astype(np.int32)
     scales = np.maximum(np.abs(words[ids]).max(axis=1), 1e-12) / 127
     codes = np.clip(np.round(words[ids] / scales[:, None]), -127, 127).astype(np.int8)
@@ -73,7 +80,10 @@ def load_shared_embeddings(folder: Path, details: Mapping[str, Any]) -> np.ndarr
     table, digest = packaged_words()
     if not isinstance(wanted, dict) or wanted.get("sha256") != digest:
         raise BundleError(
-            f"{folder} belongs to another packaged encoder than this installation's; install munjang again."
+            _(
+                "{folder} belongs to another packaged encoder than this installation's; install munjang again.",
+                folder=folder,
+            )
         )
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -81,12 +91,14 @@ def load_shared_embeddings(folder: Path, details: Mapping[str, Any]) -> np.ndarr
     try:
         own = EmbeddingDelta(**load_file(folder / FILE))
     except (OSError, SafetensorError, TypeError) as error:
-        raise BundleError(f"{folder / FILE} cannot be read: {error}.") from error
+        raise BundleError(_("{folder} cannot be read: {reason}.", folder=folder / FILE, reason=error)) from error
     rows, width = own.codes.shape if own.codes.ndim == 2 else (-1, 0)
     if own.ids.shape != (rows,) or own.scales.shape != (rows,) or width != table.shape[1]:
-        raise BundleError(f"{folder / FILE} is damaged: its parts do not fit each other.")
+        raise BundleError(_("{folder} is damaged: its parts do not fit each other.", folder=folder / FILE))
     if rows and not 0 <= own.ids.min() <= own.ids.max() < len(table):
-        raise BundleError(f"{folder / FILE} is damaged: it has rows that the packaged encoder has not.")
+        raise BundleError(
+            _("{folder} is damaged: it has rows that the packaged encoder has not.", folder=folder / FILE)
+        )
     return own.table()
 
 

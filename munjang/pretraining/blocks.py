@@ -20,6 +20,7 @@ from munjang.errors import BundleError, DataError
 from munjang.files import sync, write_json
 from munjang.pretraining.texts import Texts, copies, text_hash
 from munjang.tasks.base import Encodings
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -55,7 +56,7 @@ def write_blocks(
     facts: dict[str, Any] = {"share": share}
     for split, part in parts.items():
         if not part["lengths"]:
-            raise DataError(f"There are too few texts: none is left for {split}.")
+            raise DataError(_("There are too few texts: none is left for {split}.", split=split))
         starts = np.concatenate([[0], np.cumsum(part["lengths"])]).astype(np.int64)
         arrays = {"ids": np.concatenate(part["ids"]), "starts": starts, "copies": np.array(part["copies"])}
         for name, array in arrays.items():
@@ -117,9 +118,16 @@ def open_blocks(folder: Path, split: str) -> tuple[Encodings, np.ndarray]:
         starts = np.load(folder / f"{split}-starts.npy")
         times = np.load(folder / f"{split}-copies.npy")
     except (OSError, ValueError) as error:
-        raise BundleError(f"The texts in {folder} are not whole: {error}.") from error
+        raise BundleError(_("The texts in {folder} are not whole: {reason}.", folder=folder, reason=error)) from error
     if starts[-1] != len(ids) or len(times) != len(starts) - 1:
-        raise BundleError(f"The texts in {folder} are not whole: {split}-ids.npy has {len(ids):,} tokens.")
+        raise BundleError(
+            _(
+                "The texts in {folder} are not whole: {split}-ids.npy has {ids:,} tokens.",
+                folder=folder,
+                split=split,
+                ids=len(ids),
+            )
+        )
     return Encodings(ids, starts, np.zeros(len(times), dtype=bool)), times
 
 
@@ -128,4 +136,6 @@ def read_facts(folder: Path) -> dict[str, Any]:
     try:
         return json.loads((folder / "blocks.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BundleError(f"{folder} holds no texts made ready for pre-training: {error}.") from error
+        raise BundleError(
+            _("{folder} holds no texts made ready for pre-training: {reason}.", folder=folder, reason=error)
+        ) from error

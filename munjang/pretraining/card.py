@@ -12,6 +12,7 @@ from munjang.models.folder import read_json_object
 from munjang.pretraining.blocks import read_facts
 from munjang.reports.model_card import plain_setting
 from munjang.tables import escape_markdown, markdown_table
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.models.backbones import LoadedBackbone
@@ -100,4 +101,4 @@ def setting_table(settings: Mapping[str, Any]) -> str:
         values |= {"decay from step": settings["decay_from"], "decay over steps": settings["decay_steps"]}
     excluded = ", ".join(each["name"] for each in settings["data"]["exclude"]) or "none"
     cells = [[name, plain_setting(value)] for name, value in values.items()]
-    return markdown_table(["setting", "value"], [*cells, ["texts of these files left out", excluded]])
+    return markdown_table([_("setting"), _("value")], [*cells, ["texts of these files left out", excluded]])

@@ -14,6 +14,7 @@ from typing import Any
 
 from munjang.errors import DataError, missing_extra
 from munjang.files import first_line
+from munjang.translation import _
 
 ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 
@@ -31,12 +32,18 @@ def text_stream(path: Path) -> Iterator[Any]:
             except UnicodeDecodeError as error:
                 read_to_end(raw)  # the checksum of a packed file tells damage from another encoding
                 raise DataError(
-                    f"{path} is not utf-8 (byte {error.start:,} of a block). Convert it to utf-8 first."
+                    _(
+                        "{path} is not utf-8 (byte {start:,} of a block). Convert it to utf-8 first.",
+                        path=path,
+                        start=error.start,
+                    )
                 ) from error
     except FileNotFoundError as error:
-        raise DataError(f"No file {path}.") from error
+        raise DataError(_("No file {path}.", path=path)) from error
     except damage as error:
-        raise DataError(f"{path} cannot be read, it may be damaged: {first_line(error)}.") from error
+        raise DataError(
+            _("{path} cannot be read, it may be damaged: {reason}.", path=path, reason=first_line(error))
+        ) from error
 
 
 def unpacked_stream(raw: Any) -> tuple[Any, tuple[type[Exception], ...]]:
@@ -58,7 +65,7 @@ def unpacked_stream(raw: Any) -> tuple[Any, tuple[type[Exception], ...]]:
 
 def read_to_end(raw: Any) -> None:
     """Unpack an open file once more, so that damage in it is found, whatever comes out."""
-    stream, _ = unpacked_stream(raw)
+    stream, __ = unpacked_stream(raw)
     while stream.read(2**20):
         pass
 

@@ -28,6 +28,7 @@ from munjang.pretraining.run import (
 from munjang.pretraining.texts import TextSource, source_files
 from munjang.training.folders import run_folder
 from munjang.training.run import first_process_first
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -86,7 +87,13 @@ def check_left_out(before: dict[str, Any], data: dict[str, Any], run: Path) -> N
     again = {each["name"] for each in data["exclude"]}
     missing = [each["name"] for each in before["exclude"] if each["name"] not in again]
     if missing:
-        raise ConfigError(f"{run} left out the texts of {', '.join(missing)}; name these files with --exclude again.")
+        raise ConfigError(
+            _(
+                "{run} left out the texts of {missing}; name these files with --exclude again.",
+                run=run,
+                missing=", ".join(missing),
+            )
+        )
 
 
 def branch(
@@ -100,15 +107,24 @@ def branch(
     if (folder / SETTINGS_FILE).exists():
         before = read_json_object(folder / SETTINGS_FILE)
         if "decay_from" not in before:
-            raise ConfigError(f"{folder} is a pre-training of its own, not a run brought down; choose another --out.")
+            raise ConfigError(
+                _("{folder} is a pre-training of its own, not a run brought down; choose another --out.", folder=folder)
+            )
         found, steps_before = before.get("decay_run", place_of(run)), before["decay_steps"]
         if (found, steps_before) != (place_of(run), steps):
             raise ConfigError(
-                f"{folder} was begun with --decay {found} --steps {steps_before}, not {place_of(run)} and {steps}. "
-                "Resume with the same ones."
+                _(
+                    "{folder} was begun with --decay {found} --steps {steps_before}, not {place_of} and "
+                    "{steps}. Resume with the same ones.",
+                    folder=folder,
+                    found=found,
+                    steps_before=steps_before,
+                    place_of=place_of(run),
+                    steps=steps,
+                )
             )
         if before["data"] != data:
-            raise ConfigError(f"{folder} was begun on other texts. Resume with the same ones.")
+            raise ConfigError(_("{folder} was begun on other texts. Resume with the same ones.", folder=folder))
     if is_first_process() and not (folder / "checkpoints").exists() and not (folder / WEIGHTS).exists():
         branch_off(run, folder, steps, data, prepare_texts)
     return read_json_object(folder / SETTINGS_FILE)
@@ -145,10 +161,10 @@ def newest_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:
     from munjang.training.loops.checkpoints import newest_whole
 
     if not (run / SETTINGS_FILE).exists():
-        raise ConfigError(f"{run} is no pre-training run of munjang.")
+        raise ConfigError(_("{run} is no pre-training run of munjang.", run=run))
     found = newest_whole(run / "checkpoints")
     if found is None:
-        raise BundleError(f"{run} has no checkpoint yet to go on from.")
+        raise BundleError(_("{run} has no checkpoint yet to go on from.", run=run))
     return found
 
 

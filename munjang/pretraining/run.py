@@ -17,6 +17,7 @@ from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Texts, TextSource, clean_texts, evaluation_keys, source_files
 from munjang.training.folders import run_folder
 from munjang.training.run import check_settings, first_process_first, versions
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerBase
@@ -144,7 +145,14 @@ def open_start(folder: Path, config: PretrainConfig) -> LoadedBackbone:
     if config.init:
         start = backbones.load_backbone(config.init)
         if config.max_length > start.max_length:
-            raise ConfigError(f"max_length is {config.max_length}; {config.init} takes at most {start.max_length}.")
+            raise ConfigError(
+                _(
+                    "max_length is {max_length}; {init} takes at most {max_length2}.",
+                    max_length=config.max_length,
+                    init=config.init,
+                    max_length2=start.max_length,
+                )
+            )
         return start
     tokenizer = backbones.load_tokenizer(folder / "run" / "tokenizer")
     return backbones.LoadedBackbone(
@@ -188,7 +196,7 @@ def make_job(
     else:
         model = start.build(task, seed=config.seed, dropout=config.dropout)
     train, copies = open_blocks(folder / "texts", "train")
-    validation, _ = open_blocks(folder / "texts", "validation")
+    validation, __ = open_blocks(folder / "texts", "validation")
     return Job(
         task=task,
         model=model,

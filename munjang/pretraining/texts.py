@@ -18,6 +18,7 @@ from munjang.files import first_line
 from munjang.pretraining.compressed import text_stream
 from munjang.tables import format_table
 from munjang.text.cleaning import clean_text
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -56,7 +57,7 @@ def parse_source(spec: str, *, data_dir: str | None = None, licence: str = "", o
         name, times = spec, 1.0
     name = name if at and name else spec
     if not 0 < times < math.inf:
-        raise ConfigError(f"{spec}: the weight after @ must be a number above 0.")
+        raise ConfigError(_("{spec}: the weight after @ must be a number above 0.", spec=spec))
     file, colon, column = name.rpartition(":")
     if colon and file.lower().endswith((".parquet", ".pq")):
         return TextSource(find_file(file, data_dir), column, times, licence, origin)
@@ -103,7 +104,7 @@ class Texts:
 
     def weighted(self) -> list[str]:
         """Every text as often as it comes in a pass."""
-        return [text for i, text in enumerate(self.texts) for _ in range(copies(text, self.weights[self.sources[i]]))]
+        return [text for i, text in enumerate(self.texts) for __ in range(copies(text, self.weights[self.sources[i]]))]
 
     def __str__(self) -> str:
         header = ["source", "read", "no letters", "duplicates", "in evaluation", "kept"]
@@ -142,7 +143,9 @@ def clean_texts(
             found.texts.append(text)
             found.sources.append(place)
         if not account.kept:
-            raise DataError(f"{source}: none of its {account.read:,} lines can be learnt from.")
+            raise DataError(
+                _("{source}: none of its {read:,} lines can be learnt from.", source=source, read=account.read)
+            )
     return found
 
 
@@ -156,7 +159,7 @@ def evaluation_keys(files: Iterable[str | Path], steps: Sequence[str]) -> set[by
         before = len(keys)
         keys |= {key(text) for cell in file_texts(Path(file)) if LETTER.search(text := clean_text(cell, steps))}
         if len(keys) == before:
-            raise DataError(f"{file} holds no texts to exclude.")
+            raise DataError(_("{file} holds no texts to exclude.", file=file))
     return keys
 
 
@@ -186,7 +189,7 @@ def open_text_source(source: TextSource, data_dir: str | None) -> tuple[Iterator
     from munjang.data.corpora.table import CORPORA, load_corpus
 
     if source.name.partition(":")[0] not in {name.partition(":")[0] for name in CORPORA}:
-        raise DataError(f"No file {source.name}, nor a corpus of that name (see munjang corpora).")
+        raise DataError(_("No file {source}, nor a corpus of that name (see munjang corpora).", source=source.name))
     corpus = load_corpus(source.name, data_dir)
     return (example.text for example in corpus.train), source.licence or corpus.card.licence
 
@@ -228,7 +231,14 @@ def parquet_column(path: Path, column: str | None) -> Iterator[str]:
     names = text_columns(path)
     if column not in names and (column is not None or len(names) != 1):
         found = ", ".join(names) or "none"
-        raise DataError(f"{path}: name the column of the texts as {path.name}:COLUMN; its text columns: {found}.")
+        raise DataError(
+            _(
+                "{path}: name the column of the texts as {path2}:COLUMN; its text columns: {found}.",
+                path=path,
+                path2=path.name,
+                found=found,
+            )
+        )
     return parquet_texts(path, [column or names[0]])
 
 
@@ -240,7 +250,9 @@ def text_columns(path: Path) -> list[str]:
     try:
         schema = parquet.read_schema(path)
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} is no readable Parquet file ({first_line(error)}).") from error
+        raise DataError(
+            _("{path} is no readable Parquet file ({reason}).", path=path, reason=first_line(error))
+        ) from error
     return [item.name for item in schema if item.type in (pyarrow.string(), pyarrow.large_string())]
 
 
@@ -254,7 +266,9 @@ def parquet_texts(path: Path, columns: Sequence[str]) -> Iterator[str]:
             for values in batch.columns:
                 yield from (value for value in values.to_pylist() if value is not None)
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} is no readable Parquet file ({first_line(error)}).") from error
+        raise DataError(
+            _("{path} is no readable Parquet file ({reason}).", path=path, reason=first_line(error))
+        ) from error
 
 
 def begins_with(path: Path, magic: bytes) -> bool:
@@ -263,4 +277,4 @@ def begins_with(path: Path, magic: bytes) -> bool:
         with path.open("rb") as stream:
             return stream.read(len(magic)) == magic
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DataError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error

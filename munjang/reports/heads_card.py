@@ -10,6 +10,7 @@ from munjang.metrics.scores import CALIBRATION_BINS
 from munjang.records import SPLITS
 from munjang.reports.model_card import HUB_LICENCES, card_settings, fenced, public_source
 from munjang.tables import escape_markdown, markdown_table
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.data.multi_corpus import MultiCorpus
@@ -93,7 +94,7 @@ def heads_scores(heads: dict[str, Any]) -> str:
         "temperature",
     ]  # fmt: skip
     chosen = markdown_table(
-        ["head", "validation sentences", "accuracy", "macro F1"],
+        [_("head"), _("validation sentences"), _("accuracy"), _("macro F1")],
         [
             [head, f"{own['n']:,}", score_text(own["accuracy"]), score_text(own["macro_f1"])]
             for head, own in ((head, entry["validation"]) for head, entry in heads.items())

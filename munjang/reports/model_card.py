@@ -12,6 +12,7 @@ from munjang.config.settings import TrainConfig
 from munjang.data.statistics.corpus import describe
 from munjang.evaluation.tables import clean_sentence, interval_text, score_text, title
 from munjang.tables import escape_markdown, markdown_table
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.data.cleaning.report import CleaningReport
@@ -140,7 +141,7 @@ def card_scores(manifest: Manifest, report: Report | None, baseline: Report | No
         where = f"{escape_markdown(report.corpus)}, {report.split}: {report.n:,} texts"
         parts += [f"On {where}, with 95% bootstrap intervals.{clean}", card_metric_table(report, baseline)]
         rows = [[s.name, *map(score_text, (s.precision, s.recall, s.f1)), s.support] for s in report.per_label]
-        parts.append(markdown_table(["label", "precision", "recall", "F1", "texts"], rows))
+        parts.append(markdown_table([_("label"), _("precision"), _("recall"), "F1", _("texts")], rows))
         parts.append(f"Expected calibration error: {score_text(report.calibration_error)}.")
     if manifest.validation:
         chosen = ", ".join(f"{title(name)} {value:.4g}" for name, value in manifest.validation.items())
@@ -160,7 +161,7 @@ def card_metric_table(report: Report, baseline: Report | None) -> str:
         [title(name), *(score_text(values[name]) for values in columns.values()), interval_text(interval)]
         for name, interval in report.intervals.items()
     ]
-    return markdown_table(["metric", *columns, "95% interval"], rows)
+    return markdown_table([_("metric"), *columns, _("95% interval")], rows)
 
 
 def card_data(corpus: Corpus) -> str:
@@ -184,7 +185,7 @@ def card_settings(manifest: Manifest) -> str:
     """Every setting that had an effect as a table; nested ones as `clean.leaks`."""
     idle = IDLE_IN_LINEAR if manifest.format == "linear" else set() if manifest.task == "heads" else {"sampling_power"}
     rows = list(flatten({key: value for key, value in manifest.settings.items() if key not in idle}).items())
-    return markdown_table(["setting", "value"], [[key, plain_setting(value)] for key, value in rows])
+    return markdown_table([_("setting"), _("value")], [[key, plain_setting(value)] for key, value in rows])
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

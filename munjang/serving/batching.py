@@ -20,6 +20,7 @@ import numpy as np
 from munjang.serving.loaded import LoadedModel, ModelOutputs
 from munjang.serving.metrics import Metrics
 from munjang.serving.settings import Overloaded, Settings
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -60,13 +61,19 @@ class BatchQueue:
     async def answer(self, texts: Sequence[str], finish: Finish) -> bytes:
         """What `finish` makes of the network's answer. Overloaded: no room. Cancelling gives up the place."""
         if self.closing:
-            raise Overloaded("The server is stopping.")
+            raise Overloaded(_("The server is stopping."))
         room = self.settings.limits.queue - self.waiting
         if len(texts) > room:
             self.metrics.turned_away.add(reason="queue")
             raise Overloaded(
-                f"{self.waiting:,} texts are waiting for {self.network.name}; there is room for {max(room, 0):,} more "
-                f"of {self.settings.limits.queue:,}. Try again later.",
+                _(
+                    "{waiting:,} texts are waiting for {network}; there is room for {room:,} more of "
+                    "{queue:,}. Try again later.",
+                    waiting=self.waiting,
+                    network=self.network.name,
+                    room=max(room, 0),
+                    queue=self.settings.limits.queue,
+                ),
                 self.retry_s(),
             )
         job = PendingRequest(texts, finish, asyncio.get_running_loop().create_future())
@@ -104,7 +111,7 @@ class BatchQueue:
                 await self.gather(self.crowd, self.settings.wait_s)
             if turns := self.take():
                 await self.run(turns)
-            self.crowd = max(1, len({id(job) for job, _ in turns}) + len(self.jobs))
+            self.crowd = max(1, len({id(job) for job, __ in turns}) + len(self.jobs))
 
     async def gather(self, target: int, wait_s: float | None) -> None:
         """Wait until that many requests are there, at most `wait_s` (None: for ever), or until the lane closes."""
@@ -139,7 +146,7 @@ class BatchQueue:
         """Run a batch in the thread and hand out what is complete; a batch that fails is tried request by request."""
         loop, began = asyncio.get_running_loop(), time.perf_counter()
         turns = [(job, part) for job, part in turns if not job.future.done()]
-        texts = sum(part.stop - part.start for _, part in turns)
+        texts = sum(part.stop - part.start for __, part in turns)
         if not texts:
             return
         try:

@@ -10,6 +10,7 @@ from munjang.errors import ConfigError, MunjangError, unknown_name
 from munjang.inference.heads import has_parser, model_name, packaged, packaged_parser
 from munjang.inference.predictor import Predictor, load
 from munjang.serving.loaded import Classifier, LoadedModel, LoadedParser
+from munjang.translation import _
 
 
 class Unserved(MunjangError):
@@ -34,13 +35,13 @@ class Models:
     def default(self) -> Classifier:
         """The classifier that answers at / and /predict. Unserved: there is none."""
         if self.first is None:
-            raise Unserved("Only parsers are served here, at /parse; start munjang serve with a classifier too.")
+            raise Unserved(_("Only parsers are served here, at /parse; start munjang serve with a classifier too."))
         return self.first
 
     def parser(self, name: str | None) -> LoadedParser:
         """The parser of that name, or the first one. Unserved, UnknownName: there is none."""
         if not self.parsers:
-            raise Unserved("No parser is served here; start munjang serve with a parser's folder too.")
+            raise Unserved(_("No parser is served here; start munjang serve with a parser's folder too."))
         if name is None:
             return next(iter(self.parsers.values()))
         if name not in self.parsers:
@@ -65,10 +66,15 @@ class Models:
         if name in self.networks and self.networks[name].many:
             heads = ", ".join(classifier.name for classifier in self.networks[name].classifiers)
             raise ConfigError(
-                f"{name} answers several questions. Name one of its heads: {heads}; or post to /models/{name}/analyze."
+                _(
+                    "{name} answers several questions. Name one of its heads: {heads}; or post to "
+                    "/models/{name}/analyze.",
+                    name=name,
+                    heads=heads,
+                )
             )
         if name in self.parsers:
-            raise ConfigError(f"{name} is a parser; post to /models/{name}/parse.")
+            raise ConfigError(_("{name} is a parser; post to /models/{name}/parse.", name=name))
         if name not in self.classifiers:
             raise unknown_name("model", name, self.known)
         return self.classifiers[name]
@@ -101,7 +107,13 @@ def open_models(names: Sequence[str], *, default: str | None = None, precision: 
         network = (LoadedParser if is_parser else LoadedModel)(own or served_name(predictor), predictor)
         for name in dict.fromkeys((network.name, *(classifier.name for classifier in network.classifiers))):
             if name in networks or name in classifiers or name in parsers:
-                raise ConfigError(f"Two models would be called {name}. Give one another name: other={source}.")
+                raise ConfigError(
+                    _(
+                        "Two models would be called {name}. Give one another name: other={source}.",
+                        name=name,
+                        source=source,
+                    )
+                )
         (parsers if is_parser else networks)[network.name] = network
         classifiers |= {classifier.name: classifier for classifier in network.classifiers}
     models = Models(networks, classifiers, next(iter(classifiers.values()), None), parsers)
@@ -124,5 +136,5 @@ def split_name(word: str) -> tuple[str, str]:
     if not sign or Path(word).exists():
         return "", word
     if not name or not source or "/" in name or name in (".", ".."):
-        raise ConfigError(f"'{word}' should be NAME=FOLDER, the name without a slash.")
+        raise ConfigError(_("'{word}' should be NAME=FOLDER, the name without a slash.", word=word))
     return name, source

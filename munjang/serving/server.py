@@ -15,6 +15,7 @@ from munjang.errors import ConfigError
 from munjang.serving.app import make_app
 from munjang.serving.models import open_models
 from munjang.serving.settings import LOCAL, Settings
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -76,11 +77,13 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 def open_socket(host: str, port: int) -> socket.socket:
     """A bound socket, before any model is read. ConfigError: no such host, or the port is taken or not allowed."""
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(
+        family, kind, protocol, __, place = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (socket.gaierror, UnicodeError) as error:
-        raise ConfigError(f"--host {host} is no address of this machine. Usual are {LOCAL} and 0.0.0.0.") from error
+        raise ConfigError(
+            _("--host {host} is no address of this machine. Usual are {local} and 0.0.0.0.", host=host, local=LOCAL)
+        ) from error
     listener = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":
@@ -89,8 +92,13 @@ def open_socket(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"Nothing can listen at {host}, port {port}: {error.strerror or error}. Choose another with --port, or "
-            "--port 0 for a free one."
+            _(
+                "Nothing can listen at {host}, port {port}: {reason}. Choose another with --port, or "
+                "--port 0 for a free one.",
+                host=host,
+                port=port,
+                reason=error.strerror or error,
+            )
         ) from error
     return listener
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from munjang.errors import ConfigError, MunjangError
 from munjang.inference.explain import MAX_WORDS
+from munjang.translation import _
 
 LOCAL = "127.0.0.1"
 
@@ -43,13 +44,26 @@ class Limits:
         for name, least in (("queue", 1), ("body_bytes", 64), ("texts", 1), ("characters", 1), ("file_bytes", 64),
                             ("rows", 1)):  # fmt: skip
             if getattr(self, name) < least:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be {least} at least.")
+                raise ConfigError(
+                    _(
+                        "{name} is {getattr}; it must be {least} at least.",
+                        name=name,
+                        getattr=getattr(self, name),
+                        least=least,
+                    )
+                )
         if not 0 < self.timeout_s <= 3_600:
-            raise ConfigError(f"timeout_s is {self.timeout_s:g}; it must be more than 0 and at most 3600.")
+            raise ConfigError(
+                _("timeout_s is {timeout_s:g}; it must be more than 0 and at most 3600.", timeout_s=self.timeout_s)
+            )
         if self.texts > self.queue:
             raise ConfigError(
-                f"A request may bring {self.texts} texts, but only {self.queue} may wait. Allow fewer texts a request, "
-                "or a longer queue."
+                _(
+                    "A request may bring {texts} texts, but only {queue} may wait. Allow fewer texts a "
+                    "request, or a longer queue.",
+                    texts=self.texts,
+                    queue=self.queue,
+                )
             )
 
     @property
@@ -80,15 +94,24 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
-            raise ConfigError(f"The port is {self.port}; it must be 0 to 65535, where 0 takes a free one.")
+            raise ConfigError(_("The port is {port}; it must be 0 to 65535, where 0 takes a free one.", port=self.port))
         if not 0 <= self.wait_s <= 1:
-            raise ConfigError(f"A batch would wait {1_000 * self.wait_s:g} ms for more; it must be 0 to 1000.")
+            raise ConfigError(
+                _("A batch would wait {wait_s:g} ms for more; it must be 0 to 1000.", wait_s=1000 * self.wait_s)
+            )
         for origin in self.origins:
             if origin != "*" and (not origin.startswith(("http://", "https://")) or origin.count("/") != 2):
-                raise ConfigError(f"'{origin}' is no origin; write it like https://example.org, without a path, or *.")
+                raise ConfigError(
+                    _(
+                        "'{origin}' is no origin; write it like https://example.org, without a path, or *.",
+                        origin=origin,
+                    )
+                )
         for name in self.hosts:
             if not name or set(name) & set("/*:@ "):
-                raise ConfigError(f"'{name}' is no name of a host; write it like munjang.example.org, without a port.")
+                raise ConfigError(
+                    _("'{name}' is no name of a host; write it like munjang.example.org, without a port.", name=name)
+                )
 
     @property
     def known_hosts(self) -> frozenset[str]:
@@ -116,5 +139,5 @@ def checked_key(key: str | None) -> str:
     if key is None:
         return ""
     if not key or key != "".join(key.split()):
-        raise ConfigError("The API key is empty or holds white space. Leave it out for a server that asks for none.")
+        raise ConfigError(_("The API key is empty or holds white space. Leave it out for a server that asks for none."))
     return key

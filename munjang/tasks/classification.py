@@ -21,6 +21,7 @@ from munjang.tasks.base import (
     encode_texts,
     pad_batch,
 )
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,7 +199,12 @@ def open_classifier(task: Classification, folder: Path) -> PreTrainedModel:
     )
     if model.config.num_labels != len(task.labels):
         raise BundleError(
-            f"{folder}: the network gives {model.config.num_labels} labels, munjang.json names {len(task.labels)}."
+            _(
+                "{folder}: the network gives {num_labels} labels, munjang.json names {labels}.",
+                folder=folder,
+                num_labels=model.config.num_labels,
+                labels=len(task.labels),
+            )
         )
     return model
 
@@ -231,7 +237,14 @@ def build_classifier(task: Classification, source: str | None, *, config: Any = 
     lacking = [*found["missing_keys"], *(key if isinstance(key, str) else key[0] for key in found["mismatched_keys"])]
     strange = [name for name in lacking if not any(part in name for part in HEAD_WEIGHTS)]
     if strange:
-        raise FetchError(f"{source} does not fit its own config.json: {len(strange)} weights such as {strange[0]}.")
+        raise FetchError(
+            _(
+                "{source} does not fit its own config.json: {strange} weights such as {strange2}.",
+                source=source,
+                strange=len(strange),
+                strange2=strange[0],
+            )
+        )
     return model
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from munjang.errors import ConfigError
 from munjang.records import Example, LabelSet
 from munjang.tasks.base import Batch, Encodings, TextEncoder, encode_texts, pad_batch
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import tokenizers
@@ -40,7 +41,7 @@ class MaskingVocabulary:
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> MaskingVocabulary:
         """The pieces of a WordPiece vocabulary, or of one that marks the beginnings of words with ▁ or Ġ."""
         if tokenizer.mask_token_id is None:
-            raise ConfigError("This tokenizer has no mask token, so no words can be masked with it.")
+            raise ConfigError(_("This tokenizer has no mask token, so no words can be masked with it."))
         vocabulary = tokenizer.get_vocab()
         names = [""] * (max(vocabulary.values()) + 1)
         for piece, index in vocabulary.items():
@@ -87,7 +88,13 @@ class MaskedWords:
             )
         if model.config.model_type not in PACKABLE:
             known = ", ".join(sorted(PACKABLE))
-            raise ConfigError(f"Models of type {model.config.model_type} cannot be pre-trained here; known: {known}.")
+            raise ConfigError(
+                _(
+                    "Models of type {model_type} cannot be pre-trained here; known: {known}.",
+                    model_type=model.config.model_type,
+                    known=known,
+                )
+            )
         return model
 
     def encode(

@@ -14,6 +14,7 @@ from munjang.errors import DataError
 from munjang.records import LabelSet
 from munjang.tasks.base import Batch, Encodings, Outputs
 from munjang.tasks.classification import Classification, class_weights
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +31,7 @@ class Heads(Classification):
     name: str = "heads"
 
     def __post_init__(self) -> None:
-        _ = self.groups
+        __ = self.groups
 
     @cached_property
     def groups(self) -> tuple[tuple[str, slice], ...]:
@@ -40,15 +41,15 @@ class Heads(Classification):
             stop = start + len(list(members))
             found.append((head, slice(start, stop)))
             start = stop
-        names = [head for head, _ in found]
+        names = [head for head, __ in found]
         if twice := next((head for head in names if names.count(head) > 1), None):
-            raise DataError(f"The labels of the head {twice} do not stand together.")
+            raise DataError(_("The labels of the head {twice} do not stand together.", twice=twice))
         return tuple(found)
 
     @cached_property
     def head_numbers(self) -> np.ndarray:
         """(L,) the number of each label's head."""
-        return np.repeat(np.arange(len(self.groups)), [own.stop - own.start for _, own in self.groups])
+        return np.repeat(np.arange(len(self.groups)), [own.stop - own.start for __, own in self.groups])
 
     def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
         """Cross-entropy within the head of each sentence's label, summed; the other heads' logits get no gradient."""
@@ -62,7 +63,7 @@ class Heads(Classification):
 
     def probabilities(self, outputs: Outputs) -> np.ndarray:
         """Softmax within each head, (B, L) float32; a row sums to the number of heads."""
-        parts = [super(Heads, self).probabilities({"logits": outputs["logits"][:, own]}) for _, own in self.groups]
+        parts = [super(Heads, self).probabilities({"logits": outputs["logits"][:, own]}) for __, own in self.groups]
         return np.concatenate(parts, axis=1)
 
     def score(self, references: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -84,7 +85,7 @@ class Heads(Classification):
         """(L,) float32: within each head as if it were alone."""
         column = encodings.columns["labels"]
         weights = np.ones(len(self.labels), np.float32)
-        for _, place in self.groups:
+        for __, place in self.groups:
             inside = column[(column >= place.start) & (column < place.stop)] - place.start
             part = Encodings(encodings.ids, encodings.starts, encodings.truncated, {"labels": inside})
             weights[place] = class_weights(part, self.labels_of(place))
@@ -95,5 +96,7 @@ def head_of(flat: str) -> str:
     """The head in "HEAD/LABEL"; a DataError for a name of another form."""
     head, slash, label = flat.partition("/")
     if not (slash and label and HEAD_NAME.fullmatch(head)):
-        raise DataError(f"'{flat}' is no label of a many-headed model; expected HEAD/LABEL such as sentiment/긍정.")
+        raise DataError(
+            _("'{flat}' is no label of a many-headed model; expected HEAD/LABEL such as sentiment/긍정.", flat=flat)
+        )
     return head

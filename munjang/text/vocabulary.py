@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from munjang.errors import ConfigError
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -52,7 +53,7 @@ def train_wordpiece(
     from tokenizers import trainers
 
     if not texts:
-        raise ConfigError("A vocabulary is made from texts, and there are none.")
+        raise ConfigError(_("A vocabulary is made from texts, and there are none."))
     tokenizer = make_wordpiece({piece: i for i, piece in enumerate(SPECIAL)})
     words = count_words(texts, tokenizer)
     alphabet = choose_alphabet(words, size // 3)
@@ -125,7 +126,7 @@ def count_words(texts: Sequence[str], tokenizer: Tokenizer) -> Counter[str]:
     chunks = Counter(chunk for text in texts for chunk in text.split())
     words: Counter[str] = Counter()
     for chunk, count in chunks.items():
-        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(chunk)):
+        for word, __ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(chunk)):
             words[word] += count
     return words
 

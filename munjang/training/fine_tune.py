@@ -17,6 +17,7 @@ from munjang.models.folder import Manifest
 from munjang.records import Corpus
 from munjang.tasks import task_for
 from munjang.tasks.base import shorten_encodings
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import tokenizers
@@ -110,7 +111,7 @@ def fine_tune(
     from munjang.training.loops.job import Job, load_weights
 
     if config.loop == "trainer" and corpus.task == "parsing":
-        raise ConfigError("--loop trainer trains classifiers; a parser learns in the native loop: leave it out.")
+        raise ConfigError(_("--loop trainer trains classifiers; a parser learns in the native loop: leave it out."))
     task = task_for(corpus, parser=config.parser, pos=config.pos)
     config = replace(config, batch_size=config.batch_size or task.training_defaults.batch_size)
     tokenizer = start.tokenizer.backend_tokenizer
@@ -132,8 +133,11 @@ def fine_tune(
     validation = task.encode(corpus.validation, tokenizer, length, encode=tokens.encode)
     if not (encoded.lengths.all() and validation.lengths.all()):
         raise ConfigError(
-            f"The tokenizer of {start.origin} leaves no token of some texts: it does not add special ones. Give its "
-            "tokenizer.json a post-processor, or take another --backbone."
+            _(
+                "The tokenizer of {origin} leaves no token of some texts: it does not add special "
+                "ones. Give its tokenizer.json a post-processor, or take another --backbone.",
+                origin=start.origin,
+            )
         )
     compaction = compact_embeddings(model, encoded.ids, validation.ids) if config.loop == "native" else None
     if compaction:
@@ -173,7 +177,14 @@ def fine_tune(
 def check_length(config: TrainConfig, start: LoadedBackbone) -> int:
     """The length that the settings give, or the backbone's; one beyond the backbone's is refused."""
     if config.max_length and config.max_length > start.max_length:
-        raise ConfigError(f"max_length is {config.max_length}; {start.name} takes at most {start.max_length}.")
+        raise ConfigError(
+            _(
+                "max_length is {max_length}; {start} takes at most {max_length2}.",
+                max_length=config.max_length,
+                start=start.name,
+                max_length2=start.max_length,
+            )
+        )
     return config.max_length or start.max_length
 
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from munjang.errors import ConfigError
 from munjang.files import is_first_process
 from munjang.models.folder import MANIFEST
+from munjang.translation import _
 
 RunResult = TypeVar("Learnt")
 
@@ -24,7 +25,7 @@ def temporary_run(learn: Callable[[Path], RunResult]) -> RunResult:
     ConfigError: processes of torchrun, which must all know the folder.
     """
     if "RANK" in os.environ:
-        raise ConfigError("Under torchrun a run needs a folder that all processes know: give out=.")
+        raise ConfigError(_("Under torchrun a run needs a folder that all processes know: give out=."))
     folder = Path(mkdtemp(prefix="munjang-"))
     try:
         learnt = learn(folder)
@@ -78,23 +79,31 @@ def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequenc
     before anything is deleted. A run that broke off before its first checkpoint is begun anew.
     """
     if overwrite and resume:
-        raise ConfigError("--overwrite and --resume exclude each other.")
+        raise ConfigError(_("--overwrite and --resume exclude each other."))
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; --out needs a folder.")
+        raise ConfigError(_("{folder} is a file; --out needs a folder.", folder=folder))
     for name in inputs:
         source, target = Path(name or "").resolve(), folder.resolve()
         if name and Path(name).exists() and (target in (source, *source.parents) or source in target.parents):
             if source in target.parents and not is_model(source):
                 continue  # a folder of data may hold the models made from it
-            raise ConfigError(f"--out {folder} and {name}, which the run reads, overlap. Choose another --out.")
+            raise ConfigError(
+                _(
+                    "--out {folder} and {name}, which the run reads, overlap. Choose another --out.",
+                    folder=folder,
+                    name=name,
+                )
+            )
     if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
         ours = is_model(folder) or (folder / "run" / "settings.json").exists()
         begun = is_model(folder) or (folder / "checkpoints").exists()
         if not overwrite and (begun or not ours):
             remedy = "--overwrite to replace it, --resume to go on" if ours else "another folder"
-            raise ConfigError(f"{folder} is not empty. Give {remedy}.")
+            raise ConfigError(_("{folder} is not empty. Give {remedy}.", folder=folder, remedy=remedy))
         if not ours:
-            raise ConfigError(f"{folder} holds something other than a munjang run; --overwrite will not delete it.")
+            raise ConfigError(
+                _("{folder} holds something other than a munjang run; --overwrite will not delete it.", folder=folder)
+            )
 
 
 def clear_folder(folder: Path) -> None:

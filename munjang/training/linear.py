@@ -27,6 +27,7 @@ from munjang.inference.backends.linear import LinearParts, tfidf, two_columns
 from munjang.metrics.scores import count_confusions, log_loss, macro_f1
 from munjang.records import Corpus, Example, names_of
 from munjang.text.ngrams import Alphabet, Lookup, chunks, document_frequencies, strings
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -67,7 +68,7 @@ def train_linear(corpus: Corpus, config: TrainConfig) -> LinearParts:
     the splits, or without a character in its train texts, is a DataError.
     """
     if not (corpus.train and corpus.validation):
-        raise DataError(f"{corpus.name}: the linear model needs a train and a validation split.")
+        raise DataError(_("{corpus}: the linear model needs a train and a validation split.", corpus=corpus.name))
     try:
         import sklearn  # noqa: F401
     except ImportError as error:
@@ -119,7 +120,7 @@ def find_features(texts: Sequence[str]) -> Features:
     alphabet = Alphabet.of(texts)
     keys, frequencies = document_frequencies(texts, alphabet)
     if not len(keys):
-        raise DataError("The train texts have no characters to learn from.")
+        raise DataError(_("The train texts have no characters to learn from."))
     often = frequencies >= min(IN_TEXTS, frequencies.max())
     keys, frequencies = keys[often], frequencies[often]
     idf = np.log((1 + len(texts)) / (1 + frequencies)) + 1

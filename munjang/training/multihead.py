@@ -29,6 +29,7 @@ from munjang.tasks.multihead import Heads
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.loops.batching import MultiCorpusSampler
 from munjang.training.run import check_packages, first_process_first, is_finished, make_start
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.training.fine_tune import FineTuned
@@ -73,7 +74,7 @@ def train_heads(
 def check_config(config: TrainConfig) -> None:
     """Refuse what heads cannot share, before anything is read."""
     if config.backbone == "linear":
-        raise ConfigError("A linear model is no encoder for several heads. Give another --backbone, or one corpus.")
+        raise ConfigError(_("A linear model is no encoder for several heads. Give another --backbone, or one corpus."))
     check_packages(config)
 
 

@@ -21,6 +21,7 @@ from munjang.models.folder import MANIFEST, Manifest, read_json_object, save_bun
 from munjang.records import Corpus
 from munjang.reports.model_card import model_card
 from munjang.training.folders import run_folder, temporary_run
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.data.multi_corpus import MultiCorpus
@@ -72,9 +73,13 @@ def train_prepared(
         return load(folder)
     if (config.parser or config.pos) and prepared.corpus.task != "parsing":
         flag = "--parser" if config.parser else "--pos"
-        raise ConfigError(f"{flag} is for treebanks; {prepared.corpus.name} has no trees. Leave it out.")
+        raise ConfigError(
+            _("{flag} is for treebanks; {corpus} has no trees. Leave it out.", flag=flag, corpus=prepared.corpus.name)
+        )
     if config.backbone == "linear" and prepared.corpus.task == "parsing":
-        raise ConfigError("--backbone linear classifies sentences; a parser needs a network, such as --backbone mini.")
+        raise ConfigError(
+            _("--backbone linear classifies sentences; a parser needs a network, such as --backbone mini.")
+        )
     learn = train_linear_model if config.backbone == "linear" else train_network
     learn(prepared, config, folder, resume=resume, progress=progress, cache=cache)
     return load(folder)
@@ -195,9 +200,15 @@ def check_settings(folder: Path, settings: dict[str, Any]) -> None:
         if before["config"].get(key) != value
     ]
     if changed:
-        raise ConfigError(f"{folder} was begun with other settings: {'; '.join(changed)}. Resume with the same ones.")
+        raise ConfigError(
+            _(
+                "{folder} was begun with other settings: {changed}. Resume with the same ones.",
+                folder=folder,
+                changed="; ".join(changed),
+            )
+        )
     if before["data"] != now["data"]:
-        raise BundleError(f"{folder} was begun with other data; resume needs the same sentences.")
+        raise BundleError(_("{folder} was begun with other data; resume needs the same sentences.", folder=folder))
 
 
 def versions() -> dict[str, str]:

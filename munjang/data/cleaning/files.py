@@ -22,6 +22,7 @@ from munjang.data.cleaning.clean import hide_in
 from munjang.data.cleaning.report import CleaningReport, place
 from munjang.errors import DataError
 from munjang.records import SPLITS, Corpus, Removed, label_text
+from munjang.translation import _
 
 KEPT_COLUMNS = ("file", "split", "line", "text", "label", "original_text", "original_label")
 REMOVED_COLUMNS = ("file", "line", "text", "label", "step", "reason")
@@ -97,15 +98,30 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
             reader = csv.reader(file)
             header = next(reader, [])
             if tuple(header) != tuple(columns):
-                raise DataError(f"{path}: expected the columns {', '.join(columns)}; found {', '.join(header)}.")
+                raise DataError(
+                    _(
+                        "{path}: expected the columns {columns}; found {header}.",
+                        path=path,
+                        columns=", ".join(columns),
+                        header=", ".join(header),
+                    )
+                )
             for cells in reader:
                 yield dict(zip(columns, map(from_cell, cells), strict=True))
     except FileNotFoundError as error:
-        raise DataError(f"No {path.name} in {path.parent}; expected a folder that `munjang clean` wrote.") from error
+        raise DataError(
+            _(
+                "No {path} in {parent}; expected a folder that `munjang clean` wrote.",
+                path=path.name,
+                parent=path.parent,
+            )
+        ) from error
     except ValueError as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} was cut short or changed: {error}. Clean the input again.") from error
+        raise DataError(
+            _("{path} was cut short or changed: {reason}. Clean the input again.", path=path, reason=error)
+        ) from error
     finally:
         csv.field_size_limit(limit)
 
@@ -133,7 +149,11 @@ def written_beside(path: Path, encoding: str) -> Iterator[TextIO]:
         os.replace(part, path)
     except OSError as error:
         raise DataError(
-            f"Cannot write {path}: {error.strerror or error}. Free some space or name another folder."
+            _(
+                "Cannot write {path}: {reason}. Free some space or name another folder.",
+                path=path,
+                reason=error.strerror or error,
+            )
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from munjang.errors import FetchError
+from munjang.translation import _
 
 
 class WrongChecksum(FetchError):
@@ -29,6 +30,12 @@ def check_checksum(path: Path, found: str, expected: str) -> None:
         return
     path.unlink()
     raise WrongChecksum(
-        f"{path.name} has the checksum {found[:12]}…, expected {expected[:12]}…: it was cut or changed on its way, or "
-        "its source has another file now. It was deleted; try again, or give --data-dir a folder that holds the corpus."
+        _(
+            "{path} has the checksum {found}…, expected {expected}…: it was cut or changed on "
+            "its way, or its source has another file now. It was deleted; try again, or give "
+            "--data-dir a folder that holds the corpus.",
+            path=path.name,
+            found=found[:12],
+            expected=expected[:12],
+        )
     )

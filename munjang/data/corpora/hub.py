@@ -16,6 +16,7 @@ from typing import Any
 from munjang.data.corpora.checksums import WrongChecksum, check_git_blob, check_sha256
 from munjang.data.corpora.schema import HubPlace
 from munjang.errors import FetchError
+from munjang.translation import _
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 PROBE_S = 10
@@ -96,7 +97,7 @@ def download(place: HubPlace) -> tuple[Path, list[str]]:
     """
     where = f"{endpoint()} {place.repo} at {place.revision}"
     if is_offline():
-        raise FetchError(f"{where} (not asked: HF_HUB_OFFLINE is set)")
+        raise FetchError(_("{where} (not asked: HF_HUB_OFFLINE is set)", where=where))
     from huggingface_hub import snapshot_download
 
     try:
@@ -144,7 +145,7 @@ def check_blob(path: Path) -> None:
 def list_datasets(language: str, limit: int) -> list[HubDataset]:
     """The hub's datasets in a language (ISO code), most downloaded first, at most `limit`."""
     if is_offline():
-        raise FetchError("The hub is not asked: HF_HUB_OFFLINE is set. Unset it to list the hub's datasets.")
+        raise FetchError(_("The hub is not asked: HF_HUB_OFFLINE is set. Unset it to list the hub's datasets."))
     from huggingface_hub import HfApi
     from huggingface_hub.utils import get_session
 
@@ -153,8 +154,12 @@ def list_datasets(language: str, limit: int) -> list[HubDataset]:
         found = list(HfApi(endpoint=endpoint()).list_datasets(language=language, sort="downloads", limit=limit))
     except network_errors() as error:
         raise FetchError(
-            f"The hub at {endpoint()} could not be asked ({reason(error)}). Check the network, or HF_ENDPOINT; "
-            "`munjang corpora` lists the corpora that munjang knows without it."
+            _(
+                "The hub at {endpoint} could not be asked ({reason}). Check the network, or "
+                "HF_ENDPOINT; `munjang corpora` lists the corpora that munjang knows without it.",
+                endpoint=endpoint(),
+                reason=reason(error),
+            )
         ) from error
     return [
         HubDataset(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from munjang.data.corpora.schema import CorpusRow, TextForm
 from munjang.errors import DataError
+from munjang.translation import _
 
 SPLIT_COLUMN = "split"
 ROWS_IN_MEMORY = 16_384  # rows of parquet in memory beside the examples made of them
@@ -69,7 +70,7 @@ def read_parquet_rows(path: Path, row: CorpusRow) -> Iterator[RawRow]:
 
 
 def unread(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} cannot be read as parquet ({error}). Fetch it again.")
+    return DataError(_("{path} cannot be read as parquet ({reason}). Fetch it again.", path=path, reason=error))
 
 
 def class_names(metadata: Mapping[bytes, bytes], column: str) -> list[str]:
@@ -85,8 +86,14 @@ def known_class(name: str, row: CorpusRow, path: Path) -> None:
     """Refuse a class name that the table does not have."""
     if name not in row.labels:
         raise DataError(
-            f"{path} has a class '{name}' that {row.name} does not have in munjang's table ({row.labels.listing}). "
-            "Is it another version of the corpus?"
+            _(
+                "{path} has a class '{name}' that {row} does not have in munjang's table ({labels}). "
+                "Is it another version of the corpus?",
+                path=path,
+                name=name,
+                row=row.name,
+                labels=row.labels.listing,
+            )
         )
 
 
@@ -97,7 +104,15 @@ def class_label_names(raw: Any, names: Sequence[str], path: Path, line: int) -> 
     if not names or isinstance(raw, str | bool) or raw is None:
         return raw
     if not 0 <= raw < len(names):
-        raise DataError(f"{path}, row {line}: class number {raw}; the file names {len(names)} classes from 0.")
+        raise DataError(
+            _(
+                "{path}, row {line}: class number {raw}; the file names {names} classes from 0.",
+                path=path,
+                line=line,
+                raw=raw,
+                names=len(names),
+            )
+        )
     return names[raw]
 
 
@@ -106,9 +121,9 @@ def read_json_list(path: Path, row: CorpusRow) -> Iterator[RawRow]:
     try:
         items = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise DataError(f"{path} is no valid JSON: {error}.") from error
+        raise DataError(_("{path} is no valid JSON: {reason}.", path=path, reason=error)) from error
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise DataError(f"{path}: expected a list of objects, as {row.name} is published.")
+        raise DataError(_("{path}: expected a list of objects, as {row} is published.", path=path, row=row.name))
     for line, item in enumerate(items, start=1):
         yield RawRow(str(item[pick_column(row.text, item, path)]), item[pick_column(row.label, item, path)], line)
 
@@ -120,7 +135,7 @@ def read_delimited(path: Path, row: CorpusRow, form: TextForm) -> Iterator[RawRo
             lines = quoted_lines(file, form) if form.quoted else plain_lines(file, form)
             columns = list(form.columns)
             if not columns:
-                _, columns = next(lines, (1, []))
+                __, columns = next(lines, (1, []))
             text, label = (
                 columns.index(pick_column(row.text, columns, path)),
                 columns.index(pick_column(row.label, columns, path)),
@@ -129,14 +144,28 @@ def read_delimited(path: Path, row: CorpusRow, form: TextForm) -> Iterator[RawRo
             for line, fields in lines:
                 if len(fields) != len(columns):
                     raise DataError(
-                        f"{path}, line {line}: {len(fields)} fields, expected {len(columns)} ({', '.join(columns)}). "
-                        "Mend the line, or fetch the original file anew."
+                        _(
+                            "{path}, line {line}: {fields} fields, expected {columns} ({columns2}). Mend the "
+                            "line, or fetch the original file anew.",
+                            path=path,
+                            line=line,
+                            fields=len(fields),
+                            columns=len(columns),
+                            columns2=", ".join(columns),
+                        )
                     )
                 yield RawRow(fields[text], fields[label], line, None if split is None else fields[split])
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not utf-8 ({error.reason} at byte {error.start}). Fetch it again.") from error
+        raise DataError(
+            _(
+                "{path} is not utf-8 ({reason} at byte {start}). Fetch it again.",
+                path=path,
+                reason=error.reason,
+                start=error.start,
+            )
+        ) from error
     except csv.Error as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}.") from error
+        raise DataError(_("{path} cannot be read as CSV: {reason}.", path=path, reason=error)) from error
 
 
 def plain_lines(file, form: TextForm) -> Iterator[tuple[int, list[str]]]:
@@ -164,4 +193,11 @@ def pick_column(wanted: Sequence[str], columns: Sequence[str] | Mapping[str, Any
         if name in columns:
             return name
     expected = " or ".join(f"'{name}'" for name in wanted)
-    raise DataError(f"{path} has no column {expected}; it has {', '.join(columns) or 'none'}.")
+    raise DataError(
+        _(
+            "{path} has no column {expected}; it has {columns}.",
+            path=path,
+            expected=expected,
+            columns=", ".join(columns) or "none",
+        )
+    )

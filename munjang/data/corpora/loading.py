@@ -16,6 +16,7 @@ from munjang.data.splits import hold_out
 from munjang.data.trees.treebanks import read_trees
 from munjang.errors import DataError
 from munjang.records import SPLITS, Card, Corpus, Example, Label
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -29,7 +30,7 @@ def load_row(row: CorpusRow, data_dir: str | Path | None = None, *, seed: int = 
         for split, example in read_file(file, row):
             splits[split].append(example)
     if not any(splits.values()):
-        raise DataError(f"{found.source}: no rows of {row.name} in it. Fetch the files anew.")
+        raise DataError(_("{source}: no rows of {row} in it. Fetch the files anew.", source=found.source, row=row.name))
     notes = [*row.notes, *found.notes, *partial_notes(row, splits)]
     if not splits["train"] and splits["validation"] and "train" in row.rows:
         splits["train"], splits["validation"] = splits["validation"], []
@@ -50,7 +51,7 @@ def row_counts(row: CorpusRow) -> dict[str, int]:
     """Rows per split of the full corpus; those of an embedded sample are counted."""
     if not row.embedded:
         return dict(row.rows)
-    return dict(Counter(split for file in find(row).files for split, _ in read_file(file, row)))
+    return dict(Counter(split for file in find(row).files for split, __ in read_file(file, row)))
 
 
 def read_file(file: FoundFile, row: CorpusRow) -> Iterator[tuple[str, Example]]:
@@ -68,7 +69,14 @@ def checked_tree(example: Example, row: CorpusRow) -> Example:
     """The example, if all its relations are in the table; else a DataError."""
     if strange := next((name for name in example.label.relations if name not in row.labels), None):
         raise DataError(
-            f"{example.file}, line {example.line}: unknown relation '{strange}'. {row.name} has {row.labels.listing}."
+            _(
+                "{file}, line {line}: unknown relation '{strange}'. {row} has {labels}.",
+                file=example.file,
+                line=example.line,
+                strange=strange,
+                row=row.name,
+                labels=row.labels.listing,
+            )
         )
     return example
 
@@ -94,8 +102,15 @@ class LabelReader:
             spelled = "" if raw is None else str(raw).strip()
             if spelled not in self.row.labels:
                 raise DataError(
-                    f"{self.path}, line {line}: unknown label '{spelled}'. "
-                    f"{self.row.name} has {self.row.labels.listing}. Mend the row, or fetch the file anew."
+                    _(
+                        "{path}, line {line}: unknown label '{spelled}'. {row} has {labels}. Mend the row, "
+                        "or fetch the file anew.",
+                        path=self.path,
+                        line=line,
+                        spelled=spelled,
+                        row=self.row.name,
+                        labels=self.row.labels.listing,
+                    )
                 )
             self.known[raw] = self.row.labels.resolve(spelled)
         return self.known[raw]

@@ -15,6 +15,7 @@ from munjang.data.corpora.schema import CorpusRow, HubPlace, TextForm
 from munjang.errors import DataError, FetchError
 from munjang.files import ASSETS
 from munjang.records import SPLITS
+from munjang.translation import _
 
 SAMPLE_FOLDER = ASSETS / "samples"
 ORIGINAL, PARQUET, OTHER = range(3)  # which file of a split is preferred
@@ -72,14 +73,18 @@ def find(row: CorpusRow, data_dir: str | Path | None = None) -> CorpusFiles:
             raise
         except FetchError as error:
             tried.append(str(error))
-    raise FetchError(f"{row.name} was not found. Tried: {'; '.join(tried)}. {remedy(row)}")
+    raise FetchError(
+        _("{row} was not found. Tried: {tried}. {remedy}", row=row.name, tried="; ".join(tried), remedy=remedy(row))
+    )
 
 
 def embedded(row: CorpusRow) -> CorpusFiles:
     """The file of a sample corpus, which comes with the package."""
     path = SAMPLE_FOLDER / f"{row.name.partition(':')[2]}.tsv"
     if not path.is_file():
-        raise FetchError(f"{row.name} comes with munjang, but {path} is missing. Install munjang anew.")
+        raise FetchError(
+            _("{row} comes with munjang, but {path} is missing. Install munjang anew.", row=row.name, path=path)
+        )
     return CorpusFiles((FoundFile(path, "train", TextForm()),), "written for munjang, comes with the package")
 
 
@@ -90,7 +95,9 @@ def in_data_folder(row: CorpusRow, data_dir: str | Path | None, tried: list[str]
         tried.append("data folder (none given)")
         return NOTHING
     if not Path(root).is_dir():
-        raise DataError(f"There is no data folder {root}. Give --data-dir (or MUNJANG_DATA) a folder with corpora.")
+        raise DataError(
+            _("There is no data folder {root}. Give --data-dir (or MUNJANG_DATA) a folder with corpora.", root=root)
+        )
     folder = Path(root) / row.folder
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
     files = choose_files(row, folder, names)
@@ -118,16 +125,18 @@ def from_hub(row: CorpusRow, place: HubPlace) -> CorpusFiles:
     files = choose_files(row, *hub.download(place))
     if not complete(row, files):
         have = ", ".join(file.split for file in files) or "none"
-        raise FetchError(f"{place.repo} at {place.revision} (splits there: {have})")
+        raise FetchError(
+            _("{repo} at {revision} (splits there: {have})", repo=place.repo, revision=place.revision, have=have)
+        )
     return CorpusFiles(files, f"hub, {place.repo} at {place.revision}", place.notes)
 
 
 def from_makers(row: CorpusRow) -> CorpusFiles:
     """The corpus downloaded from its makers, or a FetchError."""
     if not row.originals:
-        raise FetchError("the table has no address for it")
+        raise FetchError(_("the table has no address for it"))
     if hub.is_offline():
-        raise FetchError(f"{row.homepage} (not asked: HF_HUB_OFFLINE is set)")
+        raise FetchError(_("{homepage} (not asked: HF_HUB_OFFLINE is set)", homepage=row.homepage))
     return CorpusFiles(originals(row, download.fetch_originals(row)), f"original files, {row.homepage}")
 
 
@@ -154,7 +163,7 @@ def choose_files(row: CorpusRow, root: Path, names: Iterable[str]) -> tuple[Foun
     if not by_split and len(alone) == 1:
         return (alone[0],)
     best = [(split, *min(by_split[split].items())) for split in SPLITS if split in by_split]
-    return tuple(file for _, rank, files in best for file in (files if rank == PARQUET else files[:1]))
+    return tuple(file for __, rank, files in best for file in (files if rank == PARQUET else files[:1]))
 
 
 def form_for(path: Path, row: CorpusRow) -> TextForm:
@@ -175,7 +184,14 @@ def split_in(name: str, row: CorpusRow) -> str:
 def common_split(name: str, row: CorpusRow) -> str:
     """munjang's name for a split; the dev split of a corpus without a validation split is its test split."""
     if name.lower() not in FILE_SPLIT_NAMES:
-        raise DataError(f"{row.name}: unknown split '{name}'. Known: {', '.join(FILE_SPLIT_NAMES)}.")
+        raise DataError(
+            _(
+                "{row}: unknown split '{name}'. Known: {file_split_names}.",
+                row=row.name,
+                name=name,
+                file_split_names=", ".join(FILE_SPLIT_NAMES),
+            )
+        )
     split = FILE_SPLIT_NAMES[name.lower()]
     return "test" if split == "validation" and row.rows and split not in row.rows else split
 

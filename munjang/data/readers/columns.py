@@ -9,6 +9,7 @@ from typing import Any
 
 from munjang.data.readers.table import cell_text
 from munjang.errors import ConfigError, DataError
+from munjang.translation import _
 
 TEXT_NAMES = (
     "text", "document", "본문", "텍스트", "리뷰", "댓글", "문장", "내용", "sentence", "comment", "comments", "review",
@@ -48,7 +49,15 @@ def find_column(name: str, columns: Sequence[str], file: str, flag: str) -> int:
     if name.isdecimal() and 1 <= int(name) <= len(columns):
         return int(name) - 1
     hint = (suggestion(columns) if flag in ("--text", "--label") else "") or f"Say {flag} COLUMN."
-    raise DataError(f"No column '{name}' in {file}; it has {', '.join(columns)}. {hint}")
+    raise DataError(
+        _(
+            "No column '{name}' in {file}; it has {columns}. {hint}",
+            name=name,
+            file=file,
+            columns=", ".join(columns),
+            hint=hint,
+        )
+    )
 
 
 def suggestion(columns: Sequence[str]) -> str:
@@ -116,9 +125,19 @@ def guess_label(columns: Sequence[str], sample: Sequence[Sequence[Any]], text: i
         return place, f"it has {count} values"
     if counts:
         could = ", ".join(f"{columns[place]} ({count} values)" for place, count in counts.items())
-        raise DataError(f"{file}: several columns could be the labels: {could}. Say which with --label COLUMN.")
+        raise DataError(
+            _(
+                "{file}: several columns could be the labels: {could}. Say which with --label COLUMN.",
+                file=file,
+                could=could,
+            )
+        )
     raise DataError(
-        f"{file} has no column that looks like labels; it has {', '.join(columns)}. Say --text COLUMN --label COLUMN."
+        _(
+            "{file} has no column that looks like labels; it has {columns}. Say --text COLUMN --label COLUMN.",
+            file=file,
+            columns=", ".join(columns),
+        )
     )
 
 
@@ -146,12 +165,26 @@ def parse_map(text: str) -> dict[str, str]:
         label = normal_label(label)
         keys = [normal_label(value) for value in values.split(",") if value.strip()]
         if not equals or not keys or not label:
-            raise ConfigError(f"--map '{text}': '{part.strip()}' is not VALUES=LABEL, such as '1,2=부정;4,5=긍정'.")
+            raise ConfigError(
+                _(
+                    "--map '{text}': '{part}' is not VALUES=LABEL, such as '1,2=부정;4,5=긍정'.",
+                    text=text,
+                    part=part.strip(),
+                )
+            )
         for key in keys:
             if found.setdefault(key, label) != label:
-                raise ConfigError(f"--map '{text}': '{key}' becomes both {found[key]} and {label}.")
+                raise ConfigError(
+                    _(
+                        "--map '{text}': '{key}' becomes both {found} and {label}.",
+                        text=text,
+                        key=key,
+                        found=found[key],
+                        label=label,
+                    )
+                )
     if not found:
-        raise ConfigError(f"--map '{text}' is empty. Write it like '1,2=부정;4,5=긍정'.")
+        raise ConfigError(_("--map '{text}' is empty. Write it like '1,2=부정;4,5=긍정'.", text=text))
     return found
 
 

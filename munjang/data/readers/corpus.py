@@ -19,6 +19,7 @@ from munjang.data.trees.relations import relation_set
 from munjang.data.trees.treebanks import is_treebank, read_trees
 from munjang.errors import ConfigError, DataError
 from munjang.records import Card, Corpus, Example, Removed
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -78,7 +79,14 @@ def read_corpus(
     names = read_into(parts, path, options, rules, None)
     for split, further in (("validation", validation), ("test", test)):
         if further is not None and parts.examples[split]:
-            raise ConfigError(f"{path} has {split} rows in its column split; --{split} {further} is one too many.")
+            raise ConfigError(
+                _(
+                    "{path} has {split} rows in its column split; --{split} {further} is one too many.",
+                    path=path,
+                    split=split,
+                    further=further,
+                )
+            )
         if further is not None:
             read_into(parts, further, replace(options, **names), rules, split)
     labels = choose_label_set(parts.examples, parts.rejected, parts.notes, rules, str(path))
@@ -104,11 +112,17 @@ def read_treebank(
     given = [name for name in ("text", "label", "labels", "map", "multi_label", "sheet", "header_row")
              if getattr(options, name) is not None]  # fmt: skip
     if given:
-        raise ConfigError(f"--{given[0].replace('_', '-')} is for tables; {path} is a treebank in CoNLL-U.")
+        raise ConfigError(
+            _(
+                "--{replace} is for tables; {path} is a treebank in CoNLL-U.",
+                replace=given[0].replace("_", "-"),
+                path=path,
+            )
+        )
     files = {"train": path, "validation": validation, "test": test}
     splits = {split: list(read_trees(file)) for split, file in files.items() if file is not None}
     if not splits["train"]:
-        raise DataError(f"{path} has no sentences.")
+        raise DataError(_("{path} has no sentences.", path=path))
     labels = relation_set(name for examples in splits.values() for item in examples for name in item.label.relations)
     name = Path(path).name.removesuffix(".gz").rpartition(".")[0]
     return Corpus(name, "parsing", labels, **splits, card=Card(name, str(path), "your own data", about="structure"))
@@ -146,7 +160,7 @@ def sample_rows(table: Table) -> list[Row]:
     sample = list(islice(table.rows(), SAMPLED_ROWS))
     if not sample:
         why = describe_rejected(table.rejected) or f"{table.file} has column names ({', '.join(table.columns)}) only."
-        raise DataError(f"{table.file}: no row can be used. {why}")
+        raise DataError(_("{file}: no row can be used. {why}", file=table.file, why=why))
     return sample
 
 
@@ -166,7 +180,13 @@ def find_label(table: Table, options: ReadOptions, text: int) -> int:
     if options.label is not None:
         place = find_column(options.label, table.columns, table.file, "--label")
         if place == text:
-            raise ConfigError(f"--text and --label both name the column {table.columns[text]} of {table.file}.")
+            raise ConfigError(
+                _(
+                    "--text and --label both name the column {columns} of {file}.",
+                    columns=table.columns[text],
+                    file=table.file,
+                )
+            )
         return place
     sample = [row.cells for row in islice(table.rows(), LABEL_SAMPLE)]
     place, why = guess_label(table.columns, sample, text, table.file)

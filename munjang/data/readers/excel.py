@@ -13,6 +13,7 @@ from munjang.config.settings import ReadOptions
 from munjang.data.readers.parquet import unpacked_file
 from munjang.data.readers.table import Bad, Row, Table, checked_row, distinct
 from munjang.errors import DataError, missing_extra
+from munjang.translation import _
 
 HEADER_SEARCH = 20  # rows in which the header is looked for
 
@@ -25,14 +26,28 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
     """
     sheet = find_sheet(path, options.sheet)
     name, others = sheet.title, [title for title in sheet.parent.sheetnames if title != sheet.title]
-    head = [row for _, row in islice(filled_rows(sheet), HEADER_SEARCH)]
+    head = [row for __, row in islice(filled_rows(sheet), HEADER_SEARCH)]
     if not any(any(cell is not None for cell in row) for row in head):
-        raise DataError(f"{path}: sheet '{name}' is empty. Sheets: {', '.join(sheet.parent.sheetnames)}.")
+        raise DataError(
+            _(
+                "{path}: sheet '{name}' is empty. Sheets: {sheetnames}.",
+                path=path,
+                name=name,
+                sheetnames=", ".join(sheet.parent.sheetnames),
+            )
+        )
     header = options.header_row if options.header_row is not None else find_header(sheet)
     width = max(filled(row) for row in head)
     names = next((row for line, row in filled_rows(sheet) if line == header), ()) if header else ()
     if header and not any(cell is not None for cell in names):
-        raise DataError(f"{path}: row {header} of sheet '{name}' is empty, so it cannot be the header (--header-row).")
+        raise DataError(
+            _(
+                "{path}: row {header} of sheet '{name}' is empty, so it cannot be the header (--header-row).",
+                path=path,
+                header=header,
+                name=name,
+            )
+        )
     width = max(width, filled(names))
     columns = distinct([*names, *[None] * width][:width])
     file = str(path)
@@ -64,7 +79,13 @@ def find_sheet(path: Path, wanted: str | None) -> Any:
     try:
         book = openpyxl.load_workbook(unpacked_file(path), read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, openpyxl.utils.exceptions.InvalidFileException) as error:
-        raise DataError(f"{path} is no readable .xlsx file ({error}). Save it again from Excel, or as CSV.") from error
+        raise DataError(
+            _(
+                "{path} is no readable .xlsx file ({reason}). Save it again from Excel, or as CSV.",
+                path=path,
+                reason=error,
+            )
+        ) from error
     sheets = book.worksheets
     if wanted is None:
         return sheets[0]
@@ -73,7 +94,14 @@ def find_sheet(path: Path, wanted: str | None) -> Any:
             return sheet
     if wanted.isdecimal() and 1 <= int(wanted) <= len(sheets):
         return sheets[int(wanted) - 1]
-    raise DataError(f"{path} has no sheet '{wanted}'; it has {', '.join(sheet.title for sheet in sheets)}.")
+    raise DataError(
+        _(
+            "{path} has no sheet '{wanted}'; it has {sheets}.",
+            path=path,
+            wanted=wanted,
+            sheets=", ".join(sheet.title for sheet in sheets),
+        )
+    )
 
 
 def filled_rows(sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:

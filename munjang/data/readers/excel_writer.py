@@ -10,6 +10,7 @@ from typing import Any
 
 from munjang.data.readers.table import cell_text
 from munjang.errors import DataError, missing_extra
+from munjang.translation import _
 
 MAX_ROWS = 1_048_576
 MAX_CELL = 32_767  # characters
@@ -38,7 +39,9 @@ class SheetWriter:
     def write(self, row: Sequence[Any]) -> None:
         self.rows += 1
         if self.rows > MAX_ROWS:
-            raise DataError(f"An Excel sheet ends at row {MAX_ROWS:,}. Write .csv or .parquet instead.")
+            raise DataError(
+                _("An Excel sheet ends at row {max_rows:,}. Write .csv or .parquet instead.", max_rows=MAX_ROWS)
+            )
         self.sheet.append([self.cell(value) for value in row])
 
     def cell(self, value: Any) -> Any:

@@ -14,6 +14,7 @@ from munjang.data.readers.lines import CHUNK_BYTES, MAX_LINE, AsUtf8, Encoding, 
 from munjang.data.readers.table import Bad, Row, Table, checked_row
 from munjang.data.readers.text import encoding_of, open_lines
 from munjang.errors import DataError
+from munjang.translation import _
 
 Item = tuple[int, Any]
 """A line number and the value that starts there, or a Bad."""
@@ -37,7 +38,9 @@ def open_json(path: Path, options: ReadOptions) -> Table:
         if not isinstance(item, Bad) and isinstance(item[1], dict):
             columns.update(dict.fromkeys(item[1]))
     if not columns:
-        raise DataError(f'{file} holds no JSON object. Expected one object a line, such as {{"text": "…"}}.')
+        raise DataError(
+            _('{file} holds no JSON object. Expected one object a line, such as {{"text": "…"}}.', file=file)
+        )
     names = tuple(columns)
 
     def read() -> Iterator[Row | Bad]:
@@ -59,7 +62,7 @@ def starts_with_bracket(path: Path, encoding: Encoding) -> bool:
     """Whether the file is one JSON list rather than a value a line."""
     line = next((line for line in open_lines(path, encoding) if line.text.strip()), None)
     if line is None:
-        raise DataError(f"{path} is empty: it has no line with text.")
+        raise DataError(_("{path} is empty: it has no line with text.", path=path))
     start = line.text.strip()
     each_line = {".jsonl", ".ndjson"} & {suffix.lower() for suffix in path.suffixes}
     return start.startswith("[") and not (each_line and start.endswith("]"))
@@ -98,7 +101,14 @@ def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:
         except (ValueError, RecursionError) as error:
             more = next(source, None)
             if more is None or len(text) - place > 4 * MAX_LINE:
-                raise DataError(f"{path}, line {line}: no valid JSON list from here on ({error}).") from error
+                raise DataError(
+                    _(
+                        "{path}, line {line}: no valid JSON list from here on ({reason}).",
+                        path=path,
+                        line=line,
+                        reason=error,
+                    )
+                ) from error
             text, place = text[place:] + more, 0
             continue
         yield line, value

@@ -12,6 +12,7 @@ from munjang.data.readers.columns import normal_label, parse_map, sorted_labels,
 from munjang.data.readers.table import Row, cell_text, describe_rejected
 from munjang.errors import ConfigError, DataError
 from munjang.records import Example, Label, LabelSet, Removed, count_labels, label_text, names_of
+from munjang.translation import _
 
 NOT_MAPPED = " is not among the values of --map"
 
@@ -37,9 +38,15 @@ class LabelRules:
         mapping = parse_map(options.map) if options.map else None
         outside = [name for name in (mapping or {}).values() if names and name not in names]
         if outside:
-            raise ConfigError(f"--map gives '{outside[0]}', which is not among --labels {', '.join(names or ())}.")
+            raise ConfigError(
+                _(
+                    "--map gives '{outside}', which is not among --labels {names}.",
+                    outside=outside[0],
+                    names=", ".join(names or ()),
+                )
+            )
         if options.multi_label == "":
-            raise ConfigError("--multi-label needs the separator between the labels, such as --multi-label '|'.")
+            raise ConfigError(_("--multi-label needs the separator between the labels, such as --multi-label '|'."))
         return cls(names, mapping, options.multi_label)
 
     def label(self, cell: Any) -> Label:
@@ -90,7 +97,9 @@ def label_spellings(labels: LabelSet, name: str) -> list[str]:
 def fixed_set(names: Sequence[str], counts: Counter[str], notes: list[str], file: str) -> LabelSet:
     """The set with the given names. Class numbers 0, 1, … in the file stand for the names in their order."""
     if len(names) < 2:
-        raise ConfigError(f"--labels and --map must leave at least two labels, found {', '.join(names)}.")
+        raise ConfigError(
+            _("--labels and --map must leave at least two labels, found {names}.", names=", ".join(names))
+        )
     if any(counts[name] for name in names):
         return LabelSet(tuple(names))
     numbers = {str(number): name for number, name in enumerate(names)}
@@ -99,7 +108,15 @@ def fixed_set(names: Sequence[str], counts: Counter[str], notes: list[str], file
         return LabelSet(tuple(names), numbers)
     found = ", ".join(f"'{value}'" for value in list(counts)[:10])
     example = f"{next(iter(counts), 'VALUE')}={names[0]};…"
-    raise DataError(f"{file}: no row has one of the labels {', '.join(names)}; it has {found}. Say --map '{example}'.")
+    raise DataError(
+        _(
+            "{file}: no row has one of the labels {names}; it has {found}. Say --map '{example}'.",
+            file=file,
+            names=", ".join(names),
+            found=found,
+            example=example,
+        )
+    )
 
 
 def found_set(splits: Splits, rejected: list[Removed], file: str) -> LabelSet:

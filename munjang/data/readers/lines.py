@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from munjang.errors import ConfigError, DataError
+from munjang.translation import _
 
 MAX_LINE = 1_000_000  # bytes; a longer line is set aside with its first KEPT bytes, so that memory stays bounded
 KEPT_CHARACTERS = 1_000
@@ -41,9 +42,9 @@ def open_bytes(path: Path) -> BinaryIO:
     try:
         stream = path.open("rb")
     except FileNotFoundError as error:
-        raise DataError(f"No file {path}.") from error
+        raise DataError(_("No file {path}.", path=path)) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be opened: {error.strerror or error}.") from error
+        raise DataError(_("{path} cannot be opened: {reason}.", path=path, reason=error.strerror or error)) from error
     magic = stream.read(2)
     stream.seek(0)
     return io.BufferedReader(gzip.GzipFile(fileobj=stream), CHUNK_BYTES) if magic == b"\x1f\x8b" else stream
@@ -55,9 +56,11 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path} is a damaged or cut gzip file ({error}). Copy or download it again.") from error
+        raise DataError(
+            _("{path} is a damaged or cut gzip file ({reason}). Copy or download it again.", path=path, reason=error)
+        ) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DataError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error
 
 
 class AsUtf8:
@@ -88,7 +91,9 @@ def check_encoding(name: str) -> str:
         known = codecs.lookup(name).name
         "".encode(known)  # refuses codecs that are no text encoding, such as hex
     except LookupError as error:
-        raise ConfigError(f"Unknown encoding '{name}'. Usual ones are utf-8, utf-8-sig, utf-16 and cp949.") from error
+        raise ConfigError(
+            _("Unknown encoding '{name}'. Usual ones are utf-8, utf-8-sig, utf-16 and cp949.", name=name)
+        ) from error
     return SUPERSETS.get(known, known)
 
 
@@ -176,7 +181,7 @@ def find_encoding(path: Path) -> Encoding:
     with reading(path), open_bytes(path) as stream:
         head = stream.read(CHUNK_BYTES)
         if not head:
-            raise DataError(f"{path} is empty (0 bytes).")
+            raise DataError(_("{path} is empty (0 bytes).", path=path))
         name = next((name for bom, name in BOMS.items() if head.startswith(bom)), None) or without_bom(head)
         newline = newline_of(head)
         if name and wide(name):
@@ -187,8 +192,11 @@ def find_encoding(path: Path) -> Encoding:
         return Encoding(name, newline)
     if counts["neither"] > counts["utf-8"] + counts["cp949"]:
         raise DataError(
-            f"{path} is text in no encoding that munjang finds by itself (utf-8, utf-16, cp949). "
-            "Name it with --encoding, or save the file as UTF-8."
+            _(
+                "{path} is text in no encoding that munjang finds by itself (utf-8, utf-16, cp949). "
+                "Name it with --encoding, or save the file as UTF-8.",
+                path=path,
+            )
         )
     return Encoding("cp949" if counts["cp949"] > counts["utf-8"] else "utf-8", newline)
 
@@ -207,7 +215,7 @@ def newline_of(head: bytes) -> bytes:
 def count_valid(stream: BinaryIO, newline: bytes) -> Counter[str]:
     """How many lines beyond ASCII are valid utf-8, else cp949, else neither."""
     counts: Counter[str] = Counter()
-    for _, lines, cut in line_blocks(stream, newline):
+    for __, lines, cut in line_blocks(stream, newline):
         block = b"\n".join(lines)
         if block.isascii() or cut:
             continue

@@ -11,6 +11,7 @@ from munjang.data.readers.lines import open_bytes, reading
 from munjang.data.readers.table import Bad, Row, Table, cell_text, text_problem
 from munjang.data.readers.text import encoding_of, lines_table, open_delimited, open_lines
 from munjang.errors import DataError
+from munjang.translation import _
 
 __all__ = ["Row", "Table", "cell_text", "open_table"]
 
@@ -32,7 +33,9 @@ def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
         return open_text_folder(path, options)
     kind = file_kind(path)
     if kind == "old excel":
-        raise DataError(f"{path} is an old or protected Excel file. Save it as .xlsx without a password, or as CSV.")
+        raise DataError(
+            _("{path} is an old or protected Excel file. Save it as .xlsx without a password, or as CSV.", path=path)
+        )
     if kind == "parquet":
         from munjang.data.readers.parquet import open_parquet
 
@@ -53,16 +56,24 @@ def file_kind(path: Path) -> str:
     with reading(path), open_bytes(path) as stream:
         head = stream.read(512)
     if not head:
-        raise DataError(f"{path} is empty (0 bytes).")
+        raise DataError(_("{path} is empty (0 bytes).", path=path))
     by_magic = next((kind for magic, kind in FILE_SIGNATURES.items() if head.startswith(magic)), None)
     if by_magic:
         return by_magic
     if head.lstrip().lower().startswith((b"<html", b"<!doctype html", b"<table")):
-        raise DataError(f"{path} is a web page (some programs call that Excel). Open it in Excel and save it as .xlsx.")
+        raise DataError(
+            _("{path} is a web page (some programs call that Excel). Open it in Excel and save it as .xlsx.", path=path)
+        )
     ending = suffix_of(path)
     kind = FILE_KINDS.get(ending)
     if kind in ("parquet", "excel") or ending == ".xls":
-        raise DataError(f"{path} is called {ending}, but it is no such file. Give it the ending of what it is.")
+        raise DataError(
+            _(
+                "{path} is called {ending}, but it is no such file. Give it the ending of what it is.",
+                path=path,
+                ending=ending,
+            )
+        )
     return kind or "txt"
 
 
@@ -84,7 +95,10 @@ def open_text_folder(path: Path, options: ReadOptions) -> Table:
     found = [(split, label, file, whole) for split, part in parts for label, file, whole in labelled_files(part)]
     if not found:
         raise DataError(
-            f"{path} holds no texts. Expected {path}/LABEL/*.txt, or {path}/LABEL.txt with one text a line."
+            _(
+                "{path} holds no texts. Expected {path}/LABEL/*.txt, or {path}/LABEL.txt with one text a line.",
+                path=path,
+            )
         )
 
     def read() -> Iterator[Row | Bad]:
@@ -94,7 +108,7 @@ def open_text_folder(path: Path, options: ReadOptions) -> Table:
                 cells = (text, label, name, split) if splits else (text, label, name)
                 yield Bad(line, problem, text, str(file)) if problem else Row(line, cells, str(file))
 
-    texts = sum(1 for *_, whole in found if whole)
+    texts = sum(1 for *__, whole in found if whole)
     kinds = [f"{texts:,} files of one text each"] * bool(texts) + [f"{len(found) - texts} files of lines"] * (
         len(found) > texts
     )

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from munjang.data.readers.lines import reading
 from munjang.data.readers.table import Bad, Row, Table, checked_row
 from munjang.errors import DataError, missing_extra
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import pyarrow.parquet
@@ -36,7 +37,9 @@ def open_parquet(path: Path) -> Table:
     parquet = parquet_file(unpacked_file(path), str(path))
     columns, rows = len(parquet.schema_arrow.names), parquet.metadata.num_rows
     if not columns or not rows:
-        raise DataError(f"{path} is empty: it has {columns} columns and {rows} rows.")
+        raise DataError(
+            _("{path} is empty: it has {columns} columns and {rows} rows.", path=path, columns=columns, rows=rows)
+        )
     return parquet_table(parquet, str(path))
 
 
@@ -49,7 +52,9 @@ def parquet_file(source: Any, file: str) -> pyarrow.parquet.ParquetFile:
         return pyarrow.parquet.ParquetFile(source)
     except (pyarrow.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
-        raise DataError(f"{file} is no readable Parquet file ({first}). Make or copy it again.") from error
+        raise DataError(
+            _("{file} is no readable Parquet file ({first}). Make or copy it again.", file=file, first=first)
+        ) from error
 
 
 def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 0, last: int | None = None) -> Table:
@@ -61,7 +66,9 @@ def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 
 
     schema = parquet.schema_arrow
     if len(set(schema.names)) < len(schema.names):
-        raise DataError(f"{file} has two columns of one name; its columns are {', '.join(schema.names)}.")
+        raise DataError(
+            _("{file} has two columns of one name; its columns are {names}.", file=file, names=", ".join(schema.names))
+        )
 
     def read() -> Iterator[Row | Bad]:
         groups, start = groups_of(parquet, first, last)
@@ -76,7 +83,14 @@ def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 
                 line += count
         except (pyarrow.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
-            raise DataError(f"{file}, row {line}: the Parquet file is damaged from here on ({reason}).") from error
+            raise DataError(
+                _(
+                    "{file}, row {line}: the Parquet file is damaged from here on ({reason}).",
+                    file=file,
+                    line=line,
+                    reason=reason,
+                )
+            ) from error
 
     types = {field.name: field.type for field in schema}
     return Table(file, tuple(schema.names), read, [f"{file}: Parquet"], types=types)

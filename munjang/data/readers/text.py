@@ -26,6 +26,7 @@ from munjang.data.readers.lines import (
 )
 from munjang.data.readers.table import Bad, Row, Table, distinct
 from munjang.errors import DataError
+from munjang.translation import _
 
 SAMPLED_LINES = 200  # lines looked at for the delimiter and the header
 
@@ -104,8 +105,13 @@ def sample_fields(path: Path, encoding: Encoding, dialect: Dialect, header_row: 
     first = next(line for line in lines if line.text.strip())
     if first.problem:
         raise DataError(
-            f"{path}, line {first.number}: the header cannot be read ({first.problem}). "
-            "Name the encoding with --encoding, or mend that line."
+            _(
+                "{path}, line {number}: the header cannot be read ({problem}). Name the encoding "
+                "with --encoding, or mend that line.",
+                path=path,
+                number=first.number,
+                problem=first.problem,
+            )
         )
     head = [first, *islice(lines, 20)]
     again = islice(open_lines(path, encoding), first.number - 1, None)

@@ -17,6 +17,7 @@ from munjang.data.readers.open import suffix_of
 from munjang.data.readers.table import cell_text
 from munjang.errors import DataError
 from munjang.files import sync
+from munjang.translation import _
 
 WRITABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -70,7 +71,13 @@ def open_writer(
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise DataError(f"{path} could not be written: {error.strerror or error}. No part of it was left.") from error
+        raise DataError(
+            _(
+                "{path} could not be written: {reason}. No part of it was left.",
+                path=path,
+                reason=error.strerror or error,
+            )
+        ) from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -79,16 +86,22 @@ def check_target(path: Path, overwrite: bool) -> None:
     """Refuse a file of unknown kind, one that exists, and one in a folder that does not: DataErrors."""
     if suffix_of(path) not in WRITABLE_ENDINGS:
         raise DataError(
-            f"{path}: cannot tell the kind of file to write. End its name in {', '.join(WRITABLE_ENDINGS)}."
+            _(
+                "{path}: cannot tell the kind of file to write. End its name in {writable_endings}.",
+                path=path,
+                writable_endings=", ".join(WRITABLE_ENDINGS),
+            )
         )
     if path.name.lower().endswith((".parquet.gz", ".xlsx.gz")):
-        raise DataError(f"{path}: Parquet and Excel files are compressed already; leave .gz away.")
+        raise DataError(_("{path}: Parquet and Excel files are compressed already; leave .gz away.", path=path))
     if path.is_dir():
-        raise DataError(f"{path} is a folder; name a file to write.")
+        raise DataError(_("{path} is a folder; name a file to write.", path=path))
     if not path.parent.is_dir():
-        raise DataError(f"{path} cannot be written: there is no folder {path.parent}. Make it first.")
+        raise DataError(
+            _("{path} cannot be written: there is no folder {parent}. Make it first.", path=path, parent=path.parent)
+        )
     if path.exists() and not overwrite:
-        raise DataError(f"{path} exists. Say --overwrite to replace it, or name another file.")
+        raise DataError(_("{path} exists. Say --overwrite to replace it, or name another file.", path=path))
 
 
 def make_writer(
@@ -141,8 +154,8 @@ class CsvWriter(TextWriter):
 
     def write(self, row: Sequence[Any]) -> None:
         cells = [escape_formula(value) for value in row]
-        self.escaped += sum(changed for _, changed in cells)
-        self.csv.writerow([text for text, _ in cells])
+        self.escaped += sum(changed for __, changed in cells)
+        self.csv.writerow([text for text, __ in cells])
 
 
 class TsvWriter(TextWriter):

@@ -15,6 +15,7 @@ from pathlib import Path
 from munjang.data.trees.shapes import flaw
 from munjang.errors import DataError
 from munjang.records import Example, Tree
+from munjang.translation import _
 
 KLUE_COLUMNS = ("INDEX", "WORD_FORM", "LEMMA", "POS", "HEAD", "DEPREL")
 CONLLU_COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
@@ -82,11 +83,15 @@ def read_tree_file(path: Path) -> str:
         data = path.read_bytes()
         return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not utf-8 ({error.reason} at byte {error.start}).") from error
+        raise DataError(
+            _("{path} is not utf-8 ({reason} at byte {start}).", path=path, reason=error.reason, start=error.start)
+        ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is no whole gzip file ({error}). Fetch it again.") from error
+        raise DataError(
+            _("{path} is no whole gzip file ({reason}). Fetch it again.", path=path, reason=error)
+        ) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DataError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error
 
 
 def read_block(path: Path, number: int, comments: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> Example:
@@ -97,23 +102,51 @@ def read_block(path: Path, number: int, comments: Sequence[str], rows: Sequence[
     layout = layouts.get(len(rows[0][1]))
     if layout is None:
         raise DataError(
-            f"{path}, line {first}, sentence {name}: {len(rows[0][1])} columns between tabs; KLUE's form has 6 "
-            f"({', '.join(KLUE_COLUMNS)}), CoNLL-U 10."
+            _(
+                "{path}, line {first}, sentence {name}: {rows} columns between tabs; KLUE's form has "
+                "6 ({klue_columns}), CoNLL-U 10.",
+                path=path,
+                first=first,
+                name=name,
+                rows=len(rows[0][1]),
+                klue_columns=", ".join(KLUE_COLUMNS),
+            )
         )
     words, heads, relations, pos, lines = [], [], [], [], []
     for line, fields in rows:
         where = f"{path}, line {line}, sentence {name}"
         if len(fields) != len(layout.columns):
-            raise DataError(f"{where}: {len(fields)} columns, the sentence began with {len(layout.columns)}.")
+            raise DataError(
+                _(
+                    "{where}: {fields} columns, the sentence began with {columns}.",
+                    where=where,
+                    fields=len(fields),
+                    columns=len(layout.columns),
+                )
+            )
         if layout is CONLLU_LAYOUT and not fields[0].isdigit() and is_passed_over(fields[0]):
             continue
         if fields[0] != str(len(words) + 1):
-            raise DataError(f"{where}: index '{fields[0]}', expected {len(words) + 1}: there is a gap.")
+            raise DataError(
+                _(
+                    "{where}: index '{fields}', expected {words}: there is a gap.",
+                    where=where,
+                    fields=fields[0],
+                    words=len(words) + 1,
+                )
+            )
         word = "".join(fields[layout.word].split())  # a form with a space inside is one word all the same
         if not word:
-            raise DataError(f"{where}: word {len(words) + 1} is empty.")
+            raise DataError(_("{where}: word {words} is empty.", where=where, words=len(words) + 1))
         if not fields[layout.head].isascii() or not fields[layout.head].isdigit():
-            raise DataError(f"{where}: the head of word {len(words) + 1} is '{fields[layout.head]}', no number.")
+            raise DataError(
+                _(
+                    "{where}: the head of word {words} is '{fields}', no number.",
+                    where=where,
+                    words=len(words) + 1,
+                    fields=fields[layout.head],
+                )
+            )
         words.append(word)
         heads.append(int(fields[layout.head]))
         relations.append("" if fields[layout.relation] == "_" else fields[layout.relation].strip())
@@ -143,7 +176,15 @@ def make_example(columns: tuple[Sequence, Sequence, Sequence, Sequence], file: s
     words, heads, relations, pos = columns
     wrong = "no words" if not words else flaw(heads, relations)
     if wrong:
-        raise DataError(f"{file}, line {line}, sentence {name}: its tree has {wrong}. Mend the file, or leave it out.")
+        raise DataError(
+            _(
+                "{file}, line {line}, sentence {name}: its tree has {wrong}. Mend the file, or leave it out.",
+                file=file,
+                line=line,
+                name=name,
+                wrong=wrong,
+            )
+        )
     tree = Tree(tuple(words), tuple(heads), tuple(relations), tuple(pos) if all(pos) else ())
     return Example(" ".join(words), tree, line, file)
 
@@ -157,17 +198,42 @@ def read_klue_parquet(path: Path) -> Iterator[Example]:
     try:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read as parquet ({error}). Fetch it again.") from error
+        raise DataError(
+            _("{path} cannot be read as parquet ({reason}). Fetch it again.", path=path, reason=error)
+        ) from error
     if missing := [name for name in wanted if name not in table.column_names]:
-        raise DataError(f"{path} has no column '{missing[0]}'; it has {', '.join(table.column_names)}.")
+        raise DataError(
+            _(
+                "{path} has no column '{missing}'; it has {column_names}.",
+                path=path,
+                missing=missing[0],
+                column_names=", ".join(table.column_names),
+            )
+        )
     kept = [*wanted, *(["pos"] if "pos" in table.column_names else [])]
     for line, row in enumerate(table.select(kept).to_pylist(), start=1):
         words = ["".join(word.split()) for word in row["word_form"]]
         if not len(words) == len(row["head"]) == len(row["deprel"]):
-            raise DataError(f"{path}, row {line}: {len(words)} words, {len(row['head'])} heads.")
+            raise DataError(
+                _(
+                    "{path}, row {line}: {words} words, {row} heads.",
+                    path=path,
+                    line=line,
+                    words=len(words),
+                    row=len(row["head"]),
+                )
+            )
         pos = row.get("pos") or [""] * len(words)
         if len(pos) != len(words):
-            raise DataError(f"{path}, row {line}: {len(words)} words, {len(pos)} parts of speech.")
+            raise DataError(
+                _(
+                    "{path}, row {line}: {words} words, {pos} parts of speech.",
+                    path=path,
+                    line=line,
+                    words=len(words),
+                    pos=len(pos),
+                )
+            )
         yield make_example((words, row["head"], row["deprel"], pos), str(path), line, str(line))
 
 

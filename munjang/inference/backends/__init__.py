@@ -14,6 +14,7 @@ import numpy as np
 
 from munjang.config.checks import one_of
 from munjang.errors import BundleError, ConfigError, unknown_name
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.models.folder import Manifest
@@ -54,5 +55,11 @@ def load_runner(folder: Path, manifest: Manifest, precision: str = "fp32") -> Ru
         raise BundleError(str(unknown_name("format", manifest.format, BACKENDS)))
     options = {} if precision == "fp32" else {"precision": precision}
     if options and manifest.format != "native":
-        raise ConfigError(f"{folder} is of the format {manifest.format}, whose precision is fixed; leave it out.")
+        raise ConfigError(
+            _(
+                "{folder} is of the format {format}, whose precision is fixed; leave it out.",
+                folder=folder,
+                format=manifest.format,
+            )
+        )
     return import_module(BACKENDS[manifest.format]).load(folder, manifest, **options)

@@ -15,6 +15,7 @@ import numpy as np
 
 from munjang.errors import BundleError
 from munjang.text.ngrams import LONGEST, Alphabet, Lookup, chunks, count_features, keys_from_ngrams, text_code_points
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.models.folder import Manifest
@@ -133,7 +134,9 @@ def load(folder: str | Path, manifest: Manifest) -> LinearRunner:
         ngrams = (folder / VOCABULARY).read_bytes().decode().split("\n")
         arrays = load_file(folder / WEIGHTS)
     except (OSError, UnicodeDecodeError, SafetensorError) as error:
-        raise BundleError(f"{folder} is no whole linear model: {error}. Train it again.") from error
+        raise BundleError(
+            _("{folder} is no whole linear model: {reason}. Train it again.", folder=folder, reason=error)
+        ) from error
     try:
         parts = LinearParts(ngrams, labels=tuple(details["labels"]), settings=details.get("settings", {}), **arrays)
         check_parts(parts, int(details["features"]))
@@ -141,7 +144,9 @@ def load(folder: str | Path, manifest: Manifest) -> LinearRunner:
             own, named = ", ".join(map(str, parts.labels)), manifest.labels.listing
             raise ValueError(f"its weights are for the labels {own}, munjang.json names {named}")
     except (KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{folder} is no whole linear model: {error}. Train it again.") from error
+        raise BundleError(
+            _("{folder} is no whole linear model: {reason}. Train it again.", folder=folder, reason=error)
+        ) from error
     return LinearRunner(parts)
 
 

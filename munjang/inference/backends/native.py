@@ -15,6 +15,7 @@ from munjang.models.silence import silence_transformers
 from munjang.records import Example
 from munjang.tasks import make_task
 from munjang.tasks.base import Batch, Encodings, Outputs, Task
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import tokenizers
@@ -98,14 +99,26 @@ def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRun
     except BundleError:
         raise
     except Exception as error:  # transformers, safetensors and tokenizers each raise kinds of their own
-        raise BundleError(f"{folder} cannot be loaded: {files.first_line(error)}") from error
+        raise BundleError(
+            _("{folder} cannot be loaded: {reason}", folder=folder, reason=files.first_line(error))
+        ) from error
     if pieces > rows:
         raise BundleError(
-            f"{folder}: the tokenizer has {pieces} pieces, the network {rows}. They do not belong together; copy the "
-            "model anew."
+            _(
+                "{folder}: the tokenizer has {pieces} pieces, the network {rows}. They do not belong "
+                "together; copy the model anew.",
+                folder=folder,
+                pieces=pieces,
+                rows=rows,
+            )
         )
     if manifest.max_length > reach:
         raise BundleError(
-            f"{folder}: max_length is {manifest.max_length}, but the network takes at most {reach} tokens."
+            _(
+                "{folder}: max_length is {max_length}, but the network takes at most {reach} tokens.",
+                folder=folder,
+                max_length=manifest.max_length,
+                reach=reach,
+            )
         )
     return runner

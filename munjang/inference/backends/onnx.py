@@ -21,6 +21,7 @@ from munjang.models import shared_embeddings as shared_words
 from munjang.records import Example
 from munjang.tasks import make_task
 from munjang.tasks.base import Batch, Encodings, Outputs, Task
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -96,7 +97,7 @@ def cores() -> int:
 def check_runtime() -> None:
     """Refuse to go on without ONNX Runtime, which comes with munjang but can be missing where it has no build."""
     if find_spec("onnxruntime") is None:
-        raise MissingExtra("ONNX Runtime is not installed. Run: pip install onnxruntime")
+        raise MissingExtra(_("ONNX Runtime is not installed. Run: pip install onnxruntime"))
 
 
 def load(folder: Path, manifest: Manifest) -> OnnxRunner:
@@ -112,7 +113,7 @@ def load(folder: Path, manifest: Manifest) -> OnnxRunner:
     try:
         graph = path.read_bytes()
     except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error
     check_onnx(graph, str(path))
     try:
         session = open_session(graph)
@@ -123,11 +124,16 @@ def load(folder: Path, manifest: Manifest) -> OnnxRunner:
     except BundleError:
         raise
     except Exception as error:  # the runtime and tokenizers each raise kinds of their own
-        raise BundleError(f"{folder} cannot be loaded: {first_line(error)}") from error
+        raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=first_line(error))) from error
     check_signature(session, folder, task, words is not None)
     if manifest.max_length > reach:
         raise BundleError(
-            f"{folder}: max_length is {manifest.max_length}, but the network takes at most {reach} tokens."
+            _(
+                "{folder}: max_length is {max_length}, but the network takes at most {reach} tokens.",
+                folder=folder,
+                max_length=manifest.max_length,
+                reach=reach,
+            )
         )
     return OnnxRunner(session, tokenizer, task, manifest.max_length, pad_id, words)
 
@@ -139,19 +145,42 @@ def check_signature(session: Any, folder: Path, task: Task, shares_words: bool =
     """
     form = task.exported
     if form is None:
-        raise BundleError(f"{folder}: a {task.name} model of this kind has no exported form.")
+        raise BundleError(
+            _("{folder}: a {task} model of this kind has no exported form.", folder=folder, task=task.name)
+        )
     found = sorted((item.name, item.type, len(item.shape)) for item in session.get_inputs())
     wanted = [(name, "tensor(int64)", rank) for name, rank in form.inputs.items()]
     wanted += [(shared_words.INPUT, "tensor(float)", 3)] if shares_words else []
     if found != sorted(wanted):
-        names = ", ".join(name for name, *_ in found)
-        raise BundleError(f"{folder}: {GRAPH} takes {names}, expected {[name for name, *_ in wanted]}.")
+        names = ", ".join(name for name, *__ in found)
+        raise BundleError(
+            _(
+                "{folder}: {graph} takes {names}, expected {wanted}.",
+                folder=folder,
+                graph=GRAPH,
+                names=names,
+                wanted=[name for name, *__ in wanted],
+            )
+        )
     outputs = session.get_outputs()
     given = [(item.name, item.type, len(item.shape)) for item in outputs]
     if given != [(name, "tensor(float)", rank) for name, rank in form.outputs.items()]:
-        names = ", ".join(name for name, *_ in given)
-        raise BundleError(f"{folder}: {GRAPH} gives {names}, expected {list(form.outputs)}.")
+        names = ", ".join(name for name, *__ in given)
+        raise BundleError(
+            _(
+                "{folder}: {graph} gives {names}, expected {outputs}.",
+                folder=folder,
+                graph=GRAPH,
+                names=names,
+                outputs=list(form.outputs),
+            )
+        )
     if outputs[-1].shape[-1] != len(task.labels):
         raise BundleError(
-            f"{folder}: the network gives {outputs[-1].shape[-1]} labels, munjang.json names {len(task.labels)}."
+            _(
+                "{folder}: the network gives {shape} labels, munjang.json names {labels}.",
+                folder=folder,
+                shape=outputs[-1].shape[-1],
+                labels=len(task.labels),
+            )
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from munjang.errors import BundleError
+from munjang.translation import _
 
 OPERATORS = {
     "": {
@@ -31,9 +32,11 @@ def check_onnx(data: bytes, name: str) -> None:
     try:
         problem = model_problem(memoryview(data))
     except (IndexError, ValueError) as error:
-        raise BundleError(f"{name} is no whole ONNX file: {error}.") from error
+        raise BundleError(_("{name} is no whole ONNX file: {reason}.", name=name, reason=error)) from error
     if problem:
-        raise BundleError(f"{name} is refused: {problem}. Export the model again with munjang.")
+        raise BundleError(
+            _("{name} is refused: {problem}. Export the model again with munjang.", name=name, problem=problem)
+        )
 
 
 def model_problem(model: memoryview) -> str:
@@ -73,7 +76,7 @@ def node_problem(node: memoryview) -> str:
             kind = bytes(value).decode("utf-8")
         elif number == 7:
             domain = bytes(value).decode("utf-8")
-        elif number == 5 and any(key in (5, 6, 10, 11, 22, 23) for key, _ in fields(value)):
+        elif number == 5 and any(key in (5, 6, 10, 11, 22, 23) for key, __ in fields(value)):
             return "an attribute holds a tensor or a graph"
     if kind not in OPERATORS.get(domain, ()):
         return f"it holds the operator {domain + '.' if domain else ''}{kind}"

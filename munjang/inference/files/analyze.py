@@ -12,6 +12,7 @@ from munjang.inference.analyzer import STRUCTURE, Analysis, Analyzer
 from munjang.inference.files.write import CHUNKS, Added, Counts, answered, check_output, free_names, write_table
 from munjang.inference.heads import Head
 from munjang.records import EMPTY, Parse, Prediction, label_text
+from munjang.translation import _
 
 
 def analyses(
@@ -49,7 +50,9 @@ def wanted_names(heads: Sequence[Head], scores: bool, structure: bool = False) -
     folded = [name.casefold() for name in names]
     twice = next((name for name in names if folded.count(name.casefold()) > 1), None)
     if twice:
-        raise ConfigError(f"Two columns of the answers would be called '{twice}'. Choose fewer heads with --tasks.")
+        raise ConfigError(
+            _("Two columns of the answers would be called '{twice}'. Choose fewer heads with --tasks.", twice=twice)
+        )
     return names
 
 

@@ -22,6 +22,7 @@ from munjang.inference.files.write import (
     write_table,
 )
 from munjang.records import Prediction, label_text, names_of
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -41,10 +42,10 @@ class Answering:
         """The same with names resolved; what does not fit the model is a ConfigError or DataError."""
         for name, value in (("threshold", self.threshold), ("min-score", self.min_score)):
             if value is not None and not 0 <= value <= 1:
-                raise ConfigError(f"--{name} must lie between 0 and 1, found {value}.")
+                raise ConfigError(_("--{name} must lie between 0 and 1, found {value}.", name=name, value=value))
         if self.threshold is not None and model.task != "multi-label":
             raise ConfigError(
-                "--threshold is for models with several labels a text; this one has one: use --min-score."
+                _("--threshold is for models with several labels a text; this one has one: use --min-score.")
             )
         held = self.min_score is not None
         return replace(self, keep=tuple(n if held and n == WITHHELD else model.labels.resolve(n) for n in self.keep))

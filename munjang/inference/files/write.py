@@ -16,6 +16,7 @@ from munjang.data.readers.writers import Writer, check_target, open_writer
 from munjang.errors import DataError
 from munjang.records import Prediction, names_of
 from munjang.tables import format_table
+from munjang.translation import _
 
 Answer = TypeVar("Answer")
 
@@ -70,7 +71,7 @@ class Counts:
             (group, size, *(f"{100 * self.groups[group][name] / size:.1f}%" for name in names))
             for group, size in self.sizes.most_common()
         ]
-        return format_table([column, "rows", *names], rows)
+        return format_table([column, _("rows"), *names], rows)
 
 
 def answered(
@@ -99,7 +100,7 @@ def check_output(out: Path, source: Path | None, overwrite: bool) -> None:
     """Refuse an output that is the input, or that exists, before any work is done."""
     for path in (out, rejected_path(out)):
         if source is not None and path.exists() and source.exists() and os.path.samefile(path, source):
-            raise DataError(f"{path} is the input file itself. Name another file with --out.")
+            raise DataError(_("{path} is the input file itself. Name another file with --out.", path=path))
         check_target(path, overwrite)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from munjang.errors import DataError
 from munjang.serving.settings import Limits, Overloaded
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -67,7 +68,7 @@ class Lease:
     def take(self, size: int) -> None:
         """Keep more. Overloaded: all bodies are too much together."""
         if self.held.size + size > self.held.most:
-            raise Overloaded("The requests under way are too large together. Try again later.")
+            raise Overloaded(_("The requests under way are too large together. Try again later."))
         self.held.size += size
         self.size += size
 
@@ -90,7 +91,9 @@ async def read_body(request: Request, limits: Limits, share: Lease) -> bytes:
         elif size > limits.body_bytes + DRAINED:
             break
     if over:
-        raise TooLarge(f"The body is longer than {limits.body_bytes:,} bytes, the limit of this server.")
+        raise TooLarge(
+            _("The body is longer than {body_bytes:,} bytes, the limit of this server.", body_bytes=limits.body_bytes)
+        )
     return b"".join(kept)
 
 
@@ -99,26 +102,32 @@ def parse(body: bytes) -> dict[str, Any]:
     value = parse_object(body)
     if "inputs" not in value:
         known = ", ".join(map(repr, list(value)[:5]))[:200] or "nothing"
-        raise DataError(f"The body has no 'inputs', which holds the text; it has {known}.")
+        raise DataError(_("The body has no 'inputs', which holds the text; it has {known}.", known=known))
     return value
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. DataError: no UTF-8, no JSON, or something else than an object."""
     if not body.strip():
-        raise DataError('The body is empty; send JSON such as {"inputs": "a sentence"}.')
+        raise DataError(_('The body is empty; send JSON such as {"inputs": "a sentence"}.'))
     try:
         value = json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise DataError(f"The body is not UTF-8: byte {error.start + 1} is 0x{body[error.start]:02x}.") from error
+        raise DataError(
+            _("The body is not UTF-8: byte {start} is 0x{body:02x}.", start=error.start + 1, body=body[error.start])
+        ) from error
     except RecursionError as error:
-        raise DataError("The body is no JSON that can be read: it is nested too deep.") from error
+        raise DataError(_("The body is no JSON that can be read: it is nested too deep.")) from error
     except json.JSONDecodeError as error:
-        raise DataError(f"The body is no JSON: {error.msg} at character {error.pos + 1}.") from error
+        raise DataError(
+            _("The body is no JSON: {msg} at character {pos}.", msg=error.msg, pos=error.pos + 1)
+        ) from error
     except ValueError as error:
-        raise DataError("The body is no JSON that can be read: a number in it is too long.") from error
+        raise DataError(_("The body is no JSON that can be read: a number in it is too long.")) from error
     if not isinstance(value, dict):
-        raise DataError(f'The body is {json_kind(value)}; send an object such as {{"inputs": "a sentence"}}.')
+        raise DataError(
+            _('The body is {json_kind}; send an object such as {{"inputs": "a sentence"}}.', json_kind=json_kind(value))
+        )
     return value
 
 
@@ -127,7 +136,7 @@ def hub_inputs(value: Any, limits: Limits) -> ParsedInputs:
     if isinstance(value, str):
         return ParsedInputs(checked_texts([value], limits, "inputs"), True)
     if isinstance(value, dict) and "text_pair" in value:
-        raise DataError("inputs has a text_pair, and this model takes single sentences.")
+        raise DataError(_("inputs has a text_pair, and this model takes single sentences."))
     return ParsedInputs(checked_texts(expect_list(value, "a text or a list of texts"), limits), False)
 
 
@@ -145,7 +154,7 @@ def tei_inputs(value: Any, limits: Limits) -> ParsedInputs:
     items = expect_list(value, 'a text or a batch [["first"], ["second"]]')
     if isinstance(items[0], str):
         if len(items) == 2 and isinstance(items[1], str):
-            raise DataError(f"inputs: {PAIR}")
+            raise DataError(_("inputs: {pair}", pair=PAIR))
         if len(items) > 1:
             refuse_value("inputs", items, 'a text or a batch [["first"], ["second"]]')
         return ParsedInputs(checked_texts(items, limits), True)
@@ -156,7 +165,7 @@ def tei_inputs(value: Any, limits: Limits) -> ParsedInputs:
         if not isinstance(item, list) or not 1 <= len(item) <= 2:
             refuse_value(f"inputs[{place}]", item, 'a one-element list such as ["a sentence"]')
         if len(item) == 2:
-            raise DataError(f"inputs[{place}]: {PAIR}")
+            raise DataError(_("inputs[{place}]: {pair}", place=place, pair=PAIR))
         texts.append(item[0])
     return ParsedInputs(checked_texts(texts, limits), False)
 
@@ -166,7 +175,7 @@ def expect_list(value: Any, expected: str) -> list[Any]:
     if not isinstance(value, list):
         refuse_value("inputs", value, expected)
     if not value:
-        raise DataError(f"inputs is an empty list; expected {expected}.")
+        raise DataError(_("inputs is an empty list; expected {expected}.", expected=expected))
     return value
 
 
@@ -180,23 +189,34 @@ def checked_texts(texts: Sequence[Any], limits: Limits, name: str = "") -> list[
             refuse_value(own, text, "a text")
         if len(text) > limits.characters:
             raise DataError(
-                f"{own} has {len(text):,} characters; this server takes at most {limits.characters:,} a text. Split it "
-                "into sentences."
+                _(
+                    "{own} has {text:,} characters; this server takes at most {characters:,} a text. "
+                    "Split it into sentences.",
+                    own=own,
+                    text=len(text),
+                    characters=limits.characters,
+                )
             )
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise DataError(f"{own} has half a surrogate pair at character {error.start + 1}.") from error
+            raise DataError(
+                _("{own} has half a surrogate pair at character {start}.", own=own, start=error.start + 1)
+            ) from error
     return list(texts)
 
 
 def too_many(count: int, limits: Limits) -> NoReturn:
-    raise DataError(f"inputs has {count:,} texts; this server takes at most {limits.texts:,} a request.")
+    raise DataError(
+        _("inputs has {count:,} texts; this server takes at most {texts:,} a request.", count=count, texts=limits.texts)
+    )
 
 
 def refuse_value(name: str, value: Any, expected: str) -> NoReturn:
     """The error for a value of a wrong kind; says nothing of what it holds."""
-    raise DataError(f"{name} is {json_kind(value)}; expected {expected}.")
+    raise DataError(
+        _("{name} is {json_kind}; expected {expected}.", name=name, json_kind=json_kind(value), expected=expected)
+    )
 
 
 def json_kind(value: Any) -> str:
@@ -215,12 +235,20 @@ def hub_options(body: Mapping[str, Any]) -> Options:
         refuse_value("parameters", given, "an object")
     if unknown := set(given) - {"top_k", "function_to_apply"}:
         names = ", ".join(sorted(map(repr, unknown)))[:200]
-        raise DataError(f"parameters has {names}; known are 'function_to_apply' and 'top_k'.")
+        raise DataError(_("parameters has {names}; known are 'function_to_apply' and 'top_k'.", names=names))
     top_k, function = given.get("top_k"), given.get("function_to_apply")
     if top_k is not None and (not isinstance(top_k, int) or isinstance(top_k, bool) or top_k < 1):
-        raise DataError(f"parameters.top_k is {shown_value(top_k)}; expected a whole number from 1.")
+        raise DataError(
+            _("parameters.top_k is {shown_value}; expected a whole number from 1.", shown_value=shown_value(top_k))
+        )
     if function is not None and (not isinstance(function, str) or function not in FUNCTIONS):
-        raise DataError(f"parameters.function_to_apply is {shown_value(function)}; expected {', '.join(FUNCTIONS)}.")
+        raise DataError(
+            _(
+                "parameters.function_to_apply is {shown_value}; expected {functions}.",
+                shown_value=shown_value(function),
+                functions=", ".join(FUNCTIONS),
+            )
+        )
     return Options(function or "", top_k)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from munjang.data.readers.writers import open_writer
 from munjang.errors import DataError
 from munjang.inference.files.write import free_names
+from munjang.translation import _
 
 DOWNLOAD_KINDS = {
     "csv": "text/csv; charset=utf-8",
@@ -27,7 +28,7 @@ def write_download(body: Mapping[str, Any]) -> tuple[bytes, str]:
     """
     kind = body.get("kind")
     if not isinstance(kind, str) or kind not in DOWNLOAD_KINDS:
-        raise DataError(f"kind should be one of {', '.join(DOWNLOAD_KINDS)}.")
+        raise DataError(_("kind should be one of {download_kinds}.", download_kinds=", ".join(DOWNLOAD_KINDS)))
     columns, added = names(body, "columns"), names(body, "added")
     rows = checked_rows(body.get("rows"), len(columns) + len(added))
     with tempfile.TemporaryDirectory(prefix="munjang-") as folder:
@@ -42,21 +43,23 @@ def names(body: Mapping[str, Any], key: str) -> list[str]:
     """The column names under a key."""
     found = body.get(key)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise DataError(f"{key} should be a list of column names.")
+        raise DataError(_("{key} should be a list of column names.", key=key))
     return found
 
 
 def checked_rows(rows: Any, width: int) -> list[list[Any]]:
     """The rows, each as long as there are columns, of values that a cell can hold."""
     if not isinstance(rows, list):
-        raise DataError("rows should be a list of lists.")
+        raise DataError(_("rows should be a list of lists."))
     for place, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != width:
-            raise DataError(f"rows[{place}] should be a list of {width} cells, one for each column.")
+            raise DataError(
+                _("rows[{place}] should be a list of {width} cells, one for each column.", place=place, width=width)
+            )
         if not all(cell is None or isinstance(cell, str | int | float) for cell in row):
-            raise DataError(f"rows[{place}] has a cell that is no text, number, truth value or null.")
+            raise DataError(_("rows[{place}] has a cell that is no text, number, truth value or null.", place=place))
         if any(isinstance(cell, str) and not encodable(cell) for cell in row):
-            raise DataError(f"rows[{place}] has half a surrogate pair.")
+            raise DataError(_("rows[{place}] has half a surrogate pair.", place=place))
     return rows
 
 

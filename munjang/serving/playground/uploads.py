@@ -18,6 +18,7 @@ from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Bad, Table, cell_text
 from munjang.errors import DataError, MunjangError
 from munjang.serving.settings import Limits
+from munjang.translation import _
 
 READABLE_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".text", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm")
 LISTED_ROWS = 100  # rows set aside that are listed
@@ -55,7 +56,7 @@ def read_upload(upload: Upload, limits: Limits) -> dict[str, Any]:
     It stands in a temporary folder while it is read. DataError: it cannot be read, or is packed; FileTooLarge.
     """
     if not upload.data:
-        raise DataError("The file is empty (0 bytes).")
+        raise DataError(_("The file is empty (0 bytes)."))
     name = file_name(upload.name)
     options = ReadOptions(encoding=upload.encoding or None, sheet=upload.sheet or None)
     with tempfile.TemporaryDirectory(prefix="munjang-") as folder:
@@ -72,23 +73,45 @@ def refuse_packed(path: Path, limits: Limits) -> None:
     """DataError for files that could unpack to more than a server should hold, and for kinds that are not read here."""
     head = path.read_bytes()[:4]
     if head[:2] == b"\x1f\x8b":
-        raise DataError(f"{path} is packed with gzip. Unpack it first, or use munjang predict.")
+        raise DataError(_("{path} is packed with gzip. Unpack it first, or use munjang predict.", path=path))
     if head == b"PAR1" or (path.suffix.lower() not in READABLE_ENDINGS and head != b"PK\x03\x04" and path.suffix):
-        raise DataError(f"{path} is of no kind that is read here: {', '.join(READABLE_ENDINGS)}.")
+        raise DataError(
+            _(
+                "{path} is of no kind that is read here: {readable_endings}.",
+                path=path,
+                readable_endings=", ".join(READABLE_ENDINGS),
+            )
+        )
     if head == b"PK\x03\x04":
         try:
             with zipfile.ZipFile(path) as archive:
                 size = sum(item.file_size for item in archive.infolist())
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise DataError(f"{path} is no readable .xlsx file ({error}). Save it again from Excel.") from error
+            raise DataError(
+                _("{path} is no readable .xlsx file ({reason}). Save it again from Excel.", path=path, reason=error)
+            ) from error
         if size > UNPACKED * limits.file_bytes:
-            raise FileTooLarge(f"{path} unpacks to {size:,} bytes; at most {UNPACKED * limits.file_bytes:,} are read.")
+            raise FileTooLarge(
+                _(
+                    "{path} unpacks to {size:,} bytes; at most {unpacked:,} are read.",
+                    path=path,
+                    size=size,
+                    unpacked=UNPACKED * limits.file_bytes,
+                )
+            )
 
 
 def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
     """What `read_upload` gives back, from a table that was opened."""
     if len(table.columns) > COLUMNS:
-        raise DataError(f"{table.file} has {len(table.columns):,} columns; at most {COLUMNS} are taken here.")
+        raise DataError(
+            _(
+                "{file} has {columns:,} columns; at most {columns2} are taken here.",
+                file=table.file,
+                columns=len(table.columns),
+                columns2=COLUMNS,
+            )
+        )
     rows: list[list[Any]] = []
     rejected: list[dict[str, Any]] = []
     lines: list[int] = []
@@ -102,14 +125,19 @@ def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
         size += sum(len(cell) for cell in cells if isinstance(cell, str))
         if len(rows) >= limits.rows or size > 2 * limits.file_bytes:
             raise FileTooLarge(
-                f"{table.file} has more than {limits.rows:,} rows, or {2 * limits.file_bytes:,} characters: too much "
-                "for a page. Classify it with munjang predict MODEL FILE --out OUT, or send a part of it."
+                _(
+                    "{file} has more than {rows:,} rows, or {file_bytes:,} characters: too much for a "
+                    "page. Classify it with munjang predict MODEL FILE --out OUT, or send a part of it.",
+                    file=table.file,
+                    rows=limits.rows,
+                    file_bytes=2 * limits.file_bytes,
+                )
             )
         rows.append(cells)
         lines.append(item.line)
     if not rows:
-        raise DataError(f"{table.file}: no row can be used; {aside:,} set aside.")
-    text, _ = guess_text(table.columns, [list(row) for row in islice(rows, SAMPLED_ROWS)])
+        raise DataError(_("{file}: no row can be used; {aside:,} set aside.", file=table.file, aside=aside))
+    text, __ = guess_text(table.columns, [list(row) for row in islice(rows, SAMPLED_ROWS)])
     return {
         "columns": list(table.columns), "text": text, "rows": rows, "lines": lines, "set_aside": aside,
         "rejected": rejected, "notes": [shown_message(note, folder) for note in table.notes],
@@ -136,5 +164,5 @@ def asked_upload(name: str, query: Mapping[str, str], data: bytes) -> Upload:
     """The upload that a request means. DataError: an option that is too long to be one."""
     encoding, sheet = query.get("encoding", ""), query.get("sheet", "")
     if max(len(encoding), len(sheet)) > 100:
-        raise DataError("encoding and sheet are names of at most 100 characters.")
+        raise DataError(_("encoding and sheet are names of at most 100 characters."))
     return Upload(name, data, encoding, sheet)

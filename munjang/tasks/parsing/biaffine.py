@@ -27,6 +27,7 @@ from munjang.tasks.parsing.decoding import DECODERS, LOWEST
 from munjang.tasks.parsing.parts import tag_column, untagged, words_and_tags
 from munjang.tasks.parsing.rows import label_column, object_array, only_seen, to_parse
 from munjang.tasks.parsing.words import CUTS, SPACES, encode_words, spaced, word_batch
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import tokenizers
@@ -204,7 +205,7 @@ class BiaffineParsing:
         return {"uas": float(right[:, 0].mean()), "las": float(right.all(axis=1).mean())}
 
     def class_weights(self, encodings: Encodings) -> np.ndarray:
-        raise ConfigError("class_weights is for classifiers; leave it out for a parser.")
+        raise ConfigError(_("class_weights is for classifiers; leave it out for a parser."))
 
 
 def may_hang(scheme: str, child: Any, head: Any, count: Any) -> Any:

@@ -20,6 +20,7 @@ from munjang.errors import ConfigError
 from munjang.tasks.base import Batch, Encodings, Outputs, Signature
 from munjang.tasks.parsing.biaffine import BiaffineParsing
 from munjang.tasks.parsing.rows import object_array
+from munjang.translation import _
 
 if TYPE_CHECKING:
     import torch
@@ -43,8 +44,10 @@ class Labeling(BiaffineParsing):
         super().__post_init__()
         if self.scheme != HEAD_FINAL:
             raise ConfigError(
-                "--parser labeling attaches each word to one on its right; in this treebank some heads stand on the "
-                "left, or arcs cross. Take --parser biaffine."
+                _(
+                    "--parser labeling attaches each word to one on its right; in this treebank some "
+                    "heads stand on the left, or arcs cross. Take --parser biaffine."
+                )
             )
 
     @property
@@ -121,9 +124,9 @@ def round_arrays(labels: np.ndarray, words: np.ndarray) -> dict[str, np.ndarray]
     found: list[tuple[int, list[int], list[bool]]] = []
     for row, count in enumerate(words):
         found += [(row, left, go) for left, go in rounds(labels[row, :count, 0].tolist())]
-    size = max(len(left) for _, left, _ in found)
+    size = max(len(left) for __, left, __ in found)
     arrays: dict[str, Any] = {
-        "round_sentence": np.array([row for row, _, _ in found]),
+        "round_sentence": np.array([row for row, __, __ in found]),
         "round_words": np.full((len(found), size), -1, np.int64),
         "round_heads": np.full((len(found), width), -1, np.int64),
         "round_tags": np.full((len(found), size), -1, np.int64),

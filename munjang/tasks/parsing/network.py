@@ -16,6 +16,7 @@ from munjang.encoder.dropout import drop
 from munjang.errors import FetchError
 from munjang.tasks.parsing.pieces import WordPieces
 from munjang.tasks.parsing.tagger import Tagger
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -128,7 +129,14 @@ def build_parser(settings: dict[str, Any], source: str | None, *, config: Pretra
     )
     lacking = [name for name in found["missing_keys"] if "pooler" not in name]
     if lacking:
-        raise FetchError(f"{source} does not fit its own config.json: {len(lacking)} weights such as {lacking[0]}.")
+        raise FetchError(
+            _(
+                "{source} does not fit its own config.json: {lacking} weights such as {lacking2}.",
+                source=source,
+                lacking=len(lacking),
+                lacking2=lacking[0],
+            )
+        )
     setattr(encoder.config, SETTINGS_KEY, settings)
     return WordNetwork(encoder)
 

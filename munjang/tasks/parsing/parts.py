@@ -9,6 +9,7 @@ import numpy as np
 
 from munjang.errors import DataError
 from munjang.records import Example, Tree
+from munjang.translation import _
 
 TAGGED = re.compile(r"(.+)/([A-Za-z][A-Za-z0-9-]*(?:\+[A-Za-z][A-Za-z0-9-]*)*)")
 """A word and the parts of speech of its morphemes."""
@@ -21,7 +22,10 @@ def tag_names(trees: Iterable[Tree]) -> tuple[str, ...]:
         if not has_tags(tree):
             words = " ".join(tree.words)[:60]
             raise DataError(
-                f"--pos: a sentence has no parts of speech ({words}). Leave out --pos, or give all of them."
+                _(
+                    "--pos: a sentence has no parts of speech ({words}). Leave out --pos, or give all of them.",
+                    words=words,
+                )
             )
         found |= {end for tag in tree.pos for end in ends(tag)}
     return tuple(sorted(found))
@@ -42,7 +46,9 @@ def tagged_text(tree: Tree) -> str:
     """A tree's words as a parser with parts of speech reads them: `밥을/NNG+JKO 먹었다/VV+EP+EF`."""
     if not has_tags(tree):
         words = " ".join(tree.words)[:60]
-        raise DataError(f"This parser was trained with --pos, and a sentence has no parts of speech: {words}.")
+        raise DataError(
+            _("This parser was trained with --pos, and a sentence has no parts of speech: {words}.", words=words)
+        )
     return " ".join(f"{word}/{tag}" for word, tag in zip(tree.words, tree.pos, strict=True))
 
 
@@ -53,8 +59,12 @@ def untagged(text: str) -> tuple[str, tuple[str, ...]]:
         found = TAGGED.fullmatch(item)
         if found is None:
             raise DataError(
-                f"This parser was trained with --pos: every word needs its parts of speech, as in 밥을/NNG+JKO; word "
-                f"{place}, '{item[:40]}', has none."
+                _(
+                    "This parser was trained with --pos: every word needs its parts of speech, as in "
+                    "밥을/NNG+JKO; word {place}, '{item}', has none.",
+                    place=place,
+                    item=item[:40],
+                )
             )
         words.append(found[1])
         tags.append(found[2])
@@ -66,7 +76,9 @@ def words_and_tags(example: Example) -> tuple[str, tuple[str, ...]]:
     if isinstance(example.label, Tree):
         if not has_tags(example.label):
             where = f"{example.file}, line {example.line}: " if example.file else ""
-            raise DataError(f"{where}a sentence has no parts of speech, which --pos needs. Leave out --pos.")
+            raise DataError(
+                _("{where}a sentence has no parts of speech, which --pos needs. Leave out --pos.", where=where)
+            )
         return example.text, example.label.pos
     return untagged(example.text)
 

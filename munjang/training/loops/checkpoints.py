@@ -12,6 +12,7 @@ from typing import Any
 
 from munjang.errors import BundleError
 from munjang.files import disk_errors, file_facts, sync, write_json
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -47,11 +48,13 @@ def read_state(folder: Path, seal: str = "state.json") -> dict[str, Any]:
         state = json.loads((folder / seal).read_text(encoding="utf-8"))
         files = state["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder} is no whole checkpoint: its {seal} cannot be read.") from error
+        raise BundleError(
+            _("{folder} is no whole checkpoint: its {seal} cannot be read.", folder=folder, seal=seal)
+        ) from error
     for name, known in files.items():
         path = folder / name
         if not path.is_file() or file_facts(path) != known:
-            raise BundleError(f"{path} is missing, cut short or changed since it was written.")
+            raise BundleError(_("{path} is missing, cut short or changed since it was written.", path=path))
     return state
 
 
@@ -70,7 +73,7 @@ def newest_whole(folder: Path, kind: str = "step", seal: str = "state.json") -> 
 
     A checkpoint whose best weights are missing or broken counts as broken too.
     """
-    for _, path in reversed(steps_in(folder, kind)):
+    for __, path in reversed(steps_in(folder, kind)):
         try:
             state = read_state(path, seal)
             if state.get("best_step", -1) >= 0 and state.get("keeps_best", False):
@@ -94,7 +97,7 @@ def prune(folder: Path, step: int, keep: int, *, kind: str = "step", seal: str =
     """
     steps = steps_in(folder, kind)
     kept = [path for number, path in steps if number <= step][-keep:]
-    for _, path in steps:
+    for __, path in steps:
         if path not in kept:
             shutil.rmtree(path)
     prune_best(folder, [path / seal for path in kept])

@@ -20,6 +20,7 @@ from munjang.tasks.base import Batch, Encodings, Task
 from munjang.training.loops.batching import BatchSampler, SentenceSampler
 from munjang.training.loops.checkpoints import write_folder
 from munjang.training.loops.schedules import SCHEDULES
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -118,7 +119,7 @@ def pick_device(config: TrainConfig | PretrainConfig) -> torch.device:
     ConfigError where an accelerator is asked for and there is none.
     """
     if config.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda was asked for, but torch sees no accelerator here. Use auto or cpu.")
+        raise ConfigError(_("--device cuda was asked for, but torch sees no accelerator here. Use auto or cpu."))
     if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -129,14 +130,24 @@ def check_device(config: TrainConfig | PretrainConfig, device: torch.device) -> 
     wanted = pick_device(config)
     if wanted.type != device.type:
         raise ConfigError(
-            f"An earlier run in this process took {device.type}; {wanted.type} needs a process of its own."
+            _(
+                "An earlier run in this process took {type}; {type2} needs a process of its own.",
+                type=device.type,
+                type2=wanted.type,
+            )
         )
 
 
 def check_loss(loss: float, step: int) -> float:
     """The loss, if it is a number; one that is not ends the run with an error that says what to try."""
     if not math.isfinite(loss):
-        raise Diverged(f"The loss was {loss} by step {step}: training has diverged. Try a lower --learning-rate.")
+        raise Diverged(
+            _(
+                "The loss was {loss} by step {step}: training has diverged. Try a lower --learning-rate.",
+                loss=loss,
+                step=step,
+            )
+        )
     return loss
 
 
@@ -257,7 +268,11 @@ def load_weights(path: Path, model: torch.nn.Module) -> None:
     unknown = [name for name in tensors if name not in own or own[name].shape != tensors[name].shape]
     if missing or unknown:
         raise BundleError(
-            f"{path} does not fit this network: {(missing + unknown)[0]} is missing or of another shape. It was made "
-            "by another version or of other data; begin anew with --overwrite."
+            _(
+                "{path} does not fit this network: {missing} is missing or of another shape. It was "
+                "made by another version or of other data; begin anew with --overwrite.",
+                path=path,
+                missing=(missing + unknown)[0],
+            )
         )
     model.load_state_dict(tensors, strict=False)  # what is missing shares its memory with a tensor that is there

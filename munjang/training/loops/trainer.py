@@ -23,6 +23,7 @@ from munjang.training.loops.dataset import EncodedDataset
 from munjang.training.loops.interrupts import Interrupted, catch_interrupt
 from munjang.training.loops.job import Job, Selection, check_loss, pick_device, pick_precision, validation_score
 from munjang.training.loops.run_log import RunLog
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
@@ -55,8 +56,13 @@ def run_trainer(job: Job) -> Selection:
             trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     if trainer.state.global_step < job.total_steps and not bridge.selection.is_over(job.config):
         raise Interrupted(
-            f"Stopped at step {trainer.state.global_step} of {job.total_steps}, saved in {job.checkpoints}. "
-            "Give the same command with --resume to go on."
+            _(
+                "Stopped at step {global_step} of {total_steps}, saved in {checkpoints}. Give the "
+                "same command with --resume to go on.",
+                global_step=trainer.state.global_step,
+                total_steps=job.total_steps,
+                checkpoints=job.checkpoints,
+            )
         )
     return bridge.selection
 
@@ -109,7 +115,13 @@ def training_arguments(job: Job) -> TrainingArguments:
     device = pick_device(config)
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if config.batch_size % world:
-        raise ConfigError(f"With --loop trainer, batch_size ({config.batch_size}) must divide by {world} processes.")
+        raise ConfigError(
+            _(
+                "With --loop trainer, batch_size ({batch_size}) must divide by {world} processes.",
+                batch_size=config.batch_size,
+                world=world,
+            )
+        )
     return TrainingArguments(
         output_dir=str(job.checkpoints),
         max_steps=job.total_steps,
