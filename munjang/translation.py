@@ -32,6 +32,6 @@ def ngettext(one: str, many: str, count: int, /, **fields: object) -> str:
     return _catalogue.ngettext(one, many, count).format(count=count, **fields)
 
 
-def N_(text: str) -> str:  # noqa: N802 (gettext's usual name)
+def N_(text: str) -> str:
     """Marks a text of a table that is made before the language is known; `_(text)` translates it where it is shown."""
     return text
