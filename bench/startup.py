@@ -32,10 +32,10 @@ STAGES = {  # where a stage is called -> what it is called here
     ("munjang.data.prepare", "clean_corpus"): "cleaning",
     ("munjang.data.prepare", "with_test"): "splitting",
     ("munjang.data.prepare", "with_validation"): "splitting",
-    ("munjang.training.run", "begin"): "fingerprint and settings",
+    ("munjang.training.run", "begin_run"): "fingerprint and settings",
     ("munjang.training.run", "make_start"): "tokenizer",
     ("munjang.tasks.classification", "Classification.encode"): "token ids",
-    ("munjang.models.backbones", "Start.build"): "network",
+    ("munjang.models.backbones", "LoadedBackbone.build"): "network",
 }
 
 

@@ -1,6 +1,6 @@
 """The rooms of munjang and what imports what, read from the source: `python docs/rooms.py` prints the list of rooms.
 
-docs/ARCHITECTURE.md shows that list; with `--write` it is put there. A test compares the two.
+docs/ARCHITECTURE.md shows that list; `python docs/rooms.py write` puts it there. A test compares the two.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def page_with_rooms(text: str) -> str:
 
 
 if __name__ == "__main__":
-    if "--write" in sys.argv:
+    if sys.argv[1:] == ["write"]:
         PAGE.write_text(page_with_rooms(PAGE.read_text("utf-8")), encoding="utf-8")
     else:
         print(room_list())

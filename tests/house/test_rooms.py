@@ -86,7 +86,7 @@ def test_no_public_name_means_two_things():
 
 def test_the_page_shows_the_rooms_as_they_are():
     text = rooms.PAGE.read_text("utf-8")
-    assert rooms.BEGIN in text and rooms.page_with_rooms(text) == text, "run: python docs/rooms.py --write"
+    assert rooms.BEGIN in text and rooms.page_with_rooms(text) == text, "run: python docs/rooms.py write"
 
 
 def test_the_walk_from_a_file_to_a_model_folder_names_each_room_once():
