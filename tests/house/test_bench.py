@@ -42,6 +42,9 @@ BENCHES = {
     "adapt": Smallest(
         "--sentences 240 --passes 1 --seeds 13 --epochs 1", "adapt.json", "scored pretraining_s", "before after"
     ),
+    "against": Smallest(
+        f"{BENCH.parent} --runs 2 --only help,analyze", "against.json", "base_s this_s ratio low high", apart=True
+    ),
     "bulk": Smallest(
         "--rows 64 --models linear --runs local,ray --workers 1",
         "bulk.json",
