@@ -15,21 +15,23 @@ from munjang.errors import MunjangError
 from munjang.files import first_line
 from munjang.translation import _
 
+HELP = _("From a file of Korean sentences to a measured classifier.")
+
 
 class Verbs(TyperGroup):
-    """The verbs of the app; a reader of the output that has had enough (`munjang predict … | head`) is no error."""
+    """The verbs of the app. A reader that closes the pipe early (`munjang predict … | head`) is no error."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # here, because typer itself would make exit code 1 of it
+        except BrokenPipeError:  # caught here, because typer itself would exit with code 1
             for stream in (sys.stdout, sys.stderr):
-                let_go(stream)
+                discard_output(stream)
             raise typer.Exit(0) from None
 
 
-def let_go(stream: Any) -> None:
-    """Throw away what no one will read, so that Python does not complain of it at its end."""
+def discard_output(stream: Any) -> None:
+    """Discard output that no one will read, so that Python does not complain about it when it exits."""
     try:
         stream.flush()
     except BrokenPipeError:
@@ -39,7 +41,7 @@ def let_go(stream: Any) -> None:
 app = typer.Typer(
     name="munjang",
     cls=Verbs,
-    help="From a file of Korean sentences to a measured classifier.",
+    help=HELP,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -53,6 +55,7 @@ def root(
     debug: bool = typer.Option(False, "--debug", help=_("Show the traceback of an error.")),
     quiet: bool = typer.Option(False, "--quiet", help=_("Print results only, no messages.")),
 ) -> None:
+    """Handle the options that stand before the verb."""
     if version:
         typer.echo(_("munjang {version}", version=__version__))
         raise typer.Exit()
@@ -60,15 +63,17 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; errors become one line on stderr: a MunjangError with its own exit code, those of files and
-    of the network (a full disk, a folder that may not be written) with 1. Ctrl-C ends with 130.
+    """Run the command line. An error becomes one line on stderr.
+
+    Exit codes: a MunjangError has its own; errors of files and of the network (a full disk, a folder without write
+    permission) give 1; Ctrl-C gives 130.
     """
     for stream in (sys.stdout, sys.stderr):  # a console in cp949 cannot show every character: show "?" instead
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    # A thread that waits for its partner by spinning takes the processor from it: on a busy machine a training step was
-    # 4 times as slow, on a quiet one waiting without any spinning cost a half (EXPERIMENTS, 2026-11-22). Read by
-    # torch's threads when they start.
+    # A thread that spins while it waits for another thread takes the processor from it. On a busy machine this made a
+    # training step 4 times as slow; on a quiet machine no spinning at all made it 1.5 times as slow (EXPERIMENTS,
+    # 2026-11-22). torch's threads read the variable when they start.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
@@ -84,30 +89,30 @@ def main() -> None:
     except OSError as error:
         if debug:
             raise
-        typer.echo(_("munjang: {os_error_line}", os_error_line=os_error_line(error)), err=True)
+        typer.echo(_("munjang: {reason}", reason=os_error_line(error)), err=True)
         sys.exit(1)
 
 
 def os_error_line(error: OSError) -> str:
-    """What the system could not do: the file, where there is one, and why not."""
-    file = error.filename2 or error.filename  # of a renaming the target: what the user has named
+    """The file, where there is one, and why the system could not use it."""
+    file = error.filename2 or error.filename  # filename2 is the target of a renaming: the file that the user named
     reason = error.strerror or first_line(error)
     return f"{reason}." if file is None else f"{file}: {reason}."
 
 
 def register() -> None:
-    """Hang every verb on the app; verbs are listed in the order of a user's work."""
+    """Add every verb to the app with its help, in the order of a user's work."""
     from munjang.cli import analyze, clean, corpora, evaluate, export, predict, pretrain, serve, train
 
-    app.command("corpora")(corpora.corpora_verb)
-    app.command("clean")(clean.clean_verb)
-    app.command("train")(train.train_verb)
-    app.command("evaluate")(evaluate.evaluate_verb)
-    app.command("predict")(predict.predict_verb)
-    app.command("analyze")(analyze.analyze_verb)
-    app.command("export")(export.export_verb)
-    app.command("serve")(serve.serve_verb)
-    app.command("pretrain")(pretrain.pretrain_verb)
+    app.command("corpora", help=corpora.HELP)(corpora.corpora_verb)
+    app.command("clean", help=clean.HELP)(clean.clean_verb)
+    app.command("train", help=train.HELP)(train.train_verb)
+    app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate_verb)
+    app.command("predict", help=predict.HELP)(predict.predict_verb)
+    app.command("analyze", help=analyze.HELP)(analyze.analyze_verb)
+    app.command("export", help=export.HELP)(export.export_verb)
+    app.command("serve", help=serve.HELP)(serve.serve_verb)
+    app.command("pretrain", help=pretrain.HELP)(pretrain.pretrain_verb)
 
 
 register()

@@ -1,4 +1,4 @@
-"""`munjang analyze`: everything the packaged model can say of a text, of lines, or of a file."""
+"""`munjang analyze`: all predictions of the packaged model for a text, for lines, or for a file."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
+HELP = _(
+    "Predict the sentiment, hate, intent, topic and so on of a text. Every head of the model gives one label.\n\n"
+    "One pass through the network gives all predictions; it needs neither network access nor torch. With --out, the "
+    "rows of a file are written with the columns HEAD and HEAD_score for every head, and the column note. Without "
+    "--out, a text gets one line for each head; lines and files get one line for each row: label and score of each "
+    "head and the text, separated by tabs."
+)
+
 
 def analyze_verb(
     source: Annotated[
@@ -42,32 +50,29 @@ def analyze_verb(
     tasks: Annotated[
         str | None,
         typer.Option(
-            "--tasks", help=_("Only these heads, such as sentiment,hate; all if left out. structure: the tree.")
+            "--tasks", help=_("Only these heads, such as sentiment,hate; all if omitted. structure: the tree.")
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="FOLDER", help=_("A model with many heads; the packaged one if left out.")),
+        typer.Option("--model", metavar="FOLDER", help=_("A model with many heads; the packaged one if omitted.")),
     ] = None,
     out: Annotated[
         str | None, typer.Option("--out", help=_("File to write: .csv, .tsv, .jsonl, .parquet, .xlsx."))
     ] = None,
     text: TextColumn = None,
     scores: Annotated[
-        str | None, typer.Option("--scores", help=_("all: every label's score; best: the best alone, as usual."))
+        str | None, typer.Option("--scores", help=_("all: the score of every label; best: only the best, the default."))
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print a JSON object a line, with all scores."))] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help=_("Print one JSON object per line, with all scores."))
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace an existing --out."))] = False,
     encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
 ) -> None:
-    """Say of a text what mood, hate, intent, topic and so on it has: whatever the model has heads for.
-
-    One pass through the network answers everything; needs neither network access nor torch. With --out the rows of a
-    file are written with the columns HEAD and HEAD_score for every head, and note. Without it a text gets a line for
-    each head; lines and files get a line a row: label and score of each head and the text, between tabs.
-    """
+    """Predict with every head, and print or write the results."""
     from munjang.inference.files.write import check_output
 
     if scores not in (None, "all", "best"):
@@ -86,16 +91,16 @@ def analyze_verb(
     file = Path(source) if kind == "file" else None
     if out:
         check_output(Path(out), file, overwrite)
-    table, place = open_input(source, kind, options)
+    table, text_column = open_input(source, kind, options)
     analyzer = open_analyzer(model, tasks)
     if out:
-        write_analyses(analyzer, table, place, out, everything, overwrite, file)
+        write_analyses(analyzer, table, text_column, out, everything, overwrite, file)
     else:
-        print_analyses(analyzer, table, place, everything, as_json, one_by_one=kind == "stdin")
+        print_analyses(analyzer, table, text_column, everything, as_json, one_by_one=kind == "stdin")
 
 
 def open_analyzer(model: str | None, tasks: str | None, *, single: bool = False) -> Analyzer:
-    """The model that --model and --tasks mean. single: for one text, of which the structure is said too."""
+    """The model that --model and --tasks mean. single: it is for one text, and then gives the structure too."""
     from munjang.inference.analyzer import Analyzer, everything
     from munjang.inference.heads import has_parser
 
@@ -106,7 +111,7 @@ def open_analyzer(model: str | None, tasks: str | None, *, single: bool = False)
 
 
 def block(analysis: Analysis, scores: bool) -> str:
-    """A line for each head: its name, the label, the probability; with `scores` every label's."""
+    """A line for each head: name, label and score; with `scores`, the score of every label too."""
     from munjang.tables import format_table
 
     rows = [
@@ -122,20 +127,20 @@ def block(analysis: Analysis, scores: bool) -> str:
 
 
 def score_list(answer: Prediction) -> str:
-    """Every label's score, the highest first."""
+    """The score of every label, the highest first."""
     return ", ".join(f"{name} {score:.4f}" for name, score in answer.scores.items())
 
 
 def analysis_json(analysis: Analysis, line: int | None = None) -> str:
-    """An analysis as one JSON object; `line` is where the text stands in the file."""
-    place = {} if line is None else {"line": line}
+    """An analysis as one JSON object; `line` is the line number of the text in its file."""
+    location = {} if line is None else {"line": line}
     answers = {head: json_answer(answer) for head, answer in analysis.answers.items()}
-    found = {**place, "text": analysis.text, "answers": answers, **json_structure(analysis), "note": analysis.note}
-    return json.dumps(found, ensure_ascii=False)
+    record = {**location, "text": analysis.text, "answers": answers, **json_structure(analysis), "note": analysis.note}
+    return json.dumps(record, ensure_ascii=False)
 
 
 def json_structure(analysis: Analysis) -> dict[str, Any]:
-    """The tree: its words with head and relation, and the triples; nothing where none was asked for."""
+    """The tree: its words with head and relation, and the triples; empty if no tree was requested."""
     if analysis.structure is None:
         return {}
     from munjang.data.trees.triples import parse_to_json
@@ -145,13 +150,13 @@ def json_structure(analysis: Analysis) -> dict[str, Any]:
 
 
 def json_answer(answer: Prediction) -> dict[str, Any]:
-    """What one head says."""
+    """The prediction of one head as JSON values."""
     scores = {name: round(score, 6) for name, score in answer.scores.items()}
     return {"label": answer.label, "score": round(answer.score, 6), "scores": scores}
 
 
 def analysis_line(analysis: Analysis, scores: bool) -> str:
-    """Label and score of each head, all its scores if asked for, and the text, between tabs."""
+    """Label and score of each head (all its scores with `scores`) and the text, separated by tabs."""
     from munjang.records import label_text
 
     cells = []
@@ -163,7 +168,7 @@ def analysis_line(analysis: Analysis, scores: bool) -> str:
 
 
 def print_analyses(
-    model: Analyzer, table: Table, place: int, scores: bool, as_json: bool, *, one_by_one: bool
+    model: Analyzer, table: Table, text_column: int, scores: bool, as_json: bool, *, one_by_one: bool
 ) -> Counts:
     """Print a line for every row, in order."""
     from munjang.inference.analyzer import STRUCTURE
@@ -185,19 +190,20 @@ def print_analyses(
             return unusable_json(item, {"answers": {}})
         return "\t".join(["(unusable)", *[""] * (cells - 1), single_line(item.raw)])
 
-    print_rows(analyses(model, table, place, chunk_sizes(one_by_one)), table, counts, line_of, bad_line)
+    items = analyses(model, table, text_column, chunk_sizes(one_by_one))
+    print_rows(items, table, counts, line_of, bad_line)
     return counts
 
 
 def write_analyses(
-    model: Analyzer, table: Table, place: int, out: str, scores: bool, overwrite: bool, source: Path | None
+    model: Analyzer, table: Table, text_column: int, out: str, scores: bool, overwrite: bool, source: Path | None
 ) -> Counts:
-    """Write the file with answers and say what became of its rows."""
+    """Write the file with the predictions and log the counts."""
     from munjang.inference.files.analyze import analyze_table
 
     def write(progress: Callable[[Counts], None]) -> Counts:
         return analyze_table(
-            model, table, place, out, scores=scores, overwrite=overwrite, source=source, progress=progress
+            model, table, text_column, out, scores=scores, overwrite=overwrite, source=source, progress=progress
         )
 
     return write_rows(out, write)

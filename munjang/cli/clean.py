@@ -1,4 +1,4 @@
-"""`munjang clean`: a corpus or file cleaned, with an account of every row."""
+"""`munjang clean`: clean a corpus or file, with a report on every row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from munjang.config.settings import TEXT_STEPS, CleanConfig
 from munjang.errors import ConfigError, DataError
 from munjang.translation import _
 
-STEPS_HELP = "Text steps among html, invisible, nfc, spaces, mask_personal and fold_repeats, or none."
+HELP = _("Clean a corpus and report what happened to every row.")
+STEPS_HELP = _("Text steps, any of html, invisible, nfc, spaces, mask_personal and fold_repeats; or none.")
 
 
 def clean_verb(
@@ -35,11 +36,11 @@ def clean_verb(
     conflicts: options.Conflicts = None,
     outliers: options.Outliers = None,
     clean_test: options.CleanTest = False,
-    no_duplicates: Annotated[bool, typer.Option("--no-duplicates", help=_("Leave repeated rows in."))] = False,
-    no_leaks: Annotated[bool, typer.Option("--no-leaks", help=_("Leave texts of the test split in train."))] = False,
+    no_duplicates: Annotated[bool, typer.Option("--no-duplicates", help=_("Keep repeated rows."))] = False,
+    no_leaks: Annotated[bool, typer.Option("--no-leaks", help=_("Keep texts of the test split in train."))] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Write into a folder that is not empty."))] = False,
 ) -> None:
-    """Clean a corpus and say what became of every row."""
+    """Clean a corpus, write the folder and print the report."""
     from munjang.data.cleaning.clean import clean_corpus
     from munjang.data.cleaning.files import write_cleaning_report
 
@@ -57,15 +58,16 @@ def clean_verb(
     cleaned, cleaning_report = clean_corpus(corpus, config)
     write_cleaning_report(out, corpus, cleaned, cleaning_report, separator=multi_label or "|")
     typer.echo(str(cleaning_report))
+    kept_file, removed_file = out / "kept.csv", out / "removed.csv"
     typer.echo(
         _(
-            "Wrote {out} ({rows_after:,} rows) and",
-            out=out / "kept.csv",
-            rows_after=sum(cleaning_report.rows_after.values()),
-        ),
-        nl=False,
+            "Wrote {kept_file} ({kept:,} rows) and {removed_file} ({removed:,} rows).",
+            kept_file=kept_file,
+            kept=sum(cleaning_report.rows_after.values()),
+            removed_file=removed_file,
+            removed=len(cleaning_report.removed),
+        )
     )
-    typer.echo(_(" {out} ({removed:,} rows).", out=out / "removed.csv", removed=len(cleaning_report.removed)))
 
 
 def parse_steps(text: str) -> tuple[str, ...]:
@@ -77,7 +79,10 @@ def parse_steps(text: str) -> tuple[str, ...]:
 
 
 def check_clean_folder(out: Path, source: str, *, overwrite: bool) -> None:
-    """Refuse a folder with something in it, a file, or one whose files are the input."""
+    """Check the folder of --out.
+
+    ConfigError: it is a file, or it is not empty and `overwrite` is not set. DataError: the input is one of its files.
+    """
     from munjang.data.cleaning.files import REPORT_FILES
 
     if out.exists() and not out.is_dir():
@@ -85,4 +90,6 @@ def check_clean_folder(out: Path, source: str, *, overwrite: bool) -> None:
     if out.is_dir() and any(out.iterdir()) and not overwrite:
         raise ConfigError(_("--out {out} is not empty. Name another folder, or add --overwrite.", out=out))
     if any(Path(source).resolve() == (out / name).resolve() for name in REPORT_FILES):
-        raise DataError(_("{source} would be overwritten by its own account; name another --out.", source=source))
+        raise DataError(
+            _("{source} would be overwritten by its own cleaning report; name another --out.", source=source)
+        )

@@ -1,4 +1,4 @@
-"""`munjang corpora`: the table of corpora, a corpus's card, a benchmark suite, what the hub has."""
+"""`munjang corpora`: the table of corpora, the card of a corpus, a benchmark suite, datasets of the hub."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from munjang.cli.options import DataDir, writable_png
 from munjang.errors import ConfigError
 from munjang.records import SPLITS, Corpus
 from munjang.tables import format_table
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from munjang.data.corpora.schema import CorpusRow
     from munjang.data.statistics.corpus import CorpusStats
+
+HELP = _("List known corpora, or print the card of one.")
 
 
 def corpora_verb(
@@ -36,9 +38,9 @@ def corpora_verb(
         str | None,
         typer.Option("--hub", metavar="LANGUAGE", help=_("List the hub's datasets in a language, such as ko.")),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help=_("With --hub: how many, most downloaded first."))] = 100,
+    limit: Annotated[int, typer.Option("--limit", min=1, help=_("With --hub: how many, by downloads."))] = 100,
     split: Annotated[
-        str | None, typer.Option("--split", help=_("On the card, only this split: train, validation, test."))
+        str | None, typer.Option("--split", help=_("On the card, only this split: train, validation or test."))
     ] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help=_("Draw lengths and labels of the corpus."))
@@ -48,15 +50,13 @@ def corpora_verb(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON instead of tables."))] = False,
 ) -> None:
-    """List known corpora, or print the card of one."""
+    """Print the card of a corpus, a suite, the datasets of the hub, or the table."""
     if name:
         print_card(name, data_dir, split=split, plot=plot, tokenizer=tokenizer, as_json=as_json)
         return
-    lonely = [flag for flag, value in (("--split", split), ("--plot", plot), ("--tokenizer", tokenizer)) if value]
-    if lonely:
-        raise typer.BadParameter(
-            _("{lonely} needs a corpus, such as munjang corpora nsmc {lonely} …", lonely=lonely[0])
-        )
+    card_flags = [flag for flag, value in (("--split", split), ("--plot", plot), ("--tokenizer", tokenizer)) if value]
+    if card_flags:
+        raise typer.BadParameter(_("{flag} needs a corpus, such as munjang corpora nsmc {flag} …", flag=card_flags[0]))
     if suite:
         print_suite(suite, as_json)
     elif hub:
@@ -66,14 +66,14 @@ def corpora_verb(
 
 
 def print_table(language: str | None, task: str | None, as_json: bool) -> None:
-    """The table of known corpora."""
+    """Print the table of known corpora."""
     from munjang.data.corpora.table import CORPORA
     from munjang.errors import unknown_name
 
     rows = list(CORPORA.values())
     tasks = {name for row in rows for name in (row.about, row.task)}
     if task and task not in tasks:
-        raise unknown_name("task", task, tasks)
+        raise unknown_name(_("task"), task, tasks)
     rows = [row for row in rows if speaks(row, language) and (not task or task in (row.about, row.task))]
     if as_json:
         typer.echo(json_value([summary(row) for row in rows]))
@@ -86,16 +86,17 @@ def print_table(language: str | None, task: str | None, as_json: bool) -> None:
     listed = [summary(row) for row in rows]
     cells = [[item["name"], source_kind_name(item), item["rows"], label_cell(item), item["licence"]] for item in listed]
     typer.echo(format_table([_("corpus"), _("task"), _("rows"), _("labels"), _("licence")], cells))
-    typer.echo(_("\nmunjang corpora NAME prints a corpus's card; munjang train NAME trains on it."))
+    typer.echo()
+    typer.echo(_("munjang corpora NAME prints the card of a corpus; munjang train NAME trains on it."))
 
 
 def speaks(row: CorpusRow, language: str | None) -> bool:
-    """Whether a corpus is in a language; one in many languages has their codes as labels."""
+    """Whether a corpus is in a language; a corpus in many languages has their codes as labels."""
     return not language or row.language == language or (row.language == "mul" and language in row.labels.names)
 
 
 def summary(row: CorpusRow) -> dict[str, Any]:
-    """What the listing says about a corpus, as plain values."""
+    """A corpus as plain values, for the table and for JSON."""
     from munjang.data.corpora.loading import row_counts
 
     splits = row_counts(row)
@@ -110,16 +111,18 @@ def summary(row: CorpusRow) -> dict[str, Any]:
         "labels": list(row.labels.names),
         "licence": row.licence,
         "homepage": row.homepage,
-        "hub": [f"{place.repo}@{place.revision}" for place in row.hub],
+        "hub": [f"{dataset.repo}@{dataset.revision}" for dataset in row.hub],
         "citation": row.citation,
     }
 
 
 def source_kind_name(item: dict[str, Any]) -> str:
+    """The cell of the column task: the subject, and the task if it is not classification."""
     return item["about"] if item["task"] == "classification" else f"{item['about']}, {item['task']}"
 
 
 def label_cell(item: dict[str, Any]) -> str:
+    """The cell of the column labels: their number and the first names."""
     from munjang.tables import shorten_text
 
     names = item["labels"]
@@ -127,50 +130,47 @@ def label_cell(item: dict[str, Any]) -> str:
 
 
 def print_suite(name: str, as_json: bool) -> None:
-    """A suite's tasks: what each asks, its size, its metric, and which munjang trains."""
+    """Print the tasks of a suite: question, size and metric of each, and which munjang trains."""
     from munjang.data.corpora.suites import SUITES
     from munjang.errors import unknown_name
 
     if name.lower() not in SUITES:
-        raise unknown_name("suite", name, SUITES)
+        raise unknown_name(_("suite"), name, SUITES)
     suite = SUITES[name.lower()]
     if as_json:
         typer.echo(json_value(asdict(suite)))
         return
     cells = [[task.name, task.train, task.validation, task.metric, task.asks] for task in suite.tasks]
     trained = [f"{task.name} (munjang train {task.corpus})" for task in suite.tasks if task.corpus]
-    others = [task.name for task in suite.tasks if not task.corpus]
+    untrained = [task.name for task in suite.tasks if not task.corpus]
     typer.echo(
         _(
-            "{title}. Licence {licence}. {homepage}\n{citation}\n",
+            "{title}. Licence {licence}. {homepage}\n{citation}",
             title=suite.title,
             licence=suite.licence,
             homepage=suite.homepage,
             citation=suite.citation,
         )
     )
+    typer.echo()
     typer.echo(
         format_table([_("task"), _("train"), _("validation"), _("metric"), _("what it asks")], cells, max_width=80)
     )
+    typer.echo(f"\n{suite.note}")
     typer.echo(
-        _(
-            "\n{note}\nmunjang trains: {trained}. Not: {others}.",
-            note=suite.note,
-            trained=", ".join(trained),
-            others=", ".join(others),
-        )
+        _("munjang trains: {trained}. Not: {untrained}.", trained=", ".join(trained), untrained=", ".join(untrained))
     )
 
 
 def print_hub(language: str, limit: int, as_json: bool) -> None:
-    """The hub's datasets in a language, most downloaded first."""
+    """Print the datasets of the hub in a language, the most downloaded first."""
     from munjang.data.corpora.hub import list_datasets
     from munjang.data.corpora.table import CORPORA
 
-    found = list_datasets(language, limit)
-    known = {place.repo: row.name for row in reversed(CORPORA.values()) for place in row.hub}
+    datasets = list_datasets(language, limit)
+    known = {dataset.repo: row.name for row in reversed(CORPORA.values()) for dataset in row.hub}
     if as_json:
-        typer.echo(json_value([{**asdict(item), "munjang": known.get(item.name)} for item in found]))
+        typer.echo(json_value([{**asdict(item), "munjang": known.get(item.name)} for item in datasets]))
         return
     cells = [
         [
@@ -180,28 +180,39 @@ def print_hub(language: str, limit: int, as_json: bool) -> None:
             ", ".join(item.tasks) or None,
             known.get(item.name),
         ]
-        for item in found
+        for item in datasets
     ]
     typer.echo(format_table([_("dataset"), _("downloads"), _("licence"), _("tasks"), _("in munjang as")], cells))
-    more = f" (more with --limit {10 * limit})" if len(found) == limit else ""
-    typer.echo(
-        _("\n{found} datasets in '{language}' on the hub{more}.", found=len(found), language=language, more=more)
-    )
+    typer.echo()
+    if len(datasets) == limit:
+        summary_line = ngettext(
+            "{count:,} dataset in '{language}' on the hub (more with --limit {limit}).",
+            "{count:,} datasets in '{language}' on the hub (more with --limit {limit}).",
+            len(datasets),
+            language=language,
+            limit=10 * limit,
+        )
+    else:
+        summary_line = ngettext(
+            "{count:,} dataset in '{language}' on the hub.",
+            "{count:,} datasets in '{language}' on the hub.",
+            len(datasets),
+            language=language,
+        )
+    typer.echo(summary_line)
 
 
 def print_card(
     name: str, data_dir: str | None, *, split: str | None, plot: Path | None, tokenizer: str | None, as_json: bool
 ) -> None:
-    """Where a corpus comes from and what is in it; its plots and its tokens if asked for."""
+    """Print where a corpus comes from and what it holds; its tokens and plots if requested."""
     from munjang.data.corpora.table import corpus_row, load_corpus
     from munjang.data.statistics.corpus import describe
 
     writable_png(plot)
     row = corpus_row(name)
     if plot and row.task == "parsing":
-        raise ConfigError(
-            _("--plot draws labelled texts; {name} has trees, whose numbers stand on its card.", name=name)
-        )
+        raise ConfigError(_("--plot draws labelled texts; {name} has trees. Their numbers are on its card.", name=name))
     counter = raw_tokenizer(tokenizer) if tokenizer else None
     corpus = only(load_corpus(name, data_dir), split) if split else load_corpus(name, data_dir)
     stats = describe(corpus)
@@ -217,35 +228,36 @@ def print_card(
         typer.echo(provenance(row))
         typer.echo(str(stats))
         if tokens:
-            typer.echo(
-                _("\nTokens of {tokenizer}, special tokens included\n{tokens}", tokenizer=tokenizer, tokens=tokens)
-            )
+            typer.echo()
+            typer.echo(_("Tokens of {tokenizer}, special tokens included", tokenizer=tokenizer))
+            typer.echo(str(tokens))
     if plot:
         draw_corpus(corpus, stats, plot)
         typer.echo(_("Plots written to {plot}.", plot=plot), err=True)
 
 
 def provenance(row: CorpusRow) -> str:
-    """Title, citation, addresses and the names that the source gives its labels."""
+    """Title, citation, addresses, and the labels with their names in the source."""
     lines = [row.title, row.citation]
-    lines += [f"homepage: {row.homepage}"] if row.homepage else []
-    lines += [f"hub: {place.repo} at {place.revision}" for place in row.hub]
-    others = {
+    lines += [_("homepage: {homepage}", homepage=row.homepage)] if row.homepage else []
+    lines += [_("hub: {repo} at {revision}", repo=dataset.repo, revision=dataset.revision) for dataset in row.hub]
+    aliases_by_name = {
         name: [alias for alias, meant in row.labels.aliases.items() if meant == name] for name in row.labels.names
     }
     if len(row.labels) <= 9:
-        lines.append("labels: " + "; ".join(f"{name} ({', '.join(aliases)})" for name, aliases in others.items()))
+        labels = "; ".join(f"{name} ({', '.join(aliases)})" for name, aliases in aliases_by_name.items())
+        lines.append(_("labels: {labels}", labels=labels))
     return "\n".join(line for line in lines if line) + "\n"
 
 
 def only(corpus: Corpus, split: str) -> Corpus:
-    """The corpus with one split alone; a DataError where it does not have it."""
+    """The corpus with only one split; DataError if it does not have that split."""
     examples = corpus.split(split)
     return replace(corpus, **{name: examples if name == split else () for name in SPLITS})
 
 
 def raw_tokenizer(name: str) -> Tokenizer:
-    """The tokenizer of a folder, a tokenizer.json or a hub id, as it is: nothing in it is mended."""
+    """The tokenizer of a folder, a tokenizer.json or a hub id, unchanged and unrepaired."""
     from tokenizers import Tokenizer
 
     from munjang.data.corpora.hub import is_reachable, no_download
@@ -258,18 +270,18 @@ def raw_tokenizer(name: str) -> Tokenizer:
         try:
             return Tokenizer.from_file(str(file))
         except Exception as error:  # the library raises plain Exception for any file that it cannot read
-            raise DataError(_("{file} is no tokenizer: {reason}.", file=file, reason=error)) from error
+            raise DataError(_("{file} is not a tokenizer: {reason}.", file=file, reason=error)) from error
     try:
         from transformers import AutoTokenizer
     except ImportError as error:
-        raise missing_extra("a tokenizer without tokenizer.json", "train") from error
+        raise missing_extra(_("a tokenizer without tokenizer.json"), "train") from error
     name, revision = locate(name)
-    plain = {"revision": revision, "local_files_only": Path(name).is_dir() or not is_reachable()}
+    options = {"revision": revision, "local_files_only": Path(name).is_dir() or not is_reachable()}
     try:
-        return AutoTokenizer.from_pretrained(name, **plain, trust_remote_code=False).backend_tokenizer
+        return AutoTokenizer.from_pretrained(name, **options, trust_remote_code=False).backend_tokenizer
     except (OSError, ValueError, AttributeError) as error:
-        if plain["local_files_only"] and not Path(name).is_dir() and "/" in name:
-            raise FetchError(_("No tokenizer: {no_download}", no_download=no_download(name))) from error
+        if options["local_files_only"] and not Path(name).is_dir() and "/" in name:
+            raise FetchError(_("No tokenizer: {reason}", reason=no_download(name))) from error
         raise FetchError(
             _(
                 "No tokenizer '{name}' ({reason}). Give a hub id, or a folder with tokenizer.json or vocab.txt.",
@@ -280,7 +292,7 @@ def raw_tokenizer(name: str) -> Tokenizer:
 
 
 def draw_corpus(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
-    """Length histogram and label bars, one above the other in one PNG."""
+    """Draw the length histogram and the label bars, one above the other, in one PNG."""
     from io import BytesIO
 
     from munjang.data.statistics.corpus import text_lengths
@@ -291,8 +303,8 @@ def draw_corpus(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
     counts = {name: item.labels for name, item in stats.splits.items()}
     rows = {name: item.rows for name, item in stats.splits.items()}
     figures = (
-        plots.length_histogram(lengths, title=f"{corpus.name}: length of the texts"),
-        plots.label_bars(counts, rows, title=f"{corpus.name}: labels"),
+        plots.length_histogram(lengths, title=_("{corpus}: length of the texts", corpus=corpus.name)),
+        plots.label_bars(counts, rows, title=_("{corpus}: labels", corpus=corpus.name)),
     )
     from PIL import Image  # matplotlib needs it too
 
@@ -310,4 +322,5 @@ def draw_corpus(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
 
 
 def json_value(value: Any) -> str:
+    """`value` as indented JSON."""
     return json.dumps(value, ensure_ascii=False, indent=2)

@@ -1,4 +1,4 @@
-"""`munjang evaluate`: a model's scores on a corpus or a file, and how it differs from another model."""
+"""`munjang evaluate`: the scores of a model on a corpus or a file, and a comparison with another model."""
 
 from __future__ import annotations
 
@@ -36,20 +36,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
+HELP = _(
+    "Score a model on labelled texts. The report has accuracy, F1, a table by label, intervals, calibration and the "
+    "most confident errors."
+)
+
 
 def evaluate_verb(
     model: Annotated[str, typer.Argument(help=_("A model folder."))],
     source: Annotated[str, typer.Argument(help=_("A corpus of the table, or a file with labels."))],
     data_dir: DataDir = None,
     split: Annotated[
-        str | None, typer.Option("--split", help=_("train, validation or test; test if left out, of a file all rows."))
+        str | None,
+        typer.Option("--split", help=_("train, validation or test; if omitted, test (for a file, all rows).")),
     ] = None,
     text: TextColumn = None,
     label: LabelColumn = None,
     labels: LabelsOption = None,
     map_values: Annotated[
         str | None,
-        typer.Option("--map", help=_("The data's labels to the model's, such as 'positive=긍정;negative=부정'.")),
+        typer.Option("--map", help=_("Map the data's labels to the model's, such as 'positive=긍정;negative=부정'.")),
     ] = None,
     multi_label: MultiLabelOption = None,
     precision: Precision = "fp32",
@@ -64,7 +70,7 @@ def evaluate_verb(
     ] = 10,
     without_spaces: Annotated[
         bool,
-        typer.Option("--spaceless/--no-spaceless", help=_("Score once more without spaces; takes as long again.")),
+        typer.Option("--spaceless/--no-spaceless", help=_("Score a second time without spaces; takes twice as long.")),
     ] = True,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help=_("Draw the confusion matrix."))
@@ -73,7 +79,7 @@ def evaluate_verb(
         Path | None, typer.Option("--json", metavar="FILE", help=_("Write the whole report as JSON."))
     ] = None,
 ) -> None:
-    """Score a model: accuracy, F1, a table by label, intervals, calibration, the most confident errors."""
+    """Print the report of one model; write, draw and compare it if requested."""
     from munjang.evaluation.evaluate import compare
     from munjang.evaluation.tables import print_report
     from munjang.inference.predictor import load
@@ -104,29 +110,32 @@ def evaluate_verb(
 def open_split(
     source: str, split: str | None, options: ReadOptions, data_dir: str | None, model: Predictor
 ) -> tuple[Corpus, str]:
-    """The corpus and the split to score; all rows of a file without a split column are its test split."""
+    """The corpus and the split to score; a file without a split column is one test split."""
     from munjang.data.splits import validation_as_test
 
     if split is not None and split not in SPLITS:
         raise ConfigError(_("--split is '{split}'; it must be one of {splits}.", split=split, splits=", ".join(SPLITS)))
     if not is_file(source):
-        corpus = open_corpus(source, replace(options, map=None), data_dir)  # its --map matches labels, it reads none
+        corpus = open_corpus(source, replace(options, map=None), data_dir)  # here --map matches labels
         return (corpus, split) if split else (validation_as_test(corpus), "test")
     corpus = open_corpus(source, options, None) if model.task == "parsing" else open_file(source, options, model)
     if split is None and not corpus.test and not corpus.validation:
         if corpus.name == model.manifest.corpus:
-            log.warning("%s has learnt from %s: these scores are not those of unseen texts.", model.name, source)
+            log.warning("%s was trained on %s: these are not scores on unseen texts.", model.name, source)
         corpus = corpus.with_splits(train=(), test=corpus.train)
     return corpus, split or "test"
 
 
 def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
-    """The user's file; without --labels or --map every label in it must be one that the model has, by name or alias."""
+    """The user's file as a corpus.
+
+    Without --labels or --map, every label in it must be a label of the model, by name or alias (DataError).
+    """
     if model.task == "multi-label" and options.multi_label is None:
         raise ConfigError(
             _(
-                "{model} gives several labels a text. Say what separates them in a cell of {source}, "
-                "such as --multi-label '|' (any sign will do where the cells are lists).",
+                "{model} gives several labels to a text. Name the separator between them in a cell of {source}, "
+                "such as --multi-label '|' (any character will do if the cells are lists).",
                 model=model.name,
                 source=source,
             )
@@ -137,38 +146,36 @@ def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
         return open_corpus(source, options, None)
     known = (*model.labels.names, *model.labels.aliases)
     numbers = [number for number in map(str, range(len(known))) if number not in known]
-    # numbers stand for themselves here: which label they mean is for --map to say
+    # numbers are kept as they are here; only --map says which label they mean
     corpus = open_corpus(source, replace(options, labels=(*known, *numbers)), None)
-    found = count_labels(example for split in SPLITS for example in getattr(corpus, split))
-    strangers = [name for name in found if name not in known]
-    if strangers and len(strangers) < len(found):
-        rows = ", ".join(f"'{name}' ({found[name]:,})" for name in strangers[:10])
-        others = ",".join(sorted(found.keys() - set(strangers)))
+    label_counts = count_labels(example for split in SPLITS for example in getattr(corpus, split))
+    unknown = [name for name in label_counts if name not in known]
+    if unknown and len(unknown) < len(label_counts):
         raise DataError(
             _(
-                "{source}: the model does not know the labels {rows}; it has {labels}. Say --labels "
-                "{others} to leave those rows out, or --map '{strangers}=…'.",
+                "{source}: the model does not know the labels {unknown}; it has {labels}. Give --labels "
+                "{known} to leave those rows out, or --map '{first}=…'.",
                 source=source,
-                rows=rows,
+                unknown=", ".join(f"'{name}' ({label_counts[name]:,})" for name in unknown[:10]),
                 labels=model.labels.listing,
-                others=others,
-                strangers=strangers[0],
+                known=",".join(sorted(label_counts.keys() - set(unknown))),
+                first=unknown[0],
             )
         )
-    return replace(corpus, labels=LabelSet(tuple(found)))
+    return replace(corpus, labels=LabelSet(tuple(label_counts)))
 
 
 def keep_known(text: str, labels: LabelSet) -> str:
-    """--map with the model's own labels added, so that rows that have one already keep it."""
+    """--map with the labels of the model added, so that rows with such a label keep it."""
     from munjang.data.readers.columns import parse_map
 
     mapped = parse_map(text)
-    own = [name for name in labels.names if name not in mapped and not set(name) & set(",;=")]
-    return ";".join([text.rstrip("; "), *(f"{name}={name}" for name in own)])
+    kept = [name for name in labels.names if name not in mapped and not set(name) & set(",;=")]
+    return ";".join([text.rstrip("; "), *(f"{name}={name}" for name in kept)])
 
 
 def parse_labels(text: str | None) -> dict[str, str] | None:
-    """--map for a corpus of the table: its label -> the model's."""
+    """--map for a corpus of the table: label of the corpus -> label of the model."""
     if text is None:
         return None
     from munjang.data.readers.columns import parse_map
@@ -190,7 +197,7 @@ def score_split(
 
 
 def open_report(against: str, corpus: Corpus, split: str, label_map: dict[str, str] | None) -> Report:
-    """The other side of a comparison: a report file, or a model scored on the same texts."""
+    """The report to compare with: from a report file, or from a model scored on the same texts."""
     from munjang.evaluation.report import Report
     from munjang.evaluation.trees import TreeReport
     from munjang.inference.predictor import load
@@ -203,9 +210,9 @@ def open_report(against: str, corpus: Corpus, split: str, label_map: dict[str, s
 
 
 def draw_confusions(report: Report, path: Path) -> None:
-    """The confusion matrix as PNG."""
+    """Draw the confusion matrix as PNG."""
     from munjang.reports.figures import save_png
     from munjang.reports.plots import plot_confusion_matrix
 
-    title = f"{report.model} on {report.corpus}"
+    title = _("{model} on {corpus}", model=report.model, corpus=report.corpus)
     save_png(plot_confusion_matrix(report.confusion.tolist(), report.labels, title=title), path)

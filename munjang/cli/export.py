@@ -1,4 +1,4 @@
-"""`munjang export`: a model as one that answers without torch."""
+"""`munjang export`: a copy of a model that needs no torch."""
 
 from __future__ import annotations
 
@@ -26,10 +26,18 @@ if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
 
 
+HELP = _(
+    "Export a model to ONNX Runtime. The exported model needs neither torch nor transformers.\n\n"
+    "Before the exported model is written, its predictions on sample sentences are compared with the original's; if "
+    "they differ too much, nothing is written. `munjang predict OUT` and all other verbs take the folder like any "
+    "model."
+)
+
+
 def export_verb(
     model: Annotated[str, typer.Argument(help=_("Folder of a trained model."))],
     form: Annotated[
-        str, typer.Argument(metavar="FORMAT", help=_("onnx: the same answers; onnx-int8: smaller and faster."))
+        str, typer.Argument(metavar="FORMAT", help=_("onnx: the same predictions; onnx-int8: smaller and faster."))
     ],
     out: Annotated[str, typer.Argument(help=_("Folder to write."))],
     check: Annotated[
@@ -47,11 +55,7 @@ def export_verb(
     header_row: HeaderRow = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace a model in OUT."))] = False,
 ) -> None:
-    """Write a model for ONNX Runtime, which needs neither torch nor transformers.
-
-    The exported model is tried on sentences before it is written; one that answers otherwise is refused. `munjang
-    predict OUT` and all the other verbs take the folder as they take any model.
-    """
+    """Export the model; with --check, print its scores before and after."""
     from munjang.cli.evaluate import open_split, parse_labels, score_split
     from munjang.export.run import export_model as write
     from munjang.inference.predictor import load
@@ -64,11 +68,11 @@ def export_verb(
     exported = write(source, form, out, overwrite=overwrite)
     typer.echo(
         _(
-            "{out}: {form}, {size:,.1f} MB, was {size2:,.1f} MB.",
+            "{out}: {form}, {megabytes:,.1f} MB; the original has {original_megabytes:,.1f} MB.",
             out=out,
             form=form,
-            size=size(exported) / 1000000.0,
-            size2=size(source) / 1000000.0,
+            megabytes=model_bytes(exported) / 1e6,
+            original_megabytes=model_bytes(source) / 1e6,
         ),
         err=True,
     )
@@ -76,8 +80,8 @@ def export_verb(
         typer.echo(compared(before, score_split(exported, *data, label_map, without_spaces=False)))
 
 
-def size(model: Predictor) -> int:
-    """The bytes of a model's files; of a plain transformers folder those of its weights."""
+def model_bytes(model: Predictor) -> int:
+    """The bytes of a model's files; for a plain transformers folder, the bytes of its weights."""
     if model.manifest.files:
         return sum(facts["bytes"] for facts in model.manifest.files.values())
     return sum(path.stat().st_size for path in model.folder.glob("*.safetensors")) if model.folder else 0

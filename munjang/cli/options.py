@@ -1,4 +1,4 @@
-"""Options that several verbs share, and how they become a corpus."""
+"""Options that several verbs share, and the corpus that they mean."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ DataDir = Annotated[
     str | None,
     typer.Option("--data-dir", envvar="MUNJANG_DATA", help=_("Folder that holds corpora, DIR/<corpus>/….")),
 ]
-TextColumn = Annotated[str | None, typer.Option("--text", help=_("Column of the sentences; guessed if left out."))]
-LabelColumn = Annotated[str | None, typer.Option("--label", help=_("Column of the labels; guessed if left out."))]
+TextColumn = Annotated[str | None, typer.Option("--text", help=_("Column of the texts; detected if omitted."))]
+LabelColumn = Annotated[str | None, typer.Option("--label", help=_("Column of the labels; detected if omitted."))]
 LabelsOption = Annotated[str | None, typer.Option("--labels", help=_("The label set in order, such as 부정,긍정."))]
-MapValues = Annotated[str | None, typer.Option("--map", help=_("Values to labels, such as '1,2=부정;4,5=긍정'."))]
+MapValues = Annotated[str | None, typer.Option("--map", help=_("Map values to labels, such as '1,2=부정;4,5=긍정'."))]
 MultiLabelOption = Annotated[
     str | None, typer.Option("--multi-label", help=_("Separator between several labels in a cell."))
 ]
-Precision = Annotated[str, typer.Option("--precision", help=_("fp32, or bf16 where the processor is quicker with it."))]
-EncodingOption = Annotated[
-    str | None, typer.Option("--encoding", help=_("Encoding of the file; found out if left out."))
-]
+Precision = Annotated[str, typer.Option("--precision", help=_("fp32, or bf16 where the processor is faster with it."))]
+EncodingOption = Annotated[str | None, typer.Option("--encoding", help=_("Encoding of the file; detected if omitted."))]
 Sheet = Annotated[str | None, typer.Option("--sheet", help=_("Excel: name or number (from 1) of the sheet."))]
-HeaderRow = Annotated[int | None, typer.Option("--header-row", help=_("Row of the column names, from 1; 0: none."))]
+HeaderRow = Annotated[
+    int | None, typer.Option("--header-row", help=_("Row of the column names, counted from 1; 0 for none."))
+]
 ValidationFile = Annotated[str | None, typer.Option("--validation", help=_("File with the validation split."))]
 TestFile = Annotated[str | None, typer.Option("--test", help=_("File with the test split."))]
 
-FoldRepeats = Annotated[bool, typer.Option("--fold-repeats", help=_("ㅋㅋㅋㅋ to ㅋㅋ, !!!!! to !!."))]
+FoldRepeats = Annotated[bool, typer.Option("--fold-repeats", help=_("Shorten ㅋㅋㅋㅋ to ㅋㅋ, !!!!! to !!."))]
 MaskPersonal = Annotated[
     bool, typer.Option("--mask-personal", help=_("Mask phone and resident numbers and e-mail addresses."))
 ]
 Conflicts = Annotated[
-    str | None, typer.Option("--conflicts", help=_("Equal texts with different labels: drop (all), or keep-majority."))
+    str | None, typer.Option("--conflicts", help=_("Equal texts with different labels: drop (all) or keep-majority."))
 ]
 Outliers = Annotated[
-    float | None, typer.Option("--outliers", metavar="K", help=_("Drop texts over Q3 + K*(Q3-Q1) characters; often 3."))
+    float | None,
+    typer.Option("--outliers", metavar="K", help=_("Drop texts longer than Q3 + K*(Q3-Q1) characters; often 3.")),
 ]
-CleanTest = Annotated[bool, typer.Option("--clean-test", help=_("Clean the test split like train."))]
+CleanTest = Annotated[bool, typer.Option("--clean-test", help=_("Clean the test split like the train split."))]
 
 FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".xls", ".conllu", ".conll", ".gz")
 
@@ -73,7 +74,7 @@ def change_cleaning(
     outliers: float | None,
     clean_test: bool,
 ) -> CleanConfig:
-    """The cleaning settings with the shared cleaning flags laid over them."""
+    """The cleaning settings, changed by the shared cleaning flags."""
     extra = [name for name, on in (("fold_repeats", fold_repeats), ("mask_personal", mask_personal)) if on]
     return replace(
         config,
@@ -85,7 +86,7 @@ def change_cleaning(
 
 
 def is_file(source: str) -> bool:
-    """Whether a SOURCE argument means a file or folder rather than a corpus of the table."""
+    """Whether a SOURCE argument means a file or folder, not a corpus of the table."""
     return Path(source).exists() or source.lower().endswith(FILE_ENDINGS) or "/" in source or "\\" in source
 
 
@@ -99,7 +100,7 @@ def open_corpus(
 ) -> Corpus:
     """The corpus that SOURCE names: a row of the table, or the user's own file or folder.
 
-    A ConfigError where flags that say how to read a file are given for a row of the table.
+    ConfigError if a flag about reading a file is given for a corpus of the table.
     """
     if is_file(source):
         from munjang.data.readers.corpus import read_corpus
@@ -113,8 +114,8 @@ def open_corpus(
     if given:
         raise ConfigError(
             _(
-                "{given} is for a file of your own; {source} comes with its columns, labels and splits.",
-                given=given[0],
+                "{flag} is for a file of your own; {source} comes with its columns, labels and splits.",
+                flag=given[0],
                 source=source,
             )
         )
@@ -122,27 +123,25 @@ def open_corpus(
 
 
 def writable(*paths: Path | None) -> None:
-    """Refuse, before the work, to write over a folder or into one that does not exist or may not be written."""
+    """Check, before the work, that each path can be written.
+
+    ConfigError if it is a folder, if its folder does not exist, or if permissions forbid it.
+    """
     for path in paths:
         if path is None:
             continue
         folder = path.absolute().parent
         if not folder.is_dir():
-            raise ConfigError(_("There is no folder {folder} to write {path} into.", folder=folder, path=path.name))
+            raise ConfigError(_("There is no folder {folder} to write {file} into.", folder=folder, file=path.name))
         if path.is_dir():
             raise ConfigError(_("{path} is a folder; name a file in it.", path=path))
         if not os.access(path if path.exists() else folder, os.W_OK):
-            raise ConfigError(_("{path} may not be written. Name another file, or change its permissions.", path=path))
+            raise ConfigError(_("{path} cannot be written. Name another file, or change its permissions.", path=path))
 
 
 def writable_png(path: Path | None) -> None:
-    """The same for a picture, which is a PNG and so has to be named."""
+    """The same check for a picture; its name must end in .png."""
     if path is not None and path.suffix.lower() != ".png":
-        raise ConfigError(
-            _(
-                "--plot draws a PNG; {path} should be {with_suffix}.",
-                path=path.name,
-                with_suffix=path.with_suffix(".png").name,
-            )
-        )
+        png_name = path.with_suffix(".png").name
+        raise ConfigError(_("--plot draws a PNG; {file} should be {png_name}.", file=path.name, png_name=png_name))
     writable(path)

@@ -1,4 +1,4 @@
-"""What `munjang predict` prints and writes where the model is a parser."""
+"""What `munjang predict` prints and writes when the model is a parser."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ def parse_text(model: Predictor, text: str, form: str) -> None:
         log.info("%s", parse.note)
 
 
-def parse_table(model: Predictor, table: Table, place: int, form: str, out: Path | None) -> None:
-    """Print the trees of a table's texts, or write them to a file; rows that cannot be used are said."""
+def parse_table(model: Predictor, table: Table, text_column: int, form: str, out: Path | None) -> None:
+    """Print the trees of a table's texts, or write them to a file; unusable rows are logged."""
     if form == "svg":
-        raise ConfigError(_("--format svg draws one text; for many take conllu or json."))
-    parts = rendered(parses(model, table, place), form)
+        raise ConfigError(_("--format svg draws a single text; use conllu or json for many."))
+    parts = rendered(parses(model, table, text_column), form)
     if out is None:
         for part in parts:
             typer.echo(part, nl=False)
         return
     from munjang.files import disk_errors
 
-    beside = out.with_name(f".{out.name}.part")
+    part_file = out.with_name(f".{out.name}.part")
     try:
-        with disk_errors(out, "Free some space and give the same command again."):
-            with beside.open("w", encoding="utf-8") as stream:
+        with disk_errors(out, _("Free some space and run the same command again.")):
+            with part_file.open("w", encoding="utf-8") as stream:
                 stream.writelines(parts)
-            beside.replace(out)
+            part_file.replace(out)
     finally:
-        beside.unlink(missing_ok=True)
+        part_file.unlink(missing_ok=True)
     log.info("%s written.", out)
 
 
-def parses(model: Predictor, table: Table, place: int) -> Iterator[Parse]:
-    """The parses of the texts in a column, in their order."""
+def parses(model: Predictor, table: Table, text_column: int) -> Iterator[Parse]:
+    """The parses of the texts in a column, in the order of the rows."""
     from munjang.data.readers.table import cell_text
 
     texts: list[str] = []
     for row in table.rows():
-        texts.append(cell_text(row.cells[place]))
+        texts.append(cell_text(row.cells[text_column]))
         if len(texts) == CHUNK_SENTENCES:
             yield from model.predict_many(texts)
             texts = []
@@ -70,7 +70,7 @@ def parses(model: Predictor, table: Table, place: int) -> Iterator[Parse]:
 
 
 def rendered(items: Iterable[Parse], form: str) -> Iterator[str]:
-    """Each parse in a form, with the line breaks that end it."""
+    """Each parse in the form asked for, with its final line breaks."""
     from munjang.data.trees.pictures import tree_lines, tree_svg
     from munjang.data.trees.treebanks import sentence_conllu
     from munjang.data.trees.triples import parse_to_json
@@ -95,10 +95,6 @@ def check_form(form: str | None, out: str | None) -> str:
             raise ConfigError(_("--out {out}: a parser writes .conllu or .jsonl.", out=out))
     if form not in (None, *TREE_FORMATS):
         raise ConfigError(
-            _(
-                "--format is '{form}'; it must be one of {tree_formats}.",
-                form=form,
-                tree_formats=", ".join(TREE_FORMATS),
-            )
+            _("--format is '{form}'; it must be one of {formats}.", form=form, formats=", ".join(TREE_FORMATS))
         )
     return form or "tree"

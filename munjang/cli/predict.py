@@ -1,4 +1,4 @@
-"""`munjang predict`: a text, lines, or a file through a model."""
+"""`munjang predict`: predictions of a model for a text, for lines, or for a file."""
 
 from __future__ import annotations
 
@@ -36,8 +36,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
-BLANK = {"label": None, "score": 0.0, "scores": {}}
-"""What stands in JSON for a row that has no answer."""
+HELP = _(
+    "Label a text, lines from stdin, or a file. A parser prints trees.\n\n"
+    "With --out, the same rows are written with the columns label, score, score_LABEL and note added. Rows that "
+    "cannot be read are listed in OUT.rejected.csv. Without --out, each line shows label, score and text, separated "
+    "by tabs. A text that begins with a dash goes after --.\n\n"
+    "With --engine ray (the extra [scale]), several workers read files of any size, folders and s3://, and write a "
+    "folder of Parquet parts with a manifest. A worker that dies is replaced; an interrupted run continues with "
+    "--resume."
+)
+
+EMPTY_VALUES = {"label": None, "score": 0.0, "scores": {}}
+"""The JSON values of a row without a prediction."""
 
 
 def predict_verb(
@@ -48,32 +58,35 @@ def predict_verb(
         str | None, typer.Argument(metavar="[TEXT|FILE|-]", help=_("A text, a file, or - for lines from stdin."))
     ] = None,
     more: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help=_("Further files, for --engine ray."))
+        list[str] | None, typer.Argument(metavar="[FILE]...", help=_("More files, for --engine ray."))
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", help=_("File to write: .csv, .tsv, .jsonl, .parquet, .xlsx. For --engine ray a folder.")),
+        typer.Option(
+            "--out", help=_("File to write: .csv, .tsv, .jsonl, .parquet, .xlsx. For --engine ray, a folder.")
+        ),
     ] = None,
     text: TextColumn = None,
     scores: Annotated[
         str | None,
-        typer.Option("--scores", help=_("all: every label's score (usual for --out); best: the best alone.")),
+        typer.Option("--scores", help=_("all: the score of every label (default with --out); best: only the best.")),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", help=_("Several labels a text: the least score of a label."))
+        float | None,
+        typer.Option("--threshold", help=_("With several labels per text: the lowest score of a label that is given.")),
     ] = None,
     min_score: Annotated[
-        float | None, typer.Option("--min-score", help=_("Answer 보류 where the best score is below this."))
+        float | None, typer.Option("--min-score", help=_("Predict 보류 if the best score is below this."))
     ] = None,
     keep: Annotated[
-        str | None, typer.Option("--keep", help=_("Only rows with one of these labels, such as ko,en."))
+        str | None, typer.Option("--keep", help=_("Keep only rows with one of these labels, such as ko,en."))
     ] = None,
     by: Annotated[
-        str | None, typer.Option("--by", help=_("Column: print the shares of labels for each value."))
+        str | None, typer.Option("--by", help=_("Column: print the share of each label for each of its values."))
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print a JSON object a line."))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object per line."))] = False,
     form: Annotated[
-        str | None, typer.Option("--format", help=_("Of a parser: tree, conllu, json or svg; tree if left out."))
+        str | None, typer.Option("--format", help=_("For a parser: tree, conllu, json or svg; tree if omitted."))
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace an existing --out."))] = False,
     precision: Precision = "fp32",
@@ -81,32 +94,24 @@ def predict_verb(
     sheet: Sheet = None,
     header_row: HeaderRow = None,
     engine: Annotated[
-        str, typer.Option("--engine", help=_("local: this process; ray: several workers, which may be other machines."))
+        str, typer.Option("--engine", help=_("local: this process; ray: several workers, also on other machines."))
     ] = "local",
     workers: Annotated[
-        int | None, typer.Option("--workers", help=_("ray: how many, with a model each; one a processor if left out."))
+        int | None,
+        typer.Option(
+            "--workers", help=_("ray: number of workers, each with its own model; one per processor if omitted.")
+        ),
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(
-            "--address", help=_("ray: of a running cluster, HOST:PORT or auto; this machine alone if left out.")
-        ),
+        typer.Option("--address", help=_("ray: a running cluster, HOST:PORT or auto; only this machine if omitted.")),
     ] = None,
     part_rows: Annotated[
-        int | None, typer.Option("--part-rows", help=_("ray: rows of an output part at most; chosen if left out."))
+        int | None, typer.Option("--part-rows", help=_("ray: the most rows of an output part; automatic if omitted."))
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help=_("ray: go on with a run that was cut short."))] = False,
+    resume: Annotated[bool, typer.Option("--resume", help=_("ray: continue an interrupted run."))] = False,
 ) -> None:
-    """Label a text, lines from stdin, or a file; of a parser, print its trees.
-
-    With --out the same rows are written with the columns label, score, score_LABEL and note added. Rows that cannot be
-    read are listed in OUT.rejected.csv. Without --out the answers are printed: label, score, text, between tabs. A text
-    that begins with a dash goes after --.
-
-    With --engine ray (the extra [scale]) files of any size, folders and s3:// are answered by several workers into a
-    folder of Parquet parts with a manifest. A worker that dies is replaced; a run that is cut short goes on with
-    --resume.
-    """
+    """Check the options, then predict with the local engine, with ray, or with a parser."""
     from munjang.inference.files.predict import Answering
     from munjang.inference.files.write import check_output
     from munjang.inference.predictor import load
@@ -117,19 +122,22 @@ def predict_verb(
     everything = scores == "all" or (scores is None and bool(out))
     answering = Answering(everything, threshold, min_score, names, by)
     options = read_options(text, None, None, None, None, encoding, sheet, header_row)
-    many = {"--workers": workers, "--address": address, "--part-rows": part_rows, "--resume": resume or None}
-    if check_engine(engine, many, more) == "ray":
+    ray_flags = {"--workers": workers, "--address": address, "--part-rows": part_rows, "--resume": resume or None}
+    if check_engine(engine, ray_flags, more) == "ray":
         from munjang.cli.predict_scale import predict_scale
 
-        lonely = {"--json": as_json or None, "--format": form}
+        local_flags = {"--json": as_json or None, "--format": form}
         settings = {"workers": workers, "address": address, "part_rows": part_rows, "resume": resume}
-        names = [name for name in (source, *(more or ())) if name is not None]
-        predict_scale(model, names, out, lonely, answering, options, precision, {**settings, "overwrite": overwrite})
+        sources = [name for name in (source, *(more or ())) if name is not None]
+        settings["overwrite"] = overwrite
+        predict_scale(model, sources, out, local_flags, answering, options, precision, settings)
         return
     kind = source_kind(source)
     if is_parser(model):
-        lonely = {"--scores": scores, "--threshold": threshold, "--min-score": min_score, "--keep": keep, "--by": by}
-        answer_trees(model, source, kind, out, "json" if as_json else form, options, precision, overwrite, lonely)
+        label_flags = {
+            "--scores": scores, "--threshold": threshold, "--min-score": min_score, "--keep": keep, "--by": by,
+        }  # fmt: skip
+        answer_trees(model, source, kind, out, "json" if as_json else form, options, precision, overwrite, label_flags)
         return
     if form:
         raise ConfigError(_("--format is for parsers; {model} gives labels: see --json and --out.", model=model))
@@ -142,36 +150,36 @@ def predict_verb(
     file = Path(source) if kind == "file" else None
     if out:
         check_output(Path(out), file, overwrite)
-    table, place = open_input(source, kind, options)
+    table, text_column = open_input(source, kind, options)
     predictor = load(model, precision=precision)
     answering = answering.check(predictor)
     if out:
-        counts = write_predictions(predictor, table, place, out, answering, overwrite, file)
+        counts = write_predictions(predictor, table, text_column, out, answering, overwrite, file)
     else:
-        counts = print_predictions(predictor, table, place, answering, as_json, one_by_one=kind == "stdin")
+        counts = print_predictions(predictor, table, text_column, answering, as_json, one_by_one=kind == "stdin")
     if by:
         typer.echo(counts.table(predictor.labels.names, by))
 
 
-def check_engine(engine: str, many: Mapping[str, object], more: Sequence[str] | None) -> str:
-    """The engine, known; options and files that are for several workers are refused of the local one."""
+def check_engine(engine: str, ray_flags: Mapping[str, object], more: Sequence[str] | None) -> str:
+    """The engine; ConfigError if it is unknown, or if the local one is given flags or files that only ray takes."""
     if engine not in ("local", "ray"):
         raise ConfigError(_("--engine is '{engine}'; it must be local or ray.", engine=engine))
     if engine == "local":
-        if flag := next((flag for flag, value in many.items() if value is not None), None):
+        if flag := next((flag for flag, value in ray_flags.items() if value is not None), None):
             raise ConfigError(_("{flag} is for --engine ray.", flag=flag))
         if more:
             raise ConfigError(
                 _(
-                    "More than one text or file ({more}): put a text in quotes; several files need --engine ray.",
-                    more=more[0],
+                    "More than one text or file ({second}). Put a text in quotes; several files need --engine ray.",
+                    second=more[0],
                 )
             )
     return engine
 
 
 def is_parser(model: str) -> bool:
-    """Whether a model's name means a parser."""
+    """Whether the name of a model means a parser."""
     from munjang.inference.heads import find_model
     from munjang.models.folder import MANIFEST, read_json_object
 
@@ -188,13 +196,13 @@ def answer_trees(
     options: ReadOptions,
     precision: str,
     overwrite: bool,
-    lonely: Mapping[str, object],
+    label_flags: Mapping[str, object],
 ) -> None:
-    """Print or write what a parser says. lonely: flags of classifiers, which are refused."""
+    """Print or write the trees of a parser. label_flags: flags of classifiers, refused here with a ConfigError."""
     from munjang.cli.parse import check_form, parse_table, parse_text
     from munjang.inference.predictor import load
 
-    if flag := next((flag for flag, value in lonely.items() if value is not None), None):
+    if flag := next((flag for flag, value in label_flags.items() if value is not None), None):
         raise ConfigError(_("{flag} is for classifiers; {model} is a parser.", flag=flag, model=model))
     form = check_form(form, out)
     if kind == "text":
@@ -204,12 +212,12 @@ def answer_trees(
         return
     if out and Path(out).exists() and not overwrite:
         raise ConfigError(_("{out} exists. Name another file, or add --overwrite.", out=out))
-    table, place = open_input(source, kind, options)
-    parse_table(load(model, precision=precision), table, place, form, Path(out) if out else None)
+    table, text_column = open_input(source, kind, options)
+    parse_table(load(model, precision=precision), table, text_column, form, Path(out) if out else None)
 
 
 def answer_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:
-    """Print the answer for one text: label and score, or every label's score on a line of its own."""
+    """Print the prediction for one text: label and score, then every label and its score if requested."""
     from munjang.inference.files.predict import apply_thresholds, kept
 
     prediction = apply_thresholds(model.predict(printable_text(text)), answering, model.labels.names)
@@ -227,17 +235,17 @@ def answer_text(model: Predictor, text: str, answering: Answering, as_json: bool
 
 
 def prediction_json(prediction: Prediction, line: int | None = None) -> str:
-    """A prediction as one JSON object; `line` is where the text stands in the file."""
-    place = {} if line is None else {"line": line}
+    """A prediction as one JSON object; `line` is the line number of the text in its file."""
+    location = {} if line is None else {"line": line}
     scores = {name: round(score, 6) for name, score in prediction.scores.items()}
     answer = {"text": prediction.text, "label": prediction.label, "score": round(prediction.score, 6)}
-    return json.dumps({**place, **answer, "scores": scores, "note": prediction.note}, ensure_ascii=False)
+    return json.dumps({**location, **answer, "scores": scores, "note": prediction.note}, ensure_ascii=False)
 
 
 def print_predictions(
-    model: Predictor, table: Table, place: int, answering: Answering, as_json: bool, *, one_by_one: bool
+    model: Predictor, table: Table, text_column: int, answering: Answering, as_json: bool, *, one_by_one: bool
 ) -> Counts:
-    """Print a line for every row, in order; with --by only count."""
+    """Print a line for every row, in order; with --by, only count."""
     from munjang.data.readers.columns import find_column
     from munjang.inference.files.predict import group_of, kept, predictions
     from munjang.inference.files.write import Counts
@@ -254,15 +262,15 @@ def print_predictions(
     def bad_line(item: Bad) -> str | None:
         if by is not None:
             return None
-        return unusable_json(item, BLANK) if as_json else "(unusable)\t\t" + single_line(item.raw)
+        return unusable_json(item, EMPTY_VALUES) if as_json else "(unusable)\t\t" + single_line(item.raw)
 
-    items = predictions(model, table, place, answering, chunk_sizes(one_by_one))
+    items = predictions(model, table, text_column, answering, chunk_sizes(one_by_one))
     print_rows(items, table, counts, line_of, bad_line)
     return counts
 
 
 def prediction_line(prediction: Prediction, answering: Answering) -> str:
-    """Label, score, all scores if asked for, and the text, between tabs."""
+    """Label, score, all scores if requested, and the text, separated by tabs."""
     cells = [shown_label(prediction), shown_score(prediction)]
     if answering.scores:
         cells.append(", ".join(f"{name} {score:.4f}" for name, score in prediction.scores.items()))
@@ -270,14 +278,20 @@ def prediction_line(prediction: Prediction, answering: Answering) -> str:
 
 
 def write_predictions(
-    model: Predictor, table: Table, place: int, out: str, answering: Answering, overwrite: bool, source: Path | None
+    model: Predictor,
+    table: Table,
+    text_column: int,
+    out: str,
+    answering: Answering,
+    overwrite: bool,
+    source: Path | None,
 ) -> Counts:
-    """Write the file with answers and say what became of its rows."""
+    """Write the file with the predictions and log the counts."""
     from munjang.inference.files.predict import predict_table
 
     def write(progress: Callable[[Counts], None]) -> Counts:
         return predict_table(
-            model, table, place, out, answering=answering, overwrite=overwrite, source=source, progress=progress
+            model, table, text_column, out, answering=answering, overwrite=overwrite, source=source, progress=progress
         )
 
     return write_rows(out, write, keeps=bool(answering.keep))

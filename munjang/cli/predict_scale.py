@@ -1,4 +1,4 @@
-"""`munjang predict --engine ray`: files by several workers into a folder of parts."""
+"""`munjang predict --engine ray`: several workers predict files into a folder of parts."""
 
 from __future__ import annotations
 
@@ -27,35 +27,36 @@ def predict_scale(
     model: str,
     sources: Sequence[str],
     out: str | None,
-    lonely: Mapping[str, object],
+    local_flags: Mapping[str, object],
     answering: Answering,
     options: ReadOptions,
     precision: str,
     settings: Mapping[str, Any],
 ) -> None:
-    """Check what was asked for, have it done, and say what became of the rows.
+    """Check the options, run the workers, and log the counts.
 
-    lonely: flags of the local engine, which are refused. settings: workers, address, part_rows, resume, overwrite.
+    local_flags: flags of the local engine, refused here with a ConfigError. settings: workers, address, part_rows,
+    resume, overwrite.
     """
     from munjang.bulk.run import predict_files
     from munjang.data.readers.writers import WRITABLE_ENDINGS
 
-    if flag := next((flag for flag, value in lonely.items() if value is not None), None):
+    if flag := next((flag for flag, value in local_flags.items() if value is not None), None):
         raise ConfigError(_("{flag} is not for --engine ray, which writes Parquet.", flag=flag))
     if not sources or "-" in sources:
-        raise ConfigError(_("--engine ray needs files, folders or URIs to read; lines from stdin go without it."))
+        raise ConfigError(_("--engine ray needs files, folders or URIs to read; leave it out for lines from stdin."))
     if not out:
         raise ConfigError(_("--engine ray needs a folder to write: --out FOLDER."))
     if Path(out).suffix.lower() in WRITABLE_ENDINGS:
         raise ConfigError(
             _(
-                "--engine ray writes a folder of Parquet parts: --out {path}/ instead of {out}.",
-                path=Path(out).stem,
+                "--engine ray writes a folder of Parquet parts: give --out {folder}/ instead of {out}.",
+                folder=Path(out).stem,
                 out=out,
             )
         )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a plain kill ends the workers, as Ctrl-C does
-    start, seen = time.monotonic(), sys.stderr.isatty()
+    signal.signal(signal.SIGTERM, lambda *__: sys.exit(143))  # a plain kill ends the workers, as Ctrl-C does
+    start, on_terminal = time.monotonic(), sys.stderr.isatty()
     counts = predict_files(
         model,
         sources,
@@ -63,14 +64,14 @@ def predict_scale(
         answering=answering,
         reading=options,
         precision=precision,
-        progress=progress_line() if seen else lambda counts: None,
+        progress=progress_line() if on_terminal else lambda counts: None,
         **settings,
     )
-    if seen:
+    if on_terminal:
         typer.echo("\r\x1b[K", nl=False, err=True)
     seconds = time.monotonic() - start
-    dropped = f", {counts.written:,} kept" if answering.keep else ""
-    log.info("%s: %s%s in %.0f s, %s rows/s.", out, counts, dropped, seconds, f"{counts.rows / seconds:,.0f}")
+    kept = f", {counts.written:,} kept" if answering.keep else ""
+    log.info("%s: %s%s in %.0f s, %s rows/s.", out, counts, kept, seconds, f"{counts.rows / seconds:,.0f}")
     if answering.by:
         from munjang.bulk.plan import model_facts
 

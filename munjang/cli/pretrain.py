@@ -1,4 +1,4 @@
-"""`munjang pretrain`: from raw texts to a BERT of one's own."""
+"""`munjang pretrain`: from raw texts to your own BERT."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ from munjang.translation import _
 if TYPE_CHECKING:
     from munjang.pretraining.texts import TextSource
 
+HELP = _(
+    "Pre-train a BERT on raw texts by masked words. The model folder can be used as --backbone, and opens in "
+    "transformers."
+)
+
 
 def pretrain_verb(
     texts: Annotated[
@@ -24,55 +29,62 @@ def pretrain_verb(
         typer.Argument(
             metavar="TEXTS…",
             help=_(
-                "Files with one text a line (.txt, .zst, .gz), FILE.parquet:COLUMN, or corpora of "
-                "the table; each with @WEIGHT to have it come so often in a pass."
+                "Files with one text per line (.txt, .zst, .gz), FILE.parquet:COLUMN, or corpora of "
+                "the table; with @WEIGHT, each is read that many times in a pass."
             ),
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help=_("The model folder to make."))] = ...,
+    out: Annotated[Path, typer.Option("--out", help=_("The model folder to write."))] = ...,
     exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="FILE", help=_("Leave out texts that stand in this file."))
+        list[str] | None, typer.Option("--exclude", metavar="FILE", help=_("Leave out texts that are in this file."))
     ] = None,
     init: Annotated[
         str | None, typer.Option("--init", help=_("Continue from this model: name, hub id or folder."))
     ] = None,
     data_dir: DataDir = None,
-    recipe: Annotated[str | None, typer.Option("--recipe", help=_("Settings, and texts, to begin with: mini."))] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help=_("Settings and texts to start from: mini."))] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_("Any setting, such as masking=0.3."))
     ] = None,
-    size: Annotated[str | None, typer.Option("--size", help=_("LAYERSxWIDTH of a fresh BERT."))] = None,
-    vocabulary: Annotated[int | None, typer.Option("--vocabulary", help=_("Pieces of a fresh vocabulary."))] = None,
-    max_length: Annotated[int | None, typer.Option("--max-length", help=_("Tokens a segment."))] = None,
-    masking: Annotated[float | None, typer.Option("--masking", help=_("Share of the tokens that is guessed."))] = None,
+    size: Annotated[str | None, typer.Option("--size", help=_("LAYERSxWIDTH of a new BERT."))] = None,
+    vocabulary: Annotated[
+        int | None, typer.Option("--vocabulary", help=_("Size of a new vocabulary, in pieces."))
+    ] = None,
+    max_length: Annotated[int | None, typer.Option("--max-length", help=_("Tokens per segment."))] = None,
+    masking: Annotated[
+        float | None, typer.Option("--masking", help=_("Share of the tokens to mask and predict."))
+    ] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help=_("Passes over the texts."))] = None,
     steps: Annotated[int | None, typer.Option("--steps", help=_("Optimizer steps instead of passes."))] = None,
-    batch_tokens: Annotated[int | None, typer.Option("--batch-tokens", help=_("Tokens a step, with padding."))] = None,
+    batch_tokens: Annotated[
+        int | None, typer.Option("--batch-tokens", help=_("Tokens per step, with padding."))
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate")] = None,
     schedule: Annotated[str | None, typer.Option("--schedule", help=_("one-cycle, linear or constant."))] = None,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
     precision: Annotated[str | None, typer.Option("--precision", help=_("auto, fp32 or bf16."))] = None,
     device: Annotated[str | None, typer.Option("--device", help=_("auto, cpu or cuda."))] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help=_("Stop after so long, to be continued with --resume."))
+        float | None, typer.Option("--minutes", help=_("Stop after this many minutes; continue with --resume."))
     ] = None,
     decay: Annotated[
         Path | None,
         typer.Option(
             "--decay",
             metavar="RUN",
-            help=_("Bring a run down to rate 0 in --steps steps, on its texts or those given."),
+            help=_("Lower the learning rate of a run to 0 in --steps steps, on its own texts or the given ones."),
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace a finished or broken-off run."))] = False,
-    resume: Annotated[bool, typer.Option("--resume", help=_("Go on after the newest checkpoint."))] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace a finished or interrupted run."))] = False,
+    resume: Annotated[bool, typer.Option("--resume", help=_("Continue from the newest checkpoint."))] = False,
 ) -> None:
-    """Pre-train a BERT by masked words on raw texts; the folder serves as --backbone, and opens in transformers."""
+    """Start or continue a run, or with --decay a branch of one, and print the model folder."""
     from munjang.pretraining import decay as branch
     from munjang.pretraining import run
     from munjang.training.loops.interrupts import TimeIsUp
 
-    how = {"out": out, "overwrite": overwrite, "resume": resume, "minutes": minutes, "progress": sys.stderr.isatty()}
+    run_options = {"out": out, "overwrite": overwrite, "resume": resume, "minutes": minutes}
+    run_options["progress"] = sys.stderr.isatty()
     try:
         flags = {
             "init": init, "size": size, "vocabulary": vocabulary, "max_length": max_length, "masking": masking,
@@ -84,16 +96,20 @@ def pretrain_verb(
             if assignments or given != {"steps"}:
                 raise ConfigError(_("--decay takes its settings from its run; give only --steps, --out and texts."))
             if exclude and not texts and not recipe:
-                raise ConfigError(_("--exclude goes with texts: --decay takes those of its run as they are."))
-            sources, left_out = [], []
-            if texts or recipe:  # of a recipe, its texts and what it leaves out
-                __, sources, left_out = pretrain_settings(texts or [], exclude or [], recipe, [], {}, data_dir)
-            folder = branch.decay(decay, steps=steps, sources=sources, exclude=left_out, data_dir=data_dir, **how)
+                raise ConfigError(
+                    _("--exclude needs texts; without them --decay takes the texts of its run unchanged.")
+                )
+            sources, excluded = [], []
+            if texts or recipe:  # only the texts of a recipe and its files to exclude, not its settings
+                __, sources, excluded = pretrain_settings(texts or [], exclude or [], recipe, [], {}, data_dir)
+            folder = branch.decay(
+                decay, steps=steps, sources=sources, exclude=excluded, data_dir=data_dir, **run_options
+            )
         else:
-            config, sources, left_out = pretrain_settings(
+            config, sources, excluded = pretrain_settings(
                 texts or [], exclude or [], recipe, assignments or [], flags, data_dir
             )
-            folder = run.pretrain(sources, config, exclude=left_out, data_dir=data_dir, **how)
+            folder = run.pretrain(sources, config, exclude=excluded, data_dir=data_dir, **run_options)
     except TimeIsUp as pause:
         typer.echo(str(pause))
         return
@@ -108,10 +124,11 @@ def pretrain_settings(
     flags: dict[str, Any],
     data_dir: str | None,
 ) -> tuple[PretrainConfig, list[TextSource], list[str]]:
-    """The settings (a recipe's, over them those of --set, over them the flags given), the sources, what to exclude.
+    """The settings, the sources of texts, and the files with texts to exclude.
 
-    Texts named on the command line stand in place of the recipe's (one that is the recipe's too keeps the licence and
-    the origin named there); files to exclude are added to its own.
+    Settings come from the recipe; --set overrides them, and flags override both. Texts on the command line replace the
+    texts of the recipe; a text that is in both keeps the licence and origin of the recipe. Files to exclude are added
+    to the files of the recipe.
     """
     from munjang.pretraining.texts import find_file, parse_source
 
@@ -119,17 +136,18 @@ def pretrain_settings(
     named = values.pop("texts", [])
     exclude = [*values.pop("exclude", []), *exclude]
     try:
-        of_recipe = [parse_source(data_dir=data_dir, **entry) for entry in named]
+        recipe_sources = [parse_source(data_dir=data_dir, **entry) for entry in named]
     except TypeError as error:
         raise ConfigError(
-            _("{recipe}: each [[texts]] has spec, and may have licence and origin.", recipe=recipe)
+            _("{recipe}: each [[texts]] needs spec, and may have licence and origin.", recipe=recipe)
         ) from error
-    facts = {source.name: {"licence": source.licence, "origin": source.origin} for source in of_recipe}
+    facts = {source.name: {"licence": source.licence, "origin": source.origin} for source in recipe_sources}
     given = [parse_source(spec, data_dir=data_dir) for spec in texts]
-    sources = [replace(source, **facts.get(source.name, {})) for source in given] or of_recipe
+    sources = [replace(source, **facts.get(source.name, {})) for source in given] or recipe_sources
     if not sources:
         raise ConfigError(_("Name the texts to learn from: munjang pretrain FILE… --out DIR."))
     config = update(PretrainConfig(), values, where=recipe or "recipe")
     config = update(config, parse_assignments(assignments), where="--set")
-    config = update(config, {key: value for key, value in flags.items() if value is not None}, where="the command line")
+    given_flags = {key: value for key, value in flags.items() if value is not None}
+    config = update(config, given_flags, where=_("the command line"))
     return config, sources, [find_file(file, data_dir) for file in exclude]

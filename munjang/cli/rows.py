@@ -1,4 +1,4 @@
-"""Texts in, answers out, as the command line does it: what the verbs that answer share, whatever they answer."""
+"""What the verbs that predict share on the command line: reading texts, and printing or writing one line per row."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ log = logging.getLogger("munjang")
 
 
 def source_kind(source: str | None) -> Literal["text", "file", "stdin"]:
-    """What the second argument is. A name of an existing file or folder is that; any other text with an ending of files
-    and no space is a file that is missing."""
+    """What the source argument means.
+
+    The name of an existing file or folder means that file or folder. DataError: another text without spaces that looks
+    like a path, because the file is missing. ConfigError: no argument, and no lines come through a pipe.
+    """
     if source is None and sys.stdin.isatty():
-        raise ConfigError(_("Nothing to label. Give a text or a file, or pipe lines in."))
+        raise ConfigError(_("There is nothing to label. Give a text or a file, or pipe lines in."))
     if source in (None, "-"):
         return "stdin"
     try:
         if source.strip() and Path(source).exists():
             return "file"
-    except (OSError, ValueError):  # a long text is no file name, nor is one with a NUL
+    except (OSError, ValueError):  # a long text, or one with a NUL, cannot be a file name
         return "text"
     looks_like_path = source.lower().endswith(FILE_ENDINGS) or source.startswith(("/", "./", "../", "~"))
     if looks_like_path and not any(char.isspace() for char in source):
-        raise DataError(
-            _("No file {source}. A text to label that looks like this goes in through stdin.", source=source)
-        )
+        raise DataError(_("No file {source}. If this is a text to label, send it through stdin.", source=source))
     return "text"
 
 
 def open_input(source: str | None, kind: str, options: ReadOptions) -> tuple[Table, int]:
-    """The table to label and the place of its text column; what was found out is said."""
+    """The table to label and the index of its text column; what was detected is logged."""
     if kind == "stdin":
         from munjang.data.readers.text import stream_table
 
@@ -56,26 +57,26 @@ def open_input(source: str | None, kind: str, options: ReadOptions) -> tuple[Tab
     from munjang.data.readers.open import open_table
 
     table = open_table(source, options)
-    place = find_text(table, options, sample_rows(table))
+    text_column = find_text(table, options, sample_rows(table))
     for note in table.notes:
         log.info("%s", note)
-    return table, place
+    return table, text_column
 
 
 def printable_text(text: str) -> str:
-    """A text from the command line; bytes of a foreign console, which are no characters, become question marks."""
+    """A text from the command line; bytes that the console's encoding could not decode become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def shown_label(prediction: Prediction) -> str:
-    """The label as a terminal shows it."""
+    """The label as a terminal shows it: "(empty)" for an empty text, "(none)" where no label passes."""
     from munjang.records import label_text
 
     return "(empty)" if prediction.label is None else label_text(prediction.label) or "(none)"
 
 
 def shown_score(prediction: Prediction) -> str:
-    """The score as a terminal shows it: nothing for a text that has none."""
+    """The score as a terminal shows it; "" for a text without a score."""
     return f"{prediction.score:.4f}" if prediction.scores else ""
 
 
@@ -85,12 +86,12 @@ def single_line(text: str) -> str:
 
 
 def unusable_json(item: Bad, blank: Mapping[str, Any]) -> str:
-    """What stands in JSON lines for a row that cannot be used, so that lines in and lines out agree."""
+    """The JSON line for a row that cannot be used; with it there is one output line per input line."""
     return json.dumps({"line": item.line, "text": None, **blank, "note": f"set aside: {item.reason}"})
 
 
 def chunk_sizes(one_by_one: bool) -> Sequence[int]:
-    """How many rows are answered together: each by itself where a person types them."""
+    """How many rows are predicted together; one at a time where a person types them."""
     from munjang.inference.files.write import CHUNKS
 
     return (1,) if one_by_one and sys.stdin.isatty() else CHUNKS
@@ -103,7 +104,10 @@ def print_rows(
     line_of: Callable[[Row, Any], str | None],
     bad_line: Callable[[Bad], str | None],
 ) -> None:
-    """Print a line for every answered row and for every unusable one, None for none; then say what became of them."""
+    """Print a line for every predicted row and every unusable row, then log the counts.
+
+    line_of and bad_line return None where nothing is to be printed.
+    """
     from munjang.data.readers.table import Bad
 
     for item in items:
@@ -119,31 +123,31 @@ def print_rows(
 
 
 def write_rows(out: str, write: Callable[[Callable[[Counts], None]], Counts], *, keeps: bool = False) -> Counts:
-    """Have `write`, which is given what shows progress, write the file `out`; say what became of its rows.
+    """Call `write` with a function that shows progress; `write` writes the file `out`. Then log the counts.
 
-    keeps: whether rows may be left out, so that their number is worth saying.
+    keeps: whether --keep may leave rows out; then the number of rows kept is logged too.
     """
     from munjang.inference.files.write import rejected_path
 
-    # a plain kill takes the unfinished file away, as Ctrl-C does
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # a plain kill removes the unfinished file, as Ctrl-C does
+    signal.signal(signal.SIGTERM, lambda *__: sys.exit(143))
     counts = write(progress_line() if sys.stderr.isatty() else lambda counts: None)
     if sys.stderr.isatty():
         typer.echo("\r\x1b[K", nl=False, err=True)
-    dropped = f", {counts.written:,} kept" if keeps else ""
-    log.info("%s: %s%s.", out, counts, dropped)
+    kept = f", {counts.written:,} kept" if keeps else ""
+    log.info("%s: %s%s.", out, counts, kept)
     if counts.rejected:
-        log.warning(
-            "Set aside, for they could not be used: %s, see %s.", some(counts.rejected, "row"), rejected_path(Path(out))
-        )
+        log.warning("Set aside as unusable: %s; see %s.", with_noun(counts.rejected, "row"), rejected_path(Path(out)))
     if counts.escaped:
-        log.info("%s: %s changed to be safe in this kind of file (formulas, tabs).", out, some(counts.escaped, "cell"))
+        log.info(
+            "%s: %s changed to be safe in this kind of file (formulas, tabs).", out, with_noun(counts.escaped, "cell")
+        )
     return counts
 
 
-def some(number: int, thing: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{number:,} {thing}{'s' * (number != 1)}"
+def with_noun(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`, for the log."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def progress_line() -> Callable[[Counts], None]:

@@ -1,9 +1,9 @@
-"""`munjang train`: from a corpus or file to a model folder with its scores and report."""
+"""`munjang train`: from a corpus or file to a model folder with scores and a report."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +12,8 @@ import typer
 
 from munjang.cli import options
 from munjang.config.settings import TrainConfig, parse_assignments, read_recipe, update
-from munjang.errors import ConfigError
-from munjang.records import SPLITS, Prediction, label_text
+from munjang.errors import ConfigError, MissingExtra
+from munjang.records import SPLITS, label_text
 from munjang.tables import format_table
 from munjang.translation import _
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from munjang.evaluation.trees import TreeReport
     from munjang.inference.predictor import Predictor
     from munjang.records import Parse
+
+HELP = _("Fine-tune a classifier. It is scored on the test split, and the model folder is written with its report.")
 
 BackboneName = Annotated[
     str | None,
@@ -34,10 +36,10 @@ def train_verb(
         list[str],
         typer.Argument(
             metavar="[NAME=]CORPUS|FILE…",
-            help=_("A corpus of the table, or your own file; of several, one model with a head for each."),
+            help=_("A corpus of the table, or your own file; several give one model with a head for each."),
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help=_("The model folder to make."))],
+    out: Annotated[Path, typer.Option("--out", help=_("The model folder to write."))],
     backbone: BackboneName = None,
     text: options.TextColumn = None,
     label: options.LabelColumn = None,
@@ -51,40 +53,50 @@ def train_verb(
     test: options.TestFile = None,
     more: Annotated[
         list[str] | None,
-        typer.Option("--more", metavar="NAME=FILE", help=_("Of several corpora: further training rows for one head.")),
+        typer.Option("--more", metavar="NAME=FILE", help=_("With several corpora: more training rows for one head.")),
     ] = None,
     data_dir: options.DataDir = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help=_("Settings to begin with: course, or a TOML file."))
+        str | None, typer.Option("--recipe", help=_("Settings to start from: course, or a TOML file."))
     ] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_("Any setting, such as clean.leaks=false."))
     ] = None,
     loop: Annotated[str | None, typer.Option("--loop", help=_("native or trainer."))] = None,
     epochs: Annotated[float | None, typer.Option("--epochs")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help=_("Sentences an optimizer step."))] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help=_("Else by the backbone."))] = None,
-    warmup: Annotated[float | None, typer.Option("--warmup", help=_("Share of the steps, or from 1 on steps."))] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help=_("Sentences per optimizer step."))] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", help=_("If omitted, chosen for the backbone."))
+    ] = None,
+    warmup: Annotated[
+        float | None, typer.Option("--warmup", help=_("Share of the steps if below 1, else number of steps."))
+    ] = None,
     weight_decay: Annotated[float | None, typer.Option("--weight-decay")] = None,
     max_length: Annotated[
-        int | None, typer.Option("--max-length", help=_("Tokens; else the 99.9th percentile."))
+        int | None, typer.Option("--max-length", help=_("Tokens; if omitted, the 99.9th percentile."))
     ] = None,
     class_weights: Annotated[str | None, typer.Option("--class-weights", help=_("balanced."))] = None,
     adversarial: Annotated[
         float | None,
-        typer.Option("--adversarial", help=_("Learn each batch twice, words moved by so much; 1 is usual.")),
+        typer.Option(
+            "--adversarial",
+            help=_("Train on each batch twice, the second time with embeddings shifted by this much; often 1."),
+        ),
     ] = None,
     log_every: Annotated[int | None, typer.Option("--log-every", help=_("Steps."))] = None,
-    save_every: Annotated[int | None, typer.Option("--save-every", help=_("Steps; else each epoch."))] = None,
+    save_every: Annotated[int | None, typer.Option("--save-every", help=_("Steps; if omitted, every epoch."))] = None,
     keep_checkpoints: Annotated[int | None, typer.Option("--keep-checkpoints")] = None,
     patience: Annotated[
-        int | None, typer.Option("--patience", help=_("Stop after so many scores without a better."))
+        int | None, typer.Option("--patience", help=_("Stop after this many scores without improvement."))
     ] = None,
     parser: Annotated[
-        str | None, typer.Option("--parser", help=_("Of a treebank: biaffine, or labeling (round by round)."))
+        str | None, typer.Option("--parser", help=_("For a treebank: biaffine, or labeling (round by round)."))
     ] = None,
     pos: Annotated[
-        bool, typer.Option("--pos", help=_("Of a treebank: learn with its parts of speech, and always need them."))
+        bool,
+        typer.Option(
+            "--pos", help=_("For a treebank: learn from its parts of speech; the parser then always needs them.")
+        ),
     ] = False,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
     precision: Annotated[str | None, typer.Option("--precision", help=_("auto, fp32 or bf16."))] = None,
@@ -94,19 +106,21 @@ def train_verb(
     conflicts: options.Conflicts = None,
     outliers: options.Outliers = None,
     clean_test: options.CleanTest = False,
-    baseline: Annotated[bool, typer.Option("--baseline", help=_("Train the linear baseline too and compare."))] = False,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help=_("Train the linear baseline too, and compare."))
+    ] = False,
     sentences: Annotated[
         list[str] | None,
         typer.Option("--try", metavar="TEXT", help=_("Classify this too at the end; may be repeated.")),
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help=_("Leave out the HTML report."))] = False,
     no_cache: Annotated[
-        bool, typer.Option("--no-cache", help=_("Tokenise anew, and keep no token ids for the next run."))
+        bool, typer.Option("--no-cache", help=_("Tokenise again, and keep no token ids for the next run."))
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace a finished or broken-off run."))] = False,
-    resume: Annotated[bool, typer.Option("--resume", help=_("Go on after the newest checkpoint."))] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace a finished or interrupted run."))] = False,
+    resume: Annotated[bool, typer.Option("--resume", help=_("Continue from the newest checkpoint."))] = False,
 ) -> None:
-    """Fine-tune a classifier, score it on the test split, and write the model folder with its report."""
+    """Train a model on one corpus, or one with several heads, and print its scores."""
     from munjang.data.prepare import prepare_corpus
     from munjang.files import is_first_process
     from munjang.models.backbones import check_backbone_name
@@ -136,16 +150,16 @@ def train_verb(
     check_packages(config)
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     if len(sources) > 1:
-        from munjang.cli.train_heads import Several, refuse_single_corpus_flags, train_several
+        from munjang.cli.train_heads import CorpusArguments, refuse_single_corpus_flags, train_several
 
         refuse_single_corpus_flags(
             {"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser, "--pos": pos}
         )
-        several = Several(sources, more or [], read, data_dir)
-        train_several(several, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
+        corpora = CorpusArguments(sources, more or [], read, data_dir)
+        train_several(corpora, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
         return
     if more:
-        raise ConfigError(_("--more is for several corpora; give a single one all its rows in its file."))
+        raise ConfigError(_("--more is for several corpora; a single corpus has all its rows in its file."))
     (source,) = sources
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
     with run_folder(out, overwrite=overwrite, resume=resume, inputs=[source, validation, test, config.backbone]):
@@ -164,19 +178,19 @@ def train_verb(
 
 
 def train_settings(recipe: str | None, assignments: list[str], flags: dict[str, Any]) -> TrainConfig:
-    """The settings: a recipe's, over them those of --set, over them the flags that were given."""
+    """The settings: from the recipe, overridden by --set, overridden by the flags that were given."""
     given = {name: value for name, value in flags.items() if value is not None}
     named = parse_assignments(assignments)
     config = TrainConfig()
     if recipe:
         config = update(config, read_recipe(recipe, given.get("loop") or named.get("loop")), where=recipe)
-    return update(update(config, named, where="--set"), given, where="the command line")
+    return update(update(config, named, where="--set"), given, where=_("the command line"))
 
 
 def score_run(
     model: Predictor, baseline: Predictor | None, prepared: Prepared, *, sentences: list[str], report: bool
 ) -> None:
-    """Evaluate on the test split, compare with the baseline, classify the sentences to try, write card and report."""
+    """Evaluate on the test split, compare with the baseline, predict the sentences to try, write card and report."""
     from munjang.evaluation.evaluate import compare, evaluate
     from munjang.files import write_json
     from munjang.reports.model_card import model_card
@@ -185,26 +199,22 @@ def score_run(
     if model.task == "parsing":
         score_parser(model, prepared, sentences, report=report)
         return
-    answers = model.predict_many(sentences)
-    if answers:
-        typer.echo(
-            "New sentences:\n" + format_table([_("text"), _("label"), _("score")], [row(answer) for answer in answers])
-        )
-        typer.echo()
+    predictions = model.predict_many(sentences)
+    if predictions:
+        rows = [[item.text, label_text(item.label), item.score] for item in predictions]
+        typer.echo(_("New sentences:"))
+        typer.echo(format_table([_("text"), _("label"), _("score")], rows) + "\n")
     if not corpus.test:
-        typer.echo(
-            _(
-                "There is no test split, so there is no score; see munjang evaluate.\nModel:  {folder}",
-                folder=model.folder,
-            )
-        )
+        typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
+        typer.echo(_("Model:  {folder}", folder=model.folder))
         return
     result = evaluate(model, corpus)
     baseline_result = evaluate(baseline, corpus) if baseline else None
     comparison = compare(result, baseline_result) if baseline_result else None
     typer.echo(str(result))
     if comparison:
-        typer.echo(_("\nAgainst the linear baseline:\n{comparison}", comparison=comparison))
+        typer.echo("\n" + _("Against the linear baseline:"))
+        typer.echo(str(comparison))
     card = model_card(
         model.manifest,
         corpus=prepared.corpus,
@@ -214,17 +224,15 @@ def score_run(
     )
     (model.folder / "README.md").write_text(card, encoding="utf-8")
     write_json(model.folder / "run" / "test.json", result.to_dict())
-    typer.echo(_("\nModel:  {folder}", folder=model.folder))
+    typer.echo("\n" + _("Model:  {folder}", folder=model.folder))
     if report:
-        path = draw_report(
-            model, prepared, report=result, baseline_report=baseline_result, comparison=comparison, predictions=answers
-        )
-        typer.echo(_("Report: {path}", path=path))
+        results = {"report": result, "baseline_report": baseline_result, "comparison": comparison}
+        typer.echo(report_line(lambda: draw_report(model, prepared, **results, predictions=predictions)))
     typer.echo(_('Try:    munjang predict {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=model.folder))
 
 
 def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, report: bool) -> None:
-    """Evaluate a parser on the test split, draw the trees of the sentences to try, write card and report."""
+    """Evaluate a parser on the test split, print the trees of the sentences to try, write card and report."""
     from munjang.data.trees.pictures import tree_lines
     from munjang.evaluation.evaluate import evaluate
     from munjang.files import write_json
@@ -243,64 +251,55 @@ def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, 
         write_json(model.folder / "run" / "test.json", result.to_dict())
     else:
         typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
-    typer.echo(_("\nModel:  {folder}", folder=model.folder))
+    typer.echo("\n" + _("Model:  {folder}", folder=model.folder))
     if report:
-        typer.echo(_("Report: {draw_tree_report}", draw_tree_report=draw_tree_report(model, prepared, result, parses)))
+        typer.echo(report_line(lambda: draw_tree_report(model, prepared, result, parses)))
     typer.echo(_('Try:    munjang predict {folder} "나는 구름그림을 벽에 걸었다"', folder=model.folder))
 
 
-def draw_tree_report(
-    model: Predictor, prepared: Prepared, result: TreeReport | None, parses: Sequence[Parse]
-) -> Path | str:
-    """Write run/report.html and return its path; where the packages for plots are missing, how to get them."""
+def report_line(write: Callable[[], Path]) -> str:
+    """Write the report with `write` and say where it is; if the packages for plots are missing, say how to get them."""
+    try:
+        return _("Report: {path}", path=write())
+    except MissingExtra as error:
+        return _("Report: none. {reason}", reason=error)
+
+
+def draw_tree_report(model: Predictor, prepared: Prepared, result: TreeReport | None, parses: Sequence[Parse]) -> Path:
+    """Write run/report.html of a parser and return its path. MissingExtra: no packages for plots."""
     from munjang.data.statistics.corpus import describe
-    from munjang.errors import MissingExtra
+    from munjang.reports.tree_report import write_tree_report
     from munjang.training.loops.run_log import read_log
 
-    try:
-        from munjang.reports.tree_report import write_tree_report
-
-        return write_tree_report(
-            model.folder / "run" / "report.html",
-            title=f"{prepared.corpus.name}: {model.manifest.backbone}",
-            report=result,
-            stats=describe(prepared.source),
-            cleaning_report=prepared.cleaning_report,
-            log_rows=read_log(model.folder / "run" / "log.jsonl"),
-            settings=model.manifest.settings,
-            parses=parses,
-            model_folder=str(model.folder),
-        )
-    except MissingExtra as error:
-        return f"none. {error}"
+    return write_tree_report(
+        model.folder / "run" / "report.html",
+        title=f"{prepared.corpus.name}: {model.manifest.backbone}",
+        report=result,
+        stats=describe(prepared.source),
+        cleaning_report=prepared.cleaning_report,
+        log_rows=read_log(model.folder / "run" / "log.jsonl"),
+        settings=model.manifest.settings,
+        parses=parses,
+        model_folder=str(model.folder),
+    )
 
 
-def row(answer: Prediction) -> list[object]:
-    """A line of the table of new sentences."""
-    return [answer.text, label_text(answer.label), answer.score]
-
-
-def draw_report(model: Predictor, prepared: Prepared, **results: Any) -> str:
-    """Write run/report.html and return its path; where the packages for plots are missing, how to get them."""
+def draw_report(model: Predictor, prepared: Prepared, **results: Any) -> Path:
+    """Write run/report.html of a classifier and return its path. MissingExtra: no packages for plots."""
     from munjang.data.statistics.corpus import describe, text_lengths
-    from munjang.errors import MissingExtra
     from munjang.reports.run_report import write_report
     from munjang.training.loops.run_log import read_log
 
     source = prepared.source
-    try:
-        path = write_report(
-            model.folder / "run" / "report.html",
-            title=f"{prepared.corpus.name}: {model.manifest.backbone}",
-            corpus_stats=describe(source),
-            lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
-            cleaning_report=prepared.cleaning_report,
-            log_rows=read_log(model.folder / "run" / "log.jsonl"),
-            settings=model.manifest.settings,
-            model_folder=str(model.folder),
-            is_linear=model.manifest.format == "linear",
-            **results,
-        )
-    except MissingExtra as error:
-        return f"none. {error}"
-    return str(path)
+    return write_report(
+        model.folder / "run" / "report.html",
+        title=f"{prepared.corpus.name}: {model.manifest.backbone}",
+        corpus_stats=describe(source),
+        lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
+        cleaning_report=prepared.cleaning_report,
+        log_rows=read_log(model.folder / "run" / "log.jsonl"),
+        settings=model.manifest.settings,
+        model_folder=str(model.folder),
+        is_linear=model.manifest.format == "linear",
+        **results,
+    )

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Several:
-    """The corpora as the command line names them. words: [NAME=]CORPUS|FILE. more: NAME=FILE. read: for every file."""
+class CorpusArguments:
+    """The corpora as the command line names them.
+
+    words: [NAME=]CORPUS|FILE. more: NAME=FILE. read: how every file is read.
+    """
 
     words: Sequence[str]
     more: Sequence[str]
@@ -31,33 +34,33 @@ class Several:
     data_dir: str | None
 
     def sources(self) -> dict[str, str]:
-        """Head -> corpus or file. ConfigError: two heads of one name, or a name that no head can have."""
+        """Head -> corpus or file. ConfigError: two heads with the same name, or a name that is not allowed."""
         from munjang.data.multi_corpus import check_head_name
 
-        found: dict[str, str] = {}
+        sources: dict[str, str] = {}
         for word in self.words:
             given, source = split_head_name(word)
             head = check_head_name(given or default_head_name(source))
-            if head in found:
+            if head in sources:
                 raise ConfigError(
                     _(
-                        "Two heads are called {head}. Give each a name of its own, such as second={source}.",
+                        "Two heads are called {head}. Give each its own name, such as second={source}.",
                         head=head,
                         source=source,
                     )
                 )
-            found[head] = source
-        return found
+            sources[head] = source
+        return sources
 
     def additions(self) -> dict[str, str]:
-        """Head -> file with further rows. ConfigError: no such head, or one named twice."""
-        found: dict[str, str] = {}
+        """Head -> file with more rows. ConfigError: no such head, or a head named twice."""
+        additions: dict[str, str] = {}
         heads = self.sources()
         for word in self.more:
             head, source = split_head_name(word)
             if head is None:
                 raise ConfigError(
-                    _("--more {word}: expected NAME=FILE, the head and what it learns from besides.", word=word)
+                    _("--more {word}: expected NAME=FILE, the head and a file with more rows for it.", word=word)
                 )
             if head not in heads:
                 raise ConfigError(
@@ -68,45 +71,42 @@ class Several:
                         heads=", ".join(heads),
                     )
                 )
-            if head in found:
+            if head in additions:
                 raise ConfigError(_("--more gives {head} rows twice; put them into one file.", head=head))
-            found[head] = source
-        return found
+            additions[head] = source
+        return additions
 
     def open(self) -> tuple[dict[str, Corpus], dict[str, Corpus]]:
-        """Head -> corpus, and head -> further rows; names are checked before anything is read."""
+        """Head -> corpus, and head -> more rows; names are checked before anything is read."""
         sources, additions = self.sources(), self.additions()
-        every = [*sources.values(), *additions.values()]
+        inputs = [*sources.values(), *additions.values()]
         flags = [name for name, value in asdict(self.read).items() if value is not None]
-        if flags and not any(map(options.is_file, every)):
-            raise ConfigError(
-                _(
-                    "--{replace} is for files of your own; there is none among these.",
-                    replace=flags[0].replace("_", "-"),
-                )
-            )
-        for source in every:
+        if flags and not any(map(options.is_file, inputs)):
+            flag = "--" + flags[0].replace("_", "-")
+            raise ConfigError(_("{flag} is for files of your own; there is none among these.", flag=flag))
+        for source in inputs:
             check_source(source)
         corpora = {head: self.corpus(source, self.read) for head, source in sources.items()}
         return corpora, {head: self.addition(source, corpora[head]) for head, source in additions.items()}
 
-    def addition(self, source: str, own: Corpus) -> Corpus:
-        """Further rows of a head: they have its labels, or some of them, where no others are named."""
-        fixed = self.read.labels is None and self.read.map is None
-        return self.corpus(source, replace(self.read, labels=tuple(own.labels)) if fixed else self.read)
+    def addition(self, source: str, corpus: Corpus) -> Corpus:
+        """More rows for the head of `corpus`: with the labels of that head, unless --labels or --map names others."""
+        same_labels = self.read.labels is None and self.read.map is None
+        return self.corpus(source, replace(self.read, labels=tuple(corpus.labels)) if same_labels else self.read)
 
     def corpus(self, source: str, read: ReadOptions) -> Corpus:
+        """The corpus of a source; `read` is for files only."""
         return options.open_corpus(source, read if options.is_file(source) else ReadOptions(), self.data_dir)
 
 
 def split_head_name(word: str) -> tuple[str | None, str]:
-    """NAME and source of a word; no name where it has none, or is the path of a file."""
+    """NAME and source of a word; NAME is None if there is none, or if the word is the path of a file."""
     name, equals, source = word.partition("=")
     return (name, source) if equals and source and not Path(word).exists() else (None, word)
 
 
 def default_head_name(source: str) -> str:
-    """What a head is called that was given no name: as its corpus, with - for :, or as its file."""
+    """The name of a head that was given none: its corpus, with - for :, or its file without the ending."""
     if not options.is_file(source):
         return source.replace(":", "-")
     name = Path(source).name.removesuffix(".gz")
@@ -114,7 +114,7 @@ def default_head_name(source: str) -> str:
 
 
 def check_source(source: str) -> None:
-    """Refuse an unknown corpus, and a file that is not there."""
+    """Check that a corpus is known or a file exists: UnknownName or ConfigError if not."""
     if not options.is_file(source):
         from munjang.data.corpora.table import corpus_row
 
@@ -124,15 +124,15 @@ def check_source(source: str) -> None:
 
 
 def refuse_single_corpus_flags(given: Mapping[str, Any]) -> None:
-    """Refuse flags that are for one corpus."""
+    """ConfigError if a flag is given that is only for one corpus."""
     if flag := next((flag for flag, value in given.items() if value), None):
         raise ConfigError(
-            _("{flag} is for one corpus; with several give each its splits in a column split of its file.", flag=flag)
+            _("{flag} is for one corpus; with several, each file gives its splits in a column named split.", flag=flag)
         )
 
 
 def train_several(
-    several: Several,
+    arguments: CorpusArguments,
     config: TrainConfig,
     out: Path,
     sentences: Sequence[str],
@@ -141,7 +141,7 @@ def train_several(
     resume: bool,
     cache: bool,
 ) -> None:
-    """Train a many-headed model, print its scores, and classify the sentences to try."""
+    """Train a model with a head for each corpus, print its scores, and predict the sentences to try."""
     from munjang.data.multi_corpus import prepare_multi_corpus
     from munjang.files import is_first_process
     from munjang.training.folders import run_folder
@@ -149,8 +149,8 @@ def train_several(
     from munjang.training.run import begin_run
 
     check_config(config)
-    corpora, more = several.open()
-    inputs = [*several.sources().values(), *several.additions().values(), config.backbone]
+    corpora, more = arguments.open()
+    inputs = [*arguments.sources().values(), *arguments.additions().values(), config.backbone]
     with run_folder(out, overwrite=overwrite, resume=resume, inputs=inputs):
         multi_corpus = prepare_multi_corpus(corpora, config, more)
         begin_run(multi_corpus, config, out, resume=resume)
@@ -163,23 +163,27 @@ def train_several(
 
 
 def show(model: Analyzer, sentences: Sequence[str]) -> None:
-    """Print each head's scores, its answers to the sentences to try, and where the model is."""
+    """Print the scores of each head, its predictions for the sentences to try, and the model folder."""
     rows = []
     for head in model.heads:
-        on = "test" if head.test else "validation"
-        scores, calibration = getattr(head, on), head.calibration
+        split = "test" if head.test else "validation"
+        scores, calibration = getattr(head, split), head.calibration
         rows.append(
-            [head.name, head.corpus, on, scores["n"], *(f"{scores[name]:.4f}" for name in ("accuracy", "macro_f1")),
+            [head.name, head.corpus, split, scores["n"], *(f"{scores[name]:.4f}" for name in ("accuracy", "macro_f1")),
              *(f"{calibration[when]:.4f}" for when in ("before", "after")), f"{head.temperature:.3f}"]
         )  # fmt: skip
-    header = ["head", "corpus", "split", "texts", "accuracy", "macro F1", "ECE before", "after", "temperature"]
+    header = [
+        _("head"), _("corpus"), _("split"), _("texts"), _("accuracy"), _("macro F1"), _("ECE before"), _("after"),
+        _("temperature"),
+    ]  # fmt: skip
     typer.echo(format_table(header, rows))
     if sentences:
-        answers = [
+        predictions = [
             [analysis.text, head, answer.label, answer.score]
             for analysis in model.analyze_many(list(sentences))
             for head, answer in analysis.answers.items()
         ]
-        typer.echo("\nNew sentences:\n" + format_table([_("text"), _("head"), _("label"), _("score")], answers))
-    typer.echo(_("\nModel:  {folder}", folder=model.whole.folder))
+        typer.echo("\n" + _("New sentences:"))
+        typer.echo(format_table([_("text"), _("head"), _("label"), _("score")], predictions))
+    typer.echo("\n" + _("Model:  {folder}", folder=model.whole.folder))
     typer.echo(_('Try:    munjang analyze --model {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=model.whole.folder))

@@ -36,7 +36,7 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-def test_a_file_is_cleaned_with_an_account_from_which_it_is_rebuilt(reviews, tmp_path):
+def test_a_file_is_cleaned_with_a_report_that_can_rebuild_it(reviews, tmp_path):
     out = tmp_path / "out"
     result = run(reviews, "--text", "본문", "--label", "감정", "--out", out)
     assert result.exit_code == 0, result.output
@@ -97,10 +97,10 @@ def test_a_folder_with_something_in_it_is_refused_without_overwrite(reviews, tmp
     assert reviews.exists()
 
 
-def test_an_account_never_overwrites_its_own_input(reviews, tmp_path):
+def test_a_cleaning_report_never_overwrites_its_own_input(reviews, tmp_path):
     kept = reviews.rename(tmp_path / "kept.csv")
     error = run(kept, "--text", "본문", "--label", "감정", "--out", tmp_path, "--overwrite").exception
-    assert isinstance(error, DataError) and "would be overwritten by its own account" in str(error)
+    assert isinstance(error, DataError) and "would be overwritten by its own cleaning report" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_a_tokenizer_that_cannot_be_downloaded_is_said_at_once(monkeypatch, tmp_
 
 def test_a_tokenizer_that_is_none_is_refused_in_one_line(tmp_path):
     tmp_path.joinpath("tokenizer.json").write_text("{}")
-    with pytest.raises(DataError, match="is no tokenizer") as caught:
+    with pytest.raises(DataError, match="is not a tokenizer") as caught:
         run("sample:topic", "--tokenizer", str(tmp_path))
     assert "\n" not in str(caught.value)
 

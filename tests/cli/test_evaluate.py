@@ -57,7 +57,7 @@ def run(*arguments: str | Path) -> str:
 
 def test_a_model_of_several_labels_asks_how_a_file_separates_them(models, tmp_path):
     source = write_csv(tmp_path / "reviews.csv")
-    with pytest.raises(ConfigError, match=r"several gives several labels a text\. .* --multi-label '\|'"):
+    with pytest.raises(ConfigError, match=r"several gives several labels to a text\. .* --multi-label '\|'"):
         run(models / "several", source)
     assert run(models / "several", source, "--multi-label", "|").startswith("several on reviews, test: 8 texts")
 
@@ -148,9 +148,10 @@ def test_another_report_over_other_texts_is_refused(models, tmp_path):
 
 def test_how_many_errors_are_printed_is_the_users_choice(models, tmp_path):
     source = write_csv(tmp_path / "numbers.csv", ("0", "1"))
-    printed = run(models / "good", source, "--map", "1=부정;0=긍정", "--worst", "3")
+    printed = run(models / "good", source, "--map", "1=부정;0=긍정", "--top-errors", "3")
     assert len(printed.split("most confident errors\n")[1].strip().split("\n")) == 2 + 3
-    assert "most confident errors" not in run(models / "good", source, "--map", "1=부정;0=긍정", "--worst", "0")
+    assert run(models / "good", source, "--map", "1=부정;0=긍정", "--worst", "3") == printed  # the flag's earlier name
+    assert "most confident errors" not in run(models / "good", source, "--map", "1=부정;0=긍정", "--top-errors", "0")
 
 
 def test_the_command_needs_neither_torch_nor_scikit_learn(models, tmp_path):

@@ -305,7 +305,7 @@ def test_what_does_not_fit_a_parser_is_refused(trained, words, message, tmp_path
 
 def test_what_is_for_classifiers_alone_says_so(trained, tmp_path):
     for words, message in (
-        (["corpora", "klue-dp", "--plot", tmp_path / "x.png"], "has trees, whose numbers stand on its card"),
+        (["corpora", "klue-dp", "--plot", tmp_path / "x.png"], "has trees. Their numbers are on its card"),
         (["evaluate", trained.folder, "sample:topic", "--plot", tmp_path / "x.png"], "has no confusion matrix"),
     ):
         done = run(*words)

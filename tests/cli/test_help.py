@@ -1,0 +1,52 @@
+"""The help of the command line: a translatable text of each verb's module, shown whole."""
+
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from munjang import cli
+
+VERBS = {command.name: command for command in cli.app.registered_commands}
+
+
+def shown_help(*words: str) -> str:
+    """What `munjang … --help` prints on a terminal of 80 columns."""
+    result = CliRunner().invoke(cli.app, [*words, "--help"], env={"COLUMNS": "80"})
+    assert result.exit_code == 0
+    return result.output
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_every_verb_of_the_command_line_is_registered():
+    assert list(VERBS) == [
+        "corpora", "clean", "train", "evaluate", "predict", "analyze", "export", "serve", "pretrain",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_is_the_text_of_its_module_and_not_the_docstring(verb):
+    command = VERBS[verb]
+    assert command.help == sys.modules[command.callback.__module__].HELP
+    assert command.callback.__doc__ and one_line(command.callback.__doc__) not in one_line(shown_help(verb))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_shows_its_whole_help_with_its_paragraphs(verb):
+    usage, *printed = shown_help(verb).split("\n\n")
+    paragraphs = VERBS[verb].help.split("\n\n")
+    assert usage.startswith("Usage: ")
+    # a line may break after a hyphen
+    assert ["".join(part.split()) for part in printed[: len(paragraphs)]] == [
+        "".join(part.split()) for part in paragraphs
+    ]
+
+
+def test_the_list_of_verbs_shows_the_first_sentence_of_each_uncut():
+    printed = shown_help()
+    assert one_line(cli.HELP) in one_line(printed)
+    lines = [one_line(line) for line in printed.partition("Commands:")[2].splitlines() if line]
+    assert lines == [f"{verb} {command.help.partition('. ')[0].rstrip('.')}." for verb, command in VERBS.items()]
