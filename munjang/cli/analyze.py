@@ -115,8 +115,8 @@ def block(analysis: Analysis, scores: bool) -> str:
     from munjang.tables import format_table
 
     rows = [
-        [head, shown_label(answer), shown_score(answer), *([score_list(answer)] if scores else [])]
-        for head, answer in analysis.answers.items()
+        [head, shown_label(prediction), shown_score(prediction), *([score_list(prediction)] if scores else [])]
+        for head, prediction in analysis.answers.items()
     ]
     parts = [format_table([""] * len(rows[0]), rows, max_width=2_000)] if rows else []
     if analysis.structure is not None:
@@ -126,15 +126,15 @@ def block(analysis: Analysis, scores: bool) -> str:
     return "\n\n".join(parts)
 
 
-def score_list(answer: Prediction) -> str:
+def score_list(prediction: Prediction) -> str:
     """The score of every label, the highest first."""
-    return ", ".join(f"{name} {score:.4f}" for name, score in answer.scores.items())
+    return ", ".join(f"{name} {score:.4f}" for name, score in prediction.scores.items())
 
 
 def analysis_json(analysis: Analysis, line: int | None = None) -> str:
     """An analysis as one JSON object; `line` is the line number of the text in its file."""
     location = {} if line is None else {"line": line}
-    answers = {head: json_answer(answer) for head, answer in analysis.answers.items()}
+    answers = {head: json_prediction(prediction) for head, prediction in analysis.answers.items()}
     record = {**location, "text": analysis.text, "answers": answers, **json_structure(analysis), "note": analysis.note}
     return json.dumps(record, ensure_ascii=False)
 
@@ -149,10 +149,10 @@ def json_structure(analysis: Analysis) -> dict[str, Any]:
     return {"structure": {name: tree[name] for name in ("words", "relations")}}
 
 
-def json_answer(answer: Prediction) -> dict[str, Any]:
+def json_prediction(prediction: Prediction) -> dict[str, Any]:
     """The prediction of one head as JSON values."""
-    scores = {name: round(score, 6) for name, score in answer.scores.items()}
-    return {"label": answer.label, "score": round(answer.score, 6), "scores": scores}
+    scores = {name: round(score, 6) for name, score in prediction.scores.items()}
+    return {"label": prediction.label, "score": round(prediction.score, 6), "scores": scores}
 
 
 def analysis_line(analysis: Analysis, scores: bool) -> str:
@@ -160,8 +160,8 @@ def analysis_line(analysis: Analysis, scores: bool) -> str:
     from munjang.records import label_text
 
     cells = []
-    for answer in analysis.answers.values():
-        cells += [shown_label(answer), shown_score(answer), *([score_list(answer)] if scores else [])]
+    for prediction in analysis.answers.values():
+        cells += [shown_label(prediction), shown_score(prediction), *([score_list(prediction)] if scores else [])]
     if analysis.structure is not None:
         cells.append(label_text(analysis.structure.tree))
     return "\t".join([*cells, single_line(analysis.text)])

@@ -10,7 +10,7 @@ import typer
 from munjang.cli import options
 from munjang.config.settings import TEXT_STEPS, CleanConfig
 from munjang.errors import ConfigError, DataError
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 HELP = _("Clean a corpus and report what happened to every row.")
 STEPS_HELP = _("Text steps, any of html, invisible, nfc, spaces, mask_personal and fold_repeats; or none.")
@@ -61,11 +61,11 @@ def clean_verb(
     kept_file, removed_file = out / "kept.csv", out / "removed.csv"
     typer.echo(
         _(
-            "Wrote {kept_file} ({kept:,} rows) and {removed_file} ({removed:,} rows).",
+            "Wrote {kept_file} ({kept_rows}) and {removed_file} ({removed_rows}).",
             kept_file=kept_file,
-            kept=sum(cleaning_report.rows_after.values()),
+            kept_rows=ngettext("{count:,} row", "{count:,} rows", sum(cleaning_report.rows_after.values())),
             removed_file=removed_file,
-            removed=len(cleaning_report.removed),
+            removed_rows=ngettext("{count:,} row", "{count:,} rows", len(cleaning_report.removed)),
         )
     )
 

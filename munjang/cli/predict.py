@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,7 +46,7 @@ HELP = _(
     "--resume."
 )
 
-EMPTY_VALUES = {"label": None, "score": 0.0, "scores": {}}
+EMPTY_VALUES: dict[str, Any] = {"label": None, "score": 0.0, "scores": {}}
 """The JSON values of a row without a prediction."""
 
 
@@ -137,7 +137,7 @@ def predict_verb(
         label_flags = {
             "--scores": scores, "--threshold": threshold, "--min-score": min_score, "--keep": keep, "--by": by,
         }  # fmt: skip
-        answer_trees(model, source, kind, out, "json" if as_json else form, options, precision, overwrite, label_flags)
+        predict_trees(model, source, kind, out, "json" if as_json else form, options, precision, overwrite, label_flags)
         return
     if form:
         raise ConfigError(_("--format is for parsers; {model} gives labels: see --json and --out.", model=model))
@@ -145,7 +145,7 @@ def predict_verb(
         if out or by:
             raise ConfigError(_("--out and --by are for a file or lines from stdin, not for a single text."))
         predictor = load(model, precision=precision)
-        answer_text(predictor, source or "", answering.check(predictor), as_json)
+        predict_text(predictor, source or "", answering.check(predictor), as_json)
         return
     file = Path(source) if kind == "file" else None
     if out:
@@ -187,7 +187,7 @@ def is_parser(model: str) -> bool:
     return (path / MANIFEST).is_file() and read_json_object(path / MANIFEST).get("task") == "parsing"
 
 
-def answer_trees(
+def predict_trees(
     model: str,
     source: str | None,
     kind: str,
@@ -216,7 +216,7 @@ def answer_trees(
     parse_table(load(model, precision=precision), table, text_column, form, Path(out) if out else None)
 
 
-def answer_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:
+def predict_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:
     """Print the prediction for one text: label and score, then every label and its score if requested."""
     from munjang.inference.files.predict import apply_thresholds, kept
 
@@ -238,8 +238,8 @@ def prediction_json(prediction: Prediction, line: int | None = None) -> str:
     """A prediction as one JSON object; `line` is the line number of the text in its file."""
     location = {} if line is None else {"line": line}
     scores = {name: round(score, 6) for name, score in prediction.scores.items()}
-    answer = {"text": prediction.text, "label": prediction.label, "score": round(prediction.score, 6)}
-    return json.dumps({**location, **answer, "scores": scores, "note": prediction.note}, ensure_ascii=False)
+    values = {"text": prediction.text, "label": prediction.label, "score": round(prediction.score, 6)}
+    return json.dumps({**location, **values, "scores": scores, "note": prediction.note}, ensure_ascii=False)
 
 
 def print_predictions(

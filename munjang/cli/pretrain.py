@@ -113,7 +113,8 @@ def pretrain_verb(
     except TimeIsUp as pause:
         typer.echo(str(pause))
         return
-    typer.echo(_("Model: {folder}\nUse:   munjang train CORPUS --backbone {folder} --out RUN", folder=folder))
+    typer.echo(_("Model: {folder}", folder=folder))
+    typer.echo(_("Use:   munjang train CORPUS --backbone {folder} --out RUN", folder=folder))
 
 
 def pretrain_settings(

@@ -15,7 +15,7 @@ import typer
 
 from munjang.cli.options import FILE_ENDINGS
 from munjang.errors import ConfigError, DataError
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from munjang.config.settings import ReadOptions
@@ -159,7 +159,12 @@ def progress_line() -> Callable[[Counts], None]:
         now = time.monotonic()
         if now - last > 0.2:
             last = now
-            progress = _("{rows:,} rows, {rate:,.0f} rows/s", rows=counts.rows, rate=counts.rows / (now - start))
+            progress = ngettext(
+                "{count:,} row, {rate:,.0f} rows/s",
+                "{count:,} rows, {rate:,.0f} rows/s",
+                counts.rows,
+                rate=counts.rows / (now - start),
+            )
             typer.echo("\r" + progress, nl=False, err=True)
 
     return show

@@ -179,9 +179,9 @@ def show(model: Analyzer, sentences: Sequence[str]) -> None:
     typer.echo(format_table(header, rows))
     if sentences:
         predictions = [
-            [analysis.text, head, answer.label, answer.score]
+            [analysis.text, head, prediction.label, prediction.score]
             for analysis in model.analyze_many(list(sentences))
-            for head, answer in analysis.answers.items()
+            for head, prediction in analysis.answers.items()
         ]
         typer.echo("\n" + _("New sentences:"))
         typer.echo(format_table([_("text"), _("head"), _("label"), _("score")], predictions))

@@ -81,7 +81,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(models, tmp_path, fla
 def test_a_file_is_scored_and_the_reading_noted(models, tmp_path):
     printed = run(models / "good", write_csv(tmp_path / "reviews.csv"))
     assert printed.startswith("good on reviews, test: 8 texts\n")
-    assert "accuracy    1.0000" in printed and "true \\ answered" in printed
+    assert "accuracy    1.0000" in printed and "true \\ predicted" in printed
     last = (models / "good" / "run" / "test_reads.jsonl").read_text(encoding="utf-8").splitlines()[-1]
     assert json.loads(last)["corpus"] == "reviews"
 

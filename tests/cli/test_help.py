@@ -1,5 +1,6 @@
 """The help of the command line: a translatable text of each verb's module, shown whole."""
 
+import subprocess
 import sys
 
 import pytest
@@ -50,3 +51,20 @@ def test_the_list_of_verbs_shows_the_first_sentence_of_each_uncut():
     assert one_line(cli.HELP) in one_line(printed)
     lines = [one_line(line) for line in printed.partition("Commands:")[2].splitlines() if line]
     assert lines == [f"{verb} {command.help.partition('. ')[0].rstrip('.')}." for verb, command in VERBS.items()]
+
+
+def test_every_help_text_goes_through_the_translator():
+    code = (
+        "from types import SimpleNamespace\n"
+        "from munjang import translation\n"
+        "translation._catalogue = SimpleNamespace(gettext=str.upper)\n"
+        "import typer.main\n"
+        "from munjang.cli import app\n"
+        "group = typer.main.get_command(app)\n"
+        "options = [option for command in (group, *group.commands.values()) for option in command.params]\n"
+        "texts = [item.help for item in (group, *group.commands.values(), *options) if item.help]\n"
+        "print(len(texts), [text for text in texts if text != text.upper()])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    count, _, untranslated = printed.stdout.strip().partition(" ")
+    assert int(count) > 100 and untranslated == "[]", printed.stderr
