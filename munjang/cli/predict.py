@@ -171,7 +171,7 @@ def check_engine(engine: str, ray_flags: Mapping[str, object], more: Sequence[st
         if more:
             raise ConfigError(
                 _(
-                    "More than one text or file ({second}). Put a text in quotes; several files need --engine ray.",
+                    "More than one text or file ({second}): put a text in quotes; several files need --engine ray.",
                     second=more[0],
                 )
             )

@@ -14,6 +14,7 @@ import rooms  # noqa: E402
 TWICE = {
     "load": "each backend opens its own kind of folder; munjang.load opens any",
     "save": "each backend writes its own kind of folder",
+    "HELP": "each verb of the command line has its own help",
 }
 """Public names that two modules define, and why. `log`, the logger, is everywhere."""
 
