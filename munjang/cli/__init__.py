@@ -106,7 +106,7 @@ def register() -> None:
 
     app.command("corpora", help=corpora.HELP)(corpora.corpora_verb)
     app.command("clean", help=clean.HELP)(clean.clean_verb)
-    app.command("train", help=train.HELP)(train.train_verb)
+    app.command("train", help=train.HELP, cls=train.TrainCommand)(train.train_verb)
     app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate_verb)
     app.command("predict", help=predict.HELP)(predict.predict_verb)
     app.command("analyze", help=analyze.HELP)(analyze.analyze_verb)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from munjang.cli import options
 from munjang.config.settings import TrainConfig, parse_assignments, read_recipe, update
@@ -23,12 +24,37 @@ if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
     from munjang.records import Parse
 
-HELP = _("Fine-tune a classifier. It is scored on the test split, and the model folder is written with its report.")
+HELP = _(
+    "Fine-tune a classifier. It is scored on the test split, and the model folder is written with its report.\n\n"
+    "More options than these work, and every setting can be given as --set KEY=VALUE; see docs/training.md, data.md and cleaning.md."
+)
+GROUPS = {  # title -> the options of the help, by the names of their parameters; the others work but are not listed
+    _("Data"): (
+        "text", "label", "labels", "map_values", "multi_label", "encoding", "sheet", "header_row", "validation", "test",
+        "more", "data_dir", "mask_personal",
+    ),
+    _("Model"): ("backbone", "max_length", "parser"),
+    _("Training"): (
+        "epochs", "batch_size", "learning_rate", "adversarial", "seed", "recipe", "assignments",
+    ),
+    _("Checking"): ("baseline", "sentences"),
+    _("Output"): ("out", "no_report", "overwrite", "resume"),
+}  # fmt: skip
 
 BackboneName = Annotated[
     str | None,
     typer.Option("--backbone", help=_("Short name, hub id, folder, scratch:tiny|small|medium|base, or linear.")),
 ]
+
+
+class TrainCommand(TyperCommand):
+    """`munjang train`, whose help lists the options of GROUPS, group by group."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        params = {param.name: param for param in self.get_params(ctx)}
+        for title, names in {_("Arguments"): ("sources",), **GROUPS, _("Help"): ("help",)}.items():
+            with formatter.section(title):
+                formatter.write_dl([params[name].get_help_record(ctx) for name in names])
 
 
 def train_verb(
@@ -63,7 +89,9 @@ def train_verb(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_("Any setting, such as clean.leaks=false."))
     ] = None,
     loop: Annotated[str | None, typer.Option("--loop", help=_("native or trainer."))] = None,
-    epochs: Annotated[float | None, typer.Option("--epochs")] = None,
+    epochs: Annotated[
+        float | None, typer.Option("--epochs", help=_("Passes over the train split; if omitted, chosen for its size."))
+    ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help=_("Sentences per optimizer step."))] = None,
     learning_rate: Annotated[
         float | None, typer.Option("--learning-rate", help=_("If omitted, chosen for the backbone."))
@@ -98,7 +126,7 @@ def train_verb(
             "--pos", help=_("For a treebank: learn from its parts of speech; the parser then always needs them.")
         ),
     ] = False,
-    seed: Annotated[int | None, typer.Option("--seed")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help=_("Decides everything random; 13 if omitted."))] = None,
     precision: Annotated[str | None, typer.Option("--precision", help=_("auto, fp32 or bf16."))] = None,
     device: Annotated[str | None, typer.Option("--device", help=_("auto, cpu or cuda."))] = None,
     fold_repeats: options.FoldRepeats = False,

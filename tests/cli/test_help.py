@@ -1,7 +1,9 @@
 """The help of the command line: a translatable text of each verb's module, shown whole."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -68,3 +70,14 @@ def test_every_help_text_goes_through_the_translator():
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     count, _, untranslated = printed.stdout.strip().partition(" ")
     assert int(count) > 100 and untranslated == "[]", printed.stderr
+
+
+def test_the_help_of_train_shows_at_most_thirty_options_and_the_pages_have_them_all():
+    import typer.main
+
+    options = [param.opts[0] for param in typer.main.get_command(cli.app).commands["train"].params]
+    shown = set(re.findall(r"^  (--[a-z-]+)", shown_help("train"), re.MULTILINE))
+    assert {"--epochs", "--backbone", "--out", "--help"} < shown and len(shown) <= 30
+    docs = Path(__file__).parents[2] / "docs"
+    pages = "".join((docs / f"{name}.md").read_text("utf-8") for name in ("training", "data", "cleaning"))
+    assert [option for option in options if option.startswith("--") and option not in pages] == []
