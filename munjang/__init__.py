@@ -1,10 +1,11 @@
 """munjang (문장): from a file of Korean sentences to a measured classifier."""
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
-# Public name -> module that defines it; loaded on first use, so that `import munjang` costs nothing.
+# Public name -> module that defines it; loaded on first use, to keep `import munjang` fast.
 _PUBLIC = {
     "Corpus": "munjang.records",
     "Example": "munjang.records",
@@ -42,11 +43,11 @@ _ALIASES = {"relations": "triples"}
 __all__ = ["__version__", *_PUBLIC, *_ALIASES]
 
 
-def __getattr__(name: str):
-    own_name = _ALIASES.get(name, name)
-    if own_name not in _PUBLIC:
+def __getattr__(name: str) -> Any:
+    public_name = _ALIASES.get(name, name)
+    if public_name not in _PUBLIC:
         raise AttributeError(f"module 'munjang' has no attribute '{name}'")
-    value = getattr(import_module(_PUBLIC[own_name]), own_name)
+    value = getattr(import_module(_PUBLIC[public_name]), public_name)
     globals()[name] = value
     return value
 

@@ -1,5 +1,6 @@
 """Every error that munjang raises on purpose: one line for the user, one exit code, one HTTP status."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.util import find_spec
 
@@ -7,7 +8,7 @@ from munjang.translation import _
 
 
 class MunjangError(Exception):
-    """Base of all errors that a user can mend. `str(error)` is one complete message."""
+    """Base of all errors that a user can fix. `str(error)` is one complete message."""
 
     exit_code = 1
     http_status = 500
@@ -24,28 +25,28 @@ class DataError(MunjangError, ValueError):
 
 
 class ConfigError(MunjangError, ValueError):
-    """A setting is unknown, out of range, or at odds with another."""
+    """A setting is unknown, out of range, or contradicts another."""
 
     exit_code = 3
     http_status = 422
 
 
 class UnknownName(MunjangError, KeyError):
-    """A name stands in no table; the message lists the known names."""
+    """A name is in no table; the message lists the known names."""
 
     exit_code = 4
     http_status = 404
 
 
 class BundleError(MunjangError):
-    """A model folder is missing something, was cut short, or does not fit this version."""
+    """A model folder is incomplete or damaged, or does not fit this version."""
 
     exit_code = 5
     http_status = 500
 
 
 class FetchError(MunjangError, OSError):
-    """Something could not be had from the local folders, the cache or the hub."""
+    """Something could not be found in the local folders, the cache or the hub, or not downloaded."""
 
     exit_code = 6
     http_status = 502
@@ -59,23 +60,36 @@ class MissingExtra(MunjangError, ImportError):
 
 
 def missing_extra(what: str, extra: str) -> MissingExtra:
-    """The error for a missing optional dependency: `missing_extra("training", "train")`."""
+    """The error for a missing optional dependency: `missing_extra(_("training"), "train")`.
+
+    what: what the packages are for, in the language of the user. extra: the extra of munjang that has them.
+    """
     return MissingExtra(
         _("More packages are needed for {what}. Run: pip install 'munjang[{extra}]'", what=what, extra=extra)
     )
 
 
 def require(what: str, extra: str, *modules: str) -> None:
-    """Raise the error of a missing extra unless all these top-level modules are installed; imports none of them."""
+    """Raise `missing_extra(what, extra)` unless all these top-level modules are installed; imports none of them."""
     if any(find_spec(name) is None for name in modules):
         raise missing_extra(what, extra)
 
 
-def unknown_name(what: str, name: str, known) -> UnknownName:
-    """The error for a name outside a table, with the known names and the nearest one."""
+def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownName:
+    """The error for a name outside a table, with the known names and the nearest one.
+
+    what: what the name should be, in the language of the user: `_("corpus")`.
+    """
     names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    return UnknownName(
-        _("Unknown {what} '{name}'.{hint} Known: {names}.", what=what, name=name, hint=hint, names=", ".join(names))
-    )
+    known_names = ", ".join(names)
+    for nearest in get_close_matches(name, names, n=1):
+        return UnknownName(
+            _(
+                "Unknown {what} '{name}'. Did you mean {nearest}? Known: {known}.",
+                what=what,
+                name=name,
+                nearest=nearest,
+                known=known_names,
+            )
+        )
+    return UnknownName(_("Unknown {what} '{name}'. Known: {known}.", what=what, name=name, known=known_names))

@@ -1,4 +1,4 @@
-"""Writing files so that they are whole or absent, and knowing them by their hash."""
+"""Writes files whole or not at all, and identifies them by their hash."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def file_facts(path: Path) -> dict[str, Any]:
 
 
 def cache_root() -> Path:
-    """Where munjang keeps what it could fetch or make again: MUNJANG_CACHE, else its folder of the user's caches."""
+    """Where munjang keeps what it can download or make again: MUNJANG_CACHE, else a folder in the user's cache."""
     given = os.environ.get("MUNJANG_CACHE")
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "munjang"
 
 
 def is_first_process() -> bool:
-    """Whether this process writes files: the only one, or the first of torchrun's."""
+    """Whether this process writes files: it is the only one, or the first that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -47,9 +47,10 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def disk_errors(target: Path, remedy: str) -> Iterator[None]:
-    """Within the block a full disk is one line: a BundleError that names `target` and the remedy.
+    """Within the block a full disk gives one line: a BundleError that names `target` and the remedy.
 
-    safetensors and tokenizers, which write by themselves, report it by errors of their own kinds.
+    remedy: a sentence in the language of the user. safetensors and tokenizers write files themselves and raise errors
+    of their own for a full disk; these become a BundleError too.
     """
     try:
         yield
@@ -75,7 +76,7 @@ def disk_errors(target: Path, remedy: str) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Have the system put a file or folder on disk; where folders cannot be opened (Windows), files alone."""
+    """Make the system write a file or folder to disk; only files on Windows, where folders cannot be opened."""
     if path.is_dir() and os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
@@ -86,13 +87,13 @@ def sync(path: Path) -> None:
 
 
 def sync_for_all(path: Path) -> None:
-    """`sync` a file of a model, readable by everybody: safetensors writes through a private temporary file."""
+    """`sync` a file of a model and make it readable for all: safetensors writes through a private temporary file."""
     path.chmod(0o644)
     sync(path)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON beside `path` and rename, so that readers see the old or the new file."""
+    """Write JSON beside `path` and rename it: readers see the old or the new file, never a part."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""munjang's values as those of pandas and `datasets`, two libraries that a base install need not have."""
+"""munjang's values for pandas and `datasets`, two libraries that a base install does not need."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def labelled_dataset(
 ) -> Dataset:
     """A Dataset with the columns text and label. MissingExtra: `datasets` is not installed.
 
-    numbers: the class number of each text (several: a list of them), or None where there are no labels at all; a
-    class number is the place of the class in `names`.
+    numbers: the class number of each text (several: a list of them), or None if there are no labels at all; a class
+    number is the index of the class in `names`.
     """
     require("Corpus.to_dataset", "train", "datasets")
     from datasets import ClassLabel, Dataset, Features, List, Value

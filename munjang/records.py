@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from munjang.errors import DataError
 from munjang.other_libraries import data_frame, dataset_dict, labelled_dataset
-from munjang.translation import _
+from munjang.translation import N_, _
 
 if TYPE_CHECKING:
     import datasets
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation", "test")
 EMPTY = "empty"
-"""The note of an answer for a text without content."""
+"""The note of a prediction for a text without content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What hangs on what: word i (counted from 1) hangs from word `heads[i - 1]`, 0 being the root.
+    """A dependency tree: word i (counted from 1) hangs from word `heads[i - 1]`; 0 is the root.
 
-    words, heads, relations have one entry a word; `relations[i - 1]` names how word i hangs. Readers and decoders give
-    legal trees only (`munjang.data.trees.shapes.flaw`): one root, no cycle. pos: the words' parts of speech, where a
-    treebank has them, such as NNG+JKO.
+    words, heads, relations have one entry for each word; `relations[i - 1]` names how word i hangs. Readers and
+    decoders give only valid trees (`munjang.data.trees.shapes.flaw`): one root, no cycle. pos: the words' parts of
+    speech, such as NNG+JKO, if the treebank has them.
     """
 
     words: tuple[str, ...]
@@ -44,12 +44,12 @@ Label = str | tuple[str, ...] | Tree
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One sentence. `label` is a name, a tuple of names, a tree, or None where there is none.
+    """One sentence. `label` is a name, a tuple of names, a tree, or None.
 
-    A sentence with a tree has its words between single spaces as `text`.
+    The `text` of a sentence with a tree is its words between single spaces.
 
-    `file` and `line` say where it came from: `line` is the 1-based physical line in a text file on which the record
-    starts, or the row number (header = 1) in Excel and the 1-based row in Parquet.
+    `file` and `line` say where it came from: `line` is the 1-based physical line on which the record starts in a text
+    file, the row number (header = 1) in Excel, or the 1-based row in Parquet.
     """
 
     text: str
@@ -60,9 +60,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """One row that did not stay, and why. `text` and `label` are as they stood in the file.
+    """One row that was removed, and why. `text` and `label` are as in the file.
 
-    split: where it would have gone; "" where its line could not be read far enough to say.
+    split: the split it would have been in; "" if its line could not be read far enough to tell.
     """
 
     file: str
@@ -93,17 +93,17 @@ class LabelSet:
             if name not in self.names:
                 raise DataError(
                     _(
-                        "Alias '{alias}' stands for '{name}', which is no label here: {listing}.",
+                        "Alias '{alias}' stands for '{name}', which is not one of the labels ({labels}).",
                         alias=alias,
                         name=name,
-                        listing=self.listing,
+                        labels=self.listing,
                     )
                 )
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
     def __contains__(self, name: object) -> bool:
@@ -115,31 +115,37 @@ class LabelSet:
         return ", ".join(self.names)
 
     def resolve(self, name: str) -> str:
-        """The name that `name` (a name or an alias) stands for; an unknown one is a DataError that lists the known."""
+        """The name that `name` (a name or an alias) stands for. DataError: unknown; the message lists the names."""
         if name in self.names:
             return name
         if name in self.aliases:
             return self.aliases[name]
-        raise DataError(_("Unknown label '{name}'. The labels here are {listing}.", name=name, listing=self.listing))
+        raise DataError(_("Unknown label '{name}'. The labels here are {labels}.", name=name, labels=self.listing))
 
     def index(self, name: str) -> int:
         """The position of a name or alias."""
         return self.names.index(self.resolve(name))
 
     def numbers(self, example: Example) -> int | list[int] | None:
-        """The class number of an example, for several labels their numbers in order, None where it has no label.
+        """The class number of an example; for several labels a sorted list of them; None where it has no label.
 
-        DataError: a label outside this set; it names the file and line of the example.
+        DataError: a label outside this set, or a tree; it names the file and line of the example.
         """
         try:
             if isinstance(example.label, tuple):
                 return sorted(self.index(name) for name in example.label)
-            return None if example.label is None else self.index(example.label)
+            return None if example.label is None else self.index(label_text(example.label))
         except DataError as error:
-            where = f"{example.file}, line {example.line}: " if example.file else ""
-            raise DataError(
-                _("{where}{reason} Take such rows out with munjang.clean_corpus first.", where=where, reason=error)
-            ) from error
+            if not example.file:
+                message = _("{reason} Remove such rows with munjang.clean_corpus first.", reason=error)
+            else:
+                message = _(
+                    "{file}, line {line}: {reason} Remove such rows with munjang.clean_corpus first.",
+                    file=example.file,
+                    line=example.line,
+                    reason=error,
+                )
+            raise DataError(message) from error
 
     def to_dict(self) -> dict[str, Any]:
         return {"names": list(self.names), "aliases": dict(self.aliases)}
@@ -151,11 +157,15 @@ class LabelSet:
 
 @dataclass(frozen=True)
 class Card:
-    """Where a corpus came from. `notes` are one-line facts said to the user ("partial: 36,547 of 45,678 rows")."""
+    """Where a corpus came from.
+
+    notes: one-line facts for the user ("partial: train 36,547 of 45,678 rows"). licence stays English, because model
+    cards look it up; translate it where it is shown.
+    """
 
     name: str
     source: str
-    licence: str = "unknown"
+    licence: str = N_("unknown")
     citation: str = ""
     language: str = "ko"
     about: str = "classification"
@@ -163,10 +173,9 @@ class Card:
 
 
 class Split(tuple[Example, ...]):
-    """The examples of one split, in order; a tuple that knows the corpus's label set, and so do slices of it.
+    """The examples of one split, in order: a tuple that knows the label set of its corpus, as do its slices.
 
-    Thus whatever turns labels into numbers gives the same numbers for every split. Equal to any list or tuple of the
-    same examples.
+    With it, labels become the same numbers in every split. It is equal to any list or tuple of the same examples.
     """
 
     labels: LabelSet
@@ -177,8 +186,8 @@ class Split(tuple[Example, ...]):
         return split
 
     def __getitem__(self, index: Any) -> Any:
-        found = super().__getitem__(index)
-        return Split(found, self.labels) if isinstance(index, slice) else found
+        item = super().__getitem__(index)
+        return Split(item, self.labels) if isinstance(index, slice) else item
 
     def __eq__(self, other: object) -> bool:
         return super().__eq__(tuple(other)) if isinstance(other, list | tuple) else NotImplemented
@@ -190,9 +199,9 @@ class Split(tuple[Example, ...]):
 class Corpus:
     """Examples in up to three splits, with their labels and origin.
 
-    task: a key of munjang.tasks.TASKS ("classification", "multi-label" or "parsing"). As read, examples may carry
-    labels outside `labels` (a 3 among 0 and 1) and be empty or repeated; `munjang.clean_corpus` takes those out with an
-    account. `rejected` holds rows that the reader could not turn into an example at all.
+    task: a key of munjang.tasks.TASKS ("classification", "multi-label" or "parsing"). Examples that were just read may
+    have labels outside `labels` (a 3 among 0 and 1), and may be empty or repeated; `munjang.clean_corpus` removes these
+    and reports them. `rejected` holds rows that the reader could not turn into an example at all.
     """
 
     name: str
@@ -209,25 +218,28 @@ class Corpus:
             object.__setattr__(self, name, Split(getattr(self, name), self.labels))
 
     def split(self, name: str) -> Sequence[Example]:
-        """The examples of "train", "validation" or "test"; a DataError where the corpus has none."""
+        """The examples of "train", "validation" or "test". DataError: the corpus has no such split."""
         if name not in SPLITS:
             raise DataError(_("Unknown split '{name}'. Splits are {splits}.", name=name, splits=", ".join(SPLITS)))
         examples = getattr(self, name)
         if not examples:
-            have = [split for split in SPLITS if getattr(self, split)]
+            filled = [split for split in SPLITS if getattr(self, split)]
+            if not filled:
+                raise DataError(_("{corpus} has no {split} split; it has no examples.", corpus=self.name, split=name))
             raise DataError(
                 _(
-                    "{name} has no {name2} split; it has {have}.",
-                    name=self.name,
-                    name2=name,
-                    have=", ".join(have) or "no examples at all",
+                    "{corpus} has no {split} split; it has {splits}.",
+                    corpus=self.name,
+                    split=name,
+                    splits=", ".join(filled),
                 )
             )
         return examples
 
     def with_splits(self, **splits: Sequence[Example]) -> Corpus:
         """A copy with some splits replaced."""
-        return replace(self, **splits)
+        fields: dict[str, Any] = {**splits}
+        return replace(self, **fields)
 
     def to_pandas(self, split: str | None = None) -> pandas.DataFrame:
         """A DataFrame with the columns text, label, split, line; one split, or all of them in order.
@@ -244,8 +256,8 @@ class Corpus:
     def to_dataset(self, split: str | None = None) -> datasets.DatasetDict | datasets.Dataset:
         """For the `datasets` library: one split as a Dataset, or all of them as a DatasetDict.
 
-        Columns text and label; label is a ClassLabel with the corpus's names in their order, for multi-label a list of
-        them. A DataError names the first label that is not in the set; MissingExtra where `datasets` is not installed.
+        Columns text and label; label is a ClassLabel with the corpus's names in their order, or for multi-label data a
+        list of them. DataError: a label is not in the set; MissingExtra: `datasets` is not installed.
         """
         if split is not None:
             return self.make_dataset(self.split(split))
@@ -253,7 +265,7 @@ class Corpus:
         return dataset_dict({name: self.make_dataset(examples) for name, examples in filled.items()})
 
     def make_dataset(self, examples: Sequence[Example]) -> datasets.Dataset:
-        """Some examples of this corpus for the `datasets` library; an example without a label has null there."""
+        """Some examples of this corpus for the `datasets` library; the label of an example without one is null."""
         numbers = [self.labels.numbers(example) for example in examples] if self.labels.names else None
         names, several = self.labels.names, self.task == "multi-label"
         return labelled_dataset([example.text for example in examples], numbers, names, several=several)
@@ -261,11 +273,11 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one text.
+    """What a model predicts for one text.
 
-    label: the best name; for multi-label a tuple of the names at or above the threshold; None where nothing could be
-    said (`note` is then "empty", or "below the minimum score"). scores: a probability for every label, highest first.
-    note: "" or why the answer is not the plain one ("empty", "truncated to 128 tokens", ...).
+    label: the best name; for multi-label models a tuple of the names at or above the threshold; None if there is no
+    prediction (`note` is then "empty" or "below the minimum score"). scores: a probability for every label, highest
+    first. note: "" or what to know about this prediction ("empty", "truncated to 128 tokens", ...).
     """
 
     text: str
@@ -275,17 +287,17 @@ class Prediction:
 
     @property
     def score(self) -> float:
-        """The highest probability; 0.0 where there is no answer."""
+        """The highest probability; 0.0 if there is no prediction."""
         return next(iter(self.scores.values()), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Parse:
-    """The tree of one text; of a text without words an empty one.
+    """The tree of one text; an empty tree for a text without words.
 
-    text: as it was given; the words of the tree are those of the cleaned text. note: "" or what to know ("empty",
-    "truncated to 512 tokens": what is beyond is attached blindly). probabilities: how sure each word's head is, by
-    itself, before the tree was chosen.
+    text: as it was given; the tree has the words of the cleaned text. note: "" or what to know about this tree
+    ("empty", or "truncated to 512 tokens": the model has not seen the words after them). probabilities: the
+    confidence of each word's head by itself, before the tree was chosen.
     """
 
     text: str
@@ -295,7 +307,7 @@ class Parse:
 
 
 def label_text(label: Label | None, separator: str = "|") -> str:
-    """A label as one cell of a table: the name, the names joined, head:relation of every word of a tree, or nothing."""
+    """A label as one cell of a table: the name, the joined names, head:relation of every word of a tree, or nothing."""
     if label is None:
         return ""
     if isinstance(label, Tree):
@@ -304,7 +316,7 @@ def label_text(label: Label | None, separator: str = "|") -> str:
 
 
 def names_of(label: Label | None) -> tuple[str, ...]:
-    """The class names in a label: none, one, or several; of a tree the relation of every word."""
+    """The class names in a label: none, one, or several; for a tree the relation of every word."""
     if label is None:
         return ()
     if isinstance(label, Tree):
@@ -318,13 +330,13 @@ def count_labels(examples: Iterable[Example]) -> Counter[str]:
 
 
 def label_set(*names: tuple[str, ...]) -> LabelSet:
-    """Labels in the hub's order: `("부정", "negative")` is a name and its aliases; its number becomes an alias too."""
-    aliases = {}
+    """Labels in the order of the hub: `("부정", "negative")` is a name and its aliases; its number becomes an alias too."""
+    aliases: dict[str, str] = {}
     for number, (name, *others) in enumerate(names):
         aliases |= {alias: name for alias in (str(number), *others)}
     return LabelSet(tuple(name for name, *__ in names), aliases)
 
 
 def plain_labels(names: str) -> LabelSet:
-    """Labels without other names, in the hub's order, between spaces."""
+    """Labels without other names, in the order of the hub; names: between spaces."""
     return label_set(*((name,) for name in names.split()))

@@ -1,4 +1,4 @@
-"""Tables for a terminal, aligned where Hangul takes two columns."""
+"""Tables for a terminal and for Markdown; Hangul takes two columns and stays aligned."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
+
+from munjang.translation import _
 
 COLUMN_GAP = "  "
 
@@ -25,13 +27,13 @@ def char_width(char: str) -> int:
 
 
 def pad_cell(text: str, width: int, *, right: bool = False) -> str:
-    """`text` filled with spaces to `width` columns, on its left where `right` is set; never cut."""
+    """`text` filled with spaces to `width` columns, on the left if `right` is set; never cut."""
     spaces = " " * max(0, width - display_width(text))
     return spaces + text if right else text + spaces
 
 
 def shorten_text(text: str, width: int) -> str:
-    """`text` in at most `width` columns (at least 1), the cut shown as "…"."""
+    """`text` in at most `width` columns (at least 1); "…" shows a cut."""
     if display_width(text) <= width:
         return text
     used, kept = 1, []
@@ -46,12 +48,12 @@ def shorten_text(text: str, width: int) -> str:
 def format_cell(value: object) -> str:
     """A value as a cell: whole numbers with thousands separators, other numbers to three decimals, None as "-".
 
-    Text keeps to one line: line breaks, tabs and other control characters become spaces.
+    Text stays on one line: line breaks, tabs and other control characters become spaces.
     """
     if value is None:
         return "-"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, Integral):
         return f"{int(value):,}"
     if isinstance(value, Real):
@@ -66,7 +68,7 @@ def format_table(
     max_width: int = 60,
     indent: str = "",
 ) -> str:
-    """An aligned table without a final line break; the header is underlined, columns of numbers stand to the right.
+    """An aligned table without a final line break; the header is underlined, columns of numbers are right-aligned.
 
     header: one name a column; empty names give a table without a header line. rows: cells as `format_cell` takes them,
     one for each column. Cells wider than `max_width` columns are cut with "…".
@@ -89,7 +91,7 @@ def is_numeric(cell: str) -> bool:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The same cells as a Markdown table, without a final line break; signs that Markdown would take are escaped."""
+    """The same cells as a Markdown table, without a final line break; the signs of Markdown are escaped."""
     names, *cells = ([escape_markdown(format_cell(value)) for value in row] for row in [header, *rows])
     right = [bool(cells) and all(is_numeric(row[i].replace("\\", "")) for row in cells) for i in range(len(names))]
     lines = [names, ["---:" if numeric else "---" for numeric in right], *cells]
@@ -97,5 +99,5 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it stands."""
+    """Text that Markdown shows unchanged."""
     return re.sub(r"[\\`*{}\[\]<>#|~]|\b_|_\b", r"\\\g<0>", text.replace("&", "&amp;"))

@@ -1,8 +1,9 @@
-"""Texts that a person reads, in the language asked for: marked with `_` where they stand, English in place.
+"""Texts that a person reads, in the chosen language: English in the source, marked with `_`.
 
 `_("{file}, line {line}: unknown label '{label}'.", file=path, line=7, label=name)` gives the text in the language of
-`set_language`, its fields filled in. A catalogue is GNU gettext's own (`locale/LANGUAGE/LC_MESSAGES/munjang.mo` beside
-this module); without one the English text stands. JSON keys, CSV headers and logs are never translated.
+`set_language`, with its fields filled in. A catalogue is a file of GNU gettext
+(`locale/LANGUAGE/LC_MESSAGES/munjang.mo` beside this module); without one the text stays English. JSON keys, CSV
+headers and logs are never translated.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ _catalogue = gettext.NullTranslations()
 
 
 def set_language(language: str) -> None:
-    """Give every text from now on in `language` ("en", "ko"); in English where munjang has no catalogue for it."""
+    """Give all texts in `language` ("en", "ko") from now on; in English if munjang has no catalogue for it."""
     global _catalogue
     _catalogue = gettext.translation("munjang", CATALOGUES, [language], fallback=True)
 
 
 def _(text: str, /, **fields: object) -> str:
     """`text` in the language in use, with its named fields filled in as `str.format` does."""
-    said = _catalogue.gettext(text)
-    return said.format(**fields) if fields else said
+    translated = _catalogue.gettext(text) if text else ""  # a catalogue keeps its own header under ""
+    return translated.format(**fields) if fields else translated
 
 
 def ngettext(one: str, many: str, count: int, /, **fields: object) -> str:
-    """The form of a text for `count` things, in the language in use. `{count}` is one of its fields."""
+    """The form of a text for `count` things, in the language in use; `{count}` is one of its fields."""
     return _catalogue.ngettext(one, many, count).format(count=count, **fields)
 
 
 def N_(text: str) -> str:
-    """Marks a text of a table that is made before the language is known; `_(text)` translates it where it is shown."""
+    """Mark a text of a table that is made before the language is known; `_(text)` translates it where it is shown."""
     return text
