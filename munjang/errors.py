@@ -46,7 +46,7 @@ class BundleError(MunjangError):
 
 
 class FetchError(MunjangError, OSError):
-    """Something could not be found in the local folders, the cache or the hub, or not downloaded."""
+    """Something is not in the local folders or the cache, and could not be downloaded."""
 
     exit_code = 6
     http_status = 502

@@ -330,7 +330,7 @@ def count_labels(examples: Iterable[Example]) -> Counter[str]:
 
 
 def label_set(*names: tuple[str, ...]) -> LabelSet:
-    """Labels in the order of the hub: `("부정", "negative")` is a name and its aliases; its number becomes an alias too."""
+    """Labels in the order of the hub: `("부정", "negative")` is a name and its aliases; its number is an alias too."""
     aliases: dict[str, str] = {}
     for number, (name, *others) in enumerate(names):
         aliases |= {alias: name for alias in (str(number), *others)}

@@ -1,8 +1,8 @@
 """Text steps: small functions from text to text, and the table that names them.
 
-Every step is pure and idempotent, and none of them eats a Hangul syllable. `clean_text` runs the steps that are asked
-for in the order of the table, whatever order they are named in, and again until nothing changes: a filler taken out
-of "&a\u200bmp;" leaves an entity, which is then resolved too. So cleaning a cleaned text changes nothing.
+Every step is pure and idempotent, and no step removes a Hangul syllable. `clean_text` runs the chosen steps in the
+order of the table, not in the order of their names in the call, and repeats them until nothing changes: "&a\u200bmp;"
+without its zero-width space is an entity, which is then resolved too. Cleaning a cleaned text changes nothing.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ from html.entities import html5
 
 from munjang.errors import unknown_name
 from munjang.text.personal import mask_personal
+from munjang.translation import _
 
 Step = Callable[[str], str]
 
-LAYERS = 64  # of escaping or hiding that are taken off: far beyond any real text, and no text can keep us for hours
+LAYERS = 64  # of escaping or hiding that are removed: far more than in any real text, and no text can take hours
 
-# Entities with their semicolon, and the commonest without it where no name goes on: NSMC has "&lt대부&gt".
+# Entities with their semicolon, and the most common ones without it if no name continues: NSMC has "&lt대부&gt".
 ENTITY = re.compile(
     r"&(?:(?:amp;)+|#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};"
     r"|#[0-9]{2,7}(?![0-9;])|(?:lt|gt|amp|quot|nbsp)(?![a-z0-9=;]))"
 )
 LINE_TAG = re.compile(r"</?(?:br|p|div|li)\s*/?>", re.IGNORECASE)
-BOLD_TAG = re.compile(r"</?(?:b|strong|em)>")  # what search results put around the words that were searched
+BOLD_TAG = re.compile(r"</?(?:b|strong|em)>")  # search results put them around the searched words
 
 
 def html(text: str) -> str:
-    """Entities resolved, layer by layer (`&amp;lt;` is `<`); line tags become a space, bold tags nothing.
+    """The text with entities resolved, layer by layer (`&amp;lt;` is `<`), line tags as a space, and no bold tags.
 
-    Only whole entities and these tags without attributes: "a < b", "AT&T", "<3", "<기생충>" and addresses with
+    Only whole entities, and tags without attributes: "a < b", "AT&T", "<3", "<기생충>" and addresses with
     "&copy=2" stay as they are. Unknown names ("&영화;", "&foo;") stay too.
     """
-    for _ in range(LAYERS):
+    for __ in range(LAYERS):
         if "&" not in text and "<" not in text:
             break
         new = ENTITY.sub(resolve_entity, text)
@@ -47,7 +48,7 @@ def html(text: str) -> str:
 
 
 def resolve_entity(match: re.Match[str]) -> str:
-    """The character of one entity; itself where HTML 5 knows no such name."""
+    """The character of one entity; the entity itself if HTML 5 has no such name."""
     entity = match[0]
     if entity.startswith("&amp;"):
         return "&"
@@ -57,7 +58,7 @@ def resolve_entity(match: re.Match[str]) -> str:
 
 
 LINE_BREAKS = "\t-\r\x1c-\x1f\x85\u2028\u2029"
-BLANKS = "\u2800"  # the empty Braille cell, which Korean users type as a space that is not trimmed
+BLANKS = "\u2800"  # the empty Braille cell: Korean users type it as a space that is not trimmed
 INVISIBLE_CHARACTERS = (
     "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters
     "\xad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, direction
@@ -76,26 +77,26 @@ INVISIBLE = re.compile(
 
 
 def invisible(text: str) -> str:
-    """Characters that show nothing taken out: zero-width ones, Hangul fillers, soft hyphens, control characters.
+    """The text without invisible characters: zero-width ones, Hangul fillers, soft hyphens, control characters.
 
-    Line breaks, tabs and empty Braille cells become a space. Kept are the joiners that do show: inside emoji
+    Line breaks, tabs and empty Braille cells become a space. Joiners stay where they have an effect: inside emoji
     (👨‍👩‍👧) and between Arabic or Indic letters (می‌خواهم).
     """
     return INVISIBLE.sub(show_or_drop, text)
 
 
 def show_or_drop(match: re.Match[str]) -> str:
-    """What stays of one invisible run."""
+    """What replaces one run of invisible characters."""
     return match["kept"] or (" " if match["space"] else "")
 
 
 def nfc(text: str) -> str:
-    """Unicode's composed form: jamo of a file from macOS become syllables."""
+    """The text in Unicode's composed form: the separate jamo of files from macOS become syllables."""
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
 def spaces(text: str) -> str:
-    """Every run of white space (no-break and full-width spaces too) as one space, none at the ends."""
+    """The text with one space for every run of white space (no-break and full-width spaces too), none at the ends."""
     return " ".join(text.split())
 
 
@@ -108,10 +109,10 @@ REPEATED = re.compile(
 
 
 def fold_repeats(text: str) -> str:
-    """Three or more of one jamo, sign or emoji in a row become two: ㅋㅋㅋㅋ ㅠㅠㅠ !!!!! are ㅋㅋ ㅠㅠ !!.
+    """Three or more of the same jamo, sign or emoji in a row become two: ㅋㅋㅋㅋ ㅠㅠㅠ !!!!! are ㅋㅋ ㅠㅠ !!.
 
-    Syllables, letters and digits are never folded: 영화ㅋㅋㅋㅋ is 영화ㅋㅋ, while 하하하하, 짱짱짱 and 1000000 stay,
-    because there a repeat may be a word or a number.
+    Syllables, letters and digits are never folded: 영화ㅋㅋㅋㅋ is 영화ㅋㅋ, but 하하하하, 짱짱짱 and 1000000 stay,
+    because they may be words or numbers.
     """
     while True:
         new = REPEATED.sub(r"\1\1", text)
@@ -132,25 +133,25 @@ STEPS: dict[str, Step] = {
 
 
 def ordered_steps(steps: Iterable[str]) -> tuple[str, ...]:
-    """The names in the order of the table, each once; an unknown one is an UnknownName that lists the known."""
+    """The names in the order of the table, each once. UnknownName: the table has no such step."""
     wanted = set(steps)
     for name in wanted - STEPS.keys():
-        raise unknown_name("text step", name, STEPS)
+        raise unknown_name(_("text step"), name, STEPS)
     return tuple(name for name in STEPS if name in wanted)
 
 
 def clean_text(text: str, steps: Iterable[str]) -> str:
-    """`text` after the named steps (munjang.config.settings.TEXT_STEPS are the usual ones)."""
+    """`text` after the named steps (munjang.config.settings.TEXT_STEPS has the usual ones)."""
     return clean_and_trace(text, ordered_steps(steps))[0]
 
 
 PLAIN_STEPS = frozenset(("html", "invisible", "nfc", "spaces"))
-WHITE = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"  # besides the space and LINE_BREAKS
+WHITE = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"  # white space without the plain space and LINE_BREAKS
 NEEDS_CLEANING = re.compile(f"[&<{LINE_BREAKS}{BLANKS}{INVISIBLE_CHARACTERS}{WHITE}\u200c\u200d\U000e0000-\U000e007f]")
 
 
 def is_settled(text: str) -> bool:
-    """Whether a look is enough to say that none of PLAIN_STEPS changes the text, as is so with nearly every text."""
+    """Whether a quick look shows that none of PLAIN_STEPS changes the text, as for almost every text."""
     return (
         NEEDS_CLEANING.search(text) is None
         and "  " not in text
@@ -161,11 +162,11 @@ def is_settled(text: str) -> bool:
 
 
 def clean_and_trace(text: str, steps: tuple[str, ...]) -> tuple[str, set[str]]:
-    """`text` after `steps` (names in the order of the table), and the names of those that changed it."""
+    """`text` after `steps` (names in the order of the table), and the names of the steps that changed it."""
     changed: set[str] = set()
     if PLAIN_STEPS.issuperset(steps) and is_settled(text):
         return text, changed
-    for _ in range(LAYERS):
+    for __ in range(LAYERS):
         before = text
         for name in steps:
             new = STEPS[name](text)

@@ -1,9 +1,9 @@
 """Character n-grams within words, counted for many texts at once in NumPy.
 
-The n-grams are those of scikit-learn's `analyzer="char_wb"` with lower-casing: each word is padded with one space on
-either side, and every window of 1 to 4 characters inside a padded word counts. An n-gram is held as one 64-bit key
-of four 16-bit character numbers (0: no character), so that counting is sorting and looking up is one hash probe:
-scikit-learn's own analyser, which makes a Python string of each, was five times slower.
+The n-grams are the same as with scikit-learn's `analyzer="char_wb"` and lower-casing: each word is padded with one
+space on both sides, and every window of 1 to 4 characters inside a padded word counts. An n-gram is one 64-bit key of
+four 16-bit character numbers (0: no character): counting is sorting, and a look-up is one hash probe. scikit-learn's
+own analyser makes a Python string of each n-gram and was five times slower.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-LONGEST = 4  # characters an n-gram; four 16-bit numbers fill a key
-MOST_CHARACTERS = 2**16 - 1  # distinct characters that 16 bits can number beside the 0
+LONGEST = 4  # characters in an n-gram; four 16-bit numbers fill a key
+MOST_CHARACTERS = 2**16 - 1  # distinct characters that 16 bits can number, without the 0
 CODE_POINTS = 0x110000
-CHUNK_CHARACTERS = 500_000  # characters worked on at once: about 100 MB of keys and their order
+CHUNK_CHARACTERS = 500_000  # characters processed at once: about 100 MB of keys and their order
 SPACE = ord(" ")
 SURROGATES = range(0xD800, 0xE000)
 
 
 class Alphabet:
-    """Characters numbered from 1; every other character is 0, and no n-gram that holds one counts."""
+    """Characters with numbers from 1; every other character is 0, and n-grams with a 0 do not count."""
 
-    def __init__(self, code_points: np.ndarray):
+    def __init__(self, code_points: np.ndarray) -> None:
         """code_points: (characters,) distinct Unicode code points, at most MOST_CHARACTERS."""
         self.code_points = code_points.astype(np.uint32)
         self.numbers = np.zeros(CODE_POINTS, np.uint16)
@@ -31,27 +31,27 @@ class Alphabet:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Alphabet:
-        """The alphabet of `texts` (after lower-casing); beyond MOST_CHARACTERS the rarest are left out."""
+        """The alphabet of `texts` (after lower-casing); if it has over MOST_CHARACTERS, the rarest are left out."""
         counts = np.zeros(CODE_POINTS, np.int64)
         for chunk in chunks(texts):
             counts += np.bincount(text_code_points([padded(text) for text in chunk]), minlength=CODE_POINTS)
-        counts[SURROGATES.start : SURROGATES.stop] = 0  # half characters, which no text file can hold
+        counts[SURROGATES.start : SURROGATES.stop] = 0  # halves of characters, which no text file can contain
         return cls(np.sort(np.argsort(-counts, kind="stable")[: min((counts > 0).sum(), MOST_CHARACTERS)]))
 
 
 def padded(text: str) -> str:
-    """`text` lower-cased, each word with a space on either side: `" 정말  좋아 "`; nothing for an empty text."""
+    """`text` in lower case, each word with a space on both sides: `" 정말  좋아 "`; "" for an empty text."""
     words = text.lower().split()
     return " " + "  ".join(words) + " " if words else ""
 
 
 def text_code_points(texts: Sequence[str]) -> np.ndarray:
-    """The code points of all texts in a row, (characters,) uint32."""
+    """The code points of all texts, one after the other: (characters,) uint32."""
     return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Runs of texts of at most CHUNK characters together (a longer text alone)."""
+    """Consecutive texts with at most CHUNK_CHARACTERS together (a longer text alone)."""
     ends = np.cumsum([len(text) for text in texts])
     start = 0
     while start < len(texts):
@@ -62,7 +62,7 @@ def chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def ngram_keys(texts: Sequence[str], alphabet: Alphabet) -> tuple[np.ndarray, np.ndarray]:
-    """Every n-gram of every text: (row, key) as (ngrams,) int64 and uint64, repeats included, in no set order."""
+    """Every n-gram of every text: (row, key) as (ngrams,) int64 and uint64, with repeats, in no fixed order."""
     prepared = [padded(text) for text in texts]
     codes = text_code_points(prepared)
     row = np.repeat(np.arange(len(texts)), [len(text) for text in prepared])
@@ -70,7 +70,7 @@ def ngram_keys(texts: Sequence[str], alphabet: Alphabet) -> tuple[np.ndarray, np
     key, whole = number, number > 0
     rows, keys = [row[whole]], [key[whole]]
     space = codes == SPACE
-    within = whole[:-1] & whole[1:] & ~(space[:-1] & space[1:])  # two spaces meet only where one word ends
+    within = whole[:-1] & whole[1:] & ~(space[:-1] & space[1:])  # two spaces meet only between words
     for length in range(2, LONGEST + 1):
         if len(codes) < length:
             break
@@ -83,16 +83,16 @@ def ngram_keys(texts: Sequence[str], alphabet: Alphabet) -> tuple[np.ndarray, np
 
 def document_frequencies(texts: Sequence[str], alphabet: Alphabet) -> tuple[np.ndarray, np.ndarray]:
     """The distinct keys of `texts`, ascending, and in how many texts each occurs."""
-    found: list[tuple[np.ndarray, np.ndarray]] = []
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
     for chunk in chunks(texts):
         rows, keys = ngram_keys(chunk, alphabet)
         distinct, _ = runs(keys)
-        which = Lookup(distinct).find(keys).astype(np.int64)
-        pairs, _ = runs(which * len(chunk) + rows)  # a text counts once for an n-gram, however often it has it
-        found.append((distinct, np.bincount(pairs // len(chunk), minlength=len(distinct))))
-        if len(found) == 16:
-            found = [merge(found)]
-    return merge(found) if found else (np.zeros(0, np.uint64), np.zeros(0, np.int64))
+        indices = Lookup(distinct).find(keys).astype(np.int64)
+        pairs, _ = runs(indices * len(chunk) + rows)  # a text counts once for an n-gram, even if it repeats it
+        parts.append((distinct, np.bincount(pairs // len(chunk), minlength=len(distinct))))
+        if len(parts) == 16:
+            parts = [merge(parts)]
+    return merge(parts) if parts else (np.zeros(0, np.uint64), np.zeros(0, np.int64))
 
 
 def merge(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -106,7 +106,7 @@ def merge(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.nd
 
 
 def runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct values, ascending, and how often each occurs (np.unique is some twenty times slower on these)."""
+    """The distinct values, ascending, and how often each occurs (np.unique is about twenty times slower on these)."""
     ordered = np.sort(values)
     first = np.ones(len(ordered), bool)
     first[1:] = ordered[1:] != ordered[:-1]
@@ -137,20 +137,20 @@ def keys_from_ngrams(ngrams: Sequence[str], alphabet: Alphabet) -> np.ndarray:
 
 
 class Lookup:
-    """Key -> its place in a list of distinct keys: an open hash table, all keys probed at once."""
+    """Key -> its index in a list of distinct keys: an open hash table that looks up all keys at once."""
 
-    def __init__(self, keys: np.ndarray):
+    def __init__(self, keys: np.ndarray) -> None:
         bits = max(4, int(len(keys) * 4 - 1).bit_length())  # at most a quarter full: most keys are found at once
         self.shift = np.uint64(64 - bits)
         self.mask = np.int64(2**bits - 1)
         self.keys = np.zeros(2**bits, np.uint64)  # 0 is no n-gram
-        self.places = np.full(2**bits, -1, np.int32)
+        self.indices = np.full(2**bits, -1, np.int32)
         slots, left = self.slots(keys), np.arange(len(keys))
         while len(left):
             free = left[self.keys[slots[left]] == 0]
-            self.keys[slots[free]] = keys[free]  # of several keys for one slot the last stays
+            self.keys[slots[free]] = keys[free]  # if several keys want one slot, the last one gets it
             settled = self.keys[slots[left]] == keys[left]
-            self.places[slots[left[settled]]] = left[settled]
+            self.indices[slots[left[settled]]] = left[settled]
             left = left[~settled]
             slots[left] = (slots[left] + 1) & self.mask
 
@@ -159,17 +159,17 @@ class Lookup:
         return ((keys * np.uint64(0x9E3779B97F4A7C15)) >> self.shift).astype(np.int64)
 
     def find(self, keys: np.ndarray) -> np.ndarray:
-        """The place of each key, (keys,) int32; -1 where it is not in the list."""
+        """The index of each key in the list, (keys,) int32; -1 if it is not there."""
         slots = self.slots(keys)
-        places = np.where(self.keys[slots] == keys, self.places[slots], -1)
-        left = np.flatnonzero((places < 0) & (self.keys[slots] != 0))
+        indices = np.where(self.keys[slots] == keys, self.indices[slots], -1)
+        left = np.flatnonzero((indices < 0) & (self.keys[slots] != 0))
         while len(left):
             slots[left] = (slots[left] + 1) & self.mask
             stored = self.keys[slots[left]]
             hit = stored == keys[left]
-            places[left[hit]] = self.places[slots[left[hit]]]
+            indices[left[hit]] = self.indices[slots[left[hit]]]
             left = left[~hit & (stored != 0)]
-        return places
+        return indices
 
 
 def count_features(
@@ -177,10 +177,10 @@ def count_features(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How often each known n-gram occurs in each text: (row, feature, count), by row, then by feature.
 
-    row (nonzero,) int64; feature (nonzero,) int64, the place in the lookup's list; count (nonzero,) int64.
+    row (nonzero,) int64; feature (nonzero,) int64, the index in the lookup's list; count (nonzero,) int64.
     """
     rows, keys = ngram_keys(texts, alphabet)
-    places = lookup.find(keys)
-    known = places >= 0
-    cells, counts = runs((rows[known] << 32) | places[known])
+    indices = lookup.find(keys)
+    known = indices >= 0
+    cells, counts = runs((rows[known] << 32) | indices[known])
     return cells >> 32, cells & 0xFFFFFFFF, counts

@@ -1,4 +1,4 @@
-"""Personal data in a text: where phone numbers, resident registration numbers and e-mail addresses stand, masked."""
+"""Masks personal data in a text: phone numbers, resident registration numbers and e-mail addresses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 HYPHEN = "-‐-―"  # the hyphen of the keyboard, and Unicode's from hyphen to horizontal bar (inside a character class)
 EMAIL = r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}"
 
-# Birth date, then 1-8 and six digits or the asterisks over them: 900101-1234567, 900101-1******, 9001011234568.
+# Birth date, then 1-8 and six digits, or asterisks instead of them: 900101-1234567, 900101-1******, 9001011234568.
 BIRTH_DATE = r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 RESIDENT = rf"(?<!\d){BIRTH_DATE}(?:(?:\s?[{HYPHEN}]\s?|\s)[1-8][\d*]{{6}}|[1-8]\d{{6}})(?!\d)"
 
@@ -31,14 +31,15 @@ NARROW = str.maketrans("０１２３４５６７８９＠－．＋（）＊", "0
 
 
 def mask_personal(text: str) -> str:
-    """Phone numbers, resident registration numbers and e-mail addresses as 〈전화번호〉, 〈주민번호〉, 〈이메일〉.
+    """The text with 〈전화번호〉, 〈주민번호〉, 〈이메일〉 for phone numbers, resident registration numbers, e-mails.
 
     Full-width digits count as digits. Dates, years, prices, scores and the short numbers of companies (1588-1234,
     which look like 1592-1598) stay. A resident number without its hyphen must have the right check digit.
     """
     while MAY_BE_PERSONAL.search(text):
-        narrow = text if text.isascii() else text.translate(NARROW)  # one character for one: spans hold
-        parts, end = [], 0
+        narrow = text if text.isascii() else text.translate(NARROW)  # character by character: the spans stay the same
+        parts: list[str] = []
+        end = 0
         for match in PERSONAL.finditer(narrow):
             if match.lastgroup == "주민번호" and not may_be_resident_number(match[0]):
                 continue

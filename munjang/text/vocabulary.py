@@ -1,8 +1,8 @@
-"""WordPiece vocabularies for Korean: cased, NFC, Hangul in whole syllables, the same for the same texts.
+"""WordPiece vocabularies for Korean: cased, NFC, whole Hangul syllables, always the same for the same texts.
 
-Digits stand singly (2019 is 2 0 1 9: numbers do not fill the vocabulary). Runs of jamo stand apart from the syllables
-before them (재밌다ㅋㅋ is 재밌다 ㅋㅋ), and a jamo or sign that comes more than three times in a row counts as three:
-ㅋㅋㅋㅋㅋㅋ and ㅋㅋㅋ, !!!!!! and !!! are the same pieces. Laughing and crying stand in every vocabulary.
+Digits are single (2019 is 2 0 1 9: numbers do not fill the vocabulary). Runs of jamo are separate from the syllables
+before them (재밌다ㅋㅋ is 재밌다 ㅋㅋ), and more than three of the same jamo or sign in a row count as three:
+ㅋㅋㅋㅋㅋㅋ and ㅋㅋㅋ, !!!!!! and !!! are the same pieces. Every vocabulary has laughing (ㅋㅋ) and crying (ㅠㅠ).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ ALWAYS = [
     *(f"##{jamo}" for jamo in COMPATIBILITY_JAMO),
     *(jamo * times for jamo in "ㅋㅎㅠㅜㅇㄷㄴ" for times in (2, 3)),
 ]  # pieces of every vocabulary
-LONG_RUN = r"([^\w\s]|_|[ㄱ-ㅣ])(?=\1\1\1)"  # each one that has three more after it
-JAMO_RUN = r"ㅋ+|ㅎ+|ㅠ+|ㅜ+|[ㄱ-ㅊㅌㅍㅏ-ㅛㅝ-ㅟㅡ-ㅣ]+"  # laughing and crying by themselves; ㅇㅈ, ㄹㅇ together
+LONG_RUN = r"([^\w\s]|_|[ㄱ-ㅣ])(?=\1\1\1)"  # each one with three more after it
+JAMO_RUN = r"ㅋ+|ㅎ+|ㅠ+|ㅜ+|[ㄱ-ㅊㅌㅍㅏ-ㅛㅝ-ㅟㅡ-ㅣ]+"  # laughing and crying separately; ㅇㅈ, ㄹㅇ together
 SCRIPTS = {  # code points of letters, first to last
     "Latin": [(0xC0, 0xD6), (0xD8, 0xF6), (0xF8, 0x131), (0x139, 0x148), (0x14C, 0x17E), (0x1A0, 0x1A1),
               (0x1AF, 0x1B0), (0x1EA0, 0x1EF9)],
@@ -45,15 +45,15 @@ def train_wordpiece(
 ) -> PreTrainedTokenizerBase:
     """A tokenizer with a WordPiece vocabulary of at most `size` pieces, made from texts.
 
-    spares: pieces [unused0] … for later use. scripts: the letters of SCRIPTS get a place whether seen or not.
-    Characters seen once are left out, and so are the rarest where they would fill over a third of the vocabulary.
-    The library's trainer breaks ties by the order in which it meets continuing characters, which varies from run to
-    run; they are given to it in a fixed order, so that the same texts always give the same vocabulary.
+    spares: number of pieces [unused0] … for later use. scripts: add the letters of SCRIPTS even if no text has them.
+    Characters that occur once are left out, as are the rarest ones if they would fill over a third of the vocabulary.
+    The library's trainer breaks ties by the order in which it sees continuing characters, which varies from run to
+    run; here it gets them in a fixed order, and the same texts always give the same vocabulary.
     """
     from tokenizers import trainers
 
     if not texts:
-        raise ConfigError(_("A vocabulary is made from texts, and there are none."))
+        raise ConfigError(_("There are no texts to make a vocabulary from."))
     tokenizer = make_wordpiece({piece: i for i, piece in enumerate(SPECIAL)})
     words = count_words(texts, tokenizer)
     alphabet = choose_alphabet(words, size // 3)
@@ -71,7 +71,7 @@ def train_wordpiece(
 def make_wordpiece(vocabulary: dict[str, int]) -> Tokenizer:
     """A cased BERT tokenizer over a vocabulary: NFC, words split at spaces and punctuation, [CLS] and [SEP] added.
 
-    Digits are split singly, runs of jamo apart, and long runs of a jamo or sign folded to three.
+    Digits are single, runs of jamo are separate, and long runs of a jamo or sign are folded to three.
     """
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
@@ -101,12 +101,12 @@ def make_wordpiece(vocabulary: dict[str, int]) -> Tokenizer:
 
 def letters(scripts: bool) -> list[str]:
     """The letters of SCRIPTS, or none."""
-    ranges = [each for ranges in SCRIPTS.values() for each in ranges] if scripts else []
+    ranges = [letter_range for script in SCRIPTS.values() for letter_range in script] if scripts else []
     return [chr(code) for first, last in ranges for code in range(first, last + 1)]
 
 
 def wrap(tokenizer: Tokenizer) -> PreTrainedTokenizerBase:
-    """The tokenizer as transformers knows it, for saving beside a model."""
+    """The tokenizer as a class of transformers, to be saved with a model."""
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(
@@ -122,7 +122,7 @@ def wrap(tokenizer: Tokenizer) -> PreTrainedTokenizerBase:
 
 
 def count_words(texts: Sequence[str], tokenizer: Tokenizer) -> Counter[str]:
-    """How often each word occurs, as the tokenizer's normaliser and splitter see it."""
+    """How often each word occurs, after the tokenizer's normalisation and splitting."""
     chunks = Counter(chunk for text in texts for chunk in text.split())
     words: Counter[str] = Counter()
     for chunk, count in chunks.items():

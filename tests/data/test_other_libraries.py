@@ -23,18 +23,18 @@ SMALL = Corpus(
 
 def test_each_split_with_examples_becomes_a_dataset_with_the_corpus_s_texts_and_labels():
     corpus = load_corpus("sample:topic")
-    found = corpus.to_dataset()
-    assert list(found) == ["train", "test"]
-    assert found["train"]["text"][:] == [example.text for example in corpus.train]
-    label = found["test"].features["label"]
-    assert label.int2str(found["test"]["label"][:]) == [example.label for example in corpus.test]
+    splits = corpus.to_dataset()
+    assert list(splits) == ["train", "test"]
+    assert splits["train"]["text"][:] == [example.text for example in corpus.train]
+    label = splits["test"].features["label"]
+    assert label.int2str(splits["test"]["label"][:]) == [example.label for example in corpus.test]
 
 
 def test_class_numbers_follow_the_label_set_and_not_the_alphabet():
-    found = SMALL.to_dataset("train")
-    assert isinstance(found, datasets.Dataset)
-    assert found.features["label"] == datasets.ClassLabel(names=["부정", "긍정"])
-    assert found["label"][:2] == [1, 0]
+    dataset = SMALL.to_dataset("train")
+    assert isinstance(dataset, datasets.Dataset)
+    assert dataset.features["label"] == datasets.ClassLabel(names=["부정", "긍정"])
+    assert dataset["label"][:2] == [1, 0]
 
 
 def test_an_example_without_a_label_has_null():
@@ -46,9 +46,9 @@ def test_several_labels_are_a_list_of_class_labels_in_the_set_s_order():
     corpus = Corpus(
         "감정", "multi-label", names, train=[Example("와", ("놀람", "기쁨")), Example("음", ()), Example("?", None)]
     )
-    found = corpus.to_dataset("train")
-    assert found.features["label"] == datasets.List(datasets.ClassLabel(names=list(names)))
-    assert found["label"][:] == [[0, 2], [], None]
+    dataset = corpus.to_dataset("train")
+    assert dataset.features["label"] == datasets.List(datasets.ClassLabel(names=list(names)))
+    assert dataset["label"][:] == [[0, 2], [], None]
 
 
 def test_texts_without_a_label_set_have_the_text_column_alone():

@@ -56,7 +56,7 @@ def test_another_tool_opens_our_conllu():
     assert sentence.to_tree().token["form"] == "걸었다"
 
 
-def test_ranges_and_empty_nodes_are_passed_over(tmp_path):
+def test_ranges_and_empty_nodes_are_skipped(tmp_path):
     path = tmp_path / "x.conllu"
     rest = "\t_\t_\t_\t_\t"
     path.write_text(
@@ -69,25 +69,26 @@ def test_ranges_and_empty_nodes_are_passed_over(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("VV+EP+EF\t0", "VV+EP+EF\t9", "a head out of range: word 4 hangs from 9, the sentence has 4 words"),
-        ("VV+EP+EF\t0", "VV+EP+EF\t2", "a cycle: word 4 hangs from 2 hangs from 4"),
-        ("NP+JX\t4", "NP+JX\t0", "2 roots: words 1 and 4; expected one"),
-        ("4\tNP_OBJ", "4\t_", "an empty relation: that of word 2"),
-        ("4\tNP_OBJ", "4\t", "an empty relation: that of word 2"),
+        ("VV+EP+EF\t0", "VV+EP+EF\t9", "Word 4 hangs from 9, but the sentence has 4 words."),
+        ("VV+EP+EF\t0", "VV+EP+EF\t2", "Words hang in a cycle: 4 → 2 → 4."),
+        ("NP+JX\t4", "NP+JX\t0", "It has 2 roots (words 1, 4), expected one."),
+        ("4\tNP_OBJ", "4\t_", "Word 2 has no relation."),
+        ("4\tNP_OBJ", "4\t", "Word 2 has no relation."),
     ],
 )
-def test_what_is_no_tree_names_file_line_and_sentence(tmp_path, old, new, message):
+def test_what_is_not_a_tree_names_file_line_and_sentence(tmp_path, old, new, message):
     path = klue_file(tmp_path, old, new)
     with pytest.raises(DataError) as error:
         list(read_trees(path))
-    assert str(error.value).startswith(f"{path}, line 3, sentence 1 (klue-dp-v1_dev_00000_x): its tree has {message}")
+    where = f"{path}, line 3, sentence 1 (klue-dp-v1_dev_00000_x)"
+    assert str(error.value).startswith(f"{where} is not a tree. {message} Fix the file")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
         ("3\t벽에", "4\t벽에", 5, "index '4', expected 3: there is a gap"),
-        ("VV+EP+EF\t0", "VV+EP+EF\tx", 6, "the head of word 4 is 'x', no number"),
+        ("VV+EP+EF\t0", "VV+EP+EF\tx", 6, "the head of word 4 is 'x', not a number"),
         ("\tNP_OBJ", "", 4, "5 columns, the sentence began with 6"),
         ("1\t나는\t", "1\t \t", 3, "word 1 is empty"),
     ],
@@ -102,7 +103,7 @@ def test_a_broken_line_is_named(tmp_path, old, new, line, message):
 def test_a_file_that_is_cut_short_or_no_text_is_a_data_error(tmp_path):
     path = tmp_path / "x.conllu.gz"
     path.write_bytes(gzip.compress(to_conllu([CLOUD]).encode())[:-9])
-    with pytest.raises(DataError, match="no whole gzip file"):
+    with pytest.raises(DataError, match="not a complete gzip file"):
         list(read_trees(path))
     path = tmp_path / "y.conllu"
     path.write_bytes("나는".encode("cp949"))
@@ -168,11 +169,11 @@ def test_shapes_agree_with_their_definitions(heads):
         return
     assert depths(heads) == [len(climbs[word]) - 1 for word in words]
     arcs = [sorted((word, heads[word - 1])) for word in words]
-    cross_leaks = any(a[0] < b[0] < a[1] < b[1] for a in arcs for b in arcs)
-    assert is_projective(heads) == (not cross_leaks)
+    arcs_cross = any(a[0] < b[0] < a[1] < b[1] for a in arcs for b in arcs)
+    assert is_projective(heads) == (not arcs_cross)
     tree = Tree(("x",) * len(heads), tuple(heads), ("x",) * len(heads))
-    final = not cross_leaks and is_head_final(heads)
-    assert scheme_of([tree]) == ("head-final" if final else "any" if cross_leaks else "projective")
+    final = not arcs_cross and is_head_final(heads)
+    assert scheme_of([tree]) == ("head-final" if final else "any" if arcs_cross else "projective")
 
 
 @pytest.mark.corpora

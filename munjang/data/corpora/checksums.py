@@ -1,4 +1,4 @@
-"""Checksums that guard downloads."""
+"""Checks downloads by their checksums."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from munjang.translation import _
 
 
 class WrongChecksum(FetchError):
-    """A downloaded file is not the one that was announced; no other source is tried in its place."""
+    """A downloaded file is not the announced one; no other source is tried instead."""
 
 
 def check_sha256(path: Path, expected: str) -> None:
@@ -19,23 +19,23 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def check_git_blob(path: Path, expected: str) -> None:
-    """The same for the sha1 by which git names a file's content."""
+    """The same for the sha1 that git gives to the content of a file."""
     content = path.read_bytes()
     header = f"blob {len(content)}\0".encode()
     check_checksum(path, hashlib.sha1(header + content, usedforsecurity=False).hexdigest(), expected)
 
 
-def check_checksum(path: Path, found: str, expected: str) -> None:
-    if found == expected:
+def check_checksum(path: Path, actual: str, expected: str) -> None:
+    if actual == expected:
         return
     path.unlink()
     raise WrongChecksum(
         _(
-            "{path} has the checksum {found}…, expected {expected}…: it was cut or changed on "
-            "its way, or its source has another file now. It was deleted; try again, or give "
-            "--data-dir a folder that holds the corpus.",
+            "{path} has the checksum {actual}…, expected {expected}…: it was cut or changed during the download, or "
+            "its source has another file now. It was deleted; try again, or give --data-dir a folder that has the "
+            "corpus.",
             path=path.name,
-            found=found[:12],
+            actual=actual[:12],
             expected=expected[:12],
         )
     )

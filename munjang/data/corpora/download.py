@@ -1,4 +1,4 @@
-"""Fetches original files from the addresses at which their makers publish them, guarded by checksums."""
+"""Downloads original files from the addresses of their makers, and checks their checksums."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def folder(row: CorpusRow) -> Path:
 
 
 def cached_originals(row: CorpusRow) -> list[Path]:
-    """The original files that were fetched before."""
+    """The original files that were downloaded before."""
     return [path for original in row.originals if (path := folder(row) / original.name).is_file()]
 
 
 def fetch_originals(row: CorpusRow) -> list[Path]:
-    """All original files of a corpus, downloaded where they are not in the cache yet."""
+    """All original files of a corpus; those that are not in the cache yet are downloaded."""
     return [fetch_file(original, folder(row)) for original in row.originals]
 
 
 def fetch_file(original: Original, target: Path) -> Path:
-    """One file, written beside and renamed, so that a cut download never looks like a whole one."""
+    """One file; a download gets its name only when it is complete."""
     path = target / original.name
     if path.is_file():
         return path
@@ -45,7 +45,7 @@ def fetch_file(original: Original, target: Path) -> Path:
             content = answer.read()
         target.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
-    except (http.client.HTTPException, OSError) as error:  # the first where the connection is cut
+    except (http.client.HTTPException, OSError) as error:  # HTTPException: the connection was cut
         raise FetchError(f"{original.url} ({first_line(error)})") from error
     if original.sha256:
         check_sha256(part, original.sha256)

@@ -1,6 +1,6 @@
-"""The Hugging Face hub, seen from the data: files of a dataset repository, and what datasets there are.
+"""Datasets on the Hugging Face hub: the files of a repository, and a list of datasets.
 
-The only module of munjang that names huggingface_hub for data. HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_CACHE and HF_HOME
+The only module of munjang that uses huggingface_hub for data. HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_CACHE and HF_HOME
 are read at every call, not only when the library is first imported.
 """
 
@@ -24,7 +24,7 @@ PROBE_S = 10
 
 @dataclass(frozen=True)
 class HubDataset:
-    """A dataset on the hub as a listing shows it."""
+    """A dataset of the hub, as the list shows it."""
 
     name: str
     downloads: int
@@ -42,7 +42,7 @@ def is_offline() -> bool:
 
 
 def cache_folder() -> Path:
-    """The hub's cache on this machine, where other programs' downloads are found too."""
+    """The hub's cache on this machine, which has the downloads of other programs too."""
     if os.environ.get("HF_HUB_CACHE"):
         return Path(os.environ["HF_HUB_CACHE"]).expanduser()
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
@@ -52,7 +52,7 @@ def cache_folder() -> Path:
 def is_reachable() -> bool:
     """Whether the hub may be asked and answers within PROBE_S seconds.
 
-    Its clients try five times for each file where no one answers: ask here first, then only look into the cache.
+    Without an answer its clients try five times for each file: ask here first, and if it is False use only the cache.
     """
     if is_offline():
         return False
@@ -68,15 +68,22 @@ def is_reachable() -> bool:
 def no_download(repo: str) -> str:
     """Why a repository that is not on this machine could not be fetched, and what to do."""
     if is_offline():
-        return f"{repo} is not in {cache_folder()}, and HF_HUB_OFFLINE is set: unset it to download, or name a folder."
-    return (
-        f"{repo} is not in {cache_folder()}, and the hub at {endpoint()} does not answer. "
-        "Check the network (or HF_ENDPOINT), or name a folder."
+        return _(
+            "{repo} is not in {cache}, and HF_HUB_OFFLINE is set: unset it to download, or name a folder.",
+            repo=repo,
+            cache=cache_folder(),
+        )
+    return _(
+        "{repo} is not in {cache}, and the hub at {endpoint} does not answer. Check the network (or HF_ENDPOINT), or "
+        "name a folder.",
+        repo=repo,
+        cache=cache_folder(),
+        endpoint=endpoint(),
     )
 
 
 def cached_download(place: HubPlace) -> tuple[Path, list[str]]:
-    """The folder of a place in the cache and the wanted files there; no file where it was never downloaded."""
+    """The folder of a repository in the cache and the wanted files in it; no files if it was never downloaded."""
     storage = cache_folder() / f"datasets--{place.repo.replace('/', '--')}"
     if not storage.is_dir():  # saves importing the library
         return storage, []
@@ -91,19 +98,33 @@ def cached_download(place: HubPlace) -> tuple[Path, list[str]]:
 
 
 def download(place: HubPlace) -> tuple[Path, list[str]]:
-    """Download a place's files into the cache; its folder there and their paths in it.
+    """Download the wanted files of a repository into the cache: its folder there and the paths of the files in it.
 
-    FetchError says why it could not be; WrongChecksum where a file is not the one that the hub announced.
+    FetchError: why this was not possible. WrongChecksum: a file is not the one that the hub announced.
     """
-    where = f"{endpoint()} {place.repo} at {place.revision}"
     if is_offline():
-        raise FetchError(_("{where} (not asked: HF_HUB_OFFLINE is set)", where=where))
+        raise FetchError(
+            _(
+                "{endpoint} {repo} at {revision} (not asked: HF_HUB_OFFLINE is set)",
+                endpoint=endpoint(),
+                repo=place.repo,
+                revision=place.revision,
+            )
+        )
     from huggingface_hub import snapshot_download
 
     try:
         root = Path(snapshot_download(**hub_arguments(place), endpoint=endpoint()))
     except network_errors() as error:
-        raise FetchError(f"{where} ({reason(error)})") from error
+        raise FetchError(
+            _(
+                "{endpoint} {repo} at {revision} ({reason})",
+                endpoint=endpoint(),
+                repo=place.repo,
+                revision=place.revision,
+                reason=reason(error),
+            )
+        ) from error
     return listing(root, place)
 
 
@@ -118,7 +139,7 @@ def hub_arguments(place: HubPlace) -> dict[str, Any]:
 
 
 def listing(root: Path, place: HubPlace) -> tuple[Path, list[str]]:
-    """The wanted files under `root`, each checked against the checksum under which the cache keeps it."""
+    """The wanted files under `root`, each checked against the checksum that the cache has for it."""
     paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
     names = {path.relative_to(root).as_posix(): path for path in paths}
     wanted = [name for name in names if any(fnmatchcase(name, pattern) for pattern in place.files)]
@@ -145,18 +166,18 @@ def check_blob(path: Path) -> None:
 def list_datasets(language: str, limit: int) -> list[HubDataset]:
     """The hub's datasets in a language (ISO code), most downloaded first, at most `limit`."""
     if is_offline():
-        raise FetchError(_("The hub is not asked: HF_HUB_OFFLINE is set. Unset it to list the hub's datasets."))
+        raise FetchError(_("The hub was not asked: HF_HUB_OFFLINE is set. Unset it to list the hub's datasets."))
     from huggingface_hub import HfApi
     from huggingface_hub.utils import get_session
 
     try:
-        get_session().head(endpoint(), timeout=PROBE_S)  # the listing itself tries for 23 seconds where no one answers
-        found = list(HfApi(endpoint=endpoint()).list_datasets(language=language, sort="downloads", limit=limit))
+        get_session().head(endpoint(), timeout=PROBE_S)  # without an answer the listing itself tries for 23 seconds
+        datasets = list(HfApi(endpoint=endpoint()).list_datasets(language=language, sort="downloads", limit=limit))
     except network_errors() as error:
         raise FetchError(
             _(
-                "The hub at {endpoint} could not be asked ({reason}). Check the network, or "
-                "HF_ENDPOINT; `munjang corpora` lists the corpora that munjang knows without it.",
+                "The hub at {endpoint} could not be asked ({reason}). Check the network, or HF_ENDPOINT; "
+                "`munjang corpora` lists munjang's own table without the network.",
                 endpoint=endpoint(),
                 reason=reason(error),
             )
@@ -168,7 +189,7 @@ def list_datasets(language: str, limit: int) -> list[HubDataset]:
             tagged(item.tags, "license"),
             tagged(item.tags, "task_categories"),
         )
-        for item in found
+        for item in datasets
     ]
 
 
@@ -178,9 +199,9 @@ def tagged(tags: Iterable[str] | None, kind: str) -> tuple[str, ...]:
 
 
 def network_errors() -> tuple[type[Exception], ...]:
-    """What the hub's client raises when it gets no answer, or one that is no JSON (a login page in between).
+    """What the hub's client raises when it gets no answer, or an answer that is not JSON (such as a login page).
 
-    The HTTP library under it differs between versions, so its errors are found through the client's own.
+    Its HTTP library differs between versions; the bases of the client's own error lead to the errors of that library.
     """
     from huggingface_hub.errors import HfHubHTTPError
 

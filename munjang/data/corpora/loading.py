@@ -1,4 +1,4 @@
-"""From found files to a corpus: splits under their common names, labels by name, a card that says what was read."""
+"""Makes a corpus of its files: splits and labels under munjang's names, and a card that says what was read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from munjang.data.memory import gc_paused
 from munjang.data.splits import hold_out
 from munjang.data.trees.treebanks import read_trees
 from munjang.errors import DataError
-from munjang.records import SPLITS, Card, Corpus, Example, Label
+from munjang.records import SPLITS, Card, Corpus, Example, Label, names_of
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
@@ -24,38 +24,49 @@ log = logging.getLogger("munjang")
 @gc_paused()
 def load_row(row: CorpusRow, data_dir: str | Path | None = None, *, seed: int = 13) -> Corpus:
     """The corpus of a row, from the first source that has it (see `munjang.data.corpora.table.load_corpus`)."""
-    found = find(row, data_dir)
+    source = find(row, data_dir)
     splits: dict[str, list[Example]] = {name: [] for name in SPLITS}
-    for file in found.files:
+    for file in source.files:
         for split, example in read_file(file, row):
             splits[split].append(example)
     if not any(splits.values()):
-        raise DataError(_("{source}: no rows of {row} in it. Fetch the files anew.", source=found.source, row=row.name))
-    notes = [*row.notes, *found.notes, *partial_notes(row, splits)]
+        raise DataError(
+            _("{source}: no rows of {corpus} in it. Download the files again.", source=source.source, corpus=row.name)
+        )
+    notes = [*(_(note) for note in (*row.notes, *source.notes)), *partial_notes(row, splits)]
     if not splits["train"] and splits["validation"] and "train" in row.rows:
         splits["train"], splits["validation"] = splits["validation"], []
-        notes.append("there is no train split here: the validation split is used as train")
+        notes.append(_("there is no train split here: the validation split is used as train"))
     if row.made_test and splits["train"] and not (splits["test"] or splits["validation"]):
         splits["train"], splits["test"] = hold_out(splits["train"], row.made_test, seed)
-        how = "" if row.task == "parsing" else "stratified, "
-        one = "one published file" if len(row.rows) == 1 else "one file there is"
-        notes.append(f"the test split is {row.made_test:.0%} of the {one}, {how}seed {seed}")
-    card = Card(row.name, found.source, row.licence, row.citation, row.language, row.about, tuple(notes))
-    log.info("%s: %s", row.name, found.source)
+        notes.append(made_test_note(row, seed))
+    card = Card(row.name, source.source, row.licence, _(row.citation), row.language, row.about, tuple(notes))
+    log.info("%s: %s", row.name, source.source)
     for note in notes:
         log.info("%s: %s", row.name, note)
-    return Corpus(row.name, row.task, row.labels, **splits, card=card)
+    return Corpus(row.name, row.task, row.labels, splits["train"], splits["validation"], splits["test"], card)
+
+
+def made_test_note(row: CorpusRow, seed: int) -> str:
+    """The note of a test split that was made from the only file of a corpus."""
+    if row.task == "parsing":
+        return _("the test split is {share:.0%} of the one file there is, seed {seed}", share=row.made_test, seed=seed)
+    return _(
+        "the test split is {share:.0%} of the one published file, stratified, seed {seed}",
+        share=row.made_test,
+        seed=seed,
+    )
 
 
 def row_counts(row: CorpusRow) -> dict[str, int]:
-    """Rows per split of the full corpus; those of an embedded sample are counted."""
+    """Rows per split of the full corpus; the rows of an embedded sample are counted."""
     if not row.embedded:
         return dict(row.rows)
     return dict(Counter(split for file in find(row).files for split, __ in read_file(file, row)))
 
 
 def read_file(file: FoundFile, row: CorpusRow) -> Iterator[tuple[str, Example]]:
-    """(split, example) for every record of a file; labels under the table's names."""
+    """(split, example) for every record of a file; labels have the table's names."""
     if row.task == "parsing":
         for example in read_trees(file.path):
             yield file.split, checked_tree(example, row)
@@ -66,15 +77,15 @@ def read_file(file: FoundFile, row: CorpusRow) -> Iterator[tuple[str, Example]]:
 
 
 def checked_tree(example: Example, row: CorpusRow) -> Example:
-    """The example, if all its relations are in the table; else a DataError."""
-    if strange := next((name for name in example.label.relations if name not in row.labels), None):
+    """The example. DataError: the table does not have one of its relations."""
+    if unknown := next((name for name in names_of(example.label) if name not in row.labels), None):
         raise DataError(
             _(
-                "{file}, line {line}: unknown relation '{strange}'. {row} has {labels}.",
+                "{file}, line {line}: unknown relation '{relation}'. {corpus} has {labels}.",
                 file=example.file,
                 line=example.line,
-                strange=strange,
-                row=row.name,
+                relation=unknown,
+                corpus=row.name,
                 labels=row.labels.listing,
             )
         )
@@ -82,7 +93,7 @@ def checked_tree(example: Example, row: CorpusRow) -> Example:
 
 
 class LabelReader:
-    """Turns the labels of one file into the table's names; a label outside the table is a DataError."""
+    """Turns the labels of one file into the table's names. DataError: a label is not in the table."""
 
     def __init__(self, row: CorpusRow, path: Path) -> None:
         self.row = row
@@ -103,12 +114,12 @@ class LabelReader:
             if spelled not in self.row.labels:
                 raise DataError(
                     _(
-                        "{path}, line {line}: unknown label '{spelled}'. {row} has {labels}. Mend the row, "
-                        "or fetch the file anew.",
+                        "{path}, line {line}: unknown label '{label}'. {corpus} has {labels}. Fix the row, or download "
+                        "the file again.",
                         path=self.path,
                         line=line,
-                        spelled=spelled,
-                        row=self.row.name,
+                        label=spelled,
+                        corpus=self.row.name,
                         labels=self.row.labels.listing,
                     )
                 )
@@ -119,13 +130,18 @@ class LabelReader:
 def partial_notes(row: CorpusRow, splits: Mapping[str, Sequence[Example]]) -> list[str]:
     """What differs from the full corpus: "partial: train 36,547 of 45,678 rows; ..."."""
     fewer = [
-        f"{split} {len(splits[split]):,} of {rows:,} rows"
-        for split, rows in row.rows.items()
-        if len(splits[split]) < rows
+        _("{split} {rows:,} of {expected:,} rows", split=split, rows=len(splits[split]), expected=expected)
+        for split, expected in row.rows.items()
+        if len(splits[split]) < expected
     ]
     more = [
-        f"{split} has {len(splits[split]):,} rows, {rows:,} expected: it may be another version"
-        for split, rows in row.rows.items()
-        if len(splits[split]) > rows
+        _(
+            "{split} has {rows:,} rows, {expected:,} expected: it may be another version",
+            split=split,
+            rows=len(splits[split]),
+            expected=expected,
+        )
+        for split, expected in row.rows.items()
+        if len(splits[split]) > expected
     ]
-    return [f"partial: {'; '.join(fewer)}", *more] if fewer else more
+    return [_("partial: {splits}", splits="; ".join(fewer)), *more] if fewer else more

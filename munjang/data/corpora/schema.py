@@ -1,4 +1,4 @@
-"""What the corpus table says about a corpus: where it lives, how its files are laid out, what its labels are called."""
+"""What the corpus table says about a corpus: where it is, the layout of its files, the names of its labels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ PARQUET_REF = "refs/convert/parquet"
 
 @dataclass(frozen=True)
 class HubPlace:
-    """A dataset repository on the hub: a revision (a commit, or a named ref) and the files of it that are wanted.
+    """A dataset repository on the hub: a revision (a commit, or a named ref) and the files that are wanted from it.
 
-    files: patterns over paths in the repository; `*` also matches `/`. notes: what to know about this copy.
+    files: patterns for paths in the repository; `*` also matches `/`. notes: what to know about this copy, marked
+    with `N_`.
     """
 
     repo: str
@@ -28,8 +29,8 @@ class HubPlace:
 class TextForm:
     """The layout of an original text file (utf-8, a byte-order mark allowed).
 
-    quoted: fields stand in double quotes where needed, with line breaks inside; otherwise every quote is a plain
-    character. columns: names for a file without a header line; empty where the first line has them.
+    quoted: fields may be in double quotes, with line breaks inside; otherwise every quote is a plain character.
+    columns: names for a file without a header line; empty if the first line has them.
     """
 
     delimiter: str = "\t"
@@ -39,7 +40,7 @@ class TextForm:
 
 @dataclass(frozen=True)
 class Original:
-    """A file as its makers publish it. `sha256` is empty where it is not known. `.json` files are a list of objects."""
+    """A file as its makers publish it. `sha256` is empty if it is not known. `.json` files are a list of objects."""
 
     split: str
     url: str
@@ -48,7 +49,7 @@ class Original:
 
     @property
     def name(self) -> str:
-        """The file's own name, by which it is also recognised in a data folder."""
+        """The name of the file, which also identifies it in a data folder."""
         return self.url.rsplit("/", 1)[-1]
 
 
@@ -56,10 +57,11 @@ class Original:
 class CorpusRow:
     """One corpus of the table.
 
-    text, label: names of the columns in the order in which they are looked for (the hub's first).
-    rows: rows per split in the full corpus. about: sentiment, hate, sarcasm, intent, topic, language, emotion or
-    structure. hub: places to ask, in order. made_test: share of the one file there is that becomes the test split.
-    part: what the names of the corpus's files hold, where several corpora share a folder.
+    title, notes: marked with `N_` and translated where they are shown; licence too, if it has more than a name.
+    text, label: names of the columns, in the order of the search (the hub's first). rows: rows per split in the full
+    corpus. about: sentiment, hate, sarcasm, intent, topic, language, emotion or structure. hub: where to download it
+    from, in order. made_test: share of the only file that becomes the test split. part: what the names of the corpus's
+    files contain, if several corpora share a folder.
     """
 
     name: str

@@ -30,7 +30,7 @@ FILE_SPLIT_NAMES = {
     "dev": "validation",
     "test": "test",
 }
-"""What sources call their splits -> what munjang calls them."""
+"""Names of splits in sources -> their names in munjang."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ NOTHING = CorpusFiles((), "")
 
 
 def find(row: CorpusRow, data_dir: str | Path | None = None) -> CorpusFiles:
-    """The files of a corpus from the first source that has any; the network is asked last.
+    """The files of a corpus from the first source that has any; the network comes last.
 
-    A FetchError names everything that was tried and what to do.
+    FetchError: no source has it; the message names everything that was tried and what to do.
     """
     if row.embedded:
         return embedded(row)
     tried: list[str] = []
     for source in (lambda: in_data_folder(row, data_dir, tried), lambda: in_cache(row, tried)):
-        found = source()
-        if found.files:
-            return found
+        corpus_files = source()
+        if corpus_files.files:
+            return corpus_files
     for source in (*(partial(from_hub, row, place) for place in row.hub), partial(from_makers, row)):
         try:
             return source()
@@ -74,7 +74,12 @@ def find(row: CorpusRow, data_dir: str | Path | None = None) -> CorpusFiles:
         except FetchError as error:
             tried.append(str(error))
     raise FetchError(
-        _("{row} was not found. Tried: {tried}. {remedy}", row=row.name, tried="; ".join(tried), remedy=remedy(row))
+        _(
+            "{corpus} was not found. Tried: {tried}. {remedy}",
+            corpus=row.name,
+            tried="; ".join(tried),
+            remedy=remedy(row),
+        )
     )
 
 
@@ -83,16 +88,16 @@ def embedded(row: CorpusRow) -> CorpusFiles:
     path = SAMPLE_FOLDER / f"{row.name.partition(':')[2]}.tsv"
     if not path.is_file():
         raise FetchError(
-            _("{row} comes with munjang, but {path} is missing. Install munjang anew.", row=row.name, path=path)
+            _("{corpus} comes with munjang, but {path} is missing. Install munjang again.", corpus=row.name, path=path)
         )
-    return CorpusFiles((FoundFile(path, "train", TextForm()),), "written for munjang, comes with the package")
+    return CorpusFiles((FoundFile(path, "train", TextForm()),), _("written for munjang, comes with the package"))
 
 
 def in_data_folder(row: CorpusRow, data_dir: str | Path | None, tried: list[str]) -> CorpusFiles:
-    """The corpus's files in the data folder, whole or in part; where there are none, `tried` says so."""
+    """The corpus's files in the data folder, all or some; if there are none, the reason is added to `tried`."""
     root = data_dir or os.environ.get("MUNJANG_DATA")
     if not root:
-        tried.append("data folder (none given)")
+        tried.append(_("data folder (none given)"))
         return NOTHING
     if not Path(root).is_dir():
         raise DataError(
@@ -102,49 +107,62 @@ def in_data_folder(row: CorpusRow, data_dir: str | Path | None, tried: list[str]
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
     files = choose_files(row, folder, names)
     if not files:
-        tried.append(f"{folder} ({'no file of this corpus in it' if folder.is_dir() else 'no such folder'})")
+        if folder.is_dir():
+            tried.append(_("{folder} (no file of this corpus in it)", folder=folder))
+        else:
+            tried.append(_("{folder} (no such folder)", folder=folder))
         return NOTHING
     return CorpusFiles(files, f"{folder} ({', '.join(file.path.name for file in files)})")
 
 
 def in_cache(row: CorpusRow, tried: list[str]) -> CorpusFiles:
-    """The corpus as it was downloaded before; a part of it does not count."""
+    """The corpus as it was downloaded before; an incomplete download does not count."""
     for place in row.hub:
         files = choose_files(row, *hub.cached_download(place))
         if complete(row, files):
-            return CorpusFiles(files, f"cache of the hub, {place.repo} at {place.revision}", place.notes)
+            source = _("cache of the hub, {repo} at {revision}", repo=place.repo, revision=place.revision)
+            return CorpusFiles(files, source, place.notes)
     files = originals(row, download.cached_originals(row))
     if complete(row, files):
-        return CorpusFiles(files, f"cache of original files, {row.homepage}")
-    tried.append(f"local cache ({hub.cache_folder()})")
+        return CorpusFiles(files, _("cache of original files, {homepage}", homepage=row.homepage))
+    tried.append(_("local cache ({folder})", folder=hub.cache_folder()))
     return NOTHING
 
 
 def from_hub(row: CorpusRow, place: HubPlace) -> CorpusFiles:
-    """The corpus downloaded from one place on the hub, or a FetchError."""
+    """The corpus, downloaded from one repository of the hub. FetchError: it has no complete corpus."""
     files = choose_files(row, *hub.download(place))
     if not complete(row, files):
-        have = ", ".join(file.split for file in files) or "none"
+        splits = ", ".join(file.split for file in files)
+        if not splits:
+            raise FetchError(_("{repo} at {revision} (no splits there)", repo=place.repo, revision=place.revision))
         raise FetchError(
-            _("{repo} at {revision} (splits there: {have})", repo=place.repo, revision=place.revision, have=have)
+            _(
+                "{repo} at {revision} (splits there: {splits})",
+                repo=place.repo,
+                revision=place.revision,
+                splits=splits,
+            )
         )
-    return CorpusFiles(files, f"hub, {place.repo} at {place.revision}", place.notes)
+    source = _("hub, {repo} at {revision}", repo=place.repo, revision=place.revision)
+    return CorpusFiles(files, source, place.notes)
 
 
 def from_makers(row: CorpusRow) -> CorpusFiles:
-    """The corpus downloaded from its makers, or a FetchError."""
+    """The corpus, downloaded from its makers. FetchError: it could not be downloaded."""
     if not row.originals:
-        raise FetchError(_("the table has no address for it"))
+        raise FetchError(_("original files (the table has no address for them)"))
     if hub.is_offline():
         raise FetchError(_("{homepage} (not asked: HF_HUB_OFFLINE is set)", homepage=row.homepage))
-    return CorpusFiles(originals(row, download.fetch_originals(row)), f"original files, {row.homepage}")
+    files = originals(row, download.fetch_originals(row))
+    return CorpusFiles(files, _("original files, {homepage}", homepage=row.homepage))
 
 
 def choose_files(row: CorpusRow, root: Path, names: Iterable[str]) -> tuple[FoundFile, ...]:
-    """Of the files under `root` (paths with `/`), those of the corpus, in the order of the splits.
+    """The files of the corpus among `names`, in the order of the splits. names: paths under `root`, with `/`.
 
-    For each split the original file comes first, then parquet (all of its parts), then another text file whose name
-    tells the split, such as a sample of the original. A treebank may also be one text file that tells no split.
+    For each split the original file is preferred, then parquet (all of its parts), then another text file whose name
+    tells the split, such as a sample of the original. A treebank may also be one text file whose name tells no split.
     """
     by_split: dict[str, dict[int, list[FoundFile]]] = {}
     alone: list[FoundFile] = []
@@ -167,13 +185,13 @@ def choose_files(row: CorpusRow, root: Path, names: Iterable[str]) -> tuple[Foun
 
 
 def form_for(path: Path, row: CorpusRow) -> TextForm:
-    """The layout of a text file that is no original: that of the corpus's originals, else by its suffix."""
+    """The layout of a text file that is not an original: the layout of the corpus's originals, else by its suffix."""
     forms = [original.form for original in row.originals if original.name.endswith(path.suffix)]
     return forms[0] if forms else TextForm(",", quoted=True) if path.suffix == ".csv" else TextForm()
 
 
 def split_in(name: str, row: CorpusRow) -> str:
-    """The split that a path tells, the file name before its folders; "" where it tells none."""
+    """The split that a path tells, first by the file name, then by its folders; "" if it tells none."""
     for part in reversed(name.lower().split("/")):
         for word in re.split("[^a-z]+", part):
             if word in FILE_SPLIT_NAMES:
@@ -186,10 +204,10 @@ def common_split(name: str, row: CorpusRow) -> str:
     if name.lower() not in FILE_SPLIT_NAMES:
         raise DataError(
             _(
-                "{row}: unknown split '{name}'. Known: {file_split_names}.",
-                row=row.name,
-                name=name,
-                file_split_names=", ".join(FILE_SPLIT_NAMES),
+                "{corpus}: unknown split '{split}'. Known: {known}.",
+                corpus=row.name,
+                split=name,
+                known=", ".join(FILE_SPLIT_NAMES),
             )
         )
     split = FILE_SPLIT_NAMES[name.lower()]
@@ -208,11 +226,19 @@ def complete(row: CorpusRow, files: Iterable[FoundFile]) -> bool:
 
 
 def remedy(row: CorpusRow) -> str:
-    """What a user without the corpus can do, as one sentence."""
-    wanted = " and ".join(original.name for original in row.originals)
-    files = f"{wanted} (or parquet with the same columns)" if wanted else f"{row.folder}.parquet"
-    offline = "Unset HF_HUB_OFFLINE, or put" if hub.is_offline() and row.hub else "Put"
-    return (
-        f"{offline} {files} into DIR/{row.folder} and give --data-dir DIR; "
-        "sample:sentiment and the other samples need no download."
-    )
+    """What a user without the corpus can do, in a few sentences."""
+    sentences = []
+    if hub.is_offline() and row.hub:
+        sentences.append(_("Unset HF_HUB_OFFLINE to download it, or use your own copy."))
+    if row.originals:
+        sentences.append(
+            _(
+                "Put the files {files} (or parquet with the same columns) into DIR/{folder} and give --data-dir DIR.",
+                files=", ".join(original.name for original in row.originals),
+                folder=row.folder,
+            )
+        )
+    else:
+        sentences.append(_("Put {folder}.parquet into DIR/{folder} and give --data-dir DIR.", folder=row.folder))
+    sentences.append(_("The samples, such as sample:sentiment, need no download."))
+    return " ".join(sentences)

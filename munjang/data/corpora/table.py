@@ -1,4 +1,4 @@
-"""The table of known corpora, and how one is loaded. A new corpus is one row."""
+"""The table of known corpora, and the function that loads one. A new corpus is one row."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from munjang.data.splits import validation_as_test
 from munjang.data.trees.relations import KLUE_RELATIONS, UD_RELATIONS
 from munjang.errors import unknown_name
 from munjang.records import Corpus, label_set, plain_labels
+from munjang.translation import N_, _
 
 GITHUB = "https://raw.githubusercontent.com"
 YNAT = f"{GITHUB}/KLUE-benchmark/KLUE/ab22cd5cfdd6b527a9a4e2d177f9dacb85ddde2c/klue_benchmark/ynat-v1/ynat-v1"
@@ -20,7 +21,7 @@ CC_BY_SA = "CC BY-SA 4.0"
 def treebank(name: str, title: str, rows: dict[str, int], citation: str) -> CorpusRow:
     """The row of a Korean treebank of Universal Dependencies."""
     repository = f"UD_Korean-{name.upper() if name != 'kaist' else 'Kaist'}"
-    place = f"{GITHUB}/UniversalDependencies/{repository}/master/ko_{name}-ud"
+    address = f"{GITHUB}/UniversalDependencies/{repository}/master/ko_{name}-ud"
     files = {"train": "train", "validation": "dev", "test": "test"}
     return CorpusRow(
         name=f"ud:{name}",
@@ -32,15 +33,15 @@ def treebank(name: str, title: str, rows: dict[str, int], citation: str) -> Corp
         licence=CC_BY_SA,
         citation=citation,
         homepage=f"https://universaldependencies.org/treebanks/ko_{name}",
-        originals=tuple(Original(split, f"{place}-{files[split]}.conllu") for split in rows),
+        originals=tuple(Original(split, f"{address}-{files[split]}.conllu") for split in rows),
         part=name,
-        notes=("words are the treebank's: signs of punctuation are words of their own",),
+        notes=(N_("words are the treebank's: signs of punctuation are words of their own"),),
     )
 
 
 BEEP = CorpusRow(
     name="kor_hate",
-    title="Comments under entertainment news (BEEP!)",
+    title=N_("Comments under entertainment news (BEEP!)"),
     about="hate",
     labels=label_set(("혐오", "hate"), ("공격적", "offensive"), ("없음", "none")),
     rows={"train": 7896, "test": 471},
@@ -63,7 +64,7 @@ BEEP = CorpusRow(
             "232b615d6e359a9d31dfb8370f32e1733dc5bb3f9c5430d34d7fcc7ba4b7e8ef",
         ),
     ),
-    notes=("the test split is the source's dev split; its own test labels are not published",),
+    notes=(N_("the test split is the source's dev split; its own test labels are not published"),),
 )
 
 SENTIMENT_SAMPLE = CorpusRow(
@@ -73,13 +74,13 @@ SENTIMENT_SAMPLE = CorpusRow(
     labels=label_set(),
     rows={},
     licence="CC0 1.0",
-    citation="Written for munjang; comes with the package.",
+    citation=N_("Written for munjang; comes with the package."),
 )
 
 ROWS = (
     CorpusRow(
         name="nsmc",
-        title="Naver film reviews",
+        title=N_("Naver film reviews"),
         about="sentiment",
         labels=label_set(("부정", "negative"), ("긍정", "positive")),
         rows={"train": 150_000, "test": 50_000},
@@ -91,8 +92,10 @@ ROWS = (
             HubPlace(
                 "e9t/nsmc",
                 notes=(
-                    "the hub's copy was made with quotes interpreted: in some 233 test texts the quotation marks "
-                    "differ from the original file",
+                    N_(
+                        "the hub's copy was made with quotes interpreted: in some 233 test texts the quotation marks "
+                        "differ from the original file"
+                    ),
                 ),
             ),
             HubPlace("Blpeng/nsmc", "main", ("*.parquet", "*.csv", "*.tsv", "*.txt")),
@@ -125,7 +128,7 @@ ROWS = (
     ),
     CorpusRow(
         name="kor_sarcasm",
-        title="Tweets with and without sarcasm",
+        title=N_("Tweets with and without sarcasm"),
         about="sarcasm",
         labels=label_set(("비꼼 아님", "no_sarcasm"), ("비꼼", "sarcasm")),
         rows={"train": 9000, "test": 301},
@@ -155,7 +158,7 @@ ROWS = (
     ),
     CorpusRow(
         name="kor_sae",
-        title="Questions and commands to an assistant (SAE4K)",
+        title=N_("Questions and commands to an assistant (SAE4K)"),
         about="intent",
         labels=label_set(
             ("판정의문", "yes/no"),
@@ -184,7 +187,7 @@ ROWS = (
     ),
     CorpusRow(
         name="kor_3i4k",
-        title="Spoken utterances and their intention (3i4K)",
+        title=N_("Spoken utterances and their intention (3i4K)"),
         about="intent",
         labels=label_set(
             ("단편", "fragment"),
@@ -218,7 +221,7 @@ ROWS = (
     ),
     CorpusRow(
         name="ynat",
-        title="News headlines (KLUE topic classification)",
+        title=N_("News headlines (KLUE topic classification)"),
         about="topic",
         labels=label_set(
             ("IT과학", "IT/science"),
@@ -242,11 +245,11 @@ ROWS = (
             Original("train", f"{YNAT}_train.json"),
             Original("validation", f"{YNAT}_dev.json"),
         ),
-        notes=("KLUE keeps its test split hidden: scores are compared on validation",),
+        notes=(N_("KLUE keeps its test split hidden: scores are compared on validation"),),
     ),
     CorpusRow(
         name="langid",
-        title="Sentences in 20 languages from Universal Dependencies",
+        title=N_("Sentences in 20 languages from Universal Dependencies"),
         about="language",
         language="mul",
         labels=label_set(
@@ -272,13 +275,13 @@ ROWS = (
             ("zh", "Chinese"),
         ),
         rows={"train": 24_614, "test": 6_150},
-        licence="CC BY-SA, by treebank",
+        licence=N_("CC BY-SA, by treebank"),
         citation="Nivre et al. (2020), Universal Dependencies v2, LREC, https://universaldependencies.org",
         homepage="https://universaldependencies.org",
     ),
     CorpusRow(
         name="kmhas",
-        title="News comments, kinds of hate speech (K-MHaS)",
+        title=N_("News comments, kinds of hate speech (K-MHaS)"),
         about="hate",
         task="multi-label",
         labels=label_set(
@@ -307,7 +310,7 @@ ROWS = (
     ),
     CorpusRow(
         name="kote",
-        title="Online comments, 44 emotions (KOTE)",
+        title=N_("Online comments, 44 emotions (KOTE)"),
         about="emotion",
         task="multi-label",
         labels=plain_labels(
@@ -335,7 +338,7 @@ ROWS = (
     ),
     CorpusRow(
         name="klue-dp",
-        title="Dependency trees of news and reviews (KLUE)",
+        title=N_("Dependency trees of news and reviews (KLUE)"),
         about="structure",
         task="parsing",
         labels=KLUE_RELATIONS,
@@ -351,23 +354,23 @@ ROWS = (
         ),
         originals=(Original("train", f"{DP}_train.tsv"), Original("validation", f"{DP}_dev.tsv")),
         made_test=0.2,
-        notes=("KLUE keeps its test split hidden: scores are compared on validation",),
+        notes=(N_("KLUE keeps its test split hidden: scores are compared on validation"),),
     ),
     treebank(
         "kaist",
-        "Dependency trees of novels, news and essays (Universal Dependencies, Kaist)",
+        N_("Dependency trees of novels, news and essays (Universal Dependencies, Kaist)"),
         {"train": 23_010, "validation": 2_066, "test": 2_287},
         "Chun, Han, Hwang and Choi (2018), Building Universal Dependency Treebanks in Korean, LREC",
     ),
     treebank(
         "gsd",
-        "Dependency trees of blogs and news (Universal Dependencies, GSD)",
+        N_("Dependency trees of blogs and news (Universal Dependencies, GSD)"),
         {"train": 4_400, "validation": 950, "test": 989},
         "McDonald et al. (2013), Universal Dependency Annotation for Multilingual Parsing, ACL; Chun et al. (2018)",
     ),
     treebank(
         "ksl",
-        "Dependency trees of learners' essays (Universal Dependencies, KSL)",
+        N_("Dependency trees of learners' essays (Universal Dependencies, KSL)"),
         {"train": 6_024, "validation": 753},
         "Sung and Shin (2023), Towards L2-friendly pipelines for learner corpora: a case of written production by "
         "L2-Korean learners, BEA",
@@ -375,28 +378,28 @@ ROWS = (
     replace(
         SENTIMENT_SAMPLE,
         name="sample:sentiment",
-        title="Reviews and remarks (embedded sample)",
+        title=N_("Reviews and remarks (embedded sample)"),
         about="sentiment",
         labels=label_set(("부정", "negative"), ("긍정", "positive")),
     ),
     replace(
         SENTIMENT_SAMPLE,
         name="sample:topic",
-        title="Headlines on seven topics (embedded sample)",
+        title=N_("Headlines on seven topics (embedded sample)"),
         about="topic",
         labels=plain_labels("IT과학 경제 사회 생활문화 세계 스포츠 정치"),
     ),
     replace(
         SENTIMENT_SAMPLE,
         name="sample:intent",
-        title="Utterances of seven intentions (embedded sample)",
+        title=N_("Utterances of seven intentions (embedded sample)"),
         about="intent",
         labels=plain_labels("단편 서술 질문 명령 수사의문 수사명령 억양의존"),
     ),
     replace(
         SENTIMENT_SAMPLE,
         name="sample:language",
-        title="Sentences in many languages (embedded sample)",
+        title=N_("Sentences in many languages (embedded sample)"),
         about="language",
         language="mul",
         labels=plain_labels("cs da en es id it ja ko ms no pt ru sk sv uk zh"),
@@ -406,25 +409,25 @@ ROWS = (
 CORPORA: dict[str, CorpusRow] = {row.name: row for row in ROWS}
 
 DEFAULT_CONFIGURATIONS = {"kor_hate": "kor_hate:hate"}
-"""What a bare name means where a corpus has several configurations."""
+"""What the plain name of a corpus with several configurations means."""
 
 
 def corpus_row(name: str) -> CorpusRow:
-    """The row of a corpus; an unknown name is an UnknownName that lists the known ones."""
+    """The row of a corpus. UnknownName: the table has no such corpus; the message lists the known names."""
     name = DEFAULT_CONFIGURATIONS.get(name, name)
     if name not in CORPORA:
-        raise unknown_name("corpus", name, CORPORA)
+        raise unknown_name(_("corpus"), name, CORPORA)
     return CORPORA[name]
 
 
 def load_corpus(name: str, data_dir: str | None = None, *, seed: int = 13) -> Corpus:
-    """A corpus of the table, from the first place that has it: data folder, local cache, hub, original address.
+    """A corpus of the table, from the first source that has it: data folder, local cache, hub, original address.
 
-    data_dir: folder with `DIR/<corpus>/` in parquet or in the original files; MUNJANG_DATA where it is None. seed
-    decides the test split of a corpus that is published as one file. A validation split stands as test where the
-    source hides its test (KLUE), so that nothing is chosen on what is scored. Where only a part is found it is taken,
-    and the card's notes say "partial". FetchError where nothing has it; DataError for a missing column, a broken line
-    or a label outside the table.
+    data_dir: folder with `DIR/<corpus>/` in parquet or in the original files; None: MUNJANG_DATA. seed decides the test
+    split of a corpus that is published as one file. If the source hides its test split (KLUE), the validation split
+    becomes the test split: nothing may be chosen by the scores that are reported. If only a part of the corpus is
+    found, it is used, and the notes of the card say "partial". FetchError: no source has it. DataError: a missing
+    column, a broken line or a label outside the table.
     """
     row = corpus_row(name)
     corpus = load_row(row, data_dir, seed=seed)

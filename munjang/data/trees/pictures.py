@@ -7,11 +7,11 @@ from html import escape
 from munjang.records import Tree
 from munjang.tables import display_width
 
-CELL, GAP, MARGIN, LEVEL, LINE = 9, 26, 24, 30, 22  # pixels: a narrow letter, between words, round, an arc's step, text
+CELL, GAP, MARGIN, LEVEL, LINE = 9, 26, 24, 30, 22  # pixels: narrow letter, between words, border, step of an arc, line
 
 
 def tree_lines(tree: Tree) -> str:
-    """The tree with its root on top, each word below its head in the order of the sentence; a line a word."""
+    """The tree with its root on top: one line for each word, below its head, in the order of the sentence."""
     children: dict[int, list[int]] = {}
     for word, head in enumerate(tree.heads, start=1):
         children.setdefault(head, []).append(word)
@@ -20,8 +20,8 @@ def tree_lines(tree: Tree) -> str:
     while stack:
         word, lead, below = stack.pop()
         lines.append(f"{lead}{tree.words[word - 1]}  {tree.relations[word - 1]}")
-        own = children.get(word, [])
-        ends = [(child, child == own[-1]) for child in own]
+        below_word = children.get(word, [])
+        ends = [(child, child == below_word[-1]) for child in below_word]
         stack += [
             (child, below + ("└─ " if last else "├─ "), below + ("   " if last else "│  "))
             for child, last in reversed(ends)
@@ -30,7 +30,7 @@ def tree_lines(tree: Tree) -> str:
 
 
 def tree_svg(tree: Tree) -> str:
-    """The sentence in one line with an arc from every head to its word and the relation on it."""
+    """The sentence in one line, with an arc from every head to its word and the relation on the arc."""
     widths = [max(display_width(word), 4) * CELL for word in tree.words]
     centres, left = [], float(MARGIN)
     for width in widths:
@@ -63,11 +63,11 @@ LABEL = 'text-anchor="middle" font-size="11" fill="#335" stroke="#fff" stroke-wi
 
 
 def arc_levels(tree: Tree) -> list[int]:
-    """How high each word's arc goes, from 1: above every arc that lies within it."""
+    """The height of each word's arc, from 1: above every arc inside it."""
     spans = [(min(word, head or word), max(word, head or word)) for word, head in enumerate(tree.heads, start=1)]
     levels = [0] * len(spans)
-    for place in sorted(range(len(spans)), key=lambda i: spans[i][1] - spans[i][0]):
-        low, high = spans[place]
+    for index in sorted(range(len(spans)), key=lambda i: spans[i][1] - spans[i][0]):
+        low, high = spans[index]
         within = [levels[i] for i, (a, b) in enumerate(spans) if levels[i] and low <= a and b <= high]
-        levels[place] = max(within, default=0) + 1
+        levels[index] = max(within, default=0) + 1
     return levels

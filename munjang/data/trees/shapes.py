@@ -1,34 +1,45 @@
-"""Dependency trees: what is wrong with one, and the shapes that choose how it can be found."""
+"""Dependency trees: what is wrong with one, and the shapes that decide how a parser searches for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from munjang.records import Tree
+from munjang.translation import _, ngettext
 
 HEAD_FINAL, PROJECTIVE, ANY = "head-final", "projective", "any"
 SCHEMES = (HEAD_FINAL, PROJECTIVE, ANY)
-"""What trees of a corpus are sure to be: every head to the right and no arcs crossed; no arcs crossed; any tree."""
+"""What is true of all trees of a corpus: every head to the right and no arcs cross; no arcs cross; nothing."""
 
 
 def flaw(heads: Sequence[int], relations: Sequence[str]) -> str:
-    """What makes heads and relations of a sentence no tree, in words that follow "its tree has"; "" for a tree."""
+    """Why heads and relations of a sentence are not a tree, as a sentence for the user; "" for a tree."""
     for word, (head, name) in enumerate(zip(heads, relations, strict=True), start=1):
         if not 0 <= head <= len(heads):
-            return f"a head out of range: word {word} hangs from {head}, the sentence has {len(heads)} words"
+            return ngettext(
+                "Word {word} hangs from {head}, but the sentence has {count} word.",
+                "Word {word} hangs from {head}, but the sentence has {count} words.",
+                len(heads),
+                word=word,
+                head=head,
+            )
         if not name:
-            return f"an empty relation: that of word {word}"
+            return _("Word {word} has no relation.", word=word)
     roots = [word for word, head in enumerate(heads, start=1) if head == 0]
+    if not heads:
+        return _("It has no words.")
     if len(roots) > 1:
-        return f"{len(roots)} roots: words {' and '.join(map(str, roots[:3]))}; expected one"
-    loop = cycle(heads)
-    if loop:
-        return f"a cycle: word {' hangs from '.join(map(str, [*loop, loop[0]]))}"
-    return "" if roots else "no root: one word must hang from 0"
+        first = ", ".join(map(str, roots[:3]))
+        if len(roots) > 3:
+            return _("It has {count} roots (words {first}, …), expected one.", count=len(roots), first=first)
+        return _("It has {count} roots (words {first}), expected one.", count=len(roots), first=first)
+    if loop := cycle(heads):
+        return _("Words hang in a cycle: {words}.", words=" → ".join(map(str, [*loop, loop[0]])))
+    return "" if roots else _("It has no root: one word must hang from 0.")
 
 
 def cycle(heads: Sequence[int]) -> list[int]:
-    """The words of a cycle, each hanging from the next; empty where there is none. Heads are in range."""
+    """The words of a cycle, each of them hangs from the next; empty if there is none. Heads are in range."""
     done = {0}
     for start in range(1, len(heads) + 1):
         path: list[int] = []
@@ -43,20 +54,20 @@ def cycle(heads: Sequence[int]) -> list[int]:
 
 
 def depths(heads: Sequence[int]) -> list[int]:
-    """How many arcs lie between each word and the root, the root's word 1. heads: a tree."""
-    found = [0] * (len(heads) + 1)
+    """The depth of each word: 1 for the word that hangs from the root, and so on. heads: a tree."""
+    levels = [0] * (len(heads) + 1)
     for start in range(1, len(heads) + 1):
         path, word = [], start
-        while word and not found[word]:
+        while word and not levels[word]:
             path.append(word)
             word = heads[word - 1]
-        for step, place in enumerate(reversed(path), start=1):
-            found[place] = found[word] + step
-    return found[1:]
+        for step, above in enumerate(reversed(path), start=1):
+            levels[above] = levels[word] + step
+    return levels[1:]
 
 
 def is_projective(heads: Sequence[int]) -> bool:
-    """Whether no two arcs cross, the one from 0 to the root included."""
+    """Whether no two arcs cross, including the arc from 0 to the root."""
     arcs = sorted((min(word, head), max(word, head)) for word, head in enumerate(heads, start=1))
     open_ends: list[int] = []
     for left, right in sorted(arcs, key=lambda arc: (arc[0], -arc[1])):
@@ -69,7 +80,7 @@ def is_projective(heads: Sequence[int]) -> bool:
 
 
 def is_head_final(heads: Sequence[int]) -> bool:
-    """Whether every word hangs from one to its right, and the last from the root."""
+    """Whether every word hangs from a word to its right, and the last word from the root."""
     return bool(heads) and heads[-1] == 0 and all(head > word for word, head in enumerate(heads[:-1], start=1))
 
 

@@ -1,7 +1,7 @@
 """Reads and writes dependency trees: KLUE's tab-separated form, CoNLL-U, and KLUE's parquet on the hub. Strictly.
 
-Every sentence becomes an Example with its words between single spaces as text and a Tree as label. What is no tree is
-a DataError that names the file, the line and the sentence.
+Every sentence becomes an Example with its words between single spaces as text and a Tree as label. Anything else is a
+DataError that names the file, the line and the sentence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from munjang.data.trees.shapes import flaw
 from munjang.errors import DataError
 from munjang.records import Example, Tree
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 KLUE_COLUMNS = ("INDEX", "WORD_FORM", "LEMMA", "POS", "HEAD", "DEPREL")
 CONLLU_COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
@@ -23,8 +23,11 @@ CONLLU_COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPRE
 
 @dataclass(frozen=True)
 class TreeFileLayout:
-    """A form of tree file. columns: their names; word, head, relation: which of them are read. pos: parts of speech, of
-    which the first that is there is taken."""
+    """A form of tree file.
+
+    columns: their names. word, head, relation: indices of the columns that are read. pos: indices of the columns with
+    parts of speech; the first one that is filled is used.
+    """
 
     columns: tuple[str, ...]
     word: int
@@ -38,7 +41,7 @@ CONLLU_LAYOUT = TreeFileLayout(CONLLU_COLUMNS, 1, 6, 7, (4, 3))
 
 
 def is_treebank(path: str | Path) -> bool:
-    """Whether a file holds trees: its name ends as those of CoNLL-U do, or it begins with KLUE's `##`."""
+    """Whether a file has trees: its name ends like a file of CoNLL-U, or it begins with KLUE's `##`."""
     path = Path(path)
     name = path.name.lower().removesuffix(".gz")
     if name.endswith(".tsv") and path.is_file():
@@ -48,9 +51,9 @@ def is_treebank(path: str | Path) -> bool:
 
 
 def read_trees(path: str | Path) -> Iterator[Example]:
-    """The sentences of a tree file: parquet, or text in CoNLL-U or KLUE's form, told apart by their ten or six columns.
+    """The sentences of a tree file: parquet, or text in the form of CoNLL-U (ten columns) or KLUE (six columns).
 
-    `.gz` after the name is fine. In CoNLL-U, ranges (`1-2`) and empty nodes (`1.1`) are passed over.
+    `.gz` after the name is fine. In CoNLL-U, ranges (`1-2`) and empty nodes (`1.1`) are skipped.
     """
     path = Path(path)
     if path.suffix == ".parquet":
@@ -78,17 +81,22 @@ def sentence_blocks(path: Path) -> Iterator[tuple[int, list[str], list[tuple[int
 
 
 def read_tree_file(path: Path) -> str:
-    """The text of a file in utf-8, unpacked where it is gzipped."""
+    """The text of a file in utf-8, plain or gzipped."""
     try:
         data = path.read_bytes()
         return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            _("{path} is not utf-8 ({reason} at byte {start}).", path=path, reason=error.reason, start=error.start)
+            _(
+                "{path} is not utf-8 ({reason} at byte {position}). Save it as utf-8.",
+                path=path,
+                reason=error.reason,
+                position=error.start,
+            )
         ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            _("{path} is no whole gzip file ({reason}). Fetch it again.", path=path, reason=error)
+            _("{path} is not a complete gzip file ({reason}). Download it again.", path=path, reason=error)
         ) from error
     except OSError as error:
         raise DataError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error
@@ -102,66 +110,88 @@ def read_block(path: Path, number: int, comments: Sequence[str], rows: Sequence[
     layout = layouts.get(len(rows[0][1]))
     if layout is None:
         raise DataError(
-            _(
-                "{path}, line {first}, sentence {name}: {rows} columns between tabs; KLUE's form has "
-                "6 ({klue_columns}), CoNLL-U 10.",
+            ngettext(
+                "{path}, line {line}, sentence {sentence}: {count} column between tabs; KLUE's form has 6 "
+                "({columns}), CoNLL-U has 10.",
+                "{path}, line {line}, sentence {sentence}: {count} columns between tabs; KLUE's form has 6 "
+                "({columns}), CoNLL-U has 10.",
+                len(rows[0][1]),
                 path=path,
-                first=first,
-                name=name,
-                rows=len(rows[0][1]),
-                klue_columns=", ".join(KLUE_COLUMNS),
+                line=first,
+                sentence=name,
+                columns=", ".join(KLUE_COLUMNS),
             )
         )
-    words, heads, relations, pos, lines = [], [], [], [], []
+    words: list[str] = []
+    heads: list[int] = []
+    relations: list[str] = []
+    pos: list[str] = []
+    lines: list[int] = []
     for line, fields in rows:
-        where = f"{path}, line {line}, sentence {name}"
         if len(fields) != len(layout.columns):
             raise DataError(
-                _(
-                    "{where}: {fields} columns, the sentence began with {columns}.",
-                    where=where,
-                    fields=len(fields),
-                    columns=len(layout.columns),
+                ngettext(
+                    "{path}, line {line}, sentence {sentence}: {count} column, the sentence began with {expected}.",
+                    "{path}, line {line}, sentence {sentence}: {count} columns, the sentence began with {expected}.",
+                    len(fields),
+                    path=path,
+                    line=line,
+                    sentence=name,
+                    expected=len(layout.columns),
                 )
             )
-        if layout is CONLLU_LAYOUT and not fields[0].isdigit() and is_passed_over(fields[0]):
+        if layout is CONLLU_LAYOUT and not fields[0].isdigit() and is_skipped(fields[0]):
             continue
-        if fields[0] != str(len(words) + 1):
+        number = len(words) + 1
+        if fields[0] != str(number):
             raise DataError(
                 _(
-                    "{where}: index '{fields}', expected {words}: there is a gap.",
-                    where=where,
-                    fields=fields[0],
-                    words=len(words) + 1,
+                    "{path}, line {line}, sentence {sentence}: index '{index}', expected {number}: there is a gap.",
+                    path=path,
+                    line=line,
+                    sentence=name,
+                    index=fields[0],
+                    number=number,
                 )
             )
-        word = "".join(fields[layout.word].split())  # a form with a space inside is one word all the same
+        word = "".join(fields[layout.word].split())  # a form with a space inside is still one word
         if not word:
-            raise DataError(_("{where}: word {words} is empty.", where=where, words=len(words) + 1))
-        if not fields[layout.head].isascii() or not fields[layout.head].isdigit():
             raise DataError(
                 _(
-                    "{where}: the head of word {words} is '{fields}', no number.",
-                    where=where,
-                    words=len(words) + 1,
-                    fields=fields[layout.head],
+                    "{path}, line {line}, sentence {sentence}: word {number} is empty.",
+                    path=path,
+                    line=line,
+                    sentence=name,
+                    number=number,
+                )
+            )
+        head = fields[layout.head]
+        if not head.isascii() or not head.isdigit():
+            raise DataError(
+                _(
+                    "{path}, line {line}, sentence {sentence}: the head of word {number} is '{head}', not a number.",
+                    path=path,
+                    line=line,
+                    sentence=name,
+                    number=number,
+                    head=head,
                 )
             )
         words.append(word)
-        heads.append(int(fields[layout.head]))
+        heads.append(int(head))
         relations.append("" if fields[layout.relation] == "_" else fields[layout.relation].strip())
         pos.append(next((fields[column] for column in layout.pos if fields[column] not in ("", "_")), ""))
         lines.append(line)
     return make_example((words, heads, relations, pos), str(path), first if not lines else lines[0], name)
 
 
-def is_passed_over(index: str) -> bool:
+def is_skipped(index: str) -> bool:
     """Whether an index of CoNLL-U is a range of words (`1-2`) or an empty node (`1.1`)."""
     return any(all(part.isdigit() for part in index.split(sign)) and sign in index for sign in "-.")
 
 
 def sentence_name(comments: Sequence[str], number: int) -> str:
-    """How messages call a sentence: its number, and its id where a comment has one (`sent_id =`, KLUE's first word)."""
+    """A sentence's name in messages: its number, and its id if a comment has one (`sent_id =`, KLUE's first word)."""
     for comment in comments:
         key, equals, value = comment.partition("=")
         if equals and key.strip() == "sent_id":
@@ -171,18 +201,19 @@ def sentence_name(comments: Sequence[str], number: int) -> str:
     return str(number)
 
 
-def make_example(columns: tuple[Sequence, Sequence, Sequence, Sequence], file: str, line: int, name: str) -> Example:
-    """An Example with its tree, of words, heads, relations and parts of speech; a DataError where it is no tree."""
+def make_example(
+    columns: tuple[Sequence[str], Sequence[int], Sequence[str], Sequence[str]], file: str, line: int, name: str
+) -> Example:
+    """An Example with a tree from its words, heads, relations and parts of speech. DataError: they are not a tree."""
     words, heads, relations, pos = columns
-    wrong = "no words" if not words else flaw(heads, relations)
-    if wrong:
+    if reason := flaw(heads, relations):
         raise DataError(
             _(
-                "{file}, line {line}, sentence {name}: its tree has {wrong}. Mend the file, or leave it out.",
+                "{file}, line {line}, sentence {sentence} is not a tree. {reason} Fix the file, or leave it out.",
                 file=file,
                 line=line,
-                name=name,
-                wrong=wrong,
+                sentence=name,
+                reason=reason,
             )
         )
     tree = Tree(tuple(words), tuple(heads), tuple(relations), tuple(pos) if all(pos) else ())
@@ -190,7 +221,7 @@ def make_example(columns: tuple[Sequence, Sequence, Sequence, Sequence], file: s
 
 
 def read_klue_parquet(path: Path) -> Iterator[Example]:
-    """The sentences of KLUE's parquet on the hub: columns word_form, head, deprel, perhaps pos, a list a sentence."""
+    """The sentences of KLUE's parquet on the hub: columns word_form, head, deprel and maybe pos, a list in each row."""
     import pyarrow
     import pyarrow.parquet
 
@@ -199,15 +230,15 @@ def read_klue_parquet(path: Path) -> Iterator[Example]:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise DataError(
-            _("{path} cannot be read as parquet ({reason}). Fetch it again.", path=path, reason=error)
+            _("{path} cannot be read as parquet ({reason}). Download it again.", path=path, reason=error)
         ) from error
     if missing := [name for name in wanted if name not in table.column_names]:
         raise DataError(
             _(
-                "{path} has no column '{missing}'; it has {column_names}.",
+                "{path} has no column '{column}'; it has {columns}.",
                 path=path,
-                missing=missing[0],
-                column_names=", ".join(table.column_names),
+                column=missing[0],
+                columns=", ".join(table.column_names),
             )
         )
     kept = [*wanted, *(["pos"] if "pos" in table.column_names else [])]
@@ -216,20 +247,21 @@ def read_klue_parquet(path: Path) -> Iterator[Example]:
         if not len(words) == len(row["head"]) == len(row["deprel"]):
             raise DataError(
                 _(
-                    "{path}, row {line}: {words} words, {row} heads.",
+                    "{path}, row {row}: {words} words, {heads} heads, {relations} relations; expected equal numbers.",
                     path=path,
-                    line=line,
+                    row=line,
                     words=len(words),
-                    row=len(row["head"]),
+                    heads=len(row["head"]),
+                    relations=len(row["deprel"]),
                 )
             )
         pos = row.get("pos") or [""] * len(words)
         if len(pos) != len(words):
             raise DataError(
                 _(
-                    "{path}, row {line}: {words} words, {pos} parts of speech.",
+                    "{path}, row {row}: {words} words, {pos} parts of speech; expected equal numbers.",
                     path=path,
-                    line=line,
+                    row=line,
                     words=len(words),
                     pos=len(pos),
                 )
@@ -243,8 +275,8 @@ def to_conllu(trees: Iterable[Tree]) -> str:
 
 
 def sentence_conllu(tree: Tree, number: int, text: str) -> str:
-    """One tree in CoNLL-U with the empty line after it. text: as it was given; its white space becomes spaces."""
+    """One tree in CoNLL-U with the empty line after it. text: as it was given; white space becomes single spaces."""
     lines = [f"# sent_id = {number}", f"# text = {' '.join(text.split())}"]
-    for place, (word, head, name) in enumerate(zip(tree.words, tree.heads, tree.relations, strict=True), start=1):
-        lines.append("\t".join([str(place), word, "_", "_", "_", "_", str(head), name, "_", "_"]))
+    for index, (word, head, name) in enumerate(zip(tree.words, tree.heads, tree.relations, strict=True), start=1):
+        lines.append("\t".join([str(index), word, "_", "_", "_", "_", str(head), name, "_", "_"]))
     return "\n".join(lines) + "\n\n"

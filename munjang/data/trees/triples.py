@@ -1,4 +1,4 @@
-"""What a tree says of its words: subjects, objects and modifiers, as triples and as a graph."""
+"""Subjects, objects and modifiers in a tree, as triples and as a graph."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 
 from munjang.errors import missing_extra
 from munjang.records import Parse, Tree
+from munjang.translation import _
 
 SUBJECT, OBJECT, MODIFIER = "subject", "object", "modifier"
-MODIFYING = {"DP", "amod", "nmod", "acl", "det", "nummod"}  # beside KLUE's relations that end in _MOD
+MODIFYING = {"DP", "amod", "nmod", "acl", "det", "nummod"}  # and KLUE's relations that end in _MOD
 
 
 @dataclass(frozen=True, slots=True)
 class Triple:
-    """Word `word` is the subject, object or modifier (`kind`) of word `head`; places in the sentence, from 1."""
+    """Word `word` is the subject, object or modifier (`kind`) of word `head`; positions in the sentence, from 1."""
 
     kind: str
     word: int
@@ -28,7 +29,7 @@ class Triple:
 def triples(tree: Tree | Parse) -> list[Triple]:
     """The subjects, objects and modifiers in a tree, in the order of its words.
 
-    Read off KLUE's relations (NP_SBJ, NP_OBJ, VP_MOD, DP, …) or those of Universal Dependencies (nsubj, obj, amod, …).
+    They come from the relations of KLUE (NP_SBJ, NP_OBJ, VP_MOD, DP, …) or Universal Dependencies (nsubj, obj, …).
     """
     tree = tree.tree if isinstance(tree, Parse) else tree
     return [
@@ -39,7 +40,7 @@ def triples(tree: Tree | Parse) -> list[Triple]:
 
 
 def triple_kind(relation: str) -> str:
-    """subject, object or modifier; "" for what is none of them."""
+    """subject, object or modifier; "" for any other relation."""
     function = relation.partition("_")[2]
     plain = relation.partition(":")[0]
     if function == "SBJ" or plain in ("nsubj", "csubj"):
@@ -67,22 +68,22 @@ def parse_to_json(parse: Parse) -> dict[str, Any]:
 def to_graph(trees: Iterable[Tree | Parse]) -> Any:
     """A networkx MultiDiGraph of trees: a node for every word ("sentence.word"), an arc from each head to its word.
 
-    MissingExtra where networkx is not installed.
+    MissingExtra: networkx is not installed.
     """
     try:
         import networkx
     except ImportError as error:
-        raise missing_extra("graphs", "graph") from error
+        raise missing_extra(_("graphs"), "graph") from error
     graph = networkx.MultiDiGraph()
     for number, item in enumerate(trees, start=1):
         tree = item.tree if isinstance(item, Parse) else item
-        for place, word in enumerate(tree.words, start=1):
-            graph.add_node(f"{number}.{place}", word=word, sentence=number, place=place)
-        for place, (head, name) in enumerate(zip(tree.heads, tree.relations, strict=True), start=1):
+        for index, word in enumerate(tree.words, start=1):
+            graph.add_node(f"{number}.{index}", word=word, sentence=number, place=index)
+        for index, (head, name) in enumerate(zip(tree.heads, tree.relations, strict=True), start=1):
             if head:
                 kind = triple_kind(name)
                 graph.add_edge(
-                    f"{number}.{head}", f"{number}.{place}", relation=name, **({"kind": kind} if kind else {})
+                    f"{number}.{head}", f"{number}.{index}", relation=name, **({"kind": kind} if kind else {})
                 )
     return graph
 

@@ -186,9 +186,9 @@ def test_the_hub_lists_its_datasets_in_a_language(standin):
         "other/english": ["language:en"],
         "other/korean": ["language:ko"],
     }
-    found = hub.list_datasets("ko", 10)
-    assert [item.name for item in found] == ["e9t/nsmc", "other/korean"]
-    assert found[0].licences == ("cc0-1.0",) and found[0].tasks == ("text-classification",)
+    listed = hub.list_datasets("ko", 10)
+    assert [item.name for item in listed] == ["e9t/nsmc", "other/korean"]
+    assert listed[0].licences == ("cc0-1.0",) and listed[0].tasks == ("text-classification",)
 
 
 def test_an_address_that_is_no_hub_is_said_and_not_a_traceback(standin):
@@ -275,13 +275,13 @@ def test_the_dev_file_of_kor_hate_is_its_test_split_and_its_classes_have_korean_
     header = "comments\tcontain_gender_bias\tbias\thate\n"
     write(alone / "kor_hate", "train.tsv", header + "가\tFalse\tnone\thate\n나\tTrue\tgender\toffensive\n")
     write(alone / "kor_hate", "dev.tsv", header + "다\tFalse\tothers\tnone\n")
-    found = {name: load_corpus(f"kor_hate:{name}", str(alone)) for name in ("hate", "bias", "gender_bias")}
-    assert {name: [e.label for e in (*c.train, *c.test)] for name, c in found.items()} == {
+    loaded = {name: load_corpus(f"kor_hate:{name}", str(alone)) for name in ("hate", "bias", "gender_bias")}
+    assert {name: [e.label for e in (*c.train, *c.test)] for name, c in loaded.items()} == {
         "hate": ["혐오", "공격적", "없음"],
         "bias": ["없음", "성별", "기타"],
         "gender_bias": ["없음", "있음", "없음"],
     }
-    assert all(len(c.test) == 1 and not c.validation for c in found.values())
+    assert all(len(c.test) == 1 and not c.validation for c in loaded.values())
 
 
 @pytest.mark.parametrize("labels", [[0, 1], ["negative", "positive"], ["부정", "긍정"], ["0", "1"]])
@@ -361,7 +361,7 @@ def test_the_one_file_of_kor_sae_is_split_the_same_way_every_time(alone):
         ("ratings_train.txt", "id\ttext\tlabel\n1\t글\t0\n", r"no column 'document'; it has id, text, label"),
         ("ratings_train.txt", "id\tdocument\tlabel\n1\t글\t0\n".encode("cp949"), "is not utf-8"),
         ("ratings_train.txt", "id\tdocument\tlabel\n", "no rows of nsmc in it"),
-        ("ratings_train.txt", "", "no column 'document'; it has none"),
+        ("ratings_train.txt", "", "has no columns, expected 'document'"),
         ("train.parquet", b"PAR1 cut short", "cannot be read as parquet"),
         ("train.parquet", parquet({"document": ["글"], "label": [None]}), r"line 1: unknown label ''"),
     ],

@@ -31,7 +31,7 @@ def test_a_connection_that_is_cut_is_one_line_and_leaves_nothing(tmp_path, answe
     with socketserver.TCPServer(("127.0.0.1", 0), answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/x.txt"
-        with pytest.raises(FetchError, match=r"x\.txt \(.+\)") as found:
+        with pytest.raises(FetchError, match=r"x\.txt \(.+\)") as caught:
             fetch_file(Original("train", url), tmp_path)
         server.shutdown()
-    assert "\n" not in str(found.value).strip() and not list(tmp_path.iterdir())
+    assert "\n" not in str(caught.value).strip() and not list(tmp_path.iterdir())
