@@ -1,0 +1,317 @@
+"""Texts for users: marked where they stand, with fields that fit, and given in the language in use."""
+
+import ast
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from user_texts import unmarked_texts
+
+import munjang
+from munjang import translation
+from munjang.data.corpora.suites import SUITES
+from munjang.data.corpora.table import CORPORA
+from munjang.translation import N_, _, ngettext, set_language
+
+PACKAGE = Path(munjang.__file__).parent
+SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+
+ENGLISH_FILES = {
+    "__init__.py": "an AttributeError in Python's own words",
+    "assets/fonts/make_font.py": "the licence inside the font",
+    "serving/api/schemas.py": "OpenAPI schemas, for programs and their authors",
+    "serving/metrics.py": "help of Prometheus metrics",
+}
+"""Files whose unmarked texts stay English, and why."""
+OPENAPI_KEYWORDS = ("summary", "description")
+"""What routes say in OpenAPI stays English too; it is given by these keywords in serving/."""
+PROPER_NAMES = {
+    *(row.citation for row in CORPORA.values()),
+    *(suite.citation for suite in SUITES.values()),
+    *(" ".join(row.labels.names) for row in CORPORA.values()),
+}
+"""Citations and names of labels."""
+
+PO = """
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=utf-8\\n"
+"Plural-Forms: nplurals=1; plural=0;\\n"
+
+msgid "Unknown label '{label}'."
+msgstr "알 수 없는 라벨 '{label}'입니다."
+
+msgid "{count:,} row of {file}"
+msgid_plural "{count:,} rows of {file}"
+msgstr[0] "{file}의 {count:,}행"
+"""
+
+
+@pytest.fixture
+def korean(tmp_path, monkeypatch):
+    """A Korean catalogue with two texts; English again afterwards."""
+    file = tmp_path / "ko" / "LC_MESSAGES" / "munjang.mo"
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as stream:
+        write_mo(stream, read_po(BytesIO(PO.encode()), locale="ko"))
+    monkeypatch.setattr(translation, "CATALOGUES", tmp_path)
+    set_language("ko")
+    yield
+    set_language("en")
+
+
+def test_a_marked_text_comes_in_the_language_in_use_with_its_fields(korean):
+    assert _("Unknown label '{label}'.", label="중립") == "알 수 없는 라벨 '중립'입니다."
+    set_language("en")
+    assert _("Unknown label '{label}'.", label="중립") == "Unknown label '중립'."
+
+
+@pytest.mark.parametrize(("count", "english"), [(1, "1 row of a.csv"), (1200, "1,200 rows of a.csv")])
+def test_a_counted_text_has_the_plural_forms_of_the_language_in_use(korean, count, english):
+    texts = ("{count:,} row of {file}", "{count:,} rows of {file}")
+    assert ngettext(*texts, count, file="a.csv") == f"a.csv의 {count:,}행"
+    set_language("en")
+    assert ngettext(*texts, count, file="a.csv") == english
+
+
+def test_a_text_of_a_table_is_marked_early_and_translated_late(korean):
+    text = N_("Unknown label '{label}'.")
+    assert text == "Unknown label '{label}'."
+    assert _(text, label="x") == "알 수 없는 라벨 'x'입니다."
+
+
+def test_a_text_that_the_catalogue_lacks_stays_english(korean):
+    assert _("No such text, {name}.", name="x") == "No such text, x."
+    assert ngettext("{count} thing", "{count} things", 2) == "2 things"
+
+
+def test_a_language_without_a_catalogue_gives_english(korean):
+    set_language("fr")
+    assert _("Unknown label '{label}'.", label="x") == "Unknown label 'x'."
+    assert ngettext("{count} row of {file}", "{count} rows of {file}", 1, file="x") == "1 row of x"
+
+
+def test_an_empty_text_is_not_the_header_of_the_catalogue(korean):
+    assert _("") == ""
+
+
+def test_a_text_without_fields_keeps_its_braces():
+    assert _('A line is {"text": "…"}') == 'A line is {"text": "…"}'
+
+
+# The source
+
+
+def openapi_texts(tree: ast.Module) -> set[str]:
+    """The texts of routes that only OpenAPI shows."""
+    return {
+        keyword.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg in OPENAPI_KEYWORDS and isinstance(keyword.value, ast.Constant)
+    }
+
+
+def test_no_text_reaches_a_user_unmarked():
+    unmarked = [
+        f"{file.as_posix()}:{line}: {text!r}"
+        for file, line, text in unmarked_texts(PACKAGE)
+        if file.as_posix() not in ENGLISH_FILES
+        and text not in PROPER_NAMES
+        and not (file.parts[0] == "serving" and text in openapi_texts(SOURCES[PACKAGE / file]))
+    ]
+    assert not unmarked, "not marked:\n" + "\n".join(unmarked)
+
+
+def test_every_file_that_may_stay_english_still_has_such_texts():
+    assert set(ENGLISH_FILES) <= {file.as_posix() for file, *__ in unmarked_texts(PACKAGE)}
+
+
+PLANTED = '''"""A module whose docstring no user reads."""
+class DataError(MunjangError): ...
+class RowError(DataError): ...
+raise DataError(f"{path} broken")                              # found: ' broken'
+raise RowError("bad")                                          # found: 'bad'
+typer.Option("--label", help="Which one")                      # found: 'Which one'
+typer.echo("done")                                             # found: 'done'
+format_table(["label", _("rows")], cells)                      # found: 'label'
+hint = "give another column instead"                           # found: 'give another column instead'
+axis.set_title("texts")                                        # found: 'texts'
+_("a whole marked sentence, {why}", why="in a few words")      # found: 'in a few words'
+typer.Option("--text", help=_("Which one"))
+raise DataError(_("{path} is broken", path=path))
+typer.echo(ngettext("{count} of the rows", "all of the {count} rows", 2))
+TITLES = {"a key of a table": N_("the title of a table")}
+log.info("a line of the log")
+if kind == "three words here": names = row["three other words"]
+css = "p { margin: 0 auto; }"
+print(f"{count:,}")
+'''
+
+
+def test_the_finder_sees_every_kind_of_unmarked_text_and_no_other(tmp_path):
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "planted.py").write_text(PLANTED, encoding="utf-8")
+    expected = {
+        (Path("room/planted.py"), line, match[1])
+        for line, text in enumerate(PLANTED.splitlines(), start=1)
+        if (match := re.search(r"# found: '(.*)'$", text))
+    }
+    assert len(expected) == 8
+    assert set(unmarked_texts(tmp_path)) == expected
+
+
+def uses_translator(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "munjang.translation"
+        and any(alias.name == "_" for alias in node.names)
+        for node in ast.walk(tree)
+    )
+
+
+def marked_calls() -> Iterator[tuple[str, ast.Call]]:
+    """(file:line, call) of every call of `_` and `ngettext` in the package."""
+    for path, tree in SOURCES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "ngettext"):
+                yield f"{path.relative_to(PACKAGE).as_posix()}:{node.lineno}", node
+
+
+def fields_of(text: str) -> set[str]:
+    """The names in braces of a text. ValueError: a field, its conversion or its format cannot be used."""
+    names = set()
+    for __, name, spec, conversion in Formatter().parse(text):
+        if name is None:
+            continue
+        if not name.isidentifier():
+            raise ValueError(f"the field {{{name}}} is not a name")
+        if conversion not in (None, "r", "s", "a"):
+            raise ValueError(f"no conversion {conversion!r}")
+        if "{" in spec:
+            raise ValueError(f"the format {spec!r} has fields of its own")
+        names.add(name)
+        if not any(can_format(value, spec) for value in ("", 0, 0.0)):
+            raise ValueError(f"no number or text has the format {spec!r}")
+    return names
+
+
+def can_format(value: object, spec: str) -> bool:
+    try:
+        format(value, spec)
+    except ValueError:
+        return False
+    return True
+
+
+def mistake_in(call: ast.Call) -> str:
+    """What is wrong with the texts and fields of a marked call; "" if nothing is."""
+    counted = call.func.id == "ngettext"
+    texts = [part.value for part in call.args[: 2 if counted else 1] if isinstance(part, ast.Constant)]
+    given = {keyword.arg for keyword in call.keywords}
+    if None in given:
+        return "fields are given by name, not as **fields"
+    for text in texts:
+        if not given and not counted:  # shown as it is
+            if "{{" in text or re.search(r"\{\w+([!:][^{}]*)?\}", text):
+                return f"{text!r} has fields, and none is given"
+            continue
+        try:
+            named = fields_of(text)
+        except ValueError as error:
+            return f"{text!r}: {error}"
+        if counted:
+            named, given = named | {"count"}, given | {"count"}
+        if named != given:
+            return f"{text!r} names {sorted(named)}, given are {sorted(given)}"
+    return ""
+
+
+def test_every_marked_text_has_the_fields_that_it_is_given():
+    calls = list(marked_calls())
+    assert len(calls) > 500
+    assert [f"{where}: {mistake}" for where, call in calls if (mistake := mistake_in(call))] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "mistake"),
+    [
+        ("_('{a} of {b}', a=1)", "names ['a', 'b'], given are ['a']"),
+        ("_('{a}', a=1, b=2)", "given are ['a', 'b']"),
+        ("_('{a}')", "none is given"),
+        ("_('{{a}}')", "none is given"),
+        ("_('{a:,,}', a=1)", "no number or text has the format"),
+        ("_('{a!x}', a=1)", "no conversion 'x'"),
+        ("_('{a', a=1)", "expected '}'"),
+        ("_('{a.name}', a=1)", "is not a name"),
+        ("_('{}', a=1)", "is not a name"),
+        ("_('{a}', **fields)", "not as **fields"),
+        ("ngettext('a row of {file}', '{count} rows', 2, file=1)", "names ['count'], given are ['count', 'file']"),
+    ],
+)
+def test_a_mistake_in_the_fields_of_a_text_is_seen(source, mistake):
+    assert mistake in mistake_in(ast.parse(source).body[0].value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "_('{a:,} of {b:.1%}', a=1, b=2)",
+        "_('{\"text\": …}')",
+        "_('{{x}} {a!r}', a=1)",
+        "_(title)",
+        "ngettext('one row', '{count:,} rows', 2)",
+    ],
+)
+def test_fields_that_fit_are_no_mistake(source):
+    assert mistake_in(ast.parse(source).body[0].value) == ""
+
+
+def other_bindings(tree: ast.Module) -> list[int]:
+    """The lines where `_` becomes anything but the translator."""
+    lines = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id="_", ctx=ast.Store() | ast.Del()) | ast.arg(arg="_"):
+                lines.append(node.lineno)
+            case ast.FunctionDef(name="_") | ast.AsyncFunctionDef(name="_") | ast.ClassDef(name="_"):
+                lines.append(node.lineno)
+            case ast.ExceptHandler(name="_"):
+                lines.append(node.lineno)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                ours = isinstance(node, ast.ImportFrom) and node.module == "munjang.translation"
+                lines += [node.lineno for alias in names if (alias.asname or alias.name) == "_" and not ours]
+    return lines
+
+
+def test_where_the_translator_is_imported_its_name_means_nothing_else():
+    bound = {
+        path.relative_to(PACKAGE).as_posix(): lines
+        for path, tree in SOURCES.items()
+        if uses_translator(tree) and (lines := other_bindings(tree))
+    }
+    assert bound == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "for _ in x: pass",
+        "a, _ = x",
+        "[0 for _ in x]",
+        "def f(_): pass",
+        "lambda _: 0",
+        "def _(): pass",
+        "import x as _",
+        "with x as _: pass",
+        "(_ := 0)",
+    ],
+)
+def test_another_meaning_of_the_translators_name_is_seen(source):
+    assert other_bindings(ast.parse(f"from munjang.translation import _\n{source}\n")) == [2]
