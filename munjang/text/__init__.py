@@ -1,1 +1,1 @@
-"""What is done to one text: cleaning steps, personal data, vocabularies, n-grams."""
+"""Steps for one text: cleaning, personal data, vocabularies, n-grams."""

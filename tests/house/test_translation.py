@@ -15,7 +15,7 @@ from user_texts import unmarked_texts
 import munjang
 from munjang import translation
 from munjang.data.corpora.suites import SUITES
-from munjang.data.corpora.table import CORPORA
+from munjang.data.corpora.table import CORPORA, load_corpus
 from munjang.translation import N_, _, ngettext, set_language
 
 PACKAGE = Path(munjang.__file__).parent
@@ -49,12 +49,15 @@ msgstr "알 수 없는 라벨 '{label}'입니다."
 msgid "{count:,} row of {file}"
 msgid_plural "{count:,} rows of {file}"
 msgstr[0] "{file}의 {count:,}행"
+
+msgid "Written for munjang; comes with the package."
+msgstr "문장을 위해 썼으며 패키지에 들어 있습니다."
 """
 
 
 @pytest.fixture
 def korean(tmp_path, monkeypatch):
-    """A Korean catalogue with two texts; English again afterwards."""
+    """A Korean catalogue with three texts; English again afterwards."""
     file = tmp_path / "ko" / "LC_MESSAGES" / "munjang.mo"
     file.parent.mkdir(parents=True)
     with file.open("wb") as stream:
@@ -83,6 +86,10 @@ def test_a_text_of_a_table_is_marked_early_and_translated_late(korean):
     text = N_("Unknown label '{label}'.")
     assert text == "Unknown label '{label}'."
     assert _(text, label="x") == "알 수 없는 라벨 'x'입니다."
+
+
+def test_the_card_of_a_corpus_speaks_the_language_in_use(korean):
+    assert load_corpus("sample:topic").card.citation == "문장을 위해 썼으며 패키지에 들어 있습니다."
 
 
 def test_a_text_that_the_catalogue_lacks_stays_english(korean):

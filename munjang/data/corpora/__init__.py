@@ -1,1 +1,1 @@
-"""Known corpora: the table of them, and where their files are found."""
+"""Known corpora: their table, and where their files are found."""

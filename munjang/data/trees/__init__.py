@@ -1,1 +1,1 @@
-"""Dependency trees: files of them, their shapes, the names of relations, pictures."""
+"""Dependency trees: their files, their shapes, the names of relations, triples and pictures."""
