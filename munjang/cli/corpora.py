@@ -84,7 +84,9 @@ def print_table(language: str | None, task: str | None, as_json: bool) -> None:
         )
         return
     listed = [summary(row) for row in rows]
-    cells = [[item["name"], source_kind_name(item), item["rows"], label_cell(item), item["licence"]] for item in listed]
+    cells = [
+        [item["name"], source_kind_name(item), item["rows"], label_cell(item), _(item["licence"])] for item in listed
+    ]
     typer.echo(format_table([_("corpus"), _("task"), _("rows"), _("labels"), _("licence")], cells))
     typer.echo()
     typer.echo(_("munjang corpora NAME prints the card of a corpus; munjang train NAME trains on it."))
@@ -140,13 +142,13 @@ def print_suite(name: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json_value(asdict(suite)))
         return
-    cells = [[task.name, task.train, task.validation, task.metric, task.asks] for task in suite.tasks]
+    cells = [[task.name, task.train, task.validation, _(task.metric), _(task.asks)] for task in suite.tasks]
     trained = [f"{task.name} (munjang train {task.corpus})" for task in suite.tasks if task.corpus]
     untrained = [task.name for task in suite.tasks if not task.corpus]
     typer.echo(
         _(
             "{title}. Licence {licence}. {homepage}\n{citation}",
-            title=suite.title,
+            title=_(suite.title),
             licence=suite.licence,
             homepage=suite.homepage,
             citation=suite.citation,
@@ -156,7 +158,7 @@ def print_suite(name: str, as_json: bool) -> None:
     typer.echo(
         format_table([_("task"), _("train"), _("validation"), _("metric"), _("what it asks")], cells, max_width=80)
     )
-    typer.echo(f"\n{suite.note}")
+    typer.echo("\n" + _(suite.note))
     typer.echo(
         _("munjang trains: {trained}. Not: {untrained}.", trained=", ".join(trained), untrained=", ".join(untrained))
     )
@@ -238,7 +240,7 @@ def print_card(
 
 def provenance(row: CorpusRow) -> str:
     """Title, citation, addresses, and the labels with their names in the source."""
-    lines = [row.title, row.citation]
+    lines = [_(row.title), _(row.citation)]
     lines += [_("homepage: {homepage}", homepage=row.homepage)] if row.homepage else []
     lines += [_("hub: {repo} at {revision}", repo=dataset.repo, revision=dataset.revision) for dataset in row.hub]
     aliases_by_name = {
