@@ -1,1 +1,1 @@
-"""Settings: what they are, how they are checked, and how they are read from files and the command line."""
+"""Settings: their fields, their checks, and how they are read from files and the command line."""

@@ -1,4 +1,4 @@
-"""What settings must fulfil: each check refuses a value with a ConfigError of one line."""
+"""Checks of settings: each refuses a bad value with a ConfigError of one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from munjang.errors import ConfigError, UnknownName
 from munjang.translation import _
 
-SHORTEST = 8  # tokens; with one or two a network would be trained on [CLS] and [SEP] alone
+SHORTEST = 8  # tokens; with one or two a network would train on [CLS] and [SEP] alone
 LARGEST_SEED = 2**32 - 1  # NumPy's classic generator, which transformers and scikit-learn seed, takes no larger one
 
 
@@ -33,10 +33,25 @@ def not_negative(name: str, value: float) -> None:
 
 
 def between(name: str, value: float, low: float, high: float, *, low_too: bool = False) -> None:
-    """Refuse what does not lie between `low` and `high`; with `low_too` the lower bound itself is allowed."""
+    """Refuse a value outside `low` to `high`, bounds excluded; `low_too` allows the lower bound itself."""
     if not (low < value < high or (low_too and value == low)):
-        bounds = f"be at least {low:g} and below {high:g}" if low_too else f"lie between {low:g} and {high:g}"
-        raise ConfigError(_("{name} must {bounds}, found {value}.", name=name, bounds=bounds, value=value))
+        if low_too:
+            message = _(
+                "{name} must be at least {low:g} and below {high:g}, found {value}.",
+                name=name,
+                low=low,
+                high=high,
+                value=value,
+            )
+        else:
+            message = _(
+                "{name} must lie between {low:g} and {high:g}, found {value}.",
+                name=name,
+                low=low,
+                high=high,
+                value=value,
+            )
+        raise ConfigError(message)
 
 
 def long_enough(max_length: int) -> None:
@@ -54,14 +69,12 @@ def long_enough(max_length: int) -> None:
 def usable_seed(seed: int) -> None:
     """Refuse a seed that some random generator does not take."""
     if not 0 <= seed <= LARGEST_SEED:
-        raise ConfigError(
-            _("seed must lie between 0 and {largest_seed}, found {seed}.", largest_seed=LARGEST_SEED, seed=seed)
-        )
+        raise ConfigError(_("seed must lie between 0 and {largest}, found {seed}.", largest=LARGEST_SEED, seed=seed))
 
 
 def known_steps(name: str, steps: Iterable[str]) -> None:
-    """Refuse names that are no text steps, and list those that are."""
-    from munjang.text.cleaning import ordered_steps  # later: cleaning is not needed to import the settings
+    """Refuse names that are not text steps, and list the known ones."""
+    from munjang.text.cleaning import ordered_steps  # imported late: the settings alone do not need cleaning
 
     try:
         ordered_steps(steps)

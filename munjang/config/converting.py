@@ -1,4 +1,4 @@
-"""Values from TOML, JSON and the command line as the types of the settings."""
+"""Converts values from TOML, JSON and the command line to the types of the settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any, get_args, get_origin
 
 from munjang.errors import ConfigError
-from munjang.translation import _
+from munjang.translation import N_, _
 
 BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -24,7 +24,8 @@ def convert(value: Any, hint: Any, where: str) -> Any:
         if option is not type(None):
             with suppress(KeyError, TypeError, ValueError, OverflowError):
                 return CONVERTERS[get_origin(option) or option][0](value)
-    kinds = " or ".join(CONVERTERS[get_origin(option) or option][1] for option in options if option is not type(None))
+    names = [CONVERTERS[get_origin(option) or option][1] for option in options if option is not type(None)]
+    kinds = ", ".join(_(name) for name in names)
     raise ConfigError(_("{where} is {value!r}; expected {kinds}.", where=where, value=value, kinds=kinds))
 
 
@@ -37,12 +38,12 @@ def parse_names(value: Any) -> tuple[str, ...]:
 
 
 def parse_bool(value: Any) -> bool:
-    """Yes or no, from their usual spellings."""
+    """True or False, from the usual spellings."""
     return value if isinstance(value, bool) else BOOLS[parse_str(value).lower()]
 
 
 def parse_int(value: Any) -> int:
-    """A whole number, digit for digit; 1e3 and 64.0 are whole too."""
+    """A whole number of any size; 1e3 and 64.0 are whole too."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -65,17 +66,17 @@ def parse_float(value: Any) -> float:
 
 
 def parse_str(value: Any) -> str:
-    """Text as it is."""
+    """Text, unchanged."""
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
 CONVERTERS: dict[type, tuple[Callable[[Any], Any], str]] = {
-    tuple: (parse_names, "a list of names"),
-    bool: (parse_bool, "true or false"),
-    int: (parse_int, "a whole number"),
-    float: (parse_float, "a number"),
-    str: (parse_str, "text"),
+    tuple: (parse_names, N_("a list of names")),
+    bool: (parse_bool, N_("true or false")),
+    int: (parse_int, N_("a whole number")),
+    float: (parse_float, N_("a number")),
+    str: (parse_str, N_("text")),
 }
-"""Type of a setting -> how it is read (errors mean that it does not fit), and what it is called."""
+"""Type of a setting -> its parser (an error means that the value does not fit), and its name for messages."""

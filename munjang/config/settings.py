@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses: how to read a file, clean, train and pre-train; from TOML, unknown keys refused."""
+"""Settings of reading, cleaning, training and pre-training: frozen dataclasses, read from TOML, no unknown keys."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ LOOPS = ("native", "trainer")
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read a user's file. None means: find it out and say what was found."""
+    """How to read a user's file. None means: detect it, and tell the user what was detected."""
 
     text: str | None = None  # column of the sentences
     label: str | None = None  # column of the labels
-    labels: tuple[str, ...] | None = None  # the label set, in order; others are removed with an account
-    map: str | None = None  # "1,2=부정;4,5=긍정": values that become labels; other values are dropped and counted
-    multi_label: str | None = None  # separator between labels in one cell; None = one label a text
+    labels: tuple[str, ...] | None = None  # the label set, in order; rows with other labels are removed and counted
+    map: str | None = (
+        None  # "1,2=부정;4,5=긍정": values that become labels; rows with other values are dropped and counted
+    )
+    multi_label: str | None = None  # separator between labels in one cell; None = one label per text
     encoding: str | None = None  # utf-8, utf-8-sig, utf-16, cp949
     sheet: str | None = None  # Excel: sheet name, or its number from 1
     header_row: int | None = None  # Excel, CSV: 1-based row of the column names; 0 = none
@@ -36,14 +38,14 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class CleanConfig:
-    """What cleaning does. Texts first go through `steps`, then rows are removed."""
+    """What cleaning does. Texts first pass the `steps`, then rows are removed."""
 
     steps: tuple[str, ...] = TEXT_STEPS
-    duplicates: bool = True  # of equal texts with equal labels the first stays
+    duplicates: bool = True  # keep only the first of the rows with equal text and equal label
     conflicts: str = "drop"  # equal texts with different labels: "drop" all, or "keep-majority"
-    leaks: bool = True  # texts of the test (and validation) split are removed from train
+    leaks: bool = True  # remove texts of the test (and validation) split from train
     outliers: float | None = None  # k: drop texts with more than Q3 + k*(Q3-Q1) characters; off by default
-    clean_test: bool = False  # clean the test split like train; by default only empty texts leave it
+    clean_test: bool = False  # clean the test split like train; by default it loses only rows that cannot be scored
 
     def __post_init__(self) -> None:
         known_steps("clean.steps", self.steps)
@@ -58,28 +60,28 @@ class TrainConfig:
 
     backbone: str = "mini"  # a name of BACKBONES, a hub id, a folder, scratch:SIZE, or linear
     loop: str = "native"  # native or trainer
-    epochs: float | None = None  # None: 3, of a parser 10; more on few sentences
-    batch_size: int | None = None  # sentences an optimizer step, over all processes; None: 32, of a parser 16
+    epochs: float | None = None  # None: 3, for a parser 10; more on few sentences
+    batch_size: int | None = None  # sentences per optimizer step, over all processes; None: 32, for a parser 16
     eval_batch_size: int = 64
-    learning_rate: float | None = None  # None: by the backbone; of a parser 5/3 of that
-    warmup: float = 0.1  # below 1 a share of all steps, from 1 a number of steps
+    learning_rate: float | None = None  # None: by the backbone; for a parser 5/3 of that
+    warmup: float = 0.1  # below 1: a share of all steps; from 1: a number of steps
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
-    dropout: float | None = None  # None: as the backbone has it; fresh networks and many labels a text: 0
+    dropout: float | None = None  # None: as in the backbone; 0 for new networks and for several labels per text
     max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
     class_weights: str | None = None  # None or "balanced"
-    adversarial: float = 0.0  # FGM: length of the step of the word embeddings for a second gradient; 0: none
-    parser: str | None = None  # of a treebank: biaffine, or labeling; None: biaffine
-    pos: bool = False  # of a treebank: learn with its parts of speech; the parser then always needs them
-    sampling_power: float = 0.5  # several corpora: each is drawn from by its size to this power; 1: every row once
+    adversarial: float = 0.0  # FGM: length of the perturbation of the word embeddings; 0: off
+    parser: str | None = None  # treebanks: biaffine, or labeling; None: biaffine
+    pos: bool = False  # treebanks: learn with the parts of speech; the parser then always needs them
+    sampling_power: float = 0.5  # several corpora: each is sampled in proportion to size ** this; 1: every row once
     log_every: int = 50  # steps
     save_every: int | None = None  # steps; None: at the end of each epoch
     eval_every: int | None = None  # steps; None: at the end of each epoch
     keep_checkpoints: int = 2
-    patience: int | None = None  # dev evaluations without a better score before stopping; None: no early stopping
-    keep_best: bool = True  # the saved model is the one with the best dev score, not the last
-    validation_share: float = 0.1  # of train, where the corpus has no validation split
-    test_share: float = 0.1  # of train, where the corpus has no test split; 0: none
+    patience: int | None = None  # evaluations without a better validation score before stopping; None: never stop
+    keep_best: bool = True  # save the model with the best validation score, not the last one
+    validation_share: float = 0.1  # share of train, where the corpus has no validation split
+    test_share: float = 0.1  # share of train, where the corpus has no test split; 0: none
     seed: int = 13
     precision: str = "auto"  # auto, fp32, bf16
     device: str = "auto"  # auto, cpu, cuda
@@ -110,35 +112,35 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """Everything that decides a pre-training run; saved with it. The texts are named on the command line."""
+    """Everything that decides a pre-training run, apart from the texts; saved with it."""
 
-    size: str = "4x256"  # layers x width of a fresh BERT; heads are 64 wide (32 below a width of 128)
+    size: str = "4x256"  # layers x width of a new BERT; heads are 64 wide (32 if the width is below 128)
     init: str | None = None  # continue from this model instead: a name of BACKBONES, a hub id, a folder
-    vocabulary: int = 16000  # pieces of a fresh vocabulary, special and spare ones included
-    scripts: bool = False  # give the letters of the world's commoner scripts a place in it, seen in the texts or not
-    max_length: int = 128  # tokens a segment, special ones included; longer texts are cut into several
-    text_steps: tuple[str, ...] = TEXT_STEPS  # of munjang.text.cleaning, before anything else
-    validation_share: float = 0.01  # of the texts, held out; at most 4,000 of them
-    masking: float = 0.2  # share of the tokens that are guessed
-    whole_words: bool = True  # all pieces of a word together, or each piece by itself
+    vocabulary: int = 16000  # pieces of a new vocabulary, special and spare ones included
+    scripts: bool = False  # add the letters of the world's common scripts to it, even if the texts lack them
+    max_length: int = 128  # tokens per segment, special ones included; longer texts are cut into several
+    text_steps: tuple[str, ...] = TEXT_STEPS  # of munjang.text.cleaning; they run first
+    validation_share: float = 0.01  # share of the texts to hold out; at most 4,000 texts
+    masking: float = 0.2  # share of the tokens to predict
+    whole_words: bool = True  # True: mask all pieces of a word together; False: each piece by itself
     epochs: float = 1.0  # passes over the texts
     steps: int | None = None  # optimizer steps instead of passes
-    batch_tokens: int = 8192  # a step, over all processes, padding included
+    batch_tokens: int = 8192  # tokens per step, over all processes, padding included
     learning_rate: float = 1e-3
-    schedule: str = "one-cycle"  # one-cycle, linear, or constant (to be continued and brought down by --decay)
-    warmup: float | None = None  # below 1 a share of all steps, from 1 a number of steps; None: job.default_warmup
+    schedule: str = "one-cycle"  # one-cycle, linear, or constant (can be continued; --decay ends it)
+    warmup: float | None = None  # below 1: a share of all steps; from 1: a number of steps; None: default_warmup
     weight_decay: float = 0.01
-    beta2: float = 0.98  # of AdamW; 0.98 is steadier than 0.999 at this learning rate (RoBERTa)
+    beta2: float = 0.98  # of AdamW; 0.98 is more stable than 0.999 at this learning rate (RoBERTa)
     max_grad_norm: float = 1.0
-    dropout: float = 0.0  # a short pre-training never sees a text often enough to learn it by heart
+    dropout: float = 0.0  # a short pre-training sees no text often enough to memorize it
     log_every: int = 50  # steps
-    save_every: int | None = 500  # steps; None: each pass
+    save_every: int | None = 500  # steps; None: at the end of each pass
     eval_every: int | None = 500
     keep_checkpoints: int = 2
     seed: int = 13
     precision: str = "auto"  # auto, fp32, bf16
     device: str = "auto"  # auto, cpu, cuda
-    keep_best: ClassVar[bool] = False  # the last weights are the ones to keep
+    keep_best: ClassVar[bool] = False  # the last weights are kept
     patience: ClassVar[None] = None
     adversarial: ClassVar[float] = 0.0
 
@@ -164,12 +166,15 @@ class PretrainConfig:
         layers, cross, width = self.size.partition("x")
         if not (cross and layers.isdigit() and width.isdigit() and int(layers) and int(width)) or int(width) % 64:
             raise ConfigError(
-                _("size is '{size}'; expected LAYERSxWIDTH such as 4x256, the width a multiple of 64.", size=self.size)
+                _(
+                    "size is '{size}'; expected LAYERSxWIDTH such as 4x256, with a width that is a multiple of 64.",
+                    size=self.size,
+                )
             )
         if self.batch_tokens < self.max_length:
             raise ConfigError(
                 _(
-                    "batch_tokens is {batch_tokens}; a segment has up to {max_length} tokens.",
+                    "batch_tokens is {batch_tokens}; expected at least max_length, {max_length} tokens.",
                     batch_tokens=self.batch_tokens,
                     max_length=self.max_length,
                 )
@@ -187,27 +192,33 @@ def from_dict(cls: type, values: Mapping[str, Any], *, where: str = "settings") 
 
 
 def update(config: Any, values: Mapping[str, Any], *, where: str) -> Any:
-    """A copy of `config` with `values` laid over it; nested tables go to nested configs."""
+    """A copy of `config` with `values` in place of its own; nested tables go to nested configs."""
     hints = get_type_hints(type(config))
     names = {item.name for item in fields(config)}
     changed = {}
     for key, value in values.items():
         if key not in names:
             near = get_close_matches(key, names, n=1)
-            hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(sorted(names))}."
-            raise ConfigError(_("Unknown setting '{key}' in {where}.{hint}", key=key, where=where, hint=hint))
+            if near:
+                raise ConfigError(
+                    _("Unknown setting '{key}' in {where}. Did you mean {near}?", key=key, where=where, near=near[0])
+                )
+            known = ", ".join(sorted(names))
+            raise ConfigError(
+                _("Unknown setting '{key}' in {where}. Known: {known}.", key=key, where=where, known=known)
+            )
         current = getattr(config, key)
         if is_dataclass(current) and not isinstance(value, Mapping):
             raise ConfigError(
                 _(
-                    "{where}: {key} is a table of settings, such as {key}.{fields}.",
+                    "{where}: {key} is a table of settings, such as {key}.{name}.",
                     where=where,
                     key=key,
-                    fields=fields(current)[0].name,
+                    name=fields(current)[0].name,
                 )
             )
         if isinstance(value, Mapping) and not is_dataclass(current):
-            raise ConfigError(_("{where}: {key} is one value, no table of settings.", where=where, key=key))
+            raise ConfigError(_("{where}: {key} is a single value, not a table of settings.", where=where, key=key))
         if is_dataclass(current):
             changed[key] = update(current, value, where=f"{where}, [{key}]")
         else:
@@ -227,7 +238,7 @@ def parse_assignments(pairs: list[str]) -> dict[str, Any]:
         for parent in parents:
             table = table.setdefault(parent, {})
             if not isinstance(table, dict):
-                raise ConfigError(_("--set {pair}: '{parent}' is no table of settings.", pair=pair, parent=parent))
+                raise ConfigError(_("--set {pair}: '{parent}' is not a table of settings.", pair=pair, parent=parent))
         table[name] = value.strip()
     return values
 
@@ -236,10 +247,10 @@ RECIPES = Path(__file__).parent / "recipes"
 
 
 def read_recipe(name: str, loop: str | None = None) -> dict[str, Any]:
-    """The settings of a recipe: a path to a TOML file, or the name of one that comes with munjang.
+    """The settings of a recipe. name: a path to a TOML file, or a recipe that comes with munjang.
 
-    A table `[native]` or `[trainer]` holds settings for that loop alone; they are laid over the others when `loop`
-    (or the recipe's own `loop`) names it.
+    A table `[native]` or `[trainer]` holds settings for that loop alone. They override the others when `loop` (or the
+    `loop` of the recipe) names it.
     """
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.exists() and name.startswith("recipes/"):
@@ -252,7 +263,7 @@ def read_recipe(name: str, loop: str | None = None) -> dict[str, Any]:
             _("No recipe {name}. Recipes that come with munjang: {known}.", name=name, known=known)
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(_("{path} is no valid TOML: {reason}.", path=path, reason=error)) from error
+        raise ConfigError(_("{path} is not valid TOML: {reason}.", path=path, reason=error)) from error
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         raise ConfigError(
             _("{path} cannot be read: {reason}.", path=path, reason=getattr(error, "strerror", None) or error)

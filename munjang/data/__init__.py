@@ -1,1 +1,1 @@
-"""Corpora: read, known by name, cleaned, split, counted."""
+"""Corpora: reading, known corpora, cleaning, splits, statistics."""

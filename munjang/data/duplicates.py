@@ -1,4 +1,4 @@
-"""Which of many texts may be equal to another, found in eight bytes a text."""
+"""Finds the texts that may be equal to another one, with eight bytes per text."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def hashes(texts: Iterable[str], count: int) -> np.ndarray:
     return np.fromiter(map(hash, texts), np.int64, count)
 
 
-def repeated(found: np.ndarray) -> np.ndarray:
-    """Positions, ascending, of the hashes that occur more than once: the only texts that can be equal to another."""
-    order = np.argsort(found, kind="stable")
-    same = found[order[1:]] == found[order[:-1]]
-    return np.sort(order[np.append(same, False) | np.append(False, same)]) if len(found) else order
+def repeated(hashed: np.ndarray) -> np.ndarray:
+    """Positions, ascending, of the hashes that occur more than once: only these texts can be equal to another."""
+    order = np.argsort(hashed, kind="stable")
+    same = hashed[order[1:]] == hashed[order[:-1]]
+    return np.sort(order[np.append(same, False) | np.append(False, same)]) if len(hashed) else order
 
 
-def shared(found: np.ndarray, others: np.ndarray) -> np.ndarray:
+def shared(hashed: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Positions, ascending, of the hashes that also occur among the others."""
-    return np.flatnonzero(np.isin(found, others))
+    return np.flatnonzero(np.isin(hashed, others))

@@ -1,4 +1,4 @@
-"""Making millions of objects without the garbage collector going over all of them again and again."""
+"""Makes millions of objects without repeated runs of the garbage collector over all of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Within the block, or the function that this decorates, reference cycles are not looked for.
+    """Within the block, or the function that this decorates, the garbage collector does not run.
 
-    Reading and cleaning make rows by the million and no cycles. Where torch and transformers were loaded before, three
-    quarters of the reading time went into the search (EXPERIMENTS, 2026-11-22).
+    Reading and cleaning make millions of rows and no reference cycles. With torch and transformers loaded, the search
+    for cycles took three quarters of the reading time (EXPERIMENTS, 2026-11-22).
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""A corpus made ready to be learnt from: cleaned, and with the splits that it lacks."""
+"""Prepares a corpus for training: cleans it, and makes the splits that it lacks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger("munjang")
 
 @dataclass(frozen=True)
 class Prepared:
-    """A corpus ready to be learnt from: cleaned, with train, validation and test.
+    """A corpus ready for training: cleaned, with train, validation and test.
 
     source: the corpus as it was read. cleaning_report: what the cleaning did.
     """
@@ -33,18 +33,18 @@ class Prepared:
 
     @property
     def published(self) -> Corpus:
-        """The corpus to evaluate on: its own test split beside its own train split (whose leaks are then known)."""
+        """The corpus to evaluate on: its own test split with its own train split, so that leaks can be reported."""
         return self.corpus.with_splits(train=self.source.train) if self.source.test else self.corpus
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """What a resumed run must find again."""
+        """What must be unchanged when a run is resumed."""
         return corpus_fingerprint(self.corpus)
 
 
 @gc_paused()
 def prepare_corpus(corpus: Corpus, config: TrainConfig) -> Prepared:
-    """Clean the corpus, say what went, and give it the splits it lacks."""
+    """Clean the corpus and make the splits that it lacks. DataError: a split is empty, or too few labels are left."""
     cleaned, cleaning_report = clean_corpus(corpus, config.clean)
     for split in ("test", "validation"):
         if getattr(corpus, split) and not getattr(cleaned, split):
@@ -65,22 +65,22 @@ def prepare_corpus(corpus: Corpus, config: TrainConfig) -> Prepared:
         log.info("Validation split: %s sentences of train.", f"{len(cleaned.validation):,}")
     counts = count_labels(cleaned.train)
     if cleaned.task != "multi-label" and len(counts) < 2:
-        found = ", ".join(counts) or "none"
+        names = ", ".join(counts) or _("none")
         raise DataError(
             _(
-                "{corpus}: a classifier needs at least two labels in train, found {found}.",
+                "{corpus}: a classifier needs at least two labels in train, found {labels}.",
                 corpus=corpus.name,
-                found=found,
+                labels=names,
             )
         )
-    for name in cleaned.labels if cleaned.task != "parsing" else ():  # rare relations are lacking in any treebank
+    for name in cleaned.labels if cleaned.task != "parsing" else ():  # every treebank lacks some rare relations
         if not counts[name]:
             log.warning("No sentence in train has the label %s.", name)
     return Prepared(corpus, cleaned, cleaning_report)
 
 
 def corpus_fingerprint(corpus: Corpus) -> dict[str, Any]:
-    """Name, sizes, and a sha256 over every text and label of train and validation, in order."""
+    """Name, sizes, and a sha256 of all texts and labels of train and validation, in order."""
     digest = hashlib.sha256()
     for split in (corpus.train, corpus.validation):
         for example in split:

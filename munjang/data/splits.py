@@ -1,4 +1,4 @@
-"""Makes splits that the source does not have: stratified, by distinct text, the same on every machine."""
+"""Makes the splits that a source lacks: stratified, by distinct text, the same on every machine."""
 
 from __future__ import annotations
 
@@ -14,61 +14,60 @@ from munjang.data.duplicates import hashes, repeated
 from munjang.data.memory import gc_paused
 from munjang.errors import ConfigError, DataError
 from munjang.records import Corpus, Example, Label, Tree, count_labels, names_of
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 MIN_KEPT = 3
-"""From this many distinct texts on, a class has at least one of them held out."""
+"""A class with at least this many distinct texts has at least one of them held out."""
 
 
 @gc_paused()
 def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """(rest, held): about `share` of the examples held out, each class in its proportion, both in the given order.
+    """(rest, held): about `share` of the examples of each class held out; both keep the given order.
 
     Texts that are equal after NFC and trimming stay on one side, so that no text is in both. A multi-label example
-    counts for the rarest of its names, trees are all of one class. Every class keeps an example in the rest; empty
-    texts stay there. The choice
-    depends on `seed` and the texts alone, not on their order nor on a random generator.
+    counts for the rarest of its names; all trees are one class. Every class keeps an example in the rest, and so do
+    empty texts. The choice depends only on `seed` and the texts, not on their order or on a random generator.
     """
     if not 0 < share < 1:
         raise ConfigError(_("The share to hold out must lie between 0 and 1, found {share}.", share=share))
     keys = [text_key(example.text) for example in examples]
     groups = group(keys)
     frequency = count_labels(examples)
-    later = {place for members in groups.values() for place in members[1:]}
+    later = {index for members in groups.values() for index in members[1:]}
     strata: dict[str, list[int]] = defaultdict(list)
-    for place, example in enumerate(examples):
-        if place in groups:
-            strata[stratum([examples[member].label for member in groups[place]], frequency)].append(place)
-        elif place not in later:
-            strata[rarest(example.label, frequency)].append(place)
-    held = {place for places in strata.values() for place in draw_texts(places, keys, groups, share, seed)}
+    for index, example in enumerate(examples):
+        if index in groups:
+            strata[stratum([examples[member].label for member in groups[index]], frequency)].append(index)
+        elif index not in later:
+            strata[rarest(example.label, frequency)].append(index)
+    held = {index for members in strata.values() for index in draw_texts(members, keys, groups, share, seed)}
     held -= needed_in_rest(examples, keys, groups, held)
-    held |= {member for place in held & groups.keys() for member in groups[place]}
-    rest = [example for place, example in enumerate(examples) if place not in held]
-    return rest, [examples[place] for place in sorted(held)]
+    held |= {member for index in held & groups.keys() for member in groups[index]}
+    rest = [example for index, example in enumerate(examples) if index not in held]
+    return rest, [examples[index] for index in sorted(held)]
 
 
 def text_key(text: str) -> str:
-    """What makes two texts the same: NFC, without white space at the ends."""
+    """The text in NFC, without white space at its ends: two texts are the same if this is equal."""
     return unicodedata.normalize("NFC", text).strip()
 
 
 def group(keys: Sequence[str]) -> dict[int, list[int]]:
-    """The places of the keys that occur more than once, by the first of them."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for place in repeated(hashes(keys, len(keys))).tolist():
-        found[keys[place]].append(place)
-    return {members[0]: members for members in found.values() if len(members) > 1}
+    """The indices of each key that occurs more than once, by the first of them."""
+    indices: dict[str, list[int]] = defaultdict(list)
+    for index in repeated(hashes(keys, len(keys))).tolist():
+        indices[keys[index]].append(index)
+    return {members[0]: members for members in indices.values() if len(members) > 1}
 
 
 def stratum(labels: Sequence[Label | None], frequency: Counter[str]) -> str:
-    """The class for which a text counts: its most common label here, of several names the rarest in the corpus."""
+    """The class that a text counts for: its most common label here; of several names the rarest in the corpus."""
     counts = Counter(rarest(label, frequency) for label in labels)
     return min(counts, key=lambda name: (-counts[name], name))
 
 
 def rarest(label: Label | None, frequency: Counter[str]) -> str:
-    """The name for which an example counts; a tree, which has many and often, counts for none."""
+    """The name that an example counts for; "" for a tree, which has many names."""
     if isinstance(label, str):
         return label
     if isinstance(label, Tree):
@@ -77,30 +76,30 @@ def rarest(label: Label | None, frequency: Counter[str]) -> str:
 
 
 def draw_texts(
-    places: Sequence[int], keys: Sequence[str], groups: Mapping[int, Sequence[int]], share: float, seed: int
+    indices: Sequence[int], keys: Sequence[str], groups: Mapping[int, Sequence[int]], share: float, seed: int
 ) -> list[int]:
-    """The texts of one class to hold out: in an order given by hashes until the share of its rows is reached.
+    """The texts of one class to hold out: taken in the order of their hashes until the share of its rows is reached.
 
-    places: where each text stands first.
+    indices: the first index of each text.
     """
-    filled = [place for place in places if keys[place]]
-    target = round(share * sum(len(groups[place]) if place in groups else 1 for place in filled))
+    filled = [index for index in indices if keys[index]]
+    target = round(share * sum(len(groups[index]) if index in groups else 1 for index in filled))
     if target == 0 and len(filled) >= MIN_KEPT:
         target = 1
     chosen, rows = [], 0
-    for number in hash_order([keys[place] for place in filled], seed):
+    for number in hash_order([keys[index] for index in filled], seed):
         if rows == target:
             break
-        place = filled[number]
-        size = len(groups[place]) if place in groups else 1
+        index = filled[number]
+        size = len(groups[index]) if index in groups else 1
         if rows + size <= target:
-            chosen.append(place)
+            chosen.append(index)
             rows += size
     return chosen
 
 
 def hash_order(keys: Sequence[str], seed: int) -> list[int]:
-    """The places of distinct keys in the order of their blake2b hashes; 16 bytes of them tell any two apart."""
+    """The indices of distinct keys in the order of their blake2b hashes; 16 bytes of a hash tell any two apart."""
     start = blake2b(f"{seed}\0".encode())
     halves = bytearray()
     for key in keys:
@@ -114,19 +113,19 @@ def hash_order(keys: Sequence[str], seed: int) -> list[int]:
 def needed_in_rest(
     examples: Sequence[Example], keys: Sequence[str], groups: Mapping[int, Sequence[int]], held: set[int]
 ) -> set[int]:
-    """Texts to give back because they carry the only examples of a class. held: where each text stands first."""
+    """Texts to give back because they are the only examples of a class. held: the first index of each text."""
     if any(isinstance(example.label, Tree) for example in examples):
         return set()
-    away = held.union(*(groups[place] for place in held & groups.keys()))
-    labels = {example.label for place, example in enumerate(examples) if place not in away}
+    away = held.union(*(groups[index] for index in held & groups.keys()))
+    labels = {example.label for index, example in enumerate(examples) if index not in away}
     left = {name for label in labels for name in names_of(label)}
-    if left >= {name for place in away for name in names_of(examples[place].label)}:
+    if left >= {name for index in away for name in names_of(examples[index].label)}:
         return set()
     back = set()
-    for place in sorted(held, key=keys.__getitem__):
-        names = {name for member in groups.get(place, (place,)) for name in names_of(examples[member].label)}
+    for index in sorted(held, key=keys.__getitem__):
+        names = {name for member in groups.get(index, (index,)) for name in names_of(examples[member].label)}
         if names - left:
-            back.add(place)
+            back.add(index)
             left |= names
     return back
 
@@ -142,33 +141,51 @@ def with_test(corpus: Corpus, share: float = 0.1, seed: int = 13) -> Corpus:
 
 
 def validation_as_test(corpus: Corpus) -> Corpus:
-    """The corpus with its validation split as test where it has no test split (KLUE hides its own).
+    """The corpus with its validation split as test where it has no test split (KLUE does not publish it).
 
-    A validation split for training is then made from train, so that nothing is chosen on what is scored.
+    The validation split for training is then made from train, so that no choice depends on the scored texts.
     """
     if corpus.test or not corpus.validation:
         return corpus
-    card = replace(corpus.card, notes=(*corpus.card.notes, "test: the validation split of the source"))
+    card = replace(corpus.card, notes=(*corpus.card.notes, _("test: the validation split of the source")))
     return replace(corpus, validation=(), test=corpus.validation, card=card)
 
 
 def with_split(corpus: Corpus, split: str, share: float, seed: int) -> Corpus:
-    """The corpus as it is where it has the split; else with one made from train, and a note on its card."""
+    """The corpus unchanged if it has the split; else with one made from train, and a note on its card."""
     if getattr(corpus, split):
         return corpus
     rest, held = hold_out(corpus.split("train"), share, seed)
     if not held:
         raise DataError(
-            _(
-                "{corpus}: {train} examples are too few to hold out {share:.0%} of them as {split}. "
+            ngettext(
+                "{corpus}: {count:,} example is too few to hold out {share:.0%} of it as {split}. "
                 "Give more examples, a larger share, or a {split} file of your own.",
+                "{corpus}: {count:,} examples are too few to hold out {share:.0%} of them as {split}. "
+                "Give more examples, a larger share, or a {split} file of your own.",
+                len(corpus.train),
                 corpus=corpus.name,
-                train=len(corpus.train),
                 share=share,
                 split=split,
             )
         )
-    how = "" if corpus.task == "parsing" else "stratified, "
-    note = f"{split}: {len(held):,} rows, {share:.0%} of train, {how}by distinct text, seed {seed}"
+    if corpus.task == "parsing":
+        note = ngettext(
+            "{split}: {count:,} row, {share:.0%} of train, by distinct text, seed {seed}",
+            "{split}: {count:,} rows, {share:.0%} of train, by distinct text, seed {seed}",
+            len(held),
+            split=split,
+            share=share,
+            seed=seed,
+        )
+    else:
+        note = ngettext(
+            "{split}: {count:,} row, {share:.0%} of train, stratified, by distinct text, seed {seed}",
+            "{split}: {count:,} rows, {share:.0%} of train, stratified, by distinct text, seed {seed}",
+            len(held),
+            split=split,
+            share=share,
+            seed=seed,
+        )
     card = replace(corpus.card, notes=(*corpus.card.notes, note))
     return replace(corpus, train=rest, card=card, **{split: held})

@@ -47,13 +47,13 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path):
         read_recipe(str(tmp_path / "folder.toml"))
 
 
-def test_a_setting_is_no_table_and_a_table_no_setting():
-    assert refused(["epochs.x=1"]) == "--set: epochs is one value, no table of settings."
+def test_a_setting_is_not_a_table_and_a_table_is_not_a_setting():
+    assert refused(["epochs.x=1"]) == "--set: epochs is a single value, not a table of settings."
     assert "clean is a table of settings" in refused(["clean=3"])
 
 
 def test_a_setting_given_twice_as_value_and_table_is_refused():
-    assert "'clean' is no table of settings" in refused(["clean=3", "clean.leaks=false"])
+    assert "'clean' is not a table of settings" in refused(["clean=3", "clean.leaks=false"])
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan"])

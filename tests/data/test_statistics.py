@@ -39,7 +39,7 @@ def test_shared_texts_are_counted_once_each_for_every_pair_of_splits():
         )
     )
     assert stats.shared == {("train", "validation"): 1, ("train", "test"): 1, ("validation", "test"): 0}
-    assert "Shared by train and test: 1 distinct texts." in str(stats)
+    assert "Shared by train and test: 1 distinct text." in str(stats)
 
 
 def test_a_label_outside_the_set_is_shown_as_such_and_a_class_without_rows_too():
@@ -68,7 +68,7 @@ def test_the_card_aligns_hangul_separates_thousands_and_says_where_the_data_came
     assert "example/reviews, licence CC0" in text and "note: partial: 1,200 of 2,000 rows" in text
     assert "rows                   1,200" in text
     assert "긍정   1,200  100.0%\n" in text
-    assert "could not be read and stand in no split: 1." in text
+    assert "could not be read and are in no split: 1." in text
 
 
 def test_stats_survive_json():

@@ -136,7 +136,7 @@ def test_cleaning_keeps_trees_over_the_cleaned_words_and_says_which_lost_one():
     cleaned, cleaning_report = mj.clean_corpus(mj.Corpus("c", "parsing", names, train=examples))
     assert [example.label.words for example in cleaned.train] == [CLOUD.words, ("나는", "갔다")]
     assert {(row.step, row.reason) for row in cleaning_report.removed} == {
-        ("label", "the text steps leave 1 words of 2"),
+        ("label", "the text steps leave 1 word of 2"),
         ("duplicate", "same text and label as line 1"),
     }
 

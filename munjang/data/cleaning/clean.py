@@ -1,4 +1,4 @@
-"""Cleaning a corpus: texts through the text steps, rows through the row steps, with an account of it all."""
+"""Cleans a corpus: texts pass the text steps, rows pass the row steps, and a report tells what they did."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from munjang.data.memory import gc_paused
 from munjang.records import SPLITS, Corpus, Example, Label, LabelSet, Removed, Tree, label_text, names_of
 from munjang.text.cleaning import clean_and_trace, clean_text, ordered_steps
 from munjang.text.personal import mask_personal
+from munjang.translation import _, ngettext
 
 
 @gc_paused()
 def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Corpus, CleaningReport]:
-    """The corpus as `config` cleans it, and the account.
+    """The corpus as `config` cleans it, and the report.
 
-    Examples of the result carry cleaned texts and the label set's own names (aliases resolved; several labels in the
-    set's order). Rows that the reader rejected are in the account and no longer in the corpus. With the step
-    mask_personal the account holds no personal data either.
+    Examples of the result have cleaned texts and the names of the label set (aliases resolved; several labels in the
+    order of the set). Rows that the reader rejected are in the report and no longer in the corpus. With the step
+    mask_personal the report holds no personal data either.
     """
     config = config or CleanConfig()
     steps = ordered_steps(config.steps)
@@ -36,7 +37,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
         if (examples := getattr(corpus, split))
     }
     texts = sum(map(len, rows.values()))
-    found = {split: look_at(split, rows) for split in rows}
+    before = {split: look_at(split, rows) for split in rows}
     state = State(config, rows, has_labels=bool(corpus.labels.names))
     counts, removed = [*count_rejected(corpus)], list(corpus.rejected)
     for step in ROW_STEPS:
@@ -52,7 +53,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
         texts=texts,
         steps=tuple(counts),
         changed=changed,
-        found=found,
+        found=before,
         removed=tuple(removed),
         kept={split: array("q", rows.positions.tobytes()) for split, rows in state.rows.items()},
         outlier_limit=state.outlier_limit,
@@ -62,7 +63,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
 
 
 def run_step(step: str, state: State, before: Mapping[str, int]) -> tuple[StepCount, list[Removed]]:
-    """Run one row step over all splits: rows leave `state.rows`; its counts and the removed rows come back."""
+    """Run one row step over all splits: takes rows out of `state.rows`; returns the counts and the removed rows."""
     removed: list[Removed] = []
     counts: dict[str, int | None] = dict.fromkeys(before, 0)
     for split, rows in state.rows.items():
@@ -80,7 +81,7 @@ def run_step(step: str, state: State, before: Mapping[str, int]) -> tuple[StepCo
 def to_rows(
     examples: Sequence[Example], corpus: Corpus, split: str, steps: tuple[str, ...], changed: dict[str, int]
 ) -> SplitRows:
-    """The examples of a split with cleaned texts and resolved labels; counts into `changed` what each step changed."""
+    """The examples of a split with cleaned texts and resolved labels; counts the changes of each step in `changed`."""
     texts: list[str] = []
     for example in examples:
         text, names = clean_and_trace(example.text, steps)
@@ -95,7 +96,7 @@ def to_rows(
 
 
 def resolve(label: Label | None, labels: LabelSet) -> Label | None:
-    """The label under the set's own names, several in the set's order; None where one of them is not in the set."""
+    """The label with the names of the set, several in its order; None where one of them is not in the set."""
     if label is None or not labels.names:
         return label
     if any(name not in labels for name in names_of(label)):
@@ -108,38 +109,38 @@ def resolve(label: Label | None, labels: LabelSet) -> Label | None:
 
 
 def with_words(label: Label | None, text: str) -> Label | None:
-    """The tree over the words of the cleaned text; None where they are no longer as many."""
+    """The tree over the words of the cleaned text; None where their number has changed."""
     words = tuple(text.split())
     if not isinstance(label, Tree) or len(label) != len(words):
         return None
     return label if label.words == words else replace(label, words=words)
 
 
-def look_at(split: str, rows: Mapping[str, SplitRows]) -> SplitCounts:
+def look_at(split: str, splits: Mapping[str, SplitRows]) -> SplitCounts:
     """What a split holds before rows are removed."""
-    own = rows[split]
-    bare = {i for i, text in enumerate(own.texts) if not text.strip()}
-    usable = {i for i in repeated(own.hashes).tolist() if i not in bare}
+    rows = splits[split]
+    empty = {i for i, text in enumerate(rows.texts) if not text.strip()}
+    suspects = {i for i in repeated(rows.hashes).tolist() if i not in empty}
     return SplitCounts(
-        rows=len(own),
-        empty=len(bare),
-        duplicates=len(usable) - len({own.texts[i] for i in usable}),
+        rows=len(rows),
+        empty=len(empty),
+        duplicates=len(suspects) - len({rows.texts[i] for i in suspects}),
         conflicts=sum(
-            len(votes) - (None in votes) > 1 and bool(text.strip()) for text, votes in count_votes(own).items()
+            len(votes) - (None in votes) > 1 and bool(text.strip()) for text, votes in count_votes(rows).items()
         ),
-        shared={other: count_shared(own, rows[other]) for other in rows if other != split},
+        shared={other: count_shared(rows, splits[other]) for other in splits if other != split},
     )
 
 
-def count_shared(own: SplitRows, other: SplitRows) -> int:
-    """How many distinct texts, empty ones apart, stand in both splits."""
-    suspects = shared(own.hashes, other.hashes).tolist()
-    texts = {own.texts[i] for i in suspects if own.texts[i].strip()}
-    return len(texts & {other.texts[i] for i in shared(other.hashes, own.hashes[suspects]).tolist()})
+def count_shared(rows: SplitRows, other: SplitRows) -> int:
+    """The number of distinct texts that are in both splits, without empty ones."""
+    suspects = shared(rows.hashes, other.hashes).tolist()
+    texts = {rows.texts[i] for i in suspects if rows.texts[i].strip()}
+    return len(texts & {other.texts[i] for i in shared(other.hashes, rows.hashes[suspects]).tolist()})
 
 
 def count_rejected(corpus: Corpus) -> list[StepCount]:
-    """The reader's rejections as steps: "read" for lines it could not read, then "read: label" and the like.
+    """The rows rejected by the reader as steps: "read" for unreadable lines, then "read: label" and the like.
 
     Each counts for its split where the reader knew it, else for the first split that has its file, else for train.
     """
@@ -159,9 +160,9 @@ def count_rejected(corpus: Corpus) -> list[StepCount]:
 
 
 def to_removed(rows: SplitRows, i: int, step: str, reason: str) -> Removed:
-    """The record of a row that goes, with text and label as they stood in the file."""
+    """The record of a removed row, with text and label as in the file."""
     source = rows.original(i)
-    return Removed(*rows.place(i), source.text, label_text(source.label), step, reason)
+    return Removed(*rows.location(i), source.text, label_text(source.label), step, reason)
 
 
 def to_examples(rows: SplitRows) -> Iterator[Example]:
@@ -185,8 +186,8 @@ def hide_personal(row: Removed, steps: tuple[str, ...]) -> Removed:
 def hide_in(original: str, steps: tuple[str, ...]) -> str:
     """The original text with personal data masked.
 
-    Where it shows its number only once it is cleaned (010-&#49;234-5678, or with zero-width characters between the
-    digits), the cleaned text stands in for the original.
+    If a number shows only after cleaning (010-&#49;234-5678, or zero-width characters between the digits), the cleaned
+    text replaces the original.
     """
     text = mask_personal(original)
     bare = clean_text(text, [step for step in steps if step != "mask_personal"])
@@ -194,16 +195,26 @@ def hide_in(original: str, steps: tuple[str, ...]) -> str:
 
 
 def cleaning_remarks(state: State, labels: LabelSet) -> Iterator[str]:
-    """What the user should know beside the numbers."""
+    """What the user should know in addition to the numbers."""
     if "test" in state.rows:
-        yield (
-            "The test split was cleaned like train (clean_test)."
-            if state.config.clean_test
-            else "The test split lost only empty texts and labels outside the set, so that its scores stay comparable."
-        )
+        if state.config.clean_test:
+            yield _("The test split was cleaned like train (clean_test).")
+        else:
+            yield _(
+                "The test split lost only empty texts and labels outside the set, so that its scores stay comparable."
+            )
     if state.outlier_limit is not None:
-        yield f"Outliers: more than Q3 + {state.config.outliers:g} × (Q3 − Q1) = {state.outlier_limit:,g} characters."
+        yield _(
+            "Outliers: more than Q3 + {factor:g} × (Q3 − Q1) = {limit:,g} characters.",
+            factor=state.config.outliers,
+            limit=state.outlier_limit,
+        )
     if "train" in state.rows:
         left = {name for label in set(state.rows["train"].labels) for name in names_of(label)}
-        if gone := [name for name in labels.names if name not in left]:
-            yield f"No row of train is left with the label {', '.join(gone)}."
+        if missing := [name for name in labels.names if name not in left]:
+            yield ngettext(
+                "No row of train is left with the label {labels}.",
+                "No row of train is left with the labels {labels}.",
+                len(missing),
+                labels=", ".join(missing),
+            )

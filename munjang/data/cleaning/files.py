@@ -1,8 +1,8 @@
-"""The account of a cleaning as files: kept.csv, removed.csv and account.json, and the input rebuilt from them.
+"""The report of a cleaning as files: kept.csv, removed.csv and account.json, and the input rebuilt from them.
 
-The two tables together hold every row of the input once. They are exact: a text stands in its cell character for
-character (quoted as CSV asks; cells that begin with = + - @ are not escaped, so take care in a spreadsheet). Only what
-no UTF-8 table can carry, a NUL or half of a surrogate pair, is written as `json:"…"`.
+The two tables together hold every row of the input once. They are exact: a cell holds its text character for
+character (quoted as in any CSV; cells that begin with = + - @ are not escaped, so take care in a spreadsheet). Only
+text that no UTF-8 table can hold, with a NUL or half of a surrogate pair, is written as `json:"…"`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from munjang.data.cleaning.clean import hide_in
-from munjang.data.cleaning.report import CleaningReport, place
+from munjang.data.cleaning.report import CleaningReport, location
 from munjang.errors import DataError
 from munjang.records import SPLITS, Corpus, Removed, label_text
 from munjang.translation import _
@@ -34,9 +34,9 @@ UNWRITABLE = re.compile("[\x00\ud800-\udfff]|\\Ajson:")
 def write_cleaning_report(
     folder: str | Path, before: Corpus, after: Corpus, cleaning_report: CleaningReport, *, separator: str = "|"
 ) -> None:
-    """Write kept.csv, removed.csv and account.json into `folder` (made where needed), each beside and renamed.
+    """Write kept.csv, removed.csv and account.json into `folder` (made if needed), each whole or not at all.
 
-    before, after: the corpus as read and as `clean_corpus` returned it. separator: between several labels in a cell.
+    before, after: the corpus before and after `clean_corpus`. separator: between several labels in a cell.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def kept_rows(
         originals = getattr(before, split)
         for position, example in zip(cleaning_report.kept.get(split, ()), getattr(after, split), strict=True):
             source = originals[position]
-            file, line = place(source, position, f"{before.name}/{split}")
+            file, line = location(source, position, f"{before.name}/{split}")
             text = source.text
             if "mask_personal" in steps and text != example.text:
                 text = hide_in(text, steps)
@@ -69,9 +69,9 @@ def kept_rows(
 
 
 def rebuild(folder: str | Path) -> dict[str, list[tuple[int, str, str]]]:
-    """The input of a cleaning from its two tables: file -> (line, text, label) of every row, by line.
+    """The input of a cleaning, rebuilt from its two tables: file -> (line, text, label) of every row, by line.
 
-    A DataError where a table is missing or is not one that munjang wrote.
+    DataError: a table is missing, or munjang did not write it.
     """
     folder = Path(folder)
     files: dict[str, list[tuple[int, str, str]]] = {}
@@ -83,7 +83,7 @@ def rebuild(folder: str | Path) -> dict[str, list[tuple[int, str, str]]]:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table in utf-8 with a byte-order mark, which Excel takes as Hangul."""
+    """A table in utf-8 with a byte-order mark, so that Excel shows Hangul."""
     with written_beside(path, "utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
@@ -91,8 +91,8 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The rows of a table that `write_csv` wrote; a DataError where it is missing or has other columns."""
-    limit = csv.field_size_limit(sys.maxsize)  # a text of several MB is a text
+    """The rows of a table from `write_csv`. DataError: it is missing or has other columns."""
+    limit = csv.field_size_limit(sys.maxsize)  # texts may have several MB
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
@@ -111,9 +111,9 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
     except FileNotFoundError as error:
         raise DataError(
             _(
-                "No {path} in {parent}; expected a folder that `munjang clean` wrote.",
-                path=path.name,
-                parent=path.parent,
+                "No {file} in {folder}; expected a folder that `munjang clean` wrote.",
+                file=path.name,
+                folder=path.parent,
             )
         ) from error
     except ValueError as error:
@@ -127,7 +127,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
 
 
 def to_cell(value: object) -> str:
-    """A value as a cell; text that no UTF-8 table can carry, and text that looks like it, as `json:"…"`."""
+    """A value as a cell; `json:"…"` for text that no UTF-8 table can hold, and for text that begins with `json:`."""
     text = str(value)
     return f"json:{json.dumps(text)}" if UNWRITABLE.search(text) else text
 
@@ -139,7 +139,7 @@ def from_cell(cell: str) -> str:
 
 @contextmanager
 def written_beside(path: Path, encoding: str) -> Iterator[TextIO]:
-    """A file to write that takes the place of `path` only when all of it is written; nothing is left on an error."""
+    """A file to write; it replaces `path` only when it is complete. An error leaves nothing behind."""
     part = path.with_name(f"{path.name}.part")
     try:
         with open(part, "w", encoding=encoding, newline="") as file:

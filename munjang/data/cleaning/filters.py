@@ -1,7 +1,7 @@
-"""Row steps of cleaning: each looks at one split and says which rows go, and why.
+"""Row steps of cleaning: each looks at one split and says which rows to remove, and why.
 
-They run in the order of `ROW_STEPS`, each over all splits before the next. Texts are compared as the text steps left
-them, multi-label sets without regard to order.
+They run in the order of `ROW_STEPS`, each over all splits before the next one. Texts are compared after the text
+steps, and the order of several labels does not matter.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from functools import cached_property
 import numpy as np
 
 from munjang.config.settings import CleanConfig
-from munjang.data.cleaning.report import place
+from munjang.data.cleaning.report import location
 from munjang.data.duplicates import hashes, repeated, shared
 from munjang.records import Example, Label, Tree, label_text
+from munjang.translation import _, ngettext
 
 Reasons = dict[int, str]
-"""Index into the split's rows -> why that row goes."""
+"""Index into the rows of the split -> why that row is removed."""
 
 
 @dataclass
 class SplitRows:
-    """The examples of one split on their way through cleaning; entry i of each list belongs to one row.
+    """The examples of one split during cleaning; entry i of each list belongs to row i.
 
-    source: the split as it was read. name: stands for the file of examples that were never in one. positions: (n,)
-    where each row stands in `source`. texts, labels: as cleaned and under the set's own name; a label is None where it
-    cannot be used. Texts that cleaning did not change are the very objects of `source`.
+    source: the split as it was read. name: used as the file name of examples that come from no file. positions: (n,)
+    index of each row in `source`. texts, labels: cleaned texts, and labels with the names of the set; a label is None
+    where it cannot be used. Texts that cleaning did not change are the same objects as in `source`.
     """
 
     source: Sequence[Example]
@@ -44,25 +45,25 @@ class SplitRows:
         """The example of a row as it was read."""
         return self.source[self.positions[i]]
 
-    def place(self, i: int) -> tuple[str, int]:
+    def location(self, i: int) -> tuple[str, int]:
         """File and line of a row."""
-        return place(self.original(i), int(self.positions[i]), self.name)
+        return location(self.original(i), int(self.positions[i]), self.name)
 
     @cached_property
     def hashes(self) -> np.ndarray:
         """(n,) hashes of the texts."""
         return hashes(self.texts, len(self.texts))
 
-    def without(self, gone: Container[int]) -> SplitRows:
-        """The rows that stay."""
-        stay = [i for i in range(len(self)) if i not in gone]
-        texts, labels = ([items[i] for i in stay] for items in (self.texts, self.labels))
-        return SplitRows(self.source, self.name, self.positions[stay], texts, labels)
+    def without(self, removed: Container[int]) -> SplitRows:
+        """The rows that are kept."""
+        kept = [i for i in range(len(self)) if i not in removed]
+        texts, labels = ([items[i] for i in kept] for items in (self.texts, self.labels))
+        return SplitRows(self.source, self.name, self.positions[kept], texts, labels)
 
 
 @dataclass
 class State:
-    """What the steps see: the rows still there for each split, and what was counted on the way."""
+    """What the steps work on: the remaining rows of each split, and what was counted so far."""
 
     config: CleanConfig
     rows: dict[str, SplitRows]
@@ -72,43 +73,53 @@ class State:
 
 
 def empty(state: State, split: str) -> Reasons:
-    """Rows without text, or with nothing left of it after the text steps."""
+    """Rows without text, or with no text left after the text steps."""
     rows = state.rows[split]
+    no_text, nothing_left = _("no text"), _("nothing left after the text steps")
     return {
-        i: "nothing left after the text steps" if rows.original(i).text.strip() else "no text"
+        i: nothing_left if rows.original(i).text.strip() else no_text
         for i, text in enumerate(rows.texts)
         if not text.strip()
     }
 
 
 def label(state: State, split: str) -> Reasons:
-    """Rows without a label, or with one outside the set."""
+    """Rows without a label, or with a label outside the set."""
     rows, reasons = state.rows[split], {}
     for i, label in enumerate(rows.labels):
         if label is None and state.has_labels:
-            found = rows.original(i).label
-            if isinstance(found, Tree) and len(found) != len(rows.texts[i].split()):
-                reasons[i] = f"the text steps leave {len(rows.texts[i].split())} words of {len(found)}"
+            original = rows.original(i).label
+            if isinstance(original, Tree) and len(original) != (left := len(rows.texts[i].split())):
+                reasons[i] = ngettext(
+                    "the text steps leave {count} word of {words}",
+                    "the text steps leave {count} words of {words}",
+                    left,
+                    words=len(original),
+                )
+            elif original in (None, ""):
+                reasons[i] = _("no label")
             else:
-                reasons[i] = "no label" if found in (None, "") else f"label '{label_text(found)}' is not in the set"
+                reasons[i] = _("label '{label}' is not in the set", label=label_text(original))
     return reasons
 
 
 def duplicate(state: State, split: str) -> Reasons:
-    """Rows whose text and label stood there before; the first stays."""
+    """Rows whose text and label occur earlier; the first one is kept."""
     rows = state.rows[split]
-    state.votes[split] = count_votes(rows)  # before repeats go: each of them is a vote
+    state.votes[split] = count_votes(rows)  # before duplicates are removed: each of them is a vote
     first: dict[tuple[str, Label | None], int] = {}
     reasons = {}
     for i in repeated(rows.hashes).tolist():
         earlier = first.setdefault((rows.texts[i], rows.labels[i]), i)
         if earlier != i:
-            reasons[i] = f"same text and label as {where(rows.place(earlier), rows.place(i))}"
+            reasons[i] = _(
+                "same text and label as {location}", location=where(rows.location(earlier), rows.location(i))
+            )
     return reasons
 
 
 def conflict(state: State, split: str) -> Reasons:
-    """Rows whose text also stands with another label: all of them, or those against a clear majority."""
+    """Rows whose text also occurs with another label: all of them, or only those against a clear majority."""
     rows = state.rows[split]
     votes = state.votes[split] if split in state.votes else count_votes(rows)
     groups: dict[str, list[int]] = {}
@@ -122,13 +133,15 @@ def conflict(state: State, split: str) -> Reasons:
         for i in members:
             if winner is None or rows.labels[i] != winner[0]:
                 other = next(item for item in members if rows.labels[item] != rows.labels[i])
-                there = where(rows.place(other), rows.place(i))
-                reasons[i] = f"same text with another label on {there} ({counts})"
+                elsewhere = where(rows.location(other), rows.location(i))
+                reasons[i] = _(
+                    "same text with another label on {location} ({counts})", location=elsewhere, counts=counts
+                )
     return reasons
 
 
 def leak(state: State, split: str) -> Reasons:
-    """Rows of train whose text stands in test or validation, rows of validation whose text stands in test."""
+    """Rows of train whose text is also in test or validation, rows of validation whose text is also in test."""
     reasons: Reasons = {}
     rows = state.rows[split]
     for name in LEAKS_FROM[split]:
@@ -143,8 +156,8 @@ def leak(state: State, split: str) -> Reasons:
                 texts.setdefault(other.texts[i], i)
         for i in suspects:
             if rows.texts[i] in texts:
-                there = where(other.place(texts[rows.texts[i]]), rows.place(i))
-                reasons.setdefault(i, f"same text in {name}, {there}")
+                elsewhere = where(other.location(texts[rows.texts[i]]), rows.location(i))
+                reasons.setdefault(i, _("same text in {split}, {location}", split=name, location=elsewhere))
     return reasons
 
 
@@ -152,13 +165,18 @@ LEAKS_FROM = {"train": ("test", "validation"), "validation": ("test",), "test": 
 
 
 def outlier(state: State, split: str) -> Reasons:
-    """Rows with more than Q3 + k * (Q3 - Q1) characters; quartiles of train, or of the first split there is."""
+    """Rows with more than Q3 + k * (Q3 - Q1) characters; quartiles of train, or of the first split without train."""
     rows = state.rows[split]
     if state.outlier_limit is None:
         state.outlier_limit = length_limit(rows, state.config.outliers)
     limit = state.outlier_limit
     return {
-        i: f"{len(text):,} characters, the limit is {limit:,g}"
+        i: ngettext(
+            "{count:,} character, the limit is {limit:,g}",
+            "{count:,} characters, the limit is {limit:,g}",
+            len(text),
+            limit=limit,
+        )
         for i, text in enumerate(rows.texts)
         if len(text) > limit
     }
@@ -173,7 +191,7 @@ def length_limit(rows: SplitRows, k: float) -> float:
 
 
 def count_votes(rows: SplitRows) -> dict[str, Counter[Label]]:
-    """For each text that stands there with different labels, how often each label occurs."""
+    """For each text that occurs with different labels, how often each label occurs."""
     twice = [(rows.texts[i], rows.labels[i]) for i in repeated(rows.hashes).tolist()]
     first: dict[str, Label | None] = {}
     contradicting = {text for text, label in twice if first.setdefault(text, label) != label}
@@ -185,14 +203,15 @@ def count_votes(rows: SplitRows) -> dict[str, Counter[Label]]:
 
 
 def majority(votes: Counter[Label]) -> tuple[Label] | None:
-    """The label that most rows have, in a tuple; None on a tie."""
+    """The most frequent label, in a tuple; None on a tie."""
     (best, n), *rest = votes.most_common()
     return None if rest and rest[0][1] == n else (best,)
 
 
 def where(other: tuple[str, int], here: tuple[str, int]) -> str:
-    """Where another row stands, (file, line), seen from this one: the line, with the file where it is another."""
-    return f"line {other[1]}" if other[0] == here[0] else f"line {other[1]} of {other[0]}"
+    """The location (file, line) of another row as text: the line, and the file if it is not the file of this row."""
+    file, line = other
+    return _("line {line}", line=line) if file == here[0] else _("line {line} of {file}", line=line, file=file)
 
 
 ROW_STEPS: dict[str, Callable[[State, str], Reasons]] = {
@@ -203,11 +222,11 @@ ROW_STEPS: dict[str, Callable[[State, str], Reasons]] = {
     "leak": leak,
     "outlier": outlier,
 }
-"""Name -> step, in the order in which they run."""
+"""Name -> step, in the order of execution."""
 
 
 def applies(step: str, split: str, config: CleanConfig) -> bool:
-    """Whether a step works on a split. Test loses only rows that cannot be scored, unless `clean_test` is set."""
+    """Whether a step applies to a split. Test loses only rows that cannot be scored, unless `clean_test` is set."""
     if step in ("empty", "label"):
         return True
     if split == "test" and not config.clean_test:

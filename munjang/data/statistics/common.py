@@ -1,4 +1,4 @@
-"""What the cards of all corpora say alike, whatever stands in a row: name, origin, notes, texts shared by splits."""
+"""The common part of the cards of all corpora: name, origin, notes, texts shared by splits."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from itertools import combinations
 from typing import Any
 
 from munjang.records import SPLITS, Corpus, Example
+from munjang.translation import _, ngettext
 
 
 @dataclass(frozen=True)
 class Stats:
     """The part of a card that every corpus has.
 
-    splits: for each split that has rows, its numbers. shared: ("train", "test") -> distinct texts that both have.
+    splits: the numbers of each split that has rows. shared: ("train", "test") -> distinct texts that are in both.
     """
 
     name: str
@@ -31,18 +32,28 @@ class Stats:
         return {**asdict(self), "shared": {"/".join(pair): count for pair, count in self.shared.items()}}
 
     def heading(self, labels: str) -> str:
-        """Name, task, origin and notes, a line each. labels: what a label is called here."""
-        origin = ", ".join(part for part in (self.source, f"licence {self.licence}" if self.licence else "") if part)
-        lines = [f"{self.name}: {self.task}, {len(self.label_names)} {labels}", *([origin] if origin else [])]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+        """Name, task, origin and notes, one line each. labels: how many there are, such as "2 labels"."""
+        licence = _("licence {licence}", licence=self.licence) if self.licence else ""
+        origin = ", ".join(part for part in (self.source, licence) if part)
+        lines = [f"{self.name}: {self.task}, {labels}", *([origin] if origin else [])]
+        return "\n".join([*lines, *(_("note: {note}", note=note) for note in self.notes)])
 
     def sharing(self) -> list[str]:
         """A sentence for each pair of splits."""
-        return [f"Shared by {a} and {b}: {count:,} distinct texts." for (a, b), count in self.shared.items()]
+        return [
+            ngettext(
+                "Shared by {first} and {second}: {count:,} distinct text.",
+                "Shared by {first} and {second}: {count:,} distinct texts.",
+                count,
+                first=first,
+                second=second,
+            )
+            for (first, second), count in self.shared.items()
+        ]
 
 
 def common(corpus: Corpus, describe: Callable[[Sequence[Example], Sequence[str]], Any]) -> dict[str, Any]:
-    """The fields of Stats for a corpus. describe: the numbers of one split, from its rows and the label names."""
+    """The fields of Stats for a corpus. describe: gives the numbers of a split from its rows and the label names."""
     splits = {name: getattr(corpus, name) for name in SPLITS if getattr(corpus, name)}
     texts = {name: {example.text for example in examples} for name, examples in splits.items()}
     return {

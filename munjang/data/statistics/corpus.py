@@ -1,4 +1,4 @@
-"""What is in a corpus: the numbers on its card."""
+"""The numbers on the card of a corpus."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from munjang.data.statistics.tokens import TokenStats, token_stats
 from munjang.data.statistics.trees import TreebankStats, describe_trees
 from munjang.records import Corpus, Example, count_labels, names_of
 from munjang.tables import format_table
+from munjang.translation import N_, _, ngettext
 
 __all__ = ["CorpusStats", "SplitStats", "TokenStats", "describe", "describe_split", "text_lengths", "token_stats"]
 
 HANGUL = re.compile("[\uac00-\ud7a3\u3131-\u318e\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\uffa1-\uffdc]")
 """Syllables (가), letters (ㅋ), conjoining jamo of decomposed text, half-width letters."""
 
-DEFINITIONS = (
-    "Texts are compared as they stand, character for character. Duplicates: rows whose text occurred before in the "
-    "same split.\nTwo labels: distinct texts that stand in a split with different labels. Empty: nothing but white "
+DEFINITIONS = N_(
+    "Texts are compared character for character, without cleaning. Duplicates: rows whose text occurs earlier in the "
+    "same split.\nTwo labels: distinct texts that occur in a split with different labels. Empty: nothing but white "
     "space.\nHangul: syllables or single letters, so ㅋㅋ counts. Characters are Unicode code points."
 )
 
@@ -32,8 +33,8 @@ class SplitStats:
     """One split in numbers. Lengths are in characters (code points) over all rows, empty ones included.
 
     labels: rows for each name of the label set, in its order, then for names outside the set; a multi-label row counts
-    once for each of its names. duplicates: rows whose text occurred before in the split. conflicts: distinct texts
-    that carry different labels. unlabelled: rows without any label.
+    once for each of its names. duplicates: rows whose text occurs earlier in the split. conflicts: distinct texts
+    with different labels. unlabelled: rows without any label.
     """
 
     rows: int
@@ -51,13 +52,13 @@ class SplitStats:
 
 @dataclass(frozen=True)
 class CorpusStats(Stats):
-    """The numbers on a corpus's card; `str()` is the printed card. rejected: rows that could not be read."""
+    """The numbers on the card of a corpus; `str()` is the printed card. rejected: rows that could not be read."""
 
     rejected: int = 0
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CorpusStats:
-        """The inverse of `to_dict`, also after a way through JSON."""
+        """The inverse of `to_dict`, also for values that were stored as JSON."""
         return cls(
             **{
                 **values,
@@ -69,41 +70,42 @@ class CorpusStats(Stats):
         )
 
     def __str__(self) -> str:
-        parts = [self.heading("labels"), format_table(*self.measures()), format_table(*self.label_counts())]
+        labels = ngettext("{count:,} label", "{count:,} labels", len(self.label_names))
+        parts = [self.heading(labels), format_table(*self.measures()), format_table(*self.label_counts())]
         facts = self.sharing()
         if self.rejected:
-            facts.append(f"Rows that could not be read and stand in no split: {self.rejected:,}.")
-        return "\n\n".join([*parts, "\n".join([*facts, DEFINITIONS])])
+            facts.append(_("Rows that could not be read and are in no split: {rows:,}.", rows=self.rejected))
+        return "\n\n".join([*parts, "\n".join([*facts, _(DEFINITIONS)])])
 
     def measures(self) -> tuple[list[str], list[list[object]]]:
         """Header and rows of the table of measures, one column for each split."""
         splits = list(self.splits.values())
         rows: list[list[object]] = [
-            ["rows", *(split.rows for split in splits)],
-            ["shortest, characters", *(split.shortest for split in splits)],
-            ["mean, characters", *(f"{split.mean:,.1f}" for split in splits)],
-            ["longest, characters", *(split.longest for split in splits)],
-            ["duplicates", *(split.duplicates for split in splits)],
-            ["texts with two labels", *(split.conflicts for split in splits)],
-            ["empty", *(split.empty for split in splits)],
-            ["not NFC", *(split.not_nfc for split in splits)],
-            ["without Hangul", *(split.without_hangul for split in splits)],
+            [_("rows"), *(split.rows for split in splits)],
+            [_("shortest, characters"), *(split.shortest for split in splits)],
+            [_("mean, characters"), *(f"{split.mean:,.1f}" for split in splits)],
+            [_("longest, characters"), *(split.longest for split in splits)],
+            [_("duplicates"), *(split.duplicates for split in splits)],
+            [_("texts with two labels"), *(split.conflicts for split in splits)],
+            [_("empty"), *(split.empty for split in splits)],
+            [_("not NFC"), *(split.not_nfc for split in splits)],
+            [_("without Hangul"), *(split.without_hangul for split in splits)],
         ]
         if self.task == "multi-label":
-            rows.append(["labels per text, mean", *(f"{sum(s.labels.values()) / s.rows:.2f}" for s in splits)])
+            rows.append([_("labels per text, mean"), *(f"{sum(s.labels.values()) / s.rows:.2f}" for s in splits)])
         if any(split.unlabelled for split in splits):
-            rows.append(["without a label", *(split.unlabelled for split in splits)])
+            rows.append([_("without a label"), *(split.unlabelled for split in splits)])
         return ["", *self.splits], rows
 
     def label_counts(self) -> tuple[list[str], list[list[object]]]:
         """Header and rows of the table of labels: for each split the count and its share of the split's rows."""
-        header = ["label"]
+        header = [_("label")]
         for split in self.splits:
-            header += [split, "share"]
+            header += [split, _("share")]
         names = dict.fromkeys(name for split in self.splits.values() for name in split.labels)
         rows = []
         for name in names:
-            row: list[object] = [name if name in self.label_names else f"{name} (not in the label set)"]
+            row: list[object] = [name if name in self.label_names else _("{label} (not in the label set)", label=name)]
             for split in self.splits.values():
                 count = split.labels.get(name, 0)
                 row += [count, f"{100 * count / split.rows:.1f}%"]
@@ -112,7 +114,7 @@ class CorpusStats(Stats):
 
 
 def describe(corpus: Corpus) -> CorpusStats | TreebankStats:
-    """Count what a corpus holds, split by split and between its splits; of trees also their shape. Changes nothing."""
+    """The numbers of a corpus, for each split and between splits; for trees also their shape. Changes nothing."""
     if corpus.task == "parsing":
         return describe_trees(corpus)
     return CorpusStats(**common(corpus, describe_split), rejected=len(corpus.rejected))
@@ -121,10 +123,10 @@ def describe(corpus: Corpus) -> CorpusStats | TreebankStats:
 def describe_split(examples: Sequence[Example], label_names: Sequence[str]) -> SplitStats:
     """The numbers of one split; it must have at least one row."""
     lengths = text_lengths(examples)
-    found = count_labels(examples)
+    counts = count_labels(examples)
     return SplitStats(
         rows=len(examples),
-        labels={name: found[name] for name in dict.fromkeys([*label_names, *sorted(found)])},
+        labels={name: counts[name] for name in dict.fromkeys([*label_names, *sorted(counts)])},
         shortest=min(lengths),
         mean=sum(lengths) / len(lengths),
         longest=max(lengths),

@@ -1,4 +1,4 @@
-"""How a tokenizer sees the texts of a corpus: lengths in tokens, unknown words, broken Hangul."""
+"""What a tokenizer makes of the texts of a corpus: lengths in tokens, unknown tokens, broken Hangul."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from munjang.records import SPLITS, Corpus
 from munjang.tables import format_table
+from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -26,8 +27,8 @@ BATCH_TEXTS = 2_000  # texts encoded at a time, so that memory stays bounded
 class SplitTokens:
     """Tokens of one split. Lengths include the special tokens, as the model sees them.
 
-    unknown: unknown tokens / all tokens that are not special. truncated: length limit -> share of texts longer than
-    it. broken: texts in which the tokenizer made conjoining jamo (U+1100 to U+11FF) that the text did not have.
+    unknown: unknown tokens / all tokens that are not special. truncated: length limit -> share of the texts that are
+    longer. broken: texts in which the tokenizer made conjoining jamo (U+1100 to U+11FF) that the text did not have.
     """
 
     texts: int
@@ -53,34 +54,34 @@ class TokenStats:
         return asdict(self)
 
     def __str__(self) -> str:
-        alarms = [f"!!! ALARM: {alarm}" for alarm in self.alarms]
+        alarms = [_("!!! ALARM: {alarm}", alarm=alarm) for alarm in self.alarms]
         return "\n".join([*alarms, *([""] if alarms else []), format_table(*self.measures())])
 
     def measures(self) -> tuple[list[str], list[list[object]]]:
         """Header and rows of the table, one column for each split."""
         splits = list(self.splits.values())
         rows: list[list[object]] = [
-            ["tokens per text, mean", *(f"{split.mean:,.1f}" for split in splits)],
-            ["95th percentile", *(f"{split.p95:,.0f}" for split in splits)],
-            ["99th percentile", *(f"{split.p99:,.0f}" for split in splits)],
-            ["99.9th percentile", *(f"{split.p999:,.0f}" for split in splits)],
-            ["longest", *(split.longest for split in splits)],
-            ["unknown tokens", *(f"{split.unknown:.2%}" for split in splits)],
-            *([f"truncated at {n}", *(f"{split.truncated[n]:.2%}" for split in splits)] for n in LIMITS),
-            ["Hangul broken into jamo", *(split.broken for split in splits)],
+            [_("tokens per text, mean"), *(f"{split.mean:,.1f}" for split in splits)],
+            [_("95th percentile"), *(f"{split.p95:,.0f}" for split in splits)],
+            [_("99th percentile"), *(f"{split.p99:,.0f}" for split in splits)],
+            [_("99.9th percentile"), *(f"{split.p999:,.0f}" for split in splits)],
+            [_("longest"), *(split.longest for split in splits)],
+            [_("unknown tokens"), *(f"{split.unknown:.2%}" for split in splits)],
+            *([_("truncated at {limit}", limit=n), *(f"{split.truncated[n]:.2%}" for split in splits)] for n in LIMITS),
+            [_("Hangul broken into jamo"), *(split.broken for split in splits)],
         ]
         return ["", *self.splits], rows
 
 
 def token_stats(corpus: Corpus, tokenizer: Tokenizer) -> TokenStats:
-    """Encode every text of every split and count. The tokenizer itself stays as it is.
+    """Encode every text of every split and count. The tokenizer is not changed.
 
-    Alarms: Hangul broken into jamo (a BertTokenizer that lower-cases strips "accents", and with them takes syllables
-    apart), and more than 5% unknown tokens.
+    Alarms: Hangul broken into jamo (a BertTokenizer that lower-cases also strips "accents", which splits syllables),
+    and more than 5% unknown tokens.
     """
-    from tokenizers import Tokenizer as Fresh
+    from tokenizers import Tokenizer as NewTokenizer
 
-    copy = Fresh.from_str(tokenizer.to_str())
+    copy = NewTokenizer.from_str(tokenizer.to_str())
     copy.no_truncation()
     copy.no_padding()
     unknown = unknown_id(copy)
@@ -93,7 +94,7 @@ def token_stats(corpus: Corpus, tokenizer: Tokenizer) -> TokenStats:
 
 
 def split_tokens(texts: Sequence[str], tokenizer: Tokenizer, unknown: int | None) -> SplitTokens:
-    """The token numbers of some texts; `tokenizer` must neither truncate nor pad."""
+    """The numbers of one split; `tokenizer` must neither truncate nor pad."""
     lengths: list[int] = []
     plain = unknowns = broken = 0
     with_jamo = jamo_ids(tokenizer)
@@ -122,7 +123,7 @@ def split_tokens(texts: Sequence[str], tokenizer: Tokenizer, unknown: int | None
 
 
 def normalised(text: str, tokenizer: Tokenizer) -> str:
-    """The text after the tokenizer's own normaliser."""
+    """The text after the normalizer of the tokenizer."""
     return tokenizer.normalizer.normalize_str(text) if tokenizer.normalizer is not None else text
 
 
@@ -140,21 +141,36 @@ def unknown_id(tokenizer: Tokenizer) -> int | None:
 
 
 def alarms(splits: Mapping[str, SplitTokens], tokenizer: Tokenizer) -> Iterator[str]:
-    """One line for each thing that would spoil training with this tokenizer."""
+    """One line for each problem that training with this tokenizer would have."""
     texts = sum(split.texts for split in splits.values())
     broken = sum(split.broken for split in splits.values())
     if broken:
         word = "한국어"
         shown = " ".join(normalised(word, tokenizer))
-        yield (
-            f"this tokenizer breaks Hangul into jamo in {broken:,} of {texts:,} texts ({word} becomes {shown}). "
-            "It lower-cases or strips accents; load it with do_lower_case=False."
+        yield ngettext(
+            "this tokenizer breaks Hangul into jamo in {broken:,} of {count:,} text ({word} becomes {jamo}). "
+            "It lower-cases or strips accents; load it with do_lower_case=False.",
+            "this tokenizer breaks Hangul into jamo in {broken:,} of {count:,} texts ({word} becomes {jamo}). "
+            "It lower-cases or strips accents; load it with do_lower_case=False.",
+            texts,
+            broken=broken,
+            word=word,
+            jamo=shown,
         )
-    remedy = (
-        "The broken Hangul is the likely reason."
-        if broken
-        else "Its vocabulary was not made for this text; choose a Korean or multilingual one."
-    )
     for name, split in splits.items():
-        if split.unknown > MANY_UNKNOWN:
-            yield f"{split.unknown:.1%} of the tokens of {name} are unknown to this tokenizer. {remedy}"
+        if split.unknown <= MANY_UNKNOWN:
+            continue
+        if broken:
+            yield _(
+                "{share:.1%} of the tokens of {split} are unknown to this tokenizer. "
+                "The broken Hangul is the likely reason.",
+                share=split.unknown,
+                split=name,
+            )
+        else:
+            yield _(
+                "{share:.1%} of the tokens of {split} are unknown to this tokenizer. "
+                "Its vocabulary was not made for this text; choose a Korean or multilingual one.",
+                share=split.unknown,
+                split=name,
+            )

@@ -1,4 +1,4 @@
-"""What is in a corpus of dependency trees: the numbers on its card."""
+"""The numbers on the card of a corpus of dependency trees."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from munjang.data.statistics.common import Stats, common
 from munjang.data.trees.shapes import depths, is_head_final, is_projective
 from munjang.records import Corpus, Example
 from munjang.tables import format_table
+from munjang.translation import N_, _, ngettext
 
-TREE_DEFINITIONS = (
-    "Depth: arcs from the root to the deepest word, the root's own word 1. Arc length: words from a word to its head, "
-    "the root left out.\nProjective: no arcs cross. Head-final: every head stands to the right, the last word is the "
-    "root. On the next word: what a parser that hangs every word from the next one gets right."
+TREE_DEFINITIONS = N_(
+    "Depth: arcs from the root to the deepest word; 1 for the word at the root. Arc length: words from a word to its "
+    "head, without the root.\nProjective: no arcs cross. Head-final: every head is to the right, and the last word is "
+    "the root. On the next word: the share of words whose head is the next word, or the root for the last word."
 )
 
 
@@ -24,8 +25,8 @@ TREE_DEFINITIONS = (
 class TreeSplitStats:
     """One split in numbers. projective, head_final: shares of the sentences; next_word: of the words.
 
-    relations: how many words hang by each name of the table, in its order. duplicates: sentences that stood there
-    before.
+    relations: how many words have each relation of the table, in its order. duplicates: sentences that occur earlier
+    in the split.
     """
 
     rows: int
@@ -44,34 +45,35 @@ class TreeSplitStats:
 
 @dataclass(frozen=True)
 class TreebankStats(Stats):
-    """The numbers on a treebank's card; `str()` is the printed card."""
+    """The numbers on the card of a treebank; `str()` is the printed card."""
 
     def __str__(self) -> str:
-        parts = [self.heading("relations"), format_table(*self.measures()), format_table(*self.label_counts())]
-        return "\n\n".join([*parts, "\n".join([*self.sharing(), TREE_DEFINITIONS])])
+        relations = ngettext("{count:,} relation", "{count:,} relations", len(self.label_names))
+        parts = [self.heading(relations), format_table(*self.measures()), format_table(*self.label_counts())]
+        return "\n\n".join([*parts, "\n".join([*self.sharing(), _(TREE_DEFINITIONS)])])
 
     def measures(self) -> tuple[list[str], list[list[object]]]:
         """Header and rows of the table of measures, one column for each split."""
         splits = list(self.splits.values())
         rows: list[list[object]] = [
-            ["sentences", *(split.rows for split in splits)],
-            ["words", *(split.words for split in splits)],
-            ["words a sentence, mean", *(f"{split.words / split.rows:.1f}" for split in splits)],
-            ["words a sentence, most", *(split.longest for split in splits)],
-            ["depth, mean", *(f"{split.mean_depth:.2f}" for split in splits)],
-            ["depth, most", *(split.deepest for split in splits)],
-            ["arc length, mean", *(f"{split.mean_arc:.2f}" for split in splits)],
-            ["arc length, most", *(split.longest_arc for split in splits)],
-            ["projective", *(f"{split.projective:.1%}" for split in splits)],
-            ["head-final", *(f"{split.head_final:.1%}" for split in splits)],
-            ["on the next word", *(f"{split.next_word:.1%}" for split in splits)],
-            ["duplicates", *(split.duplicates for split in splits)],
+            [_("sentences"), *(split.rows for split in splits)],
+            [_("words"), *(split.words for split in splits)],
+            [_("words a sentence, mean"), *(f"{split.words / split.rows:.1f}" for split in splits)],
+            [_("words a sentence, most"), *(split.longest for split in splits)],
+            [_("depth, mean"), *(f"{split.mean_depth:.2f}" for split in splits)],
+            [_("depth, most"), *(split.deepest for split in splits)],
+            [_("arc length, mean"), *(f"{split.mean_arc:.2f}" for split in splits)],
+            [_("arc length, most"), *(split.longest_arc for split in splits)],
+            [_("projective"), *(f"{split.projective:.1%}" for split in splits)],
+            [_("head-final"), *(f"{split.head_final:.1%}" for split in splits)],
+            [_("on the next word"), *(f"{split.next_word:.1%}" for split in splits)],
+            [_("duplicates"), *(split.duplicates for split in splits)],
         ]
         return ["", *self.splits], rows
 
     def label_counts(self) -> tuple[list[str], list[list[object]]]:
         """Header and rows of the table of relations: for each split the count and its share of the split's words."""
-        header = ["relation", *(title for split in self.splits for title in (split, "share"))]
+        header = [_("relation"), *(title for split in self.splits for title in (split, _("share")))]
         rows = []
         for name in self.label_names:
             counts = [split.relations.get(name, 0) for split in self.splits.values()]
@@ -81,7 +83,7 @@ class TreebankStats(Stats):
 
 
 def describe_trees(corpus: Corpus) -> TreebankStats:
-    """Count what a treebank holds, split by split."""
+    """The numbers of a treebank, for each split."""
     return TreebankStats(**common(corpus, split_stats))
 
 
@@ -90,8 +92,8 @@ def split_stats(examples: Sequence[Example], names: Sequence[str]) -> TreeSplitS
     trees = [example.label for example in examples]
     counts = Counter(name for tree in trees for name in tree.relations)
     deepest = np.array([max(depths(tree.heads)) for tree in trees])
-    arcs = np.array([abs(head - place) for tree in trees for place, head in enumerate(tree.heads, 1) if head] or [0])
-    onward = sum(head == (place + 1) % (len(tree) + 1) for tree in trees for place, head in enumerate(tree.heads, 1))
+    arcs = np.array([abs(head - word) for tree in trees for word, head in enumerate(tree.heads, 1) if head] or [0])
+    onward = sum(head == (word + 1) % (len(tree) + 1) for tree in trees for word, head in enumerate(tree.heads, 1))
     words = sum(map(len, trees))
     return TreeSplitStats(
         rows=len(trees),
