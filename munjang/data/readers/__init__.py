@@ -1,1 +1,1 @@
-"""A user's own file or folder: read as a table, its columns and labels found, and written again."""
+"""Readers of files and folders: tables, their columns and labels, and the writers of tables."""

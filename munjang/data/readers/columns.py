@@ -1,4 +1,4 @@
-"""Which column holds the texts and which the labels, and how a cell becomes a label."""
+"""Finds the columns of texts and labels, and turns cells into labels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from munjang.data.readers.table import cell_text
 from munjang.errors import ConfigError, DataError
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 TEXT_NAMES = (
     "text", "document", "본문", "텍스트", "리뷰", "댓글", "문장", "내용", "sentence", "comment", "comments", "review",
@@ -27,28 +27,28 @@ OTHER_NAMES = (
     "product", "user", "작성자", "닉네임", "split", "source", "url",
 )  # fmt: skip
 KNOWN_NAMES = frozenset(TEXT_NAMES + WEAK_TEXT_NAMES + LABEL_NAMES + OTHER_NAMES)
-MAX_CLASSES = 100  # a column with more values is not guessed to be the labels
+MAX_CLASSES = 100  # a column with more values is not taken for the labels
 WHOLE = re.compile(r"[+-]?\d+\.0+")
 TRUTH = {"true": "True", "false": "False"}
 
 
 def normal_name(name: str) -> str:
-    """A column name as names are compared: composed (NFC), trimmed, small letters."""
+    """A column name in the form used for comparison: composed (NFC), trimmed, lower case."""
     return unicodedata.normalize("NFC", name).strip().strip("\ufeff").casefold()
 
 
 def find_column(name: str, columns: Sequence[str], file: str, flag: str) -> int:
-    """The place of the column called `name`, or of the one numbered so; a DataError that lists the columns otherwise.
+    """The index of the column with this name, or with this number from 1. DataError: none; it lists the columns.
 
     flag: the option that named it, such as "--text", for the message.
     """
     wanted = normal_name(name)
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         if normal_name(column) == wanted:
-            return place
+            return index
     if name.isdecimal() and 1 <= int(name) <= len(columns):
         return int(name) - 1
-    hint = (suggestion(columns) if flag in ("--text", "--label") else "") or f"Say {flag} COLUMN."
+    hint = (suggestion(columns) if flag in ("--text", "--label") else "") or _("Say {flag} COLUMN.", flag=flag)
     raise DataError(
         _(
             "No column '{name}' in {file}; it has {columns}. {hint}",
@@ -61,75 +61,78 @@ def find_column(name: str, columns: Sequence[str], file: str, flag: str) -> int:
 
 
 def suggestion(columns: Sequence[str]) -> str:
-    """`Did you mean --text 본문 --label 감정?`, as far as names tell; else ""."""
+    """`Did you mean --text 본문 --label 감정?`, if column names suggest it; else ""."""
     text, label = text_by_name(columns), by_name(columns, LABEL_NAMES)
-    flags = [f"--{flag} {columns[place]}" for flag, place in (("text", text), ("label", label)) if place is not None]
-    return f"Did you mean {' '.join(flags)}?" if flags else ""
+    flags = [f"--{flag} {columns[index]}" for flag, index in (("text", text), ("label", label)) if index is not None]
+    return _("Did you mean {options}?", options=" ".join(flags)) if flags else ""
 
 
 def by_name(columns: Sequence[str], names: Sequence[str]) -> int | None:
-    """The column with the first of `names`, or else one of whose words is among them (review_text, 리뷰 내용)."""
+    """The index of the column with the first of `names`, or else with one of them as a word (review_text, 리뷰 내용)."""
     known = [normal_name(column) for column in columns]
     for name in names:
         if name in known:
             return known.index(name)
     for name in names:
-        for place, column in enumerate(known):
+        for index, column in enumerate(known):
             korean_end = not name.isascii() and len(name) > 1 and column.endswith(name)  # 고객리뷰, 상담내용
             if name in re.split(r"[\s_.\-/()]+", column) or korean_end:
-                return place
+                return index
     return None
 
 
 def text_by_name(columns: Sequence[str]) -> int | None:
-    """The column whose name says that it holds texts; one called 제목 or title only where no other does."""
-    place = by_name(columns, TEXT_NAMES)
-    return by_name(columns, WEAK_TEXT_NAMES) if place is None else place
+    """The index of the column with a name for texts; one called 제목 or title only if there is no other."""
+    index = by_name(columns, TEXT_NAMES)
+    return by_name(columns, WEAK_TEXT_NAMES) if index is None else index
 
 
 def guess_text(columns: Sequence[str], sample: Sequence[Sequence[Any]], *, but: int | None = None) -> tuple[int, str]:
-    """The place of the text column and why it was taken: by its name, else the longest texts in the sample rows.
+    """The index of the text column and the reason: its name, else the longest texts in the sample rows.
 
-    but: the place of the label column, where that is known.
+    but: the index of the label column, where that is known.
     """
-    lengths = [mean_length([row[place] for row in sample]) for place in range(len(columns))]
-    lengths = [0.0 if place == but and len(columns) > 1 else length for place, length in enumerate(lengths)]
-    place = text_by_name([name if place != but else "" for place, name in enumerate(columns)])
-    if place is not None and (lengths[place] or not any(lengths)):  # "comments" may be a number of comments
-        return place, "by its name"
-    return max(range(len(columns)), key=lengths.__getitem__), "it has the longest texts"
+    lengths = [mean_length([row[index] for row in sample]) for index in range(len(columns))]
+    lengths = [0.0 if index == but and len(columns) > 1 else length for index, length in enumerate(lengths)]
+    named = text_by_name([name if index != but else "" for index, name in enumerate(columns)])
+    if named is not None and (lengths[named] or not any(lengths)):  # "comments" may be a number of comments
+        return named, _("by its name")
+    return max(range(len(columns)), key=lengths.__getitem__), _("it has the longest texts")
 
 
 def mean_length(cells: Sequence[Any]) -> float:
-    """Characters a cell, numbers and dates left out."""
+    """Characters per cell; numbers and dates count as 0."""
     texts = [cell for cell in cells if isinstance(cell, str) and not cell.replace(".", "", 1).strip("+-").isdecimal()]
     return sum(map(len, texts)) / max(1, len(cells))
 
 
 def guess_label(columns: Sequence[str], sample: Sequence[Sequence[Any]], text: int, file: str) -> tuple[int, str]:
-    """The place of the label column and why: by its name, else the only column with a few values that come again.
+    """The index of the label column and the reason: its name, else the only column with a few repeated values.
 
-    A DataError lists the columns where none, or more than one, could be it.
+    DataError: no column, or more than one, could be it; it lists the columns.
     """
-    others = [column if place != text else "" for place, column in enumerate(columns)]
-    place = by_name(others, LABEL_NAMES)
-    if place is not None:
-        return place, "by its name"
+    others = [column if index != text else "" for index, column in enumerate(columns)]
+    named = by_name(others, LABEL_NAMES)
+    if named is not None:
+        return named, _("by its name")
     counts = {}
     for other in range(len(columns)):
         values = {cell_text(row[other]) for row in sample if cell_text(row[other])}
         if other != text and 2 <= len(values) <= min(MAX_CLASSES, len(sample) / 2):
             counts[other] = len(values)
     if len(counts) == 1:
-        place, count = next(iter(counts.items()))
-        return place, f"it has {count} values"
+        index, count = next(iter(counts.items()))
+        return index, ngettext("it has {count} value", "it has {count} values", count)
     if counts:
-        could = ", ".join(f"{columns[place]} ({count} values)" for place, count in counts.items())
+        candidates = [
+            ngettext("{column} ({count} value)", "{column} ({count} values)", count, column=columns[index])
+            for index, count in counts.items()
+        ]
         raise DataError(
             _(
-                "{file}: several columns could be the labels: {could}. Say which with --label COLUMN.",
+                "{file}: several columns could be the labels: {columns}. Say which with --label COLUMN.",
                 file=file,
-                could=could,
+                columns=", ".join(candidates),
             )
         )
     raise DataError(
@@ -142,7 +145,7 @@ def guess_label(columns: Sequence[str], sample: Sequence[Sequence[Any]], text: i
 
 
 def normal_label(value: Any) -> str:
-    """A cell, or a name from the command line, as a label: trimmed, NFC, 1.0 as "1", true as "True"; "" is none."""
+    """A cell, or a name from the command line, as a label: trimmed, NFC, 1.0 as "1", true as "True"; "" is no label."""
     text = unicodedata.normalize("NFC", cell_text(value)).strip()
     if WHOLE.fullmatch(text):
         return str(int(float(text)))
@@ -150,14 +153,14 @@ def normal_label(value: Any) -> str:
 
 
 def split_labels(value: Any, separator: str) -> tuple[str, ...]:
-    """The labels in one cell, each once and in its order; an empty cell is no label, (). A list needs no separator."""
+    """The labels in one cell, each once, in their order; () for an empty cell. A list needs no separator."""
     parts = list(value) if isinstance(value, (list, tuple)) else cell_text(value).split(separator)
     return tuple(dict.fromkeys(label for label in map(normal_label, parts) if label))
 
 
 def parse_map(text: str) -> dict[str, str]:
-    """`1,2=부정;4,5=긍정` as {"1": "부정", "2": "부정", "4": "긍정", "5": "긍정"}; a slip is a ConfigError."""
-    found: dict[str, str] = {}
+    """`1,2=부정;4,5=긍정` as {"1": "부정", "2": "부정", "4": "긍정", "5": "긍정"}. ConfigError: not of this form."""
+    mapping: dict[str, str] = {}
     for part in text.split(";"):
         if not part.strip():
             continue
@@ -173,23 +176,23 @@ def parse_map(text: str) -> dict[str, str]:
                 )
             )
         for key in keys:
-            if found.setdefault(key, label) != label:
+            if mapping.setdefault(key, label) != label:
                 raise ConfigError(
                     _(
-                        "--map '{text}': '{key}' becomes both {found} and {label}.",
+                        "--map '{text}': '{value}' becomes both {first} and {second}.",
                         text=text,
-                        key=key,
-                        found=found[key],
-                        label=label,
+                        value=key,
+                        first=mapping[key],
+                        second=label,
                     )
                 )
-    if not found:
+    if not mapping:
         raise ConfigError(_("--map '{text}' is empty. Write it like '1,2=부정;4,5=긍정'.", text=text))
-    return found
+    return mapping
 
 
 def sorted_labels(values: Mapping[str, int]) -> tuple[str, ...]:
-    """Label names in their order: by number where all are numbers, else sorted."""
+    """Label names in order: by number if all are numbers, else alphabetical."""
     try:
         return tuple(sorted(values, key=lambda value: (float(value), value)))
     except ValueError:

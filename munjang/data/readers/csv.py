@@ -1,4 +1,4 @@
-"""Records of CSV and TSV whose dialect is known: no stray quote swallows a line, and no line is lost."""
+"""Records of CSV and TSV with a known dialect: no stray quote swallows a line, and no line is lost."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from munjang.data.readers.lines import MAX_LINE, Line
+from munjang.translation import N_, _
 
 QUOTE = '"'
-DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
+DELIMITERS = {
+    "\t": N_("tab delimiter"),
+    ",": N_("comma delimiter"),
+    ";": N_("semicolon delimiter"),
+    "|": N_("bar delimiter"),
+    None: N_("no delimiter"),
+}
 LOOK_AHEAD = 1_000  # lines that one quoted record may span before its quote counts as stray
 
 
@@ -22,12 +29,14 @@ class Dialect:
     quoted: bool
 
     def __str__(self) -> str:
-        name = DELIMITERS.get(self.delimiter or "", "no")
-        return f"{name} delimiter, {'quoted' if self.quoted else 'unquoted'}"
+        delimiter = _(DELIMITERS.get(self.delimiter, DELIMITERS[None]))
+        if self.quoted:
+            return _("{delimiter}, quoted", delimiter=delimiter)
+        return _("{delimiter}, unquoted", delimiter=delimiter)
 
 
 class CsvRecord(NamedTuple):
-    """One record: the line it starts on, its fields, and the lines as they stood; `problem` as in Line."""
+    """One record: the line it starts on, its fields, and its unchanged lines; `problem` as in Line."""
 
     line: int
     fields: list[str]
@@ -44,42 +53,42 @@ class Malformed(Exception):
 
 
 def split_plain(text: str, delimiter: str | None) -> list[str]:
-    """The fields of an unquoted line; a quote is a character like any other."""
+    """The fields of an unquoted line; a quote is an ordinary character."""
     return [text] if delimiter is None else text.split(delimiter)
 
 
 def split_quoted(text: str, delimiter: str | None) -> list[str]:
-    """The fields of a record in which a field may stand in quotes, doubled inside (RFC 4180).
+    """The fields of a record whose fields may be quoted, with quotes doubled inside (RFC 4180).
 
-    A quote inside an unquoted field is a character. Raises Unclosed or Malformed.
+    A quote inside an unquoted field is an ordinary character. Raises Unclosed or Malformed.
     """
-    fields, place, size = [], 0, len(text)
+    fields, start, size = [], 0, len(text)
     while True:
-        if text.startswith(QUOTE, place):
-            end = text.find(QUOTE, place + 1)
+        if text.startswith(QUOTE, start):
+            end = text.find(QUOTE, start + 1)
             while end >= 0 and text.startswith(QUOTE, end + 1):
                 end = text.find(QUOTE, end + 2)
             if end < 0:
                 raise Unclosed
-            fields.append(text[place + 1 : end].replace(QUOTE * 2, QUOTE))
-            place = end + 1
-            if place < size and (delimiter is None or not text.startswith(delimiter, place)):
+            fields.append(text[start + 1 : end].replace(QUOTE * 2, QUOTE))
+            start = end + 1
+            if start < size and (delimiter is None or not text.startswith(delimiter, start)):
                 raise Malformed
         else:
-            end = -1 if delimiter is None else text.find(delimiter, place)
+            end = -1 if delimiter is None else text.find(delimiter, start)
             end = size if end < 0 else end
-            fields.append(text[place:end])
-            place = end
-        if place >= size:
+            fields.append(text[start:end])
+            start = end
+        if start >= size:
             return fields
-        place += 1  # over the delimiter; at the end of the text an empty last field follows
+        start += 1  # skips the delimiter; a delimiter at the end of the text is followed by an empty field
 
 
 def records(lines: Iterable[Line], dialect: Dialect, width: int) -> Iterator[CsvRecord]:
-    """Every record of `width` fields; a line that cannot be one comes with its `problem`, and no line is skipped.
+    """Every record of `width` fields; a line that is not one has a `problem`, and no line is skipped.
 
-    A quote that never closes, or closes where no field ends, is taken as a character of its line, so that the lines
-    after it are read for themselves.
+    A quote that never closes, or closes where no field ends, is read as an ordinary character, so that the lines after
+    it are still read one by one.
     """
     source = LineQueue(lines)
     while (line := source.next()) is not None:
@@ -93,7 +102,7 @@ def records(lines: Iterable[Line], dialect: Dialect, width: int) -> Iterator[Csv
 
 
 def quoted_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -> CsvRecord:
-    """The record that starts on a line with a quote; takes further lines from `source` only where they belong to it."""
+    """The record that starts on a line with a quote; takes more lines from `source` only if they belong to it."""
     text, delimiter = line.text.removesuffix("\r"), dialect.delimiter
     plain = split_plain(text, delimiter)
     try:
@@ -106,7 +115,7 @@ def quoted_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -
 
 
 def spanning_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -> CsvRecord | None:
-    """The record whose quoted field runs on over the next lines, or None where no such record is to be found."""
+    """The record with a quoted field that continues on the next lines, or None if there is no such record."""
     parts, problem = [line.text], ""
     plain = {len(split_plain(line.text, dialect.delimiter))}
     for count, ahead in enumerate(source.peek(LOOK_AHEAD), 1):
@@ -123,7 +132,7 @@ def spanning_record(line: Line, source: LineQueue, dialect: Dialect, width: int)
         except Malformed:
             return None
         record = sized(line.number, fields, raw, width)
-        # Between tabs, lines that are whole records each are records, not one text of several lines.
+        # In TSV, lines that are each a whole record are separate records, not one text of several lines.
         if record.problem or (dialect.delimiter == "\t" and plain == {width}):
             return None
         source.drop(count)
@@ -132,41 +141,46 @@ def spanning_record(line: Line, source: LineQueue, dialect: Dialect, width: int)
 
 
 def sized(line: int, fields: list[str], raw: str, width: int) -> CsvRecord:
-    """A record checked for its number of fields; empty fields beyond the last column are let go."""
+    """A record with its number of fields checked; empty fields after the last column are dropped."""
     while len(fields) > width and not fields[-1]:
         fields.pop()
     if len(fields) == width:
         return CsvRecord(line, fields, raw)
     if not raw.strip():
-        return CsvRecord(line, [], raw, "empty line")
-    return CsvRecord(line, [], raw, f"too {'few' if len(fields) < width else 'many'} fields, {len(fields)} for {width}")
+        return CsvRecord(line, [], raw, _("empty line"))
+    if len(fields) < width:
+        problem = _("too few fields, {fields} for {columns}", fields=len(fields), columns=width)
+    else:
+        problem = _("too many fields, {fields} for {columns}", fields=len(fields), columns=width)
+    return CsvRecord(line, [], raw, problem)
 
 
 class LineQueue:
-    """Lines of an iterator with a look ahead; looked-at lines are kept until they are taken."""
+    """The lines of an iterator, with a look ahead."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
-        self.lines, self.waiting = iter(lines), deque()
+        self.lines = iter(lines)
+        self.waiting: deque[Line] = deque()  # lines that were looked at and not yet taken
 
     def next(self) -> Line | None:
-        """The next line, None at the end."""
+        """The next line; None at the end."""
         return self.waiting.popleft() if self.waiting else next(self.lines, None)
 
     def peek(self, limit: int) -> Iterator[Line]:
-        """Up to `limit` lines to come, none taken; at most as many characters as one line may have."""
+        """Up to `limit` of the next lines, without taking them; together at most MAX_LINE characters."""
         size = 0
-        for place in range(limit):
-            if place == len(self.waiting):
+        for index in range(limit):
+            if index == len(self.waiting):
                 line = next(self.lines, None)
                 if line is None:
                     return
                 self.waiting.append(line)
-            size += len(self.waiting[place].text)
+            size += len(self.waiting[index].text)
             if size > MAX_LINE:
                 return
-            yield self.waiting[place]
+            yield self.waiting[index]
 
     def drop(self, count: int) -> None:
         """Take the next `count` lines."""
-        for _ in range(count):
+        for __ in range(count):
             self.waiting.popleft()

@@ -1,4 +1,4 @@
-"""Finds out how a text file is divided into fields: by which delimiter, and whether quotes mean anything."""
+"""Detects how a text file is divided into fields: the delimiter, and whether fields are quoted."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from munjang.data.readers.csv import (
 )
 from munjang.data.readers.lines import Line
 
-EVIDENCE = 5_000  # lines with quotes looked at before quoting is decided
+EVIDENCE = 5_000  # lines with quotes to look at before quoting is decided
 
 
 def find_delimiter(sample: Sequence[str], preferred: str, *, only: str = "\t,;|") -> str | None:
-    """The delimiter under which most sample lines have as many fields as the first; None where none divides them.
+    """The delimiter that gives most sample lines as many fields as the first line; None if no delimiter does.
 
-    sample: the first lines, that of the column names first. preferred wins where it does as well as another.
+    sample: the first lines, beginning with the column names. preferred: wins a tie.
     """
     best, score = None, 0.5
     for delimiter in sorted(only, key=lambda item: item != preferred):
@@ -33,14 +33,16 @@ def find_delimiter(sample: Sequence[str], preferred: str, *, only: str = "\t,;|"
             continue
         alike = sum(width_of(line, delimiter) == width for line in sample) / len(sample)
         if delimiter == preferred and len(only) > 1:
-            alike += 0.3  # the ending says so, and records of several lines make the right delimiter look uneven
+            alike += (
+                0.3  # the file ending suggests it; records of several lines make even the right delimiter look uneven
+            )
         if alike > score:
             best, score = delimiter, alike
     return best
 
 
 def header_width(lines: Sequence[str], delimiter: str | None, quoted: bool = True) -> int:
-    """How many columns the header has, which starts on the first of `lines`; a name in quotes may run on."""
+    """The number of columns in the header, which starts on the first of `lines`; a quoted name may have line breaks."""
     for count in range(1, min(20, len(lines)) + 1 if quoted else 1):
         try:
             return len(split_quoted("\n".join(lines[:count]).removesuffix("\r"), delimiter))
@@ -52,7 +54,7 @@ def header_width(lines: Sequence[str], delimiter: str | None, quoted: bool = Tru
 
 
 def width_of(line: str, delimiter: str | None) -> int:
-    """How many fields a line has, quoted ones included where they are well formed."""
+    """The number of fields in a line; quotes count as quotes if they are well formed."""
     try:
         return len(split_quoted(line, delimiter))
     except (Unclosed, Malformed):
@@ -60,10 +62,10 @@ def width_of(line: str, delimiter: str | None) -> int:
 
 
 def find_quoting(lines: Iterable[Line], delimiter: str | None, width: int, *, by_default: bool) -> bool:
-    """Whether fields stand in quotes, by the lines that hold one.
+    """Whether fields are quoted, judged by the lines with a quote.
 
-    For it: quoted fields that need their quotes (a delimiter inside, a record that runs on), and columns that are
-    quoted throughout. Against it: lines that only make sense with the quotes as characters.
+    For it: quoted fields that need their quotes (a delimiter or a line break inside), and columns that are quoted in
+    every line. Against it: lines that only make sense if quotes are ordinary characters.
     """
     seen, total = Counter(), 0
     columns: Counter[int] = Counter()
@@ -76,14 +78,14 @@ def find_quoting(lines: Iterable[Line], delimiter: str | None, width: int, *, by
             columns.update(wrapped)
     if seen["for"] or seen["against"]:
         return seen["for"] > seen["against"]
-    throughout = any(count >= total - 1 for count in columns.values())  # the line of names may be bare
+    throughout = any(count >= total - 1 for count in columns.values())  # the header may be unquoted
     return throughout or by_default
 
 
 def quote_evidence(line: Line, source: LineQueue, dialect: Dialect, width: int) -> tuple[str, list[int]]:
-    """What a line with a quote says: ("for", "against" or "neither", columns that stand in quotes without need).
+    """What a line with a quote suggests: ("for", "against" or "neither", columns that are quoted without need).
 
-    Doubled quotes inside are no need between tabs: reviews that were quoted once before look so in NSMC's file, where
+    In TSV, doubled quotes do not count as a need: the file of NSMC has reviews that were quoted once before, and there
     the quotes are part of the texts.
     """
     text, tab = line.text.removesuffix("\r"), dialect.delimiter == "\t"
@@ -96,13 +98,13 @@ def quote_evidence(line: Line, source: LineQueue, dialect: Dialect, width: int) 
         return ("for" if spanning_record(line, source, dialect, width) else "against"), []
     if len(fields) != width:
         return ("against" if len(plain) == width else "neither"), []
-    starts = [place for place, field in enumerate(plain) if field.startswith(QUOTE)]
+    starts = [column for column, field in enumerate(plain) if field.startswith(QUOTE)]
     if len(plain) != width or (starts and not tab and any(QUOTE in field for field in fields)):
         return ("for" if starts else "neither"), []
     return "neither", starts
 
 
 def first_lines(lines: Iterable[Line], count: int) -> list[str]:
-    """The first lines that can be read and are not blank, without line ends."""
+    """The first lines that are readable and not blank, without line ends."""
     good = (line.text.removesuffix("\r") for line in lines if not line.problem and line.text.strip())
     return list(islice(good, count))

@@ -1,4 +1,4 @@
-"""Physical lines of a text file of any size: encoding found by reading it, bad lines marked instead of raised."""
+"""Physical lines of a text file of any size: detects the encoding, and marks bad lines instead of raising."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import BinaryIO, NamedTuple
 from munjang.errors import ConfigError, DataError
 from munjang.translation import _
 
-MAX_LINE = 1_000_000  # bytes; a longer line is set aside with its first KEPT bytes, so that memory stays bounded
-KEPT_CHARACTERS = 1_000
+MAX_LINE = 1_000_000  # bytes; of a longer line only the first KEPT_BYTES are kept, so that memory stays bounded
+KEPT_BYTES = 1_000
 CHUNK_BYTES = 1 << 20
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-SUPERSETS = {"euc_kr": "cp949", "utf-8-sig": "utf-8"}  # files that say euc-kr often hold cp949's further syllables
+SUPERSETS = {"euc_kr": "cp949", "utf-8-sig": "utf-8"}  # files called euc-kr often have syllables that only cp949 has
 
 
 class Line(NamedTuple):
-    """One physical line without its line feed; `problem` says why it cannot be used ("" = it can)."""
+    """One physical line without its line feed; `problem` says why it cannot be used ("": it can)."""
 
     number: int
     text: str
@@ -38,7 +38,7 @@ class Encoding(NamedTuple):
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """The bytes of a file, unpacked where it is a gzip file (told by its content, not its name)."""
+    """The bytes of a file, unpacked if its content (not its name) says that it is a gzip file."""
     try:
         stream = path.open("rb")
     except FileNotFoundError as error:
@@ -52,7 +52,7 @@ def open_bytes(path: Path) -> BinaryIO:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while bytes are read (a cut gzip file, a failing disk) into a DataError."""
+    """Turn errors of reading bytes (a cut gzip file, a failing disk) into a DataError."""
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -64,14 +64,14 @@ def reading(path: Path) -> Iterator[None]:
 
 
 class AsUtf8:
-    """A utf-16 or utf-32 stream recoded to utf-8; what is invalid stays invalid, so that its line can be marked."""
+    """A utf-16 or utf-32 stream recoded to utf-8; invalid bytes stay invalid, so that their line can be marked."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self.stream = stream
         self.decoder = codecs.getincrementaldecoder(encoding)(errors="surrogatepass")
 
     def read1(self, size: int) -> bytes:
-        """The next bytes, b"" at the end only."""
+        """The next bytes; b"" only at the end."""
         while chunk := self.stream.read1(size):
             if text := self.decoder.decode(chunk):
                 return text.encode("utf-8", "surrogatepass")
@@ -81,15 +81,15 @@ class AsUtf8:
 
 
 def wide(encoding: str) -> bool:
-    """Whether characters take two or four bytes, so that a line feed is no single byte."""
+    """Whether characters take two or four bytes, so that a line feed is not a single byte."""
     return encoding.startswith(("utf-16", "utf-32"))
 
 
 def check_encoding(name: str) -> str:
-    """Python's name of the encoding that --encoding asks for; an unknown one is a ConfigError."""
+    """Python's name of the encoding given by --encoding. ConfigError: unknown."""
     try:
         known = codecs.lookup(name).name
-        "".encode(known)  # refuses codecs that are no text encoding, such as hex
+        "".encode(known)  # refuses codecs that are not text encodings, such as hex
     except LookupError as error:
         raise ConfigError(
             _("Unknown encoding '{name}'. Usual ones are utf-8, utf-8-sig, utf-16 and cp949.", name=name)
@@ -98,16 +98,16 @@ def check_encoding(name: str) -> str:
 
 
 def line_blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int, list[bytes], int]]:
-    """Whole lines, many at a time: (number of the first, the lines without line feed, bytes of a line that was cut).
+    """Whole lines, many at a time: (number of the first, the lines without line feed, size of a line that was cut).
 
-    The third is 0 for ordinary lines; a line over MAX_LINE comes alone, as its first KEPT bytes, with its full size.
+    The size is 0 for ordinary lines. A line over MAX_LINE comes alone: its first KEPT_BYTES, and its full size in bytes.
     """
     number, carry, skipped = 1, b"", 0
     while chunk := stream.read1(CHUNK_BYTES):
         if skipped:
-            head, found, chunk = chunk.partition(newline)
+            head, end, chunk = chunk.partition(newline)
             skipped += len(head)
-            if not found:
+            if not end:
                 continue
             yield number, [carry], skipped
             number, carry, skipped = number + 1, b"", 0
@@ -115,19 +115,19 @@ def line_blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int,
         if any(len(line) > MAX_LINE for line in lines):
             for line in lines:
                 long = len(line) > MAX_LINE
-                yield number, [line[:KEPT_CHARACTERS] if long else line], len(line) if long else 0
+                yield number, [line[:KEPT_BYTES] if long else line], len(line) if long else 0
                 number += 1
         elif lines:
             yield number, lines, 0
             number += len(lines)
         if len(carry) > MAX_LINE:
-            skipped, carry = len(carry), carry[:KEPT_CHARACTERS]
+            skipped, carry = len(carry), carry[:KEPT_BYTES]
     if carry:
         yield number, [carry], skipped
 
 
 def read_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Iterator[Line]:
-    """Every line of a stream, in order, with its number; none is dropped, none raises."""
+    """Every line of a stream, in order, with its number. No line is dropped, and none raises an error."""
     source = AsUtf8(stream, encoding) if wide(encoding) else stream
     codec = "utf-8" if wide(encoding) else SUPERSETS.get(encoding, encoding)
     for first, lines, cut in line_blocks(source, newline):
@@ -140,7 +140,8 @@ def read_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Itera
             text = "\0"
         if cut:
             shown = block.decode(codec, "backslashreplace")
-            yield Line(first, shown + " …", f"the line is {cut:,} bytes long, the limit is {MAX_LINE:,}")
+            problem = _("the line is {size:,} bytes long, the limit is {limit:,}", size=cut, limit=MAX_LINE)
+            yield Line(first, shown + " …", problem)
         elif "\0" in text:
             for number, line in enumerate(lines, first):
                 yield decode_line(number, line, codec, encoding)
@@ -151,15 +152,31 @@ def read_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Itera
 
 
 def decode_line(number: int, line: bytes, codec: str, encoding: str) -> Line:
-    """Decode one line; undecodable bytes are shown as \\xb0 and named in `problem`, as a NUL byte is."""
+    """Decode one line; undecodable bytes are shown as \\xb0. `problem` names them, or a NUL byte."""
     try:
         text = line.decode(codec)
     except UnicodeDecodeError as error:
-        also = next((f", it reads as {other}" for other in ("utf-8", "cp949") if reads_as(line, other)), "")
-        where = f"byte 0x{line[error.start]:02X} at byte {error.start + 1} of the line{also}"
-        return Line(number, line.decode(codec, "backslashreplace").replace("\0", "\\x00"), f"not {encoding}: {where}")
+        shown = line.decode(codec, "backslashreplace").replace("\0", "\\x00")
+        byte, position = line[error.start], error.start + 1
+        other = next((name for name in ("utf-8", "cp949") if reads_as(line, name)), None)
+        if other is None:
+            problem = _(
+                "not {encoding}: byte 0x{byte:02X} at byte {position} of the line",
+                encoding=encoding,
+                byte=byte,
+                position=position,
+            )
+        else:
+            problem = _(
+                "not {encoding}: byte 0x{byte:02X} at byte {position} of the line, it reads as {other}",
+                encoding=encoding,
+                byte=byte,
+                position=position,
+                other=other,
+            )
+        return Line(number, shown, problem)
     if "\0" in text:
-        return Line(number, text.replace("\0", "\\x00"), "it holds a NUL byte")
+        return Line(number, text.replace("\0", "\\x00"), _("it holds a NUL byte"))
     return Line(number, text)
 
 
@@ -173,10 +190,10 @@ def reads_as(data: bytes, encoding: str) -> bool:
 
 
 def find_encoding(path: Path) -> Encoding:
-    """Read the whole file once and say its encoding: utf-8, utf-8-sig, utf-16 or cp949.
+    """The encoding of a file, which is read once as a whole: utf-8, utf-8-sig, utf-16 or cp949.
 
-    Lines are counted by what they are valid in, so that a few damaged ones at any place do not sway the answer; they
-    are marked later, by `read_lines`. A file most of whose lines fit none of these is a DataError.
+    Lines are counted by the encoding they are valid in, so that a few damaged lines do not change the result;
+    `read_lines` marks them later. DataError: most lines are valid in none of these.
     """
     with reading(path), open_bytes(path) as stream:
         head = stream.read(CHUNK_BYTES)
@@ -193,7 +210,7 @@ def find_encoding(path: Path) -> Encoding:
     if counts["neither"] > counts["utf-8"] + counts["cp949"]:
         raise DataError(
             _(
-                "{path} is text in no encoding that munjang finds by itself (utf-8, utf-16, cp949). "
+                "{path} is in no encoding that munjang can detect (utf-8, utf-16, cp949). "
                 "Name it with --encoding, or save the file as UTF-8.",
                 path=path,
             )
@@ -202,18 +219,18 @@ def find_encoding(path: Path) -> Encoding:
 
 
 def given_encoding(path: Path, name: str) -> Encoding:
-    """The encoding that the user names, checked; the file is opened only for its line ends."""
+    """The encoding that the user gives, checked; the file is opened only to detect its line ends."""
     with reading(path), open_bytes(path) as stream:
         return Encoding(check_encoding(name), newline_of(stream.read(CHUNK_BYTES)))
 
 
 def newline_of(head: bytes) -> bytes:
-    """What ends a line: a line feed, or a lone carriage return in files from old Macs."""
+    """The end of a line: a line feed, or a single carriage return in files from old Macs."""
     return b"\r" if b"\n" not in head and b"\r" in head else b"\n"
 
 
 def count_valid(stream: BinaryIO, newline: bytes) -> Counter[str]:
-    """How many lines beyond ASCII are valid utf-8, else cp949, else neither."""
+    """The number of lines beyond ASCII that are valid in utf-8, else in cp949, else in neither."""
     counts: Counter[str] = Counter()
     for __, lines, cut in line_blocks(stream, newline):
         block = b"\n".join(lines)
@@ -229,16 +246,16 @@ def count_valid(stream: BinaryIO, newline: bytes) -> Counter[str]:
 
 
 def without_bom(head: bytes) -> str | None:
-    """utf-16-le or utf-16-be where a file without byte-order mark plainly is one, else None."""
+    """utf-16-le or utf-16-be if a file without byte-order mark is clearly one of them, else None."""
     sample = head[:4096]
     for name, feed in (("utf-16-le", b"\n\0"), ("utf-16-be", b"\0\n")):
-        places = [place for place in range(0, len(sample) - 1, 2) if sample[place : place + 2] == feed]
-        if places and usual(sample[: len(sample) // 2 * 2].decode(name, "replace")) > 0.9:
+        has_feed = any(sample[start : start + 2] == feed for start in range(0, len(sample) - 1, 2))
+        if has_feed and usual(sample[: len(sample) // 2 * 2].decode(name, "replace")) > 0.9:
             return name
     return None
 
 
 def usual(text: str) -> float:
-    """The share of characters that Korean text files are made of: printable ASCII, Hangul, space."""
+    """The share of characters that are usual in Korean text files: printable ASCII, Hangul, white space."""
     good = sum(" " <= char <= "~" or char in "\r\n\t" or "ㄱ" <= char <= "ㆎ" or "가" <= char <= "힣" for char in text)
     return good / max(1, len(text))
