@@ -68,7 +68,7 @@ def suggestion(columns: Sequence[str]) -> str:
 
 
 def by_name(columns: Sequence[str], names: Sequence[str]) -> int | None:
-    """The index of the column with the first of `names`, or else with one of them as a word (review_text, 리뷰 내용)."""
+    """The index of the column with the first of `names`, or with one of them as a word (review_text, 리뷰 내용)."""
     known = [normal_name(column) for column in columns]
     for name in names:
         if name in known:

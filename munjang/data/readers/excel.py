@@ -1,4 +1,4 @@
-"""Excel sheets as tables (needs openpyxl), read row by row."""
+"""Reads Excel sheets as tables, row by row (needs openpyxl)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from munjang.data.readers.table import Bad, Row, Table, checked_row, distinct
 from munjang.errors import DataError, missing_extra
 from munjang.translation import _
 
-HEADER_SEARCH = 20  # rows in which the header is looked for
+HEADER_SEARCH = 20  # rows to look for the header in
 
 
 def open_sheet(path: Path, options: ReadOptions) -> Table:
     """One sheet of an Excel file as a table: the first, unless --sheet names another; line = row on the sheet.
 
-    The header is the first row with as many filled cells as any of the first twenty (a title above it has fewer),
-    unless --header-row says which. Formulas count as the value that Excel last stored for them.
+    The header is the row given by --header-row, else the first row with as many filled cells as any of the first twenty
+    (a title above the header has fewer). A formula counts as the value that Excel last stored for it.
     """
     sheet = find_sheet(path, options.sheet)
     name, others = sheet.title, [title for title in sheet.parent.sheetnames if title != sheet.title]
@@ -30,10 +30,10 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
     if not any(any(cell is not None for cell in row) for row in head):
         raise DataError(
             _(
-                "{path}: sheet '{name}' is empty. Sheets: {sheetnames}.",
+                "{path}: sheet '{name}' is empty. Sheets: {sheets}.",
                 path=path,
                 name=name,
-                sheetnames=", ".join(sheet.parent.sheetnames),
+                sheets=", ".join(sheet.parent.sheetnames),
             )
         )
     header = options.header_row if options.header_row is not None else find_header(sheet)
@@ -58,24 +58,33 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
             if line <= header:
                 continue
             if any(cell is not None for cell in row[width:]):
-                yield Bad(line, f"filled cells beyond the last column, {filled(row)} for {width}", str(row), file)
+                problem = _(
+                    "filled cells beyond the last column, {cells} for {columns}", cells=filled(row), columns=width
+                )
+                yield Bad(line, problem, str(row), file)
             elif all(cell is None for cell in cells):
-                yield Bad(line, "empty row", "", file)
+                yield Bad(line, _("empty row"), "", file)
             else:
                 yield checked_row(line, cells, file)
 
-    notes = [f"{path}: sheet '{name}', header in row {header}" if header else f"{path}: sheet '{name}', no header"]
+    if header:
+        notes = [_("{path}: sheet '{name}', header in row {header}", path=path, name=name, header=header)]
+    else:
+        notes = [_("{path}: sheet '{name}', no header", path=path, name=name)]
     if others:
-        notes.append(f"{path}: other sheets, not read: {', '.join(others)} (--sheet NAME reads one)")
+        names_of_others = ", ".join(others)
+        notes.append(
+            _("{path}: other sheets, not read: {sheets} (--sheet NAME reads one)", path=path, sheets=names_of_others)
+        )
     return Table(file, columns, read, notes)
 
 
 def find_sheet(path: Path, wanted: str | None) -> Any:
-    """The openpyxl sheet called `wanted`, or numbered so from 1; the first where None."""
+    """The openpyxl sheet with this name, or with this number from 1; the first for None."""
     try:
         import openpyxl
     except ImportError as error:
-        raise missing_extra("Excel files", "excel") from error
+        raise missing_extra(_("Excel files"), "excel") from error
     try:
         book = openpyxl.load_workbook(unpacked_file(path), read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, openpyxl.utils.exceptions.InvalidFileException) as error:
@@ -96,16 +105,16 @@ def find_sheet(path: Path, wanted: str | None) -> Any:
         return sheets[int(wanted) - 1]
     raise DataError(
         _(
-            "{path} has no sheet '{wanted}'; it has {sheets}.",
+            "{path} has no sheet '{name}'; it has {sheets}.",
             path=path,
-            wanted=wanted,
+            name=wanted,
             sheets=", ".join(sheet.title for sheet in sheets),
         )
     )
 
 
 def filled_rows(sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
-    """(row number, cells) up to the last row with anything in it; empty rows before that are given too."""
+    """(row number, cells) of every row up to the last one with content; empty rows in between come too."""
     sheet.reset_dimensions()  # the stored size is often wrong
     empty = 0
     for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
@@ -119,12 +128,12 @@ def filled_rows(sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
 
 
 def filled(row: Sequence[Any]) -> int:
-    """The place of the last filled cell, from 1; 0 for an empty row."""
-    return next((place for place in range(len(row), 0, -1) if row[place - 1] is not None), 0)
+    """The column of the last filled cell, from 1; 0 for an empty row."""
+    return next((column for column in range(len(row), 0, -1) if row[column - 1] is not None), 0)
 
 
 def find_header(sheet: Any) -> int:
-    """The number of the first row that fills as many cells as any of the first rows."""
+    """The number of the first row with as many filled cells as any of the first rows."""
     counts = {
         number: sum(cell is not None for cell in row) for number, row in islice(filled_rows(sheet), HEADER_SEARCH)
     }

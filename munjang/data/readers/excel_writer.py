@@ -1,4 +1,4 @@
-"""Write an Excel sheet row by row (needs openpyxl)."""
+"""Writes an Excel sheet, row by row (needs openpyxl)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MAX_CELL = 32_767  # characters
 
 
 class SheetWriter:
-    """One sheet; numbers, truth values and dates keep their kind, everything else is text and never a formula.
+    """One sheet; numbers, booleans and dates keep their type, everything else is text and never a formula.
 
-    escaped: cells cut to Excel's 32,767 characters, or with control characters that Excel refuses taken out. A row
-    beyond Excel's last is a DataError.
+    escaped: how many cells were cut to Excel's 32,767 characters, or lost control characters that Excel refuses.
+    DataError: a row after the last one that Excel can hold.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
@@ -29,7 +29,7 @@ class SheetWriter:
             from openpyxl.cell import WriteOnlyCell
             from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
         except ImportError as error:
-            raise missing_extra("Excel files", "excel") from error
+            raise missing_extra(_("Excel files"), "excel") from error
         self.path, self.escaped, self.rows = path, 0, 0
         self.illegal, self.new_cell = ILLEGAL_CHARACTERS_RE, WriteOnlyCell
         self.book = Workbook(write_only=True)
@@ -61,12 +61,12 @@ class SheetWriter:
                 self.book.save(stream)
         except BaseException as error:
             self.discard()
-            # After a failed write the archive, as it closes, hides the reason behind "seek of closed file".
+            # After a failed write, closing the archive raises "seek of closed file", which hides the reason.
             if isinstance(error, ValueError) and isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
 
     def discard(self) -> None:
-        # openpyxl writes rows to a file of its own, which may be what failed; it removes that file at exit.
+        # openpyxl writes rows to its own temporary file, which may have failed; it removes that file at exit.
         with suppress(OSError, ValueError):
             self.sheet.close()

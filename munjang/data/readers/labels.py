@@ -1,4 +1,4 @@
-"""From cells to labels, and from labels to the set of a corpus."""
+"""Turns cells into labels, and labels into the label set of a corpus."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from munjang.data.readers.columns import normal_label, parse_map, sorted_labels,
 from munjang.data.readers.table import Row, cell_text, describe_rejected
 from munjang.errors import ConfigError, DataError
 from munjang.records import Example, Label, LabelSet, Removed, count_labels, label_text, names_of
-from munjang.translation import _
-
-NOT_MAPPED = " is not among the values of --map"
+from munjang.translation import _, ngettext
 
 Splits = dict[str, list[Example]]
 
 
 class Refused(Exception):
-    """A row whose label cannot be used. args: the step that refuses it, and why."""
+    """A row whose label or split cannot be used. step: what refuses it. listed: its entry in the note with counts."""
+
+    def __init__(self, step: str, reason: str, *, listed: str) -> None:
+        super().__init__(reason)
+        self.step, self.reason, self.listed = step, reason, listed
 
 
 @dataclass(frozen=True)
 class LabelRules:
-    """How a cell becomes a label: names fixed by --labels, the values of --map, the separator of --multi-label."""
+    """How a cell becomes a label: the names of --labels, the values of --map, the separator of --multi-label."""
 
     names: tuple[str, ...] | None = None
     mapping: Mapping[str, str] | None = None
@@ -33,15 +35,15 @@ class LabelRules:
 
     @classmethod
     def from_options(cls, options: ReadOptions) -> LabelRules:
-        """The rules in `options`; a map that leads outside --labels is a ConfigError."""
+        """The rules in `options`. ConfigError: --map gives a name that is not in --labels."""
         names = tuple(map(normal_label, options.labels)) if options.labels else None
         mapping = parse_map(options.map) if options.map else None
         outside = [name for name in (mapping or {}).values() if names and name not in names]
         if outside:
             raise ConfigError(
                 _(
-                    "--map gives '{outside}', which is not among --labels {names}.",
-                    outside=outside[0],
+                    "--map gives '{label}', which is not among --labels {names}.",
+                    label=outside[0],
                     names=", ".join(names or ()),
                 )
             )
@@ -55,47 +57,62 @@ class LabelRules:
             return tuple(dict.fromkeys(map(self.mapped, split_labels(cell, self.separator))))
         value = normal_label(cell)
         if not value:
-            raise Refused("label", "no label")
+            reason = _("no label")
+            raise Refused("label", reason, listed=reason)
         return self.mapped(value)
 
     def mapped(self, value: str) -> str:
-        """A value as the map has it; one that is a label of the map already stays."""
+        """The label that the map gives for a value; a value that is itself a label of the map stays."""
         if self.mapping is None or (value not in self.mapping and value in self.mapping.values()):
             return value
         if value not in self.mapping:
-            raise Refused("map", f"'{value}'{NOT_MAPPED}")
+            raise Refused("map", _("'{value}' is not among the values of --map", value=value), listed=f"'{value}'")
         return self.mapping[value]
 
 
 def choose_label_set(
     splits: Splits, rejected: list[Removed], notes: list[str], rules: LabelRules, file: str
 ) -> LabelSet:
-    """The labels of a corpus. Where no rule fixes them, examples that no class can be made of move to `rejected`."""
+    """The label set of a corpus. If no rule fixes it, examples whose label cannot be a class move to `rejected`."""
     counts = count_labels(example for examples in splits.values() for example in examples)
     if not any(splits.values()):
-        raise DataError(f"{file}: no row can be used. {describe_rejected(rejected)}".strip())
+        reasons = describe_rejected(rejected)
+        raise DataError(_("{file}: no row can be used. {reasons}", file=file, reasons=reasons).strip())
     names = rules.names or (tuple(dict.fromkeys(rules.mapping.values())) if rules.mapping else None)
     labels = fixed_set(names, counts, notes, file) if names else found_set(splits, rejected, file)
     filled = {split: count_labels(examples) for split, examples in splits.items() if examples}
     for split, shown in filled.items():
-        place = f"{file}: labels" + (f" of {split}" if len(filled) > 1 else "")
         totals = {name: sum(shown[key] for key in label_spellings(labels, name)) for name in labels.names}
         if listing := ", ".join(f"{name} {count:,}" for name, count in totals.items() if count):
-            notes.append(f"{place} {listing}")
+            if len(filled) > 1:
+                notes.append(_("{file}: labels of {split} {listing}", file=file, split=split, listing=listing))
+            else:
+                notes.append(_("{file}: labels {listing}", file=file, listing=listing))
         outside = {value: count for value, count in shown.items() if value not in labels}
         if outside:
-            some = ", ".join(f"'{value}' ({count:,})" for value, count in list(outside.items())[:10])
-            notes.append(f"{place} outside the set, for cleaning to remove: {some}")
+            listing = ", ".join(f"'{value}' ({count:,})" for value, count in list(outside.items())[:10])
+            if len(filled) > 1:
+                note = _(
+                    "{file}: labels of {split} outside the set, for cleaning to remove: {listing}",
+                    file=file,
+                    split=split,
+                    listing=listing,
+                )
+            else:
+                note = _(
+                    "{file}: labels outside the set, for cleaning to remove: {listing}", file=file, listing=listing
+                )
+            notes.append(note)
     return labels
 
 
 def label_spellings(labels: LabelSet, name: str) -> list[str]:
-    """A label's name and the other spellings of it."""
+    """The name of a label and its other spellings."""
     return [name, *(alias for alias, meant in labels.aliases.items() if meant == name)]
 
 
 def fixed_set(names: Sequence[str], counts: Counter[str], notes: list[str], file: str) -> LabelSet:
-    """The set with the given names. Class numbers 0, 1, … in the file stand for the names in their order."""
+    """The set with the given names. Class numbers 0, 1, … in the file mean the names in their order."""
     if len(names) < 2:
         raise ConfigError(
             _("--labels and --map must leave at least two labels, found {names}.", names=", ".join(names))
@@ -106,24 +123,24 @@ def fixed_set(names: Sequence[str], counts: Counter[str], notes: list[str], file
     if counts["0"]:
         notes.append(f"{file}: " + ", ".join(f"{number} = {name}" for number, name in numbers.items()))
         return LabelSet(tuple(names), numbers)
-    found = ", ".join(f"'{value}'" for value in list(counts)[:10])
+    values = ", ".join(f"'{value}'" for value in list(counts)[:10])
     example = f"{next(iter(counts), 'VALUE')}={names[0]};…"
     raise DataError(
         _(
-            "{file}: no row has one of the labels {names}; it has {found}. Say --map '{example}'.",
+            "{file}: no row has one of the labels {names}; it has {values}. Say --map '{example}'.",
             file=file,
             names=", ".join(names),
-            found=found,
+            values=values,
             example=example,
         )
     )
 
 
 def found_set(splits: Splits, rejected: list[Removed], file: str) -> LabelSet:
-    """The set of the labels that occur, numbers in their order, names sorted.
+    """The set of the labels that occur: numbers in their order, names sorted.
 
-    A label that the training part has only once, or that only another part has, is set aside with its examples. More
-    labels than half the rows, or one label only, is a DataError.
+    A label that occurs only once in train, or only in another split, is set aside with its examples. DataError: more
+    labels than half the rows, or only one label.
     """
     base = splits["train"] or [example for examples in splits.values() for example in examples]
     counts = count_labels(base)
@@ -134,9 +151,9 @@ def found_set(splits: Splits, rejected: list[Removed], file: str) -> LabelSet:
     for split, examples in splits.items():
         kept = []
         for example in examples:
-            strange = [name for name in names_of(example.label) if name not in names]
-            if strange:
-                rejected.append(set_aside(example, split, strange[0], strange[0] in singles, file))
+            unusable = [name for name in names_of(example.label) if name not in names]
+            if unusable:
+                rejected.append(set_aside(example, split, unusable[0], unusable[0] in singles, file))
             else:
                 kept.append(example)
         splits[split] = kept
@@ -144,29 +161,36 @@ def found_set(splits: Splits, rejected: list[Removed], file: str) -> LabelSet:
 
 
 def wrong_labels(counts: Counter[str], rows: int, file: str) -> str:
-    """Why the labels found make no classification."""
+    """Why these labels cannot be classes."""
     if len(counts) > 20:
-        return (
-            f"{file}: {len(counts):,} different labels in {rows:,} rows; that is no label column. Say --label COLUMN."
+        return ngettext(
+            "{file}: {labels:,} different labels in {count:,} row; that is not a label column. Say --label COLUMN.",
+            "{file}: {labels:,} different labels in {count:,} rows; that is not a label column. Say --label COLUMN.",
+            rows,
+            file=file,
+            labels=len(counts),
         )
-    found = ", ".join(f"'{name}' ({count:,})" for name, count in counts.items()) or "none"
-    return (
-        f"{file}: at least two labels with two examples each are needed, found {found}. "
-        "Add examples of another label, name the right column with --label, or fix the set with --labels."
+    listing = ", ".join(f"'{name}' ({count:,})" for name, count in counts.items()) or _("none")
+    return _(
+        "{file}: at least two labels with two examples each are needed, found {labels}. "
+        "Add examples of another label, name the right column with --label, or fix the set with --labels.",
+        file=file,
+        labels=listing,
     )
 
 
 def set_aside(example: Example, split: str, name: str, single: bool, file: str) -> Removed:
-    """The record of an example whose label makes no class."""
+    """The record of an example whose label cannot be a class."""
     if single:
-        reason = f"the only example of '{name}'; add more, or merge it with --map, or fix the set with --labels"
+        reason = _(
+            "the only example of '{label}'; add more, or merge it with --map, or fix the set with --labels", label=name
+        )
     else:
-        reason = f"'{name}' does not occur in the training part"
+        reason = _("'{label}' does not occur in the training part", label=name)
     label = label_text(example.label)
     return Removed(example.file or file, example.line or 0, example.text, label, "label", reason, split)
 
 
 def refused(row: Row, split: str, text: str, cell: Any, error: Refused) -> Removed:
     """The record of a row whose label is refused."""
-    step, reason = error.args
-    return Removed(row.file, row.line, text, cell_text(cell), step, reason, split)
+    return Removed(row.file, row.line, text, cell_text(cell), error.step, error.reason, split)

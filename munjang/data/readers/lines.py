@@ -100,7 +100,7 @@ def check_encoding(name: str) -> str:
 def line_blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int, list[bytes], int]]:
     """Whole lines, many at a time: (number of the first, the lines without line feed, size of a line that was cut).
 
-    The size is 0 for ordinary lines. A line over MAX_LINE comes alone: its first KEPT_BYTES, and its full size in bytes.
+    The size is 0 for ordinary lines. A line over MAX_LINE comes alone: its first KEPT_BYTES bytes, and its full size.
     """
     number, carry, skipped = 1, b"", 0
     while chunk := stream.read1(CHUNK_BYTES):

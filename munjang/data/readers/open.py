@@ -1,4 +1,4 @@
-"""Open a user's file or folder as a table, whatever kind it is."""
+"""Opens a user's file or folder of any kind as a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from munjang.data.readers.lines import open_bytes, reading
 from munjang.data.readers.table import Bad, Row, Table, cell_text, text_problem
 from munjang.data.readers.text import encoding_of, lines_table, open_delimited, open_lines
 from munjang.errors import DataError
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 __all__ = ["Row", "Table", "cell_text", "open_table"]
 
@@ -24,9 +24,9 @@ SPLIT_FOLDERS = {"train", "validation", "valid", "dev", "val", "test"}
 
 
 def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
-    """The file as a table; its kind is told by its first bytes, then by its ending (`.gz` after it is fine).
+    """The file as a table. Its first bytes tell its kind, else its ending (which may have `.gz` after it).
 
-    A folder is read as texts: see `open_text_folder`. A file that is missing, empty or of no known kind is a DataError.
+    A folder is read as texts: see `open_text_folder`. DataError: the file is missing, empty or of no known kind.
     """
     path, options = Path(path), options or ReadOptions()
     if path.is_dir():
@@ -69,7 +69,7 @@ def file_kind(path: Path) -> str:
     if kind in ("parquet", "excel") or ending == ".xls":
         raise DataError(
             _(
-                "{path} is called {ending}, but it is no such file. Give it the ending of what it is.",
+                "{path} has the ending {ending}, but it is not such a file. Give it the ending of its real kind.",
                 path=path,
                 ending=ending,
             )
@@ -78,60 +78,64 @@ def file_kind(path: Path) -> str:
 
 
 def suffix_of(path: Path) -> str:
-    """The ending that tells the kind, small letters, a `.gz` after it left away."""
+    """The ending that tells the kind, in lower case, without a `.gz` after it."""
     name = path.name.lower().removesuffix(".gz")
     return Path(name).suffix
 
 
 def open_text_folder(path: Path, options: ReadOptions) -> Table:
-    """A folder of texts as a table with the columns text, label, file, and split where folders are called so.
+    """A folder of texts as a table with the columns text, label, file, and split if there are folders for splits.
 
     `FOLDER/LABEL/*.txt`: every file is one text. `FOLDER/LABEL.txt`: a file of lines, every line is one text.
-    `FOLDER/train/LABEL/…` and so on give the split. Files whose names begin with a dot are left alone.
+    `FOLDER/train/LABEL/…` and so on give the split. Files whose names begin with a dot are skipped.
     """
     root = path
     splits = [item for item in folders(path) if item.name.lower() in SPLIT_FOLDERS]
     parts = [(item.name.lower(), item) for item in splits] or [("", path)]
-    found = [(split, label, file, whole) for split, part in parts for label, file, whole in labelled_files(part)]
-    if not found:
+    files = [(split, label, file, whole) for split, part in parts for label, file, whole in labelled_files(part)]
+    if not files:
         raise DataError(
             _(
-                "{path} holds no texts. Expected {path}/LABEL/*.txt, or {path}/LABEL.txt with one text a line.",
+                "{path} holds no texts. Expected {path}/LABEL/*.txt, or {path}/LABEL.txt with one text per line.",
                 path=path,
             )
         )
 
     def read() -> Iterator[Row | Bad]:
-        for split, label, file, whole in found:
+        for split, label, file, whole in files:
             name = str(file.relative_to(root))
             for line, text, problem in whole_text(file, options) if whole else text_lines(file, options):
                 cells = (text, label, name, split) if splits else (text, label, name)
                 yield Bad(line, problem, text, str(file)) if problem else Row(line, cells, str(file))
 
-    texts = sum(1 for *__, whole in found if whole)
-    kinds = [f"{texts:,} files of one text each"] * bool(texts) + [f"{len(found) - texts} files of lines"] * (
-        len(found) > texts
-    )
+    whole_texts = sum(whole for *__, whole in files)
+    kinds = []
+    if whole_texts:
+        kinds.append(ngettext("{count:,} file of one text", "{count:,} files of one text each", whole_texts))
+    if len(files) > whole_texts:
+        kinds.append(ngettext("{count:,} file of lines", "{count:,} files of lines", len(files) - whole_texts))
+    if whole_texts:
+        note = _("{path}: {files}; labels by folder name", path=path, files=", ".join(kinds))
+    else:
+        note = _("{path}: {files}; labels by file name", path=path, files=", ".join(kinds))
     columns = ("text", "label", "file", "split") if splits else ("text", "label", "file")
-    return Table(
-        str(path), columns, read, [f"{path}: {', '.join(kinds)}; labels by {'folder' if texts else 'file'} name"]
-    )
+    return Table(str(path), columns, read, [note])
 
 
 def folders(path: Path) -> list[Path]:
-    """The folders in a folder, sorted, hidden ones left out."""
+    """The folders in a folder, sorted, without hidden ones."""
     return sorted(item for item in path.iterdir() if item.is_dir() and not item.name.startswith("."))
 
 
 def text_files(path: Path) -> list[Path]:
-    """The .txt and .txt.gz files anywhere below a folder, sorted, hidden ones left out."""
+    """The .txt and .txt.gz files anywhere below a folder, sorted, without hidden ones."""
     return sorted(
         item for item in path.rglob("*") if item.is_file() and suffix_of(item) == ".txt" and item.name[0] != "."
     )
 
 
 def labelled_files(path: Path) -> Iterator[tuple[str, Path, bool]]:
-    """(label, file, whether the whole file is one text) for the two layouts of a folder."""
+    """(label, file, whether the whole file is one text), for both layouts of a folder."""
     for folder in folders(path):
         yield from ((composed(folder.name), file, True) for file in text_files(folder))
     for file in text_files(path):
@@ -145,18 +149,19 @@ def composed(name: str) -> str:
 
 
 def whole_text(path: Path, options: ReadOptions) -> Iterator[tuple[int, str, str]]:
-    """The one text of a file, line breaks kept inside and left away at its end."""
+    """The text of a file as one (line, text, problem); line breaks stay, except at its end."""
     if path.stat().st_size == 0:
         yield 1, "", ""
         return
     parts = list(open_lines(path, encoding_of(path, options)))
     text = "\n".join(part.text.removesuffix("\r") for part in parts)
-    problem = next((f"line {part.number}: {part.problem}" for part in parts if part.problem), "")
+    bad = next((part for part in parts if part.problem), None)
+    problem = _("line {line}: {reason}", line=bad.number, reason=bad.problem) if bad else ""
     yield 1, text.rstrip("\n") if len(text) < 1_000_000 else text[:1000] + " …", problem or text_problem(text)
 
 
 def text_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str, str]]:
-    """Every line of a file of lines; an empty file has none."""
+    """Every line of a file of lines as (line, text, problem); an empty file has none."""
     if path.stat().st_size:
         for item in lines_table(path, encoding_of(path, options)).read():
             yield (item.line, item.raw, item.reason) if isinstance(item, Bad) else (item.line, item.cells[0], "")

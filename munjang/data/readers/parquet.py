@@ -1,4 +1,4 @@
-"""Parquet files as tables, a few thousand rows in memory at a time."""
+"""Reads Parquet files as tables, with a few thousand rows in memory at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH_ROWS = 2_048  # rows
 
 
 def unpacked_file(path: Path) -> IO[bytes] | str:
-    """Something that can be sought in: the path itself, or a temporary file with what the gzip file holds."""
+    """Something seekable: the path itself, or a temporary file with the content of the gzip file."""
     with reading(path), path.open("rb") as stream:
         if stream.read(2) != b"\x1f\x8b":
             return str(path)
@@ -33,7 +33,7 @@ def unpacked_file(path: Path) -> IO[bytes] | str:
 
 
 def open_parquet(path: Path) -> Table:
-    """A Parquet file as a table; line = row, from 1. Columns keep their types for a Parquet file out."""
+    """A Parquet file as a table; line = row, from 1. Columns keep their types for writing Parquet again."""
     parquet = parquet_file(unpacked_file(path), str(path))
     columns, rows = len(parquet.schema_arrow.names), parquet.metadata.num_rows
     if not columns or not rows:
@@ -44,30 +44,34 @@ def open_parquet(path: Path) -> Table:
 
 
 def parquet_file(source: Any, file: str) -> pyarrow.parquet.ParquetFile:
-    """A Parquet file with its footer read. source: a path or an open file. DataError: it is none, or it is damaged."""
+    """A Parquet file with its footer read. source: a path or an open file. DataError: not Parquet, or damaged."""
     import pyarrow
     import pyarrow.parquet
 
     try:
         return pyarrow.parquet.ParquetFile(source)
     except (pyarrow.ArrowException, OSError) as error:
-        first = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
         raise DataError(
-            _("{file} is no readable Parquet file ({first}). Make or copy it again.", file=file, first=first)
+            _("{file} is no readable Parquet file ({reason}). Make or copy it again.", file=file, reason=reason)
         ) from error
 
 
 def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 0, last: int | None = None) -> Table:
-    """An open Parquet file as a table, or its rows from `first` (from 0) to before `last`; `file` is its name.
+    """An open Parquet file as a table, or its rows from `first` (from 0) up to `last`, excluded. file: its name.
 
-    Rows before `first` that stand in its row group are decoded and left out. DataError: two columns of one name.
+    Rows before `first` in the same row group are decoded and skipped. DataError: two columns with the same name.
     """
     import pyarrow
 
     schema = parquet.schema_arrow
     if len(set(schema.names)) < len(schema.names):
         raise DataError(
-            _("{file} has two columns of one name; its columns are {names}.", file=file, names=", ".join(schema.names))
+            _(
+                "{file} has two columns with the same name; its columns: {names}.",
+                file=file,
+                names=", ".join(schema.names),
+            )
         )
 
     def read() -> Iterator[Row | Bad]:
@@ -78,8 +82,8 @@ def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 
                 count = len(batch)
                 skip, stop = max(0, first + 1 - line), count if last is None else min(count, last + 1 - line)
                 part = batch.slice(skip, max(0, stop - skip))
-                for place, cells in enumerate(zip(*(values(column) for column in part.columns), strict=True)):
-                    yield checked_row(line + skip + place, cells, file)
+                for number, cells in enumerate(zip(*(values(column) for column in part.columns), strict=True)):
+                    yield checked_row(line + skip + number, cells, file)
                 line += count
         except (pyarrow.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
@@ -97,10 +101,10 @@ def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 
 
 
 def values(column: pyarrow.Array) -> list[Any]:
-    """A column's values as Python's: the same ones whether pandas, which pyarrow would use for nanoseconds, is there.
+    """The values of a column as Python values, the same with or without pandas (pyarrow uses it for nanoseconds).
 
-    Times that need their nanoseconds stay pyarrow's scalars: `cell_text` reads them, and Parquet takes them back.
-    Inside lists and structs they do need pandas: MissingExtra.
+    Times that need their nanoseconds stay pyarrow scalars: `cell_text` reads them, and Parquet takes them back. Inside
+    lists and structs they need pandas. MissingExtra: it is not installed.
     """
     import pyarrow
 
@@ -109,7 +113,7 @@ def values(column: pyarrow.Array) -> list[Any]:
         try:
             return column.to_pylist()
         except ValueError as error:
-            raise missing_extra("lists of times to the nanosecond", "pandas") from error
+            raise missing_extra(_("lists of times with nanoseconds"), "pandas") from error
     if getattr(kind, "unit", None) != "ns":
         return column.to_pylist()
     if pyarrow.types.is_timestamp(kind):
@@ -123,7 +127,7 @@ def values(column: pyarrow.Array) -> list[Any]:
 
 
 def groups_of(parquet: pyarrow.parquet.ParquetFile, first: int, last: int | None) -> tuple[list[int], int]:
-    """The row groups that hold rows from `first` to before `last`, and how many rows stand before them."""
+    """The row groups with the rows from `first` up to `last`, excluded, and the number of rows before them."""
     groups, before, start = [], 0, 0
     for number in range(parquet.metadata.num_row_groups):
         after = start + parquet.metadata.row_group(number).num_rows

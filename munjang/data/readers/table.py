@@ -1,4 +1,4 @@
-"""A table of any file kind: named columns, rows one after another in bounded memory, unusable rows set aside."""
+"""A table from a file of any kind: named columns, rows in bounded memory, unusable rows set aside."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 from munjang.data.readers.lines import MAX_LINE
 from munjang.records import Removed
+from munjang.translation import _, ngettext
 
 
 class Row(NamedTuple):
     """One row: where it starts, and a cell for each column.
 
-    line: 1-based physical line (text files), row (Excel, the header counts), or row (Parquet). cells: texts from text
-    files; whatever the file holds (numbers, None, lists) from JSON, Parquet and Excel. file: the file it stands in.
+    line: counted from 1: the physical line (text files), or the row (Parquet; Excel, where the header counts). cells:
+    texts from text files; the values of the file (numbers, None, lists) from JSON, Parquet and Excel. file: its file.
     """
 
     line: int
@@ -26,7 +27,7 @@ class Row(NamedTuple):
 
 
 class Bad(NamedTuple):
-    """A row that cannot be used: where it starts, why, and how it reads in the file."""
+    """A row that cannot be used: where it starts, why, and its text in the file."""
 
     line: int
     reason: str
@@ -38,7 +39,7 @@ class Bad(NamedTuple):
 class Table:
     """A file opened for reading. `rows()` may be called again; each call reads the file from its start.
 
-    columns: names as the file has them, made distinct. notes: what was found out (encoding, delimiter, header).
+    columns: the names in the file, made distinct. notes: what was detected (encoding, delimiter, header).
     rejected: the rows set aside so far, in file order; `take_rejected()` empties it, for files of any size.
     types: pyarrow types by column for a Parquet file, else None. quoted: False for an unquoted TSV.
     """
@@ -81,13 +82,13 @@ def cell_text(value: Any) -> str:
         return value.isoformat(sep=" ") if isinstance(value, datetime.datetime) else value.isoformat()
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    if hasattr(value, "as_py"):  # pyarrow's, of a time with nanoseconds
+    if hasattr(value, "as_py"):  # a time with nanoseconds from pyarrow
         return value.cast("string").as_py()
     return str(value)
 
 
 def checked_row(line: int, cells: Sequence[Any], file: str) -> Row | Bad:
-    """A row of a file whose cells are not checked line by line: NUL, half characters and giant texts are refused."""
+    """A row from a file whose lines were not checked before: NUL, half characters and giant texts make it Bad."""
     for cell in cells:
         if isinstance(cell, str) and (problem := text_problem(cell)):
             raw = json.dumps([cell_text(item)[:1000] for item in cells], ensure_ascii=False)
@@ -98,37 +99,44 @@ def checked_row(line: int, cells: Sequence[Any], file: str) -> Row | Bad:
 def text_problem(text: str) -> str:
     """Why a text cannot be used, or ""."""
     if len(text) > MAX_LINE:
-        return f"a text of {len(text):,} characters, the limit is {MAX_LINE:,}"
+        return _("a text of {size:,} characters, the limit is {limit:,}", size=len(text), limit=MAX_LINE)
     if "\0" in text:
-        return "it holds a NUL byte"
+        return _("it holds a NUL byte")
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        return "it holds half a character (undecodable bytes, or a lone surrogate)"
+        return _("it holds half a character (undecodable bytes, or a lone surrogate)")
     return ""
 
 
 def printable(text: str) -> str:
-    """The text with what no file can hold shown as \\x00 or \\udc80."""
+    """The text with characters that no file can hold shown as \\x00 or \\udc80."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def distinct(names: Sequence[Any]) -> tuple[str, ...]:
-    """Column names from header cells: trimmed, numbered where empty (column3), the second of a kind with _2."""
-    found: list[str] = []
-    for place, name in enumerate(names, 1):
-        base = cell_text(name).strip().strip("\ufeff") or f"column{place}"
-        number, unique = 2, base
-        while unique in found:
-            unique, number = f"{base}_{number}", number + 1
-        found.append(unique)
-    return tuple(found)
+    """Column names from header cells: trimmed, numbered if empty (column3), a repeated name with _2."""
+    columns: list[str] = []
+    for number, name in enumerate(names, 1):
+        base = cell_text(name).strip().strip("\ufeff") or f"column{number}"
+        suffix, unique = 2, base
+        while unique in columns:
+            unique, suffix = f"{base}_{suffix}", suffix + 1
+        columns.append(unique)
+    return tuple(columns)
 
 
 def describe_rejected(rejected: Sequence[Removed], shown: int = 3) -> str:
     """One line for the user: how many rows were set aside, and the first of them with line and reason."""
     if not rejected:
         return ""
-    first = "; ".join(f"line {row.line}: {row.reason}" for row in rejected[:shown])
-    more = f"; and {len(rejected) - shown:,} more" if len(rejected) > shown else ""
+    rows = [_("line {line}: {reason}", line=row.line, reason=row.reason) for row in rejected[:shown]]
+    if len(rejected) > shown:
+        rows.append(_("and {rows:,} more", rows=len(rejected) - shown))
     files = Counter(row.file for row in rejected)
-    name = next(iter(files)) if len(files) == 1 else f"{len(files)} files"
-    return f"{name}: {len(rejected):,} row{'s' if len(rejected) > 1 else ''} set aside: {first}{more}."
+    name = next(iter(files)) if len(files) == 1 else ngettext("{count:,} file", "{count:,} files", len(files))
+    return ngettext(
+        "{file}: {count:,} row set aside: {rows}.",
+        "{file}: {count:,} rows set aside: {rows}.",
+        len(rejected),
+        file=name,
+        rows="; ".join(rows),
+    )

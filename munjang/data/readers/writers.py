@@ -1,4 +1,4 @@
-"""Write a table as CSV, TSV, JSON Lines, Parquet or Excel: beside the file, then renamed, so that no half is left."""
+"""Writes a table as CSV, TSV, JSON Lines, Parquet or Excel: to a temporary name, renamed when the file is whole."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HARMLESS = re.compile(r"-|[+-]?(\d[\d,]*\.?\d*|\.\d+)([eE][+-]?\d+)?%?")  # numb
 
 
 class Writer(Protocol):
-    """What every kind of file offers: a row is a value for each column, and `escaped` counts the cells changed."""
+    """The interface of all writers: a row is a value for each column, and `escaped` counts the changed cells."""
 
     escaped: int
 
@@ -35,7 +35,7 @@ class Writer(Protocol):
         """Finish the file."""
 
     def discard(self) -> None:
-        """Let go of a file that is not wanted any more."""
+        """Close a file that is no longer wanted."""
 
 
 @contextmanager
@@ -47,13 +47,13 @@ def open_writer(
     types: Mapping[str, Any] | None = None,
     quoted: bool = True,
 ) -> Iterator[Writer]:
-    """A writer of rows to `path`, whose ending says the kind (.csv, .tsv, .jsonl, .parquet, .xlsx; the first three
-    also with .gz). The file appears when the block ends well; after an error or a kill there is none.
+    """A writer of rows to `path`. The ending tells the kind: .csv, .tsv, .jsonl (these also with .gz), .parquet, .xlsx.
 
-    CSV is utf-8 with a byte-order mark, for Excel. In CSV a text cell that begins with = + - @, tab or carriage return
-    and is no number gets an apostrophe before it, so that no spreadsheet takes it for a formula. TSV is utf-8; quoted
-    False writes it without quotes, and then no cell may hold a tab or a line break (they become spaces). types: pyarrow
-    types of columns for Parquet; other columns are text. An existing file is a DataError unless `overwrite`.
+    The file appears when the block ends without error; after an error or a kill there is none. CSV is utf-8 with a
+    byte-order mark, for Excel. In CSV a text cell that begins with = + - @, tab or carriage return and is not a number
+    gets an apostrophe before it, so that no spreadsheet takes it for a formula. TSV is utf-8; quoted False writes it
+    without quotes, and tabs and line breaks in cells become spaces. types: pyarrow types of columns for Parquet; other
+    columns are text. DataError: the file exists and `overwrite` is False, or it cannot be written.
     """
     path = Path(path)
     check_target(path, overwrite)
@@ -83,17 +83,17 @@ def open_writer(
 
 
 def check_target(path: Path, overwrite: bool) -> None:
-    """Refuse a file of unknown kind, one that exists, and one in a folder that does not: DataErrors."""
+    """DataError: the kind is unknown, the file exists (without `overwrite`), or its folder does not."""
     if suffix_of(path) not in WRITABLE_ENDINGS:
         raise DataError(
             _(
-                "{path}: cannot tell the kind of file to write. End its name in {writable_endings}.",
+                "{path}: cannot tell the kind of file to write. End its name in {endings}.",
                 path=path,
-                writable_endings=", ".join(WRITABLE_ENDINGS),
+                endings=", ".join(WRITABLE_ENDINGS),
             )
         )
     if path.name.lower().endswith((".parquet.gz", ".xlsx.gz")):
-        raise DataError(_("{path}: Parquet and Excel files are compressed already; leave .gz away.", path=path))
+        raise DataError(_("{path}: Parquet and Excel files are already compressed; leave .gz away.", path=path))
     if path.is_dir():
         raise DataError(_("{path} is a folder; name a file to write.", path=path))
     if not path.parent.is_dir():
@@ -122,7 +122,7 @@ def make_writer(
 
 
 def escape_formula(value: Any) -> tuple[str, bool]:
-    """A cell as CSV text, and whether an apostrophe was put before it."""
+    """A cell as CSV text, and whether an apostrophe was added."""
     text = cell_text(value)
     if isinstance(value, str) and text.startswith(FORMULA) and not HARMLESS.fullmatch(text):
         return "'" + text, True
@@ -130,7 +130,7 @@ def escape_formula(value: Any) -> tuple[str, bool]:
 
 
 class TextWriter:
-    """What the writers of text files share: the stream, and how it is closed."""
+    """The common part of the writers of text files: the stream, and how it is closed."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.stream, self.escaped = stream, 0
@@ -139,13 +139,13 @@ class TextWriter:
         self.stream.close()
 
     def discard(self) -> None:
-        # What is still in memory may not fit on a full disk either; the first error is the one to tell.
+        # On a full disk, writing the buffered rest fails too; the first error is the one to report.
         with suppress(OSError):
             self.stream.close()
 
 
 class CsvWriter(TextWriter):
-    """CSV for Excel: byte-order mark, CRLF, quotes where needed, formulas disarmed."""
+    """CSV for Excel: byte-order mark, CRLF, quotes where needed, no formulas."""
 
     def __init__(self, stream: IO[str], columns: Sequence[str]) -> None:
         super().__init__(stream)
@@ -159,7 +159,7 @@ class CsvWriter(TextWriter):
 
 
 class TsvWriter(TextWriter):
-    """TSV: every cell in quotes, or none at all, as review files are."""
+    """TSV: every cell in quotes, or no quotes at all, as in files of reviews."""
 
     def __init__(self, stream: IO[str], columns: Sequence[str], quoted: bool) -> None:
         super().__init__(stream)
@@ -178,7 +178,7 @@ class TsvWriter(TextWriter):
 
 
 class JsonWriter(TextWriter):
-    """JSON Lines: an object a line, with the values as they are."""
+    """JSON Lines: one object per line, with unchanged values."""
 
     def __init__(self, stream: IO[str], columns: Sequence[str]) -> None:
         super().__init__(stream)
@@ -190,7 +190,7 @@ class JsonWriter(TextWriter):
 
 
 class ParquetWriter:
-    """Parquet with the given column types, text elsewhere; None stays null."""
+    """Parquet with the given column types; other columns are text, None stays null."""
 
     GROUP = 10_000  # rows held before they are written
 

@@ -164,7 +164,7 @@ def test_a_key_that_comes_late_is_a_column_and_broken_json_is_set_aside(tmp_path
 def test_a_json_list_keeps_line_numbers_and_names_its_slip(tmp_path):
     path = write(tmp_path / "a.json", '[\n {"text": "가"},\n\n {"text":\n  "나"}, {"text": "다"}]')
     assert [row.line for row in open_table(path).rows()] == [2, 4, 5]
-    with pytest.raises(DataError, match=r"b\.json, line 3: no valid JSON list"):
+    with pytest.raises(DataError, match=r"b\.json, line 3: not a valid JSON list"):
         open_table(write(tmp_path / "b.json", '[\n {"text": "가"},\n {"text" "나"}]'))
 
 
@@ -201,7 +201,7 @@ def test_excel_numbers_read_as_they_look(tmp_path):
         ("a.jsonl", b"[1]\n2\n", r"a\.jsonl holds no JSON object"),
         ("a.parquet", b"PAR1 nothing", r"a\.parquet is no readable Parquet file"),
         ("a.xlsx", b"PK\x03\x04 nothing", r"a\.xlsx is no readable \.xlsx file"),
-        ("a.xlsx", b"text,label\n", r"a\.xlsx is called \.xlsx, but it is no such file"),
+        ("a.xlsx", b"text,label\n", r"a\.xlsx has the ending \.xlsx, but it is not such a file"),
         ("a.xls", b"\xd0\xcf\x11\xe0....", r"old or protected Excel file.*\.xlsx"),
         ("a.xls", b"<html><table>", r"a web page.*save it as \.xlsx"),
         ("a.csv", b"\xb0\xa1\xff,x\n", r"--encoding"),
