@@ -27,8 +27,8 @@ def test_texts_whose_hashes_collide_are_still_told_apart(monkeypatch):
     held = hold_out(corpus.train, 0.1, 13)
     for module in ("cleaning.filters", "splits"):
         monkeypatch.setattr(f"munjang.data.{module}.hashes", lambda texts, count: hashes(texts, count) % 3)
-    again, account_again = clean_corpus(corpus)
-    assert (again, str(account_again), account_again.removed) == (
+    again, report_again = clean_corpus(corpus)
+    assert (again, str(report_again), report_again.removed) == (
         cleaned,
         str(cleaning_report),
         cleaning_report.removed,

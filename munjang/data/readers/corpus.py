@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -143,7 +143,7 @@ def read_into(
     label = find_label(table, options, text)
     columns = Columns(text, label, None if split else find_split(table))
     refusals: list[Removed] = []
-    counts: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in table.rows():
         target, content = "", cell_text(row.cells[text])
         try:
@@ -152,7 +152,7 @@ def read_into(
             parts.examples[target].append(Example(content, rules.label(row.cells[label]), row.line, row.file))
         except Refused as error:
             refusals.append(refused(row, target, content, row.cells[label], error))
-            counts.setdefault(error.step, Counter())[error.listed] += 1
+            counts[error.step][error.listed] += 1
     parts.rejected.extend(sorted([*table.take_rejected(), *refusals], key=lambda item: item.line))
     parts.notes.extend(table.notes)
     parts.notes.extend(refusal_notes(counts, str(path)))

@@ -1,4 +1,4 @@
-"""Row steps and the account: which rows go, which stay, and what is said about them."""
+"""Row steps and the report: which rows are removed, which are kept, and the reasons."""
 
 import json
 
@@ -159,7 +159,7 @@ def test_label_sets_contradict_only_where_they_differ_and_none_of_them_is_a_labe
     assert cleaning_report.removed[0].label == "놀람|기쁨"
 
 
-def test_rows_that_the_reader_rejected_stand_in_the_account():
+def test_rows_that_the_reader_rejected_are_in_the_report():
     rejected = [
         Removed("train.csv", 9, "깨진 줄", "", "read", "1 field"),
         Removed("test.csv", 3, "x", "3", "map", "not mapped"),
@@ -173,7 +173,7 @@ def test_rows_that_the_reader_rejected_stand_in_the_account():
     assert cleaning_report.removed == tuple(rejected) and after.rejected == ()
 
 
-def test_nothing_personal_is_left_in_corpus_or_account():
+def test_nothing_personal_is_left_in_corpus_or_report():
     rows = [
         ("010-1234-5678 연락", "1"), ("010-1234-5678 연락", "1"), ("010\u200b-1234-&#53;678", "5"),
         ("a@b.kr", "a@b.kr"),
@@ -189,7 +189,7 @@ def test_nothing_personal_is_left_in_corpus_or_account():
     assert "1234" not in repr(cleaning_report.removed) and "a@b" not in repr(cleaning_report.removed)
 
 
-def test_the_account_prints_as_an_aligned_table_with_thousands_separators():
+def test_the_report_prints_as_an_aligned_table_with_thousands_separators():
     rows = [(f"리뷰 {i}", "01"[i % 2]) for i in range(1500)] + [("리뷰 1", "1"), ("", "0")]
     lines = str(clean_corpus(corpus(rows, test=[("시험", "1")]))[1]).splitlines()
     assert lines[1].split("  ")[0] == "step"
@@ -202,7 +202,7 @@ def test_the_account_prints_as_an_aligned_table_with_thousands_separators():
     assert len({line.rindex("1") for line in lines[3:9]}) == 1
 
 
-def test_the_account_becomes_json_without_texts():
+def test_the_report_becomes_json_without_texts():
     cleaning_report = clean_corpus(corpus([("굿", "1"), ("굿", "1")]))[1]
     values = json.loads(json.dumps(cleaning_report.to_dict()))
     assert values["rows_before"] == {"train": 2} and values["rows_after"] == {"train": 1}
@@ -227,7 +227,7 @@ def test_texts_without_a_label_set_are_cleaned_too():
     assert texts(clean_corpus(before)[0].train) == ["가", "나"]
 
 
-def test_a_corpus_without_rows_has_an_account():
+def test_a_corpus_without_rows_has_a_report():
     _, cleaning_report = clean_corpus(corpus(rejected=[Removed("a.csv", 2, "x", "", "read", "bad")]))
     assert cleaning_report.rows_before == {"train": 1} and cleaning_report.rows_after == {"train": 0}
     assert "in the files" in str(cleaning_report)

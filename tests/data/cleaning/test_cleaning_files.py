@@ -1,4 +1,4 @@
-"""The account on disk: exact, whole, and enough to rebuild the input."""
+"""The report on disk: exact, complete, and enough to rebuild the input."""
 
 import csv
 import json
@@ -119,7 +119,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_piece(tmp_path, monkeypat
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_folder_without_an_account_and_a_cut_table_are_refused(tmp_path):
+def test_a_folder_without_a_report_and_a_cut_table_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"No kept\.csv in .*; expected a folder that `munjang clean` wrote"):
         rebuild(tmp_path)
     save(tmp_path, Corpus("c", "classification", LABELS, (Example("굿", "1", 2, "a"),)))
