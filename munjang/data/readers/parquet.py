@@ -113,7 +113,7 @@ def values(column: pyarrow.Array) -> list[Any]:
         try:
             return column.to_pylist()
         except ValueError as error:
-            raise missing_extra(_("lists of times with nanoseconds"), "pandas") from error
+            raise missing_extra(_("lists of times to the nanosecond"), "pandas") from error
     if getattr(kind, "unit", None) != "ns":
         return column.to_pylist()
     if pyarrow.types.is_timestamp(kind):
