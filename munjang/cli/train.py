@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 HELP = _(
     "Fine-tune a classifier. It is scored on the test split, and the model folder is written with its report.\n\n"
-    "More options than these work, and every setting can be given as --set KEY=VALUE; see docs/training.md, data.md and cleaning.md."
+    "More options than these work, and every setting can be given as --set KEY=VALUE: see docs/training.md, "
+    "data.md and cleaning.md."
 )
 GROUPS = {  # title -> the options of the help, by the names of their parameters; the others work but are not listed
     _("Data"): (

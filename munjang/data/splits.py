@@ -16,6 +16,12 @@ from munjang.errors import ConfigError, DataError
 from munjang.records import Corpus, Example, Label, Tree, count_labels, names_of
 from munjang.translation import _, ngettext
 
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "학습": "train", "훈련": "train", "validation": "validation",
+    "valid": "validation", "val": "validation", "dev": "validation", "검증": "validation", "test": "test",
+    "eval": "test", "평가": "test", "시험": "test", "테스트": "test",
+}  # fmt: skip
+"""What files, folders and cells call a split -> its name in munjang."""
 MIN_KEPT = 3
 """A class with at least this many distinct texts has at least one of them held out."""
 

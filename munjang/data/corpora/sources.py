@@ -12,6 +12,7 @@ from pathlib import Path
 from munjang.data.corpora import download, hub
 from munjang.data.corpora.checksums import WrongChecksum
 from munjang.data.corpora.schema import CorpusRow, HubPlace, TextForm
+from munjang.data.splits import SPLIT_NAMES
 from munjang.errors import DataError, FetchError
 from munjang.files import ASSETS
 from munjang.records import SPLITS
@@ -20,17 +21,6 @@ from munjang.translation import _
 SAMPLE_FOLDER = ASSETS / "samples"
 ORIGINAL, PARQUET, OTHER = range(3)  # which file of a split is preferred
 SUFFIXES = (".parquet", ".json", ".tsv", ".csv", ".txt", ".conllu")
-
-FILE_SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-}
-"""Names of splits in sources -> their names in munjang."""
 
 
 @dataclass(frozen=True)
@@ -193,24 +183,24 @@ def form_for(path: Path, row: CorpusRow) -> TextForm:
 def split_in(name: str, row: CorpusRow) -> str:
     """The split that a path tells, first by the file name, then by its folders; "" if it tells none."""
     for part in reversed(name.lower().split("/")):
-        for word in re.split("[^a-z]+", part):
-            if word in FILE_SPLIT_NAMES:
+        for word in re.split(r"[\W\d_]+", part):
+            if word in SPLIT_NAMES:
                 return common_split(word, row)
     return ""
 
 
 def common_split(name: str, row: CorpusRow) -> str:
     """munjang's name for a split; the dev split of a corpus without a validation split is its test split."""
-    if name.lower() not in FILE_SPLIT_NAMES:
+    if name.lower() not in SPLIT_NAMES:
         raise DataError(
             _(
                 "{corpus}: unknown split '{split}'. Known: {known}.",
                 corpus=row.name,
                 split=name,
-                known=", ".join(FILE_SPLIT_NAMES),
+                known=", ".join(SPLIT_NAMES),
             )
         )
-    split = FILE_SPLIT_NAMES[name.lower()]
+    split = SPLIT_NAMES[name.lower()]
     return "test" if split == "validation" and row.rows and split not in row.rows else split
 
 

@@ -15,6 +15,7 @@ from munjang.data.readers.columns import find_column, guess_label, guess_text, n
 from munjang.data.readers.labels import LabelRules, Refused, choose_label_set, refused
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Row, Table, cell_text, describe_rejected
+from munjang.data.splits import SPLIT_NAMES
 from munjang.data.trees.relations import relation_set
 from munjang.data.trees.treebanks import is_treebank, read_trees
 from munjang.errors import ConfigError, DataError
@@ -25,11 +26,6 @@ log = logging.getLogger("munjang")
 
 SAMPLED_ROWS = 1_000  # rows to look at for guessing the text column
 LABEL_SAMPLE = 100_000  # and for guessing the label column: files are often sorted by label
-SPLIT_NAMES = {
-    "train": "train", "training": "train", "학습": "train", "훈련": "train", "validation": "validation",
-    "valid": "validation", "val": "validation", "dev": "validation", "검증": "validation", "test": "test",
-    "eval": "test", "평가": "test", "시험": "test", "테스트": "test",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

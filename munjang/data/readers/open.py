@@ -10,6 +10,7 @@ from munjang.config.settings import ReadOptions
 from munjang.data.readers.lines import open_bytes, reading
 from munjang.data.readers.table import Bad, Row, Table, cell_text, text_problem
 from munjang.data.readers.text import encoding_of, lines_table, open_delimited, open_lines
+from munjang.data.splits import SPLIT_NAMES
 from munjang.errors import DataError
 from munjang.translation import _, ngettext
 
@@ -20,7 +21,6 @@ FILE_KINDS = {
     ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel",
 }  # fmt: skip
 FILE_SIGNATURES = {b"PK\x03\x04": "excel", b"PAR1": "parquet", b"\xd0\xcf\x11\xe0": "old excel"}
-SPLIT_FOLDERS = {"train", "validation", "valid", "dev", "val", "test"}
 
 
 def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
@@ -90,7 +90,7 @@ def open_text_folder(path: Path, options: ReadOptions) -> Table:
     `FOLDER/train/LABEL/…` and so on give the split. Files whose names begin with a dot are skipped.
     """
     root = path
-    splits = [item for item in folders(path) if item.name.lower() in SPLIT_FOLDERS]
+    splits = [item for item in folders(path) if item.name.lower() in SPLIT_NAMES]
     parts = [(item.name.lower(), item) for item in splits] or [("", path)]
     files = [(split, label, file, whole) for split, part in parts for label, file, whole in labelled_files(part)]
     if not files:

@@ -282,3 +282,14 @@ def test_reviews_between_tabs_keep_their_quotes(data_dir, tmp_path):
     lines = [f"{row['id']}\t{row['document']}\t{row['label']}" for row in rows]
     path = write(tmp_path / "a.txt", "id\tdocument\tlabel\n" + "\n".join(lines) + "\n")
     assert [row.cells[1] for row in open_table(path).rows()] == [row["document"] for row in rows]
+
+
+@pytest.mark.parametrize("name", ["학습", "dev", "평가"])
+def test_folders_may_call_a_split_as_a_split_column_may(tmp_path, name):
+    for label, text in (("긍정", "좋아요"), ("부정", "싫어요")):
+        folder = tmp_path / name / label
+        folder.mkdir(parents=True)
+        (folder / "1.txt").write_text(text, encoding="utf-8")
+    rows = [row.cells for row in open_table(tmp_path).rows()]
+    expected = [("싫어요", "부정", name), ("좋아요", "긍정", name)]
+    assert sorted((cells[0], cells[1], cells[3]) for cells in rows) == expected
