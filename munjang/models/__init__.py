@@ -1,1 +1,1 @@
-"""The model folder, and where a network starts from."""
+"""The model folder, and the backbones that networks start from."""

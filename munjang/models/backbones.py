@@ -1,4 +1,4 @@
-"""Where a network starts from: a short name, a hub id, a folder, or a fresh one (`scratch:SIZE`)."""
+"""The backbone a network starts from: a short name, a hub id, a folder, or a fresh one (`scratch:SIZE`)."""
 
 from __future__ import annotations
 
@@ -12,33 +12,37 @@ from typing import TYPE_CHECKING, Any
 from munjang.data.corpora.hub import is_reachable, no_download
 from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
 from munjang.files import ASSETS, first_line
-from munjang.models.folder import places_before
+from munjang.models.folder import padding_positions
 from munjang.models.silence import silence_transformers
 from munjang.text.vocabulary import train_wordpiece
-from munjang.translation import _
+from munjang.translation import N_, _
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import BertConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
     from munjang.tasks.base import Task
 
 log = logging.getLogger("munjang")
 
-BACKBONE_REMEDY = (
+BACKBONE_REMEDY = N_(
     "Check the name and the network, or give a folder that holds the model; --backbone mini needs neither."
 )
 
 Vocabulary = Callable[[Sequence[str], int], "PreTrainedTokenizerBase"]
-"""A tokenizer with a vocabulary of a size, made from texts."""
+"""Makes a tokenizer from texts, with a vocabulary of the given size."""
 
 
 PACKAGED_ENCODER = ASSETS / "mini" / "encoder"
+PACKAGED = PACKAGED_ENCODER
+"""The earlier name of PACKAGED_ENCODER, which older cards and notebooks import."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """One row of BACKBONES. source: a hub id, or the folder of one that comes with munjang. learning_rate: what suits
-    fine-tuning it."""
+    """One row of BACKBONES.
+
+    source: a hub id, or the folder of a backbone that comes with munjang. learning_rate: for fine-tuning.
+    """
 
     source: str
     licence: str
@@ -74,11 +78,11 @@ DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "a
 
 @dataclass(frozen=True)
 class LoadedBackbone:
-    """A backbone made ready: its tokenizer, and how to build a network for a task.
+    """A backbone that is ready to use: its tokenizer, and how to build a network for a task.
 
-    name: as the user wrote it. source: folder or hub id, None for a fresh network. max_length: tokens the positions
-    reach. origin: one line for the card. dropouts: what the network's settings call its dropout.
-    is_local: whether only this machine is looked at, because it is a folder or the hub does not answer.
+    name: as the user wrote it. source: folder or hub id, None for a fresh network. max_length: tokens that the
+    positions cover. origin: one line for the card. dropouts: the names of dropout in the network's config.
+    is_local: use only files on this machine, because the source is a folder or the hub does not answer.
     """
 
     name: str
@@ -92,12 +96,14 @@ class LoadedBackbone:
     is_local: bool = True
 
     def build(self, task: Task, *, seed: int, dropout: float | None) -> PreTrainedModel:
-        """The network for a task; the new parts are drawn from `seed`."""
+        """The network for a task; new weights are drawn from `seed`."""
         import torch
 
         torch.manual_seed(seed)
         if dropout is None and self.source is None:
-            dropout = 0.0  # a fresh network underfits: 0.1 cost 3 points on NSMC's dev split (EXPERIMENTS, 2026-11-22)
+            dropout = (
+                0.0  # a fresh network underfits: 0.1 cost 3 points on NSMC's validation split (EXPERIMENTS, 2026-11-22)
+            )
         options = {} if dropout is None else dict.fromkeys(self.dropouts, dropout)
         if self.source is None:
             return task.build(config=scratch_config(self.name, self.tokenizer, options))
@@ -106,8 +112,13 @@ class LoadedBackbone:
                 return task.build(self.source, revision=self.revision, local_files_only=self.is_local, **options)
         except MunjangError:
             raise
-        except Exception as error:  # transformers and safetensors each raise kinds of their own for damaged folders
-            raise unloaded(f"The weights of {self.source}", self.source, error, is_local=self.is_local) from error
+        except Exception as error:  # transformers and safetensors raise errors of their own types for damaged folders
+            raise loading_error(
+                _("The weights of {source} cannot be loaded ({reason}).", source=self.source, reason=first_line(error)),
+                self.source,
+                error,
+                is_local=self.is_local,
+            ) from error
 
 
 def load_backbone(
@@ -119,8 +130,8 @@ def load_backbone(
 ) -> LoadedBackbone:
     """The backbone `name`, with its tokenizer.
 
-    texts: sentences from which a fresh backbone makes its vocabulary. tokenizer_folder: where a run that is being
-    resumed has kept that vocabulary. wordpiece: what makes it of texts and a size, or remembers it.
+    texts: sentences for the vocabulary of a fresh backbone. tokenizer_folder: where a resumed run has kept that
+    vocabulary. wordpiece: makes the vocabulary, or takes it from a cache.
     """
     if name.startswith("scratch:"):
         size = scratch_size(name)
@@ -140,9 +151,9 @@ def load_backbone(
     if len(tokenizer) > getattr(config, "vocab_size", len(tokenizer)):
         raise FetchError(
             _(
-                "{source}: the tokenizer has {tokenizer} pieces, the network {vocab_size}.",
+                "{source}: the tokenizer has {pieces} pieces, the network {vocab_size}.",
                 source=source,
-                tokenizer=len(tokenizer),
+                pieces=len(tokenizer),
                 vocab_size=config.vocab_size,
             )
         )
@@ -151,27 +162,28 @@ def load_backbone(
 
 
 def check_backbone_name(name: str) -> None:
-    """Refuse a name that is no row of the table, no folder, and has not the form of a hub id."""
+    """Refuse a name that is not in the table, is not a folder, and does not look like a hub id."""
     if name.startswith("scratch:"):
         scratch_size(name)
     elif name not in BACKBONES and name != "linear":
         source, __ = split_revision(name)
         if not Path(source).is_dir() and source.count("/") != 1:
-            raise unknown_name("backbone", name, [*BACKBONES, *(f"scratch:{size}" for size in SCRATCH), "linear"])
+            raise unknown_name(_("backbone"), name, [*BACKBONES, *(f"scratch:{size}" for size in SCRATCH), "linear"])
 
 
 def scratch_size(name: str) -> str:
+    """SIZE of the name `scratch:SIZE`."""
     size = name.removeprefix("scratch:")
     if size not in SCRATCH:
-        raise unknown_name("size of a fresh backbone", size, SCRATCH)
+        raise unknown_name(_("size of a fresh backbone"), size, SCRATCH)
     return size
 
 
-def scratch_config(name: str, tokenizer: PreTrainedTokenizerBase, options: dict[str, Any]):
+def scratch_config(name: str, tokenizer: PreTrainedTokenizerBase, options: dict[str, Any]) -> BertConfig:
     """The BertConfig of `scratch:SIZE` for a tokenizer's vocabulary."""
     from transformers import BertConfig
 
-    layers, width, heads, __, __ = SCRATCH[scratch_size(name)]
+    layers, width, heads = SCRATCH[scratch_size(name)][:3]
     return BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
@@ -187,21 +199,29 @@ def scratch_config(name: str, tokenizer: PreTrainedTokenizerBase, options: dict[
 def load_tokenizer(
     source: str | Path, revision: str | None = None, *, is_local: bool = True
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer of a folder or hub id. One that would break Hangul into jamo is mended where its settings are
-    silent (a bare vocab.txt lower-cases by default) and else warned about."""
+    """The tokenizer of a folder or hub id.
+
+    A tokenizer that breaks Hangul into jamo is loaded as cased if its settings say nothing about case (a bare vocab.txt
+    lower-cases by default); otherwise there is a warning.
+    """
     from transformers import AutoTokenizer
 
     try:
         plain = {"revision": revision, "trust_remote_code": False, "local_files_only": is_local}
         tokenizer = AutoTokenizer.from_pretrained(source, **plain)
-        if breaks_hangul(tokenizer) and not said_to_lower(source):
+        if breaks_hangul(tokenizer) and not sets_case(source):
             log.info("%s does not say whether to lower-case; cased, so that Hangul stays whole.", source)
             tokenizer = AutoTokenizer.from_pretrained(source, **plain, do_lower_case=False, strip_accents=False)
     except Exception as error:  # a damaged tokenizer.json raises whatever the damage leads to
-        raise unloaded(f"The tokenizer of {source}", source, error, is_local=is_local) from error
+        raise loading_error(
+            _("The tokenizer of {source} cannot be loaded ({reason}).", source=source, reason=first_line(error)),
+            source,
+            error,
+            is_local=is_local,
+        ) from error
     if not getattr(tokenizer, "is_fast", False):
         raise ConfigError(
-            _("{source} has a tokenizer in Python only; munjang needs one with a tokenizer.json.", source=source)
+            _("{source} has only a tokenizer in Python; munjang needs one with a tokenizer.json.", source=source)
         )
     if breaks_hangul(tokenizer):
         log.warning("ALARM: the tokenizer of %s breaks Hangul into jamo (한국어 becomes 8 pieces).", source)
@@ -214,8 +234,8 @@ def breaks_hangul(tokenizer: PreTrainedTokenizerBase) -> bool:
     return normalizer is not None and "한국어" not in normalizer.normalize_str("한국어")
 
 
-def said_to_lower(source: str | Path) -> bool:
-    """Whether the tokenizer's own settings ask for lower-casing (or cannot be read here)."""
+def sets_case(source: str | Path) -> bool:
+    """Whether the tokenizer's own settings decide on lower-casing, or cannot be read here."""
     path = Path(source) / "tokenizer_config.json"
     if not path.parent.is_dir():
         return True
@@ -224,43 +244,37 @@ def said_to_lower(source: str | Path) -> bool:
     return path.exists() and "do_lower_case" in json.loads(path.read_text(encoding="utf-8"))
 
 
-def load_config(source: str, revision: str | None, *, is_local: bool):
+def load_config(source: str, revision: str | None, *, is_local: bool) -> PretrainedConfig:
     """The transformers config of a folder or hub id."""
     from transformers import AutoConfig
 
     try:
         return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False, local_files_only=is_local)
     except Exception as error:  # a damaged config.json raises whatever the damage leads to
-        raise unloaded(f"{source}", source, error, is_local=is_local) from error
+        text = _("{source} cannot be loaded ({reason}).", source=source, reason=first_line(error))
+        raise loading_error(text, source, error, is_local=is_local) from error
 
 
-def unloaded(what: str, source: str | Path, error: Exception, *, is_local: bool) -> FetchError:
-    """The error for a model that could not be loaded: not on this machine, or damaged."""
+def loading_error(text: str, source: str | Path, error: Exception, *, is_local: bool) -> FetchError:
+    """The error for a model that could not be loaded: it is not on this machine, or damaged, which `text` says."""
     if is_local and not Path(source).is_dir() and isinstance(error, OSError):
         return FetchError(no_download(str(source)))
-    return FetchError(
-        _(
-            "{what} cannot be loaded: {reason} {backbone_remedy}",
-            what=what,
-            reason=first_line(error),
-            backbone_remedy=BACKBONE_REMEDY,
-        )
-    )
+    return FetchError(f"{text} {_(BACKBONE_REMEDY)}")
 
 
 def is_packaged_name(name: str) -> bool:
-    """Whether a name of the table stands for a model that comes with munjang."""
+    """Whether this is the name of a model that comes with munjang."""
     return name in BACKBONES and Path(BACKBONES[name].source).is_absolute()
 
 
 def locate(name: str) -> tuple[str, str | None]:
-    """Folder or hub id, and revision, that a name of the table, a hub id or a folder stands for."""
+    """The folder or hub id, and the revision, for a name of the table, a hub id or a folder."""
     row = BACKBONES.get(name)
     return (row.source, row.revision) if row else split_revision(name)
 
 
 def split_revision(name: str) -> tuple[str, str | None]:
-    """`user/model@revision` as its two parts; a folder is taken whole."""
+    """`user/model@revision` as its two parts; a folder is not split."""
     if Path(name).is_dir() or "@" not in name:
         return name, None
     source, __, revision = name.partition("@")
@@ -268,12 +282,12 @@ def split_revision(name: str) -> tuple[str, str | None]:
 
 
 def position_limit(config: Any) -> int:
-    """Tokens that the position table reaches; 512 where the settings do not say."""
-    return int(getattr(config, "max_position_embeddings", 512)) - places_before(config.model_type)
+    """How many tokens the position table covers; 512 if the config does not say."""
+    return int(getattr(config, "max_position_embeddings", 512)) - padding_positions(config.model_type)
 
 
 def rate_by_size(config: Any) -> float:
-    """A learning rate by width and depth: 3e-4 up to 4x256, 1e-4 for small, 5e-5 for base, 1e-5 for large models."""
+    """A learning rate by width and depth: 3e-4 up to 6x256, 1e-4 for small, 5e-5 for base, 1e-5 for large models."""
     width, layers = getattr(config, "hidden_size", 768), getattr(config, "num_hidden_layers", 12)
     if width <= 256 and layers <= 6:
         return 3e-4

@@ -15,20 +15,22 @@ from munjang.errors import BundleError
 from munjang.files import disk_errors, file_facts, sync, sync_for_all, write_json
 from munjang.records import LabelSet
 from munjang.text.cleaning import STEPS
-from munjang.translation import _
+from munjang.translation import N_, _
 
 MANIFEST = "munjang.json"
 MANIFEST_VERSION = 1
 SAVING = ".saving"
-SHORTEST, MOST_LABELS = 3, 100_000  # tokens a text with its special tokens; labels of a classifier
+SHORTEST, MOST_LABELS = 3, 100_000  # tokens of a text, special tokens included; labels of a classifier
+RESUME_REMEDY = N_("Free some space and go on with --resume.")
+"""What to do when the disk is full during a run that can be resumed."""
 
 
 @dataclass(frozen=True)
 class Manifest:
     """What munjang.json holds: everything about the pipeline that is not in the weights.
 
-    steps: the text steps of cleaning. max_length: tokens; longer texts are cut. threshold: for multi-label, the
-    probability from which a label counts. details: what the format keeps. files: name -> bytes and sha256.
+    steps: the text steps of cleaning. max_length: tokens; longer texts are cut. threshold: the least probability at
+    which a multi-label model gives a label. details: what the format needs. files: name -> bytes and sha256.
     """
 
     format: str
@@ -49,7 +51,7 @@ class Manifest:
 
     @property
     def task_options(self) -> dict[str, Any]:
-        """What munjang.tasks.make_task needs beside the labels."""
+        """What `munjang.tasks.make_task` needs besides the labels."""
         options = self.details.get("task", {})
         if not isinstance(options, dict):
             raise BundleError(
@@ -58,6 +60,7 @@ class Manifest:
         return options
 
     def to_dict(self) -> dict[str, Any]:
+        """The manifest as JSON values."""
         return {**asdict(replace(self, labels=LabelSet(()))), "labels": self.labels.to_dict()}
 
 
@@ -67,18 +70,18 @@ def save_bundle(
     fill: Callable[[Path], None],
     card: str,
     *,
-    remedy: str = "Free some space and go on with --resume.",
+    remedy: str = RESUME_REMEDY,
 ) -> Manifest:
-    """Write a model folder; written beside first, munjang.json moved last: a cut-off write is no model.
+    """Write a model folder. Files are written beside it and then moved, munjang.json last: half a model is no model.
 
-    fill: writes the format's files into the folder it is given. card: the text of README.md. remedy: what to do where
-    the disk is full, which is a BundleError.
+    fill: writes the format's files into the folder it is given. card: the text of README.md. remedy: what to do if the
+    disk is full, which is a BundleError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / SAVING
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        with disk_errors(folder, remedy):
+        with disk_errors(folder, _(remedy)):
             beside.mkdir()
             fill(beside)
             files = {}
@@ -99,7 +102,7 @@ def save_bundle(
 
 
 def check_model_target(source: Path, target: Path) -> None:
-    """Refuse to write what is made of the model in `source` to a file, into that model, or over something else."""
+    """Refuse a target that is a file, lies inside the model `source`, or holds something other than a model."""
     if source.resolve() in target.resolve().parents:
         raise BundleError(_("{target} lies in the model's own folder; choose another folder.", target=target))
     if target.exists() and not target.is_dir():
@@ -109,7 +112,7 @@ def check_model_target(source: Path, target: Path) -> None:
 
 
 def remove_model(folder: Path) -> None:
-    """Delete the files of the model that a folder holds, its manifest last, so that it is never half a model."""
+    """Delete the files of the model in a folder, the manifest last, so that it never holds half a model."""
     files: Mapping[str, Any] = {}
     with suppress(BundleError):
         files = read_json_object(folder / MANIFEST).get("files", {})
@@ -120,10 +123,10 @@ def remove_model(folder: Path) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a model folder, its files checked by size and hash.
+    """The manifest of a model folder; its files are checked by size and hash.
 
-    A plain transformers folder with a sequence classifier is taken too, with the label names of its config.json.
-    BundleError: no folder, no model in it, a file missing, cut or changed, or written by a later version.
+    A plain transformers folder with a sequence classifier is accepted too, with the label names of its config.json.
+    BundleError: no folder, no model in it, a file is missing, cut or changed, or a later version wrote it.
     """
     if not folder.is_dir():
         raise BundleError(_("No model folder {folder}.", folder=folder))
@@ -139,9 +142,9 @@ def read_manifest(folder: Path) -> Manifest:
     if version > MANIFEST_VERSION:
         raise BundleError(
             _(
-                "{folder} was written by munjang {get}, which is newer than this one.",
+                "{folder} was written by munjang {version}, which is newer than this one. Update munjang.",
                 folder=folder,
-                get=data.get("munjang"),
+                version=data.get("munjang"),
             )
         )
     try:
@@ -156,7 +159,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_values(data: Mapping[str, Any]) -> None:
-    """Refuse a manifest's values that are not of their kind with a ValueError that names them."""
+    """A ValueError that names the first value of a manifest with the wrong type or range."""
     kinds = {"format": str, "task": str, "backbone": str, "origin": str, "corpus": str, "munjang": str, "steps": list,
              "labels": dict, "settings": dict, "validation": dict, "details": dict, "files": dict}  # fmt: skip
     names, aliases = (data["labels"].get(key, {}) for key in ("names", "aliases"))
@@ -170,13 +173,13 @@ def check_values(data: Mapping[str, Any]) -> None:
     )
     wrong += ["labels"] * (not isinstance(names, list) or not names or not isinstance(aliases, dict))
     if wrong:
-        raise ValueError(f"{wrong[0]} is {str(data[wrong[0]])[:80]!r}")
+        raise ValueError(_("{name} is {value!r}", name=wrong[0], value=str(data[wrong[0]])[:80]))
     if not all(isinstance(name, str) for name in (*names, *aliases.values())):
-        raise ValueError("a label is no text")
+        raise ValueError(_("a label is not a text"))
 
 
 def is_json_number(value: Any, kinds: type | tuple[type, ...] = (int, float)) -> bool:
-    """Whether a JSON value is a number; true and false are none."""
+    """Whether a JSON value is a number; true and false are not."""
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
@@ -185,88 +188,76 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     for name, known in manifest.files.items():
         if Path(name).name != name or name.startswith("."):
             raise BundleError(
-                _("{folder} names a file outside its folder: {name!r}.", folder=folder / MANIFEST, name=name)
+                _("{manifest} names a file outside its folder: {name!r}.", manifest=folder / MANIFEST, name=name)
             )
         path = folder / name
         if not path.is_file():
-            raise BundleError(_("{path} is missing; the folder is no whole model.", path=path))
+            raise BundleError(_("{path} is missing; the model folder is incomplete.", path=path))
         if file_facts(path) != known:
             raise BundleError(_("{path} was cut short or changed since it was saved.", path=path))
 
 
 def plain_manifest(folder: Path) -> Manifest:
-    """A manifest for a transformers folder without munjang.json; one in which munjang has not finished is refused."""
-    begun = (folder / "run" / "settings.json", folder / "checkpoints", folder / SAVING)
-    hint = " Training has not finished there: go on with --resume." if any(path.exists() for path in begun) else ""
+    """A manifest for a transformers folder without munjang.json; an unfinished run of munjang is refused."""
+    traces = (folder / "run" / "settings.json", folder / "checkpoints", folder / SAVING)
+    is_unfinished = any(path.exists() for path in traces)
+    hint = [_("Training has not finished there: go on with --resume.")] if is_unfinished else []
     path = folder / "config.json"
     if not path.exists():
-        raise BundleError(
-            _(
-                "{folder} holds no model: neither {manifest} nor config.json.{hint}",
-                folder=folder,
-                manifest=MANIFEST,
-                hint=hint,
-            )
-        )
+        text = _("{folder} holds no model: neither {manifest} nor config.json.", folder=folder, manifest=MANIFEST)
+        raise BundleError(" ".join([text, *hint]))
     config = read_json_object(path)
     kinds = config.get("architectures") or []
     if not isinstance(kinds, list):
         raise BundleError(_("{path} is damaged: architectures is {kinds!r}, expected a list.", path=path, kinds=kinds))
     if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
-        found = ", ".join(map(str, kinds)) or "nothing"
         raise BundleError(
             _(
-                "{folder} holds {found}, no sentence classifier. Train one with --backbone {folder}.",
+                "{folder} holds {architectures}, not a sentence classifier. Train one with --backbone {folder}.",
                 folder=folder,
-                found=found,
+                architectures=", ".join(map(str, kinds)) or _("nothing"),
             )
         )
-    if hint:
-        raise BundleError(
-            _(
-                "{folder} holds no whole model: {manifest} is missing.{hint}",
-                folder=folder,
-                manifest=MANIFEST,
-                hint=hint,
-            )
-        )
+    if is_unfinished:
+        text = _("{folder} holds an incomplete model: {manifest} is missing.", folder=folder, manifest=MANIFEST)
+        raise BundleError(" ".join([text, *hint]))
     try:
-        labels, reach = config_labels(config), plain_reach(config)
+        labels, max_length = config_labels(config), plain_reach(config)
     except ValueError as error:
         raise BundleError(_("{path} is damaged: {reason}.", path=path, reason=error)) from error
     several = config.get("problem_type") == "multi_label_classification"
-    return Manifest("native", "multi-label" if several else "classification", labels, ("nfc",), reach, str(folder))
+    return Manifest("native", "multi-label" if several else "classification", labels, ("nfc",), max_length, str(folder))
 
 
 def config_labels(config: Mapping[str, Any]) -> LabelSet:
-    """The labels of a transformers config; it leaves out the names LABEL_0 and LABEL_1 of two labels. ValueError."""
+    """The labels of a transformers config, which omits the default names LABEL_0 and LABEL_1; else a ValueError."""
     names = config.get("id2label")
     if names is None:
         count = config.get("num_labels", 2)
         if not is_json_number(count, int) or not 0 < count <= MOST_LABELS:
-            raise ValueError(f"num_labels is {count!r}")
+            raise ValueError(_("{name} is {value!r}", name="num_labels", value=count))
         return LabelSet(tuple(f"LABEL_{i}" for i in range(count)))
     if not isinstance(names, dict) or not names or set(names) != {str(i) for i in range(len(names))}:
-        raise ValueError("id2label does not give a name to each of the numbers from 0")
+        raise ValueError(_("id2label does not name every number from 0"))
     if not all(isinstance(name, str | int) for name in names.values()):
-        raise ValueError("id2label has a name that is no text")
+        raise ValueError(_("id2label has a name that is not a text"))
     return LabelSet(tuple(str(names[str(i)]) for i in range(len(names))))
 
 
 def plain_reach(config: Mapping[str, Any]) -> int:
-    """How many tokens a transformers model takes. ValueError."""
+    """How many tokens a transformers model takes; a ValueError if its config is wrong."""
     positions, kind = config.get("max_position_embeddings"), config.get("model_type") or ""
     if positions is None:
         positions = 512
     if not isinstance(kind, str):
-        raise ValueError(f"model_type is {kind!r}")
+        raise ValueError(_("{name} is {value!r}", name="model_type", value=kind))
     if not is_json_number(positions, int) or positions < SHORTEST + 2:
-        raise ValueError(f"max_position_embeddings is {positions!r}")
-    return positions - places_before(kind)
+        raise ValueError(_("{name} is {value!r}", name="max_position_embeddings", value=positions))
+    return positions - padding_positions(kind)
 
 
-def places_before(kind: str) -> int:
-    """Rows of the position table before that of a text's first token: RoBERTa and its like leave two for padding.
+def padding_positions(kind: str) -> int:
+    """Rows of the position table before the first token's row: RoBERTa and similar models keep two for padding.
 
     kind: the `model_type` of a transformers config.
     """

@@ -1,7 +1,7 @@
-"""Word embeddings that an exported model has in common with the packaged encoder: it keeps only the rows of its own.
+"""Word embeddings that an exported model shares with the packaged encoder: it stores only the rows that differ.
 
-Fine-tuning changes the rows of the pieces that it has seen and leaves the others as they were, so a second packaged
-model needs no second table. `words.safetensors` holds `ids` (n,), `codes` (n, width) int8 and `scales` (n,).
+Fine-tuning changes only the rows of the pieces that it has seen, so a second packaged model needs no second table.
+`words.safetensors` holds `ids` (n,), `codes` (n, width) int8 and `scales` (n,).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from munjang.translation import _
 
 FILE = "words.safetensors"
 INPUT = "embedded"
-"""The input of a graph that takes rows in the place of token ids, (B, T, width) float32."""
-SAME = 1e-3  # of a weight: 16 bits keep it to half of that
+"""The input of a graph that takes embeddings instead of token ids, (B, T, width) float32."""
+SAME = 1e-3  # relative difference of a weight; 16 bits are exact to half of that
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,21 @@ class EmbeddingDelta:
     scales: np.ndarray
 
     def table(self) -> np.ndarray:
-        """(V, width) float16: the packaged encoder's rows, and these in their places."""
+        """(V, width) float16: the packaged encoder's table with these rows put in."""
         table = packaged_words()[0].copy()
         table[self.ids] = self.codes * self.scales[:, None]
         return table
 
 
 def own_rows(words: np.ndarray) -> EmbeddingDelta:
-    """What of words (V, width) float32 is not as in the packaged encoder. BundleError: of another size."""
+    """The rows of words (V, width) float32 that differ from the packaged encoder's. BundleError: another shape."""
     packaged = packaged_words()[0].astype(np.float32)
     if words.shape != packaged.shape:
         raise BundleError(
             _(
-                "Its word embeddings are {shape}, the packaged encoder's {shape2}.",
+                "The word embeddings have the shape {shape}; the packaged encoder's have {expected}.",
                 shape=words.shape,
-                shape2=packaged.shape,
+                expected=packaged.shape,
             )
         )
     ids = np.flatnonzero((np.abs(words - packaged) > SAME * np.abs(packaged) + 1e-6).any(axis=1)).astype(np.int32)
@@ -57,22 +57,22 @@ def own_rows(words: np.ndarray) -> EmbeddingDelta:
     return EmbeddingDelta(ids, codes, scales.astype(np.float32))
 
 
-def save_shared_embeddings(folder: Path, own: EmbeddingDelta) -> None:
+def save_shared_embeddings(folder: Path, delta: EmbeddingDelta) -> None:
     """Write the rows."""
     from safetensors.numpy import save_file
 
-    save_file({"ids": own.ids, "codes": own.codes, "scales": own.scales}, folder / FILE)
+    save_file({"ids": delta.ids, "codes": delta.codes, "scales": delta.scales}, folder / FILE)
 
 
 def delta_details() -> dict[str, str]:
-    """What munjang.json keeps of the table that the rest comes from."""
+    """What munjang.json stores about the packaged table that the other rows come from."""
     return {"encoder": "mini", "sha256": packaged_words()[1]}
 
 
 def load_shared_embeddings(folder: Path, details: Mapping[str, Any]) -> np.ndarray | None:
-    """The table of a model, (V, width) float16; None of one that has its words in its graph.
+    """The table of a model, (V, width) float16; None if the model has its words in its graph.
 
-    BundleError: the packaged encoder is another one by now, or the rows are damaged.
+    BundleError: the packaged encoder has changed since, or the rows are damaged.
     """
     wanted = details.get("words")
     if wanted is None:
@@ -81,7 +81,7 @@ def load_shared_embeddings(folder: Path, details: Mapping[str, Any]) -> np.ndarr
     if not isinstance(wanted, dict) or wanted.get("sha256") != digest:
         raise BundleError(
             _(
-                "{folder} belongs to another packaged encoder than this installation's; install munjang again.",
+                "{folder} belongs to another packaged encoder than this installation has; install munjang again.",
                 folder=folder,
             )
         )
@@ -89,17 +89,17 @@ def load_shared_embeddings(folder: Path, details: Mapping[str, Any]) -> np.ndarr
     from safetensors.numpy import load_file
 
     try:
-        own = EmbeddingDelta(**load_file(folder / FILE))
+        delta = EmbeddingDelta(**load_file(folder / FILE))
     except (OSError, SafetensorError, TypeError) as error:
-        raise BundleError(_("{folder} cannot be read: {reason}.", folder=folder / FILE, reason=error)) from error
-    rows, width = own.codes.shape if own.codes.ndim == 2 else (-1, 0)
-    if own.ids.shape != (rows,) or own.scales.shape != (rows,) or width != table.shape[1]:
-        raise BundleError(_("{folder} is damaged: its parts do not fit each other.", folder=folder / FILE))
-    if rows and not 0 <= own.ids.min() <= own.ids.max() < len(table):
+        raise BundleError(_("{file} cannot be read: {reason}.", file=folder / FILE, reason=error)) from error
+    rows, width = delta.codes.shape if delta.codes.ndim == 2 else (-1, 0)
+    if delta.ids.shape != (rows,) or delta.scales.shape != (rows,) or width != table.shape[1]:
+        raise BundleError(_("{file} is damaged: its parts do not fit each other.", file=folder / FILE))
+    if rows and not 0 <= delta.ids.min() <= delta.ids.max() < len(table):
         raise BundleError(
-            _("{folder} is damaged: it has rows that the packaged encoder has not.", folder=folder / FILE)
+            _("{file} is damaged: it has rows that the packaged encoder does not have.", file=folder / FILE)
         )
-    return own.table()
+    return delta.table()
 
 
 @cache

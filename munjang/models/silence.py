@@ -1,4 +1,4 @@
-"""transformers without its progress bars and reports, for the length of a block."""
+"""Keeps transformers from drawing progress bars and logging reports, for the length of a block."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def silence_transformers() -> Iterator[None]:
-    """Within the block transformers draws no bars and logs errors only; its settings come back afterwards."""
+    """Within the block transformers draws no bars and logs only errors; its settings come back afterwards."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -106,7 +106,7 @@ class Task(Protocol):
     training_defaults: TrainingDefaults  # of a training run
     options: dict[str, Any]  # what make_task needs beside the labels to make it again, as JSON values
 
-    def build(self, source: str, **options: Any) -> PreTrainedModel:
+    def build(self, source: str | None = None, **options: Any) -> PreTrainedModel:
         """The network for a backbone (folder or hub id), or for a transformers config given as `config`."""
 
     def open(self, folder: Path) -> PreTrainedModel:

@@ -1,7 +1,7 @@
-"""Token ids and fresh vocabularies remembered from run to run, by what they were made of.
+"""Token ids and fresh vocabularies kept from run to run, under a key made from their inputs.
 
-Keys are sha256 sums over the texts in their order and all that shapes the result: the tokenizer as it would be saved,
-the length, the versions. A change of any of them is another entry, so nothing is ever stale.
+A key is the sha256 of the texts in their order and of everything else that shapes the result: the tokenizer as it would
+be saved, the length, the versions. If any of them changes, so does the key; no entry can be out of date.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-ENTRY_VERSION = 1  # of what this module keeps; one more where the meaning of an entry changes
+ENTRY_VERSION = 1  # add one when the meaning of an entry changes
 HASHED_TOGETHER = 8192  # texts hashed at once
 
 
 def token_cache() -> TokenCache:
-    """The user's cache: `tokens` in MUNJANG_CACHE, or in munjang's folder of the user's caches."""
+    """The user's cache: the folder `tokens` in MUNJANG_CACHE, or in munjang's folder among the user's caches."""
     return TokenCache(Cache(cache_root() / "tokens"))
 
 
 class NoCache:
-    """No cache: everything is made anew."""
+    """No cache: everything is made again."""
 
     encode = staticmethod(encode_texts)
     wordpiece = staticmethod(train_wordpiece)
@@ -44,39 +44,39 @@ class NoCache:
 
 @dataclass(frozen=True)
 class TokenCache:
-    """What was tokenised before, and the vocabularies made for it."""
+    """Texts that were tokenised before, and vocabularies that were made before."""
 
     cache: Cache
 
     def encode(self, texts: Sequence[str], tokenizer: Tokenizer, max_length: int) -> Encodings:
-        """As `encode_texts`, from the cache where it has been done before (the arrays then lie in a file)."""
+        """As `encode_texts`, from the cache if it was done before (the arrays are then memory-mapped)."""
         set_length(tokenizer, max_length)
         key = key_of("tokens", tokenizer.to_str(), id_type(tokenizer).__name__, texts_hash(texts))
-        found = self.cache.read(key)
-        if found is not None and is_usable(found, len(texts), tokenizer, max_length):
-            return Encodings(found["ids"], found["starts"], found["truncated"])
-        made = encode_texts(texts, tokenizer, max_length)
+        arrays = self.cache.read(key)
+        if arrays is not None and is_usable(arrays, len(texts), tokenizer, max_length):
+            return Encodings(arrays["ids"], arrays["starts"], arrays["truncated"])
+        encodings = encode_texts(texts, tokenizer, max_length)
         if is_first_process():
-            self.cache.write(key, {"ids": made.ids, "starts": made.starts, "truncated": made.truncated})
-        return made
+            self.cache.write(key, {"ids": encodings.ids, "starts": encodings.starts, "truncated": encodings.truncated})
+        return encodings
 
     def wordpiece(self, texts: Sequence[str], size: int) -> PreTrainedTokenizerBase:
-        """As `train_wordpiece`: a tokenizer with a vocabulary of `size` pieces made from texts, or made before."""
-        key = key_of("vocabulary", maker(), str(size), texts_hash(texts))
-        found = self.cache.read(key)
-        pieces = read_pieces(found) if found is not None else []
+        """As `train_wordpiece`: a tokenizer with a vocabulary of `size` pieces for these texts, from the cache if possible."""
+        key = key_of("vocabulary", vocabulary_code(), str(size), texts_hash(texts))
+        arrays = self.cache.read(key)
+        pieces = read_pieces(arrays) if arrays is not None else []
         if pieces:
-            return wrap(make_wordpiece({piece: place for place, piece in enumerate(pieces)}))
+            return wrap(make_wordpiece({piece: index for index, piece in enumerate(pieces)}))
         tokenizer = train_wordpiece(texts, size)
-        places = tokenizer.get_vocab()
+        ids = tokenizer.get_vocab()
         if is_first_process():
-            pieces = json.dumps(sorted(places, key=places.__getitem__), ensure_ascii=False).encode()
-            self.cache.write(key, {"pieces": np.frombuffer(pieces, dtype=np.uint8)})
+            data = json.dumps(sorted(ids, key=ids.__getitem__), ensure_ascii=False).encode()
+            self.cache.write(key, {"pieces": np.frombuffer(data, dtype=np.uint8)})
         return tokenizer
 
 
-def maker() -> str:
-    """What vocabularies are made by: the source of its module, or where only compiled files are there, the version."""
+def vocabulary_code() -> str:
+    """The source of the module that makes vocabularies; munjang's version if only compiled files are installed."""
     try:
         return inspect.getsource(sys.modules[train_wordpiece.__module__])
     except OSError:
@@ -84,14 +84,14 @@ def maker() -> str:
 
 
 def key_of(*parts: str) -> str:
-    """The key of what was made of `parts`, 64 hexadecimal digits."""
+    """The key of a result that depends on `parts`: 64 hexadecimal digits."""
     from tokenizers import __version__
 
     return hashlib.sha256(json.dumps([ENTRY_VERSION, __version__, *parts]).encode()).hexdigest()
 
 
 def texts_hash(texts: Sequence[str]) -> str:
-    """The sha256 of texts in their order, so fed that no two lists of texts look alike."""
+    """The sha256 of texts in their order; lengths are hashed too, so that [ab, c] and [a, bc] differ."""
     digest = hashlib.sha256()
     for start in range(0, len(texts), HASHED_TOGETHER):
         some = texts[start : start + HASHED_TOGETHER]
@@ -100,11 +100,11 @@ def texts_hash(texts: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def is_usable(found: Arrays, sentences: int, tokenizer: Tokenizer, max_length: int) -> bool:
-    """Whether an entry can be the encodings of so many texts: nothing in it may lead outside an array."""
-    if found.keys() != {"ids", "starts", "truncated"} or found["ids"].dtype != id_type(tokenizer):
+def is_usable(arrays: Arrays, sentences: int, tokenizer: Tokenizer, max_length: int) -> bool:
+    """Whether an entry can be the encodings of this many texts: no number in it may point outside an array."""
+    if arrays.keys() != {"ids", "starts", "truncated"} or arrays["ids"].dtype != id_type(tokenizer):
         return False
-    ids, starts, truncated = found["ids"], found["starts"], found["truncated"]
+    ids, starts, truncated = arrays["ids"], arrays["starts"], arrays["truncated"]
     if (starts.dtype, truncated.dtype) != (np.int64, np.bool_):
         return False
     if (len(starts), len(truncated)) != (sentences + 1, sentences):
@@ -115,10 +115,10 @@ def is_usable(found: Arrays, sentences: int, tokenizer: Tokenizer, max_length: i
     return bool(fits and (not len(ids) or (ids.min() >= 0 and ids.max() < pieces)))
 
 
-def read_pieces(found: Arrays) -> list[str]:
-    """The vocabulary in an entry, each piece at its id; none where it is not a list of distinct pieces."""
+def read_pieces(arrays: Arrays) -> list[str]:
+    """The vocabulary in an entry, each piece at its id; empty if it is not a list of distinct pieces."""
     try:
-        pieces = json.loads(bytes(found["pieces"]))
+        pieces = json.loads(bytes(arrays["pieces"]))
     except (ValueError, KeyError, RecursionError):
         return []
     if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
