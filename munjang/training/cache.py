@@ -52,7 +52,7 @@ class Cache:
     has_failed: bool = False
 
     def read(self, key: str) -> Arrays | None:
-        """The arrays of an entry, memory-mapped (writing to them never changes the file); None if there is no usable one."""
+        """The arrays of an entry, memory-mapped (writing never changes the file); None if there is no usable one."""
         path = self.folder / key
         try:
             arrays = open_entry(path, key)

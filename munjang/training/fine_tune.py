@@ -1,4 +1,4 @@
-"""Fine-tuning a network: encode, choose what the settings leave open, run a loop, take the best weights."""
+"""Fine-tuning a network: encode, choose settings that are not given, run a loop, take the best weights."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ log = logging.getLogger("munjang")
 
 @dataclass(frozen=True)
 class FineTuned:
-    """A network with the weights that are to be kept. config: the settings with every None filled in."""
+    """A trained network with its best weights. config: the settings with every None filled in."""
 
     model: PreTrainedModel
     task: Classification
-    start: LoadedBackbone
+    backbone: LoadedBackbone
     config: TrainConfig
     selection: Selection
 
     def manifest(self, corpus: Corpus) -> Manifest:
-        """What munjang.json says of it."""
+        """The contents of its munjang.json."""
         return Manifest(
             format="native",
             task=corpus.task,
@@ -52,7 +52,7 @@ class FineTuned:
             steps=self.config.clean.steps,
             max_length=self.config.max_length,
             backbone=self.config.backbone,
-            origin=self.start.origin,
+            origin=self.backbone.origin,
             corpus=corpus.name,
             settings=to_dict(self.config),
             validation=self.selection.saved(self.config, self.task.monitor),
@@ -61,10 +61,11 @@ class FineTuned:
 
     @property
     def tokenizer(self) -> tokenizers.Tokenizer:
-        return self.start.tokenizer.backend_tokenizer
+        """The tokenizer of the `tokenizers` library."""
+        return self.backbone.tokenizer.backend_tokenizer
 
     def logits(self, encoded: Encodings) -> np.ndarray:
-        """(n, L) float32 of encoded sentences, calculated in fp32 as a saved model does."""
+        """(n, L) float32 for encoded sentences, computed in fp32 as a saved model does."""
         import torch
 
         from munjang.encoder.packed import pack
@@ -73,25 +74,25 @@ class FineTuned:
 
         device = pick_device(self.config)
         network = pack(self.model.to(device).eval())
-        found = np.empty((len(encoded), len(self.task.labels)), np.float32)
+        logits = np.empty((len(encoded), len(self.task.labels)), np.float32)
         plain = replace(encoded, columns={})
         for indices in sorted_batches(encoded.lengths, self.config.eval_batch_size):
-            batch = to_device(self.task.collate(plain, indices, int(self.start.tokenizer.pad_token_id)), device)
+            batch = to_device(self.task.collate(plain, indices, int(self.backbone.tokenizer.pad_token_id)), device)
             with torch.inference_mode():
-                found[indices] = self.task.forward(network, batch).float().cpu().numpy()
+                logits[indices] = self.task.forward(network, batch).float().cpu().numpy()
         self.model.to("cpu")
-        return found
+        return logits
 
     def save(self, folder: Path) -> None:
         """Write the files of the native format."""
         from munjang.inference.backends import native
 
-        native.save(folder, self.model, self.start.tokenizer)
+        native.save(folder, self.model, self.backbone.tokenizer)
 
 
 def fine_tune(
     corpus: Corpus,
-    start: LoadedBackbone,
+    backbone: LoadedBackbone,
     config: TrainConfig,
     folder: Path,
     *,
@@ -100,7 +101,7 @@ def fine_tune(
     resume: bool = False,
     progress: bool = False,
 ) -> FineTuned:
-    """Train a network from `start` on a prepared corpus; checkpoints and log go to the run's folder.
+    """Train a network from `backbone` on a prepared corpus; checkpoints and log go to the run's folder.
 
     tokens: a cache of token ids. batches: how sentences are batched; None: by config.batch_size. Under torchrun only
     the first process has the best weights at the end.
@@ -111,32 +112,34 @@ def fine_tune(
     from munjang.training.loops.job import Job, load_weights
 
     if config.loop == "trainer" and corpus.task == "parsing":
-        raise ConfigError(_("--loop trainer trains classifiers; a parser learns in the native loop: leave it out."))
+        raise ConfigError(
+            _("--loop trainer trains only classifiers; a parser needs the native loop. Leave --loop out.")
+        )
     task = task_for(corpus, parser=config.parser, pos=config.pos)
     config = replace(config, batch_size=config.batch_size or task.training_defaults.batch_size)
-    tokenizer = start.tokenizer.backend_tokenizer
-    encoded = task.encode(corpus.train, tokenizer, check_length(config, start), encode=tokens.encode)
-    length = config.max_length or (choose_length(start, encoded) if task.cuts_texts else start.max_length)
+    tokenizer = backbone.tokenizer.backend_tokenizer
+    encoded = task.encode(corpus.train, tokenizer, check_length(config, backbone), encode=tokens.encode)
+    length = config.max_length or (choose_length(backbone, encoded) if task.cuts_texts else backbone.max_length)
     encoded = shorten_encodings(encoded, [example.text for example in corpus.train], tokenizer, length)
     config = replace(
         config,
         max_length=length,
-        learning_rate=config.learning_rate or task.training_defaults.rate * start.learning_rate,
+        learning_rate=config.learning_rate or task.training_defaults.rate * backbone.learning_rate,
         epochs=config.epochs or choose_epochs(task.training_defaults, steps_per_epoch(len(encoded), config.batch_size)),
         dropout=task.training_defaults.dropout if config.dropout is None else config.dropout,
     )
     log.info(
         "%s: learning rate %g, %d sentences a step, %g epochs.",
-        start.origin, config.learning_rate, config.batch_size, config.epochs,
+        backbone.origin, config.learning_rate, config.batch_size, config.epochs,
     )  # fmt: skip
-    model = start.build(task, seed=config.seed, dropout=config.dropout)
+    model = backbone.build(task, seed=config.seed, dropout=config.dropout)
     validation = task.encode(corpus.validation, tokenizer, length, encode=tokens.encode)
     if not (encoded.lengths.all() and validation.lengths.all()):
         raise ConfigError(
             _(
-                "The tokenizer of {origin} leaves no token of some texts: it does not add special "
-                "ones. Give its tokenizer.json a post-processor, or take another --backbone.",
-                origin=start.origin,
+                "The tokenizer of {origin} leaves no token of some texts, because it does not add special "
+                "tokens. Give its tokenizer.json a post-processor, or take another --backbone.",
+                origin=backbone.origin,
             )
         )
     compaction = compact_embeddings(model, encoded.ids, validation.ids) if config.loop == "native" else None
@@ -149,7 +152,7 @@ def fine_tune(
         validation=validation,
         config=config,
         folder=folder,
-        pad_id=int(start.tokenizer.pad_token_id),
+        pad_id=int(backbone.tokenizer.pad_token_id),
         weights=balanced(config, encoded, task),
         resume=resume,
         progress=progress,
@@ -160,7 +163,7 @@ def fine_tune(
     else:
         from munjang.training.loops.trainer import run_trainer as run
     if job.warmup_steps >= job.total_steps:
-        log.warning("The warm-up of %d steps outlasts the run of %d.", job.warmup_steps, job.total_steps)
+        log.warning("The warm-up of %d steps is longer than the run of %d.", job.warmup_steps, job.total_steps)
     selection = run(job)
     if is_first_process():
         if config.keep_best:
@@ -171,26 +174,26 @@ def fine_tune(
         if compaction:
             compaction.expand(model)
         model.to("cpu")
-    return FineTuned(model, task, start, config, selection)
+    return FineTuned(model, task, backbone, config, selection)
 
 
-def check_length(config: TrainConfig, start: LoadedBackbone) -> int:
-    """The length that the settings give, or the backbone's; one beyond the backbone's is refused."""
-    if config.max_length and config.max_length > start.max_length:
+def check_length(config: TrainConfig, backbone: LoadedBackbone) -> int:
+    """The length in the settings, else the backbone's; a ConfigError if it is longer than the backbone's."""
+    if config.max_length and config.max_length > backbone.max_length:
         raise ConfigError(
             _(
-                "max_length is {max_length}; {start} takes at most {max_length2}.",
+                "max_length is {max_length}; {backbone} takes at most {limit}. Give a smaller --max-length.",
                 max_length=config.max_length,
-                start=start.name,
-                max_length2=start.max_length,
+                backbone=backbone.name,
+                limit=backbone.max_length,
             )
         )
-    return config.max_length or start.max_length
+    return config.max_length or backbone.max_length
 
 
-def choose_length(start: LoadedBackbone, encoded: Encodings) -> int:
-    """Tokens a sentence may have: the 99.9th percentile of train, never more than the model takes."""
-    length = min(start.max_length, max(8, int(np.ceil(np.percentile(encoded.lengths, 99.9)))))
+def choose_length(backbone: LoadedBackbone, encoded: Encodings) -> int:
+    """The most tokens of a sentence: the 99.9th percentile of train, at most what the model takes."""
+    length = min(backbone.max_length, max(8, int(np.ceil(np.percentile(encoded.lengths, 99.9)))))
     cut = float((encoded.lengths > length).mean())
     log.info(
         "Length %d tokens: the 99.9th percentile of train (mean %.1f, longest %d); %.2f%% of the sentences are cut.",
@@ -200,10 +203,10 @@ def choose_length(start: LoadedBackbone, encoded: Encodings) -> int:
 
 
 def choose_epochs(training_defaults: TrainingDefaults, steps: int) -> float:
-    """What the task takes usually, or so many that few sentences make enough steps.
+    """The task's default number of epochs, or more if that would be too few steps.
 
-    steps: of one epoch. On some 500 sentences 3 epochs (about 50 steps) left mini at a macro F1 of 0.41 in telling 16
-    languages, 20 epochs brought it to 0.80 (EXPERIMENTS, 2026-11-23).
+    steps: of one epoch. With about 500 sentences of 16 languages, mini had a macro F1 of 0.41 after 3 epochs (about 50
+    steps) and 0.80 after 20 epochs (EXPERIMENTS, 2026-11-23).
     """
     return max(
         training_defaults.epochs,

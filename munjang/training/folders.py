@@ -1,4 +1,4 @@
-"""The folder of a run: what may be written over, and what comes back when a run fails before it learnt."""
+"""The folder of a run: what may be overwritten, and what is restored if a run fails before its first checkpoint."""
 
 from __future__ import annotations
 
@@ -16,34 +16,33 @@ from munjang.files import is_first_process
 from munjang.models.folder import MANIFEST
 from munjang.translation import _
 
-RunResult = TypeVar("Learnt")
+RunResult = TypeVar("RunResult")
 
 
-def temporary_run(learn: Callable[[Path], RunResult]) -> RunResult:
-    """Call `learn` with a temporary folder that lives as long as what it returns; where it fails, the folder goes too.
+def temporary_run(train: Callable[[Path], RunResult]) -> RunResult:
+    """Call `train` with a temporary folder that is deleted together with the result, or when `train` fails.
 
-    ConfigError: processes of torchrun, which must all know the folder.
+    ConfigError under torchrun, because all processes must know the folder.
     """
     if "RANK" in os.environ:
         raise ConfigError(_("Under torchrun a run needs a folder that all processes know: give out=."))
     folder = Path(mkdtemp(prefix="munjang-"))
     try:
-        learnt = learn(folder)
+        result = train(folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    weakref.finalize(learnt, shutil.rmtree, folder, ignore_errors=True)
-    return learnt
+    weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
+    return result
 
 
 @contextmanager
 def run_folder(
     folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()
 ) -> Iterator[Path]:
-    """The folder of a run, opened as `open_run_folder` says; what it held comes back if the run fails before it learnt.
+    """The folder of a run, opened as `open_run_folder` does; its old contents are restored if the run fails early.
 
-    A model that is to be overwritten is set aside (.NAME.replaced beside it) until the new run has a checkpoint or a
-    model of its own.
+    A model to be overwritten is moved to .NAME.replaced beside it until the new run has a checkpoint or a model.
     """
     aside = folder.with_name(f".{folder.name}.replaced")
     check_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs)
@@ -65,7 +64,7 @@ def run_folder(
 
 
 def open_run_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:
-    """Make the run's folder, empty unless a run is resumed there; refuses what `check_folder` refuses."""
+    """Make the run's folder, empty unless a run is resumed there; raises the errors of `check_folder`."""
     check_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs)
     if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
         clear_folder(folder)
@@ -73,33 +72,36 @@ def open_run_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequ
 
 
 def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:
-    """Refuse a folder that holds something, unless told what to do with it.
+    """A ConfigError if the folder is not empty and neither `overwrite` nor `resume` is given.
 
-    inputs: files and folders that the run reads; a folder that is one of them, holds one or lies in one is refused
-    before anything is deleted. A run that broke off before its first checkpoint is begun anew.
+    inputs: files and folders that the run reads. A folder that is one of them, contains one or lies in one is refused
+    before anything is deleted. A run that stopped before its first checkpoint starts again.
     """
     if overwrite and resume:
-        raise ConfigError(_("--overwrite and --resume exclude each other."))
+        raise ConfigError(_("--overwrite and --resume cannot be given together."))
     if folder.exists() and not folder.is_dir():
         raise ConfigError(_("{folder} is a file; --out needs a folder.", folder=folder))
     for name in inputs:
         source, target = Path(name or "").resolve(), folder.resolve()
         if name and Path(name).exists() and (target in (source, *source.parents) or source in target.parents):
             if source in target.parents and not is_model(source):
-                continue  # a folder of data may hold the models made from it
+                continue  # a data folder may contain the models made from it
             raise ConfigError(
                 _(
-                    "--out {folder} and {name}, which the run reads, overlap. Choose another --out.",
+                    "--out {folder} and {input}, which the run reads, overlap. Choose another --out.",
                     folder=folder,
-                    name=name,
+                    input=name,
                 )
             )
     if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
         ours = is_model(folder) or (folder / "run" / "settings.json").exists()
         begun = is_model(folder) or (folder / "checkpoints").exists()
         if not overwrite and (begun or not ours):
-            remedy = "--overwrite to replace it, --resume to go on" if ours else "another folder"
-            raise ConfigError(_("{folder} is not empty. Give {remedy}.", folder=folder, remedy=remedy))
+            if ours:
+                text = _("{folder} is not empty. Give --overwrite to replace it, --resume to go on.", folder=folder)
+            else:
+                text = _("{folder} is not empty. Give another folder.", folder=folder)
+            raise ConfigError(text)
         if not ours:
             raise ConfigError(
                 _("{folder} holds something other than a munjang run; --overwrite will not delete it.", folder=folder)
@@ -107,7 +109,7 @@ def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequenc
 
 
 def clear_folder(folder: Path) -> None:
-    """Delete a folder, or, where it is a link, what it holds."""
+    """Delete a folder; of a link, delete only the contents."""
     if not folder.is_symlink():
         shutil.rmtree(folder)
         return

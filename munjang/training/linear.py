@@ -1,13 +1,15 @@
 """Train the linear baseline: TF-IDF of character n-grams within words, and a linear SVM for each label.
 
-    parts = train_linear(corpus, config)          # corpus: cleaned, with train and validation, labels resolved
-    formats.linear.save(folder, parts) -> dict    # what munjang.json keeps about the format
-    formats.linear.load(folder, manifest) -> LinearRunner
-    formats.linear.LinearRunner(parts)            # the same runner, without a folder
+    from munjang.inference.backends import linear
 
-`parts` is a formats.linear.LinearParts; `parts.labels` has the label names in the order of the logits and
-`parts.settings` what was chosen and measured (C, dev scores of the grid, features, seconds), as plain JSON values.
-Of TrainConfig it uses `seed` and `class_weights`; progress goes to the logger "munjang".
+    parts = train_linear(corpus, config)   # corpus: cleaned, with train and validation, labels resolved
+    linear.save(folder, parts) -> dict     # what munjang.json keeps about the format
+    linear.load(folder, manifest) -> LinearRunner
+    linear.LinearRunner(parts)             # the same runner, without a folder
+
+`parts` is a `LinearParts`. `parts.labels` has the label names in the order of the logits; `parts.settings` has what was
+chosen and measured (C, validation scores of the grid, features, seconds) as plain JSON values. Only `seed` and
+`class_weights` of TrainConfig are used; progress goes to the logger "munjang".
 """
 
 from __future__ import annotations
@@ -35,15 +37,15 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 GRID = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # C of the SVM; most corpora like 0.2 to 0.8, multi-label ones more
-IN_TEXTS = 2  # an n-gram must stand in so many texts: at 1 the model is 2 to 4 times as large for no better dev score
-TOLERANCE = 0.05  # of the solver; 0.0001 took 5 times as long for the same dev accuracy
+IN_TEXTS = 2  # texts that an n-gram must be in; 1 makes the model 2 to 4 times as large, validation is no better
+TOLERANCE = 0.05  # of the solver; 0.0001 took 5 times as long for the same validation accuracy
 ROUNDS = 100
-SCALES = np.geomspace(0.1, 20, 60)  # what the margins may be multiplied by to become logits
+SCALES = np.geomspace(0.1, 20, 60)  # factors to try that turn margins into logits
 
 
 @dataclass(frozen=True)
 class Features:
-    """The n-grams that count, as found in a train split."""
+    """The n-grams that are used, from a train split."""
 
     alphabet: Alphabet
     keys: np.ndarray  # (V,) uint64
@@ -62,39 +64,39 @@ class Features:
 
 
 def train_linear(corpus: Corpus, config: TrainConfig) -> LinearParts:
-    """Fit on `corpus.train`; choose C and the temperature on `corpus.validation`. The test split is never looked at.
+    """Fit on `corpus.train`; choose C and the temperature on `corpus.validation`. The test split is not read.
 
-    Validation is not learnt from afterwards, so that the baseline has seen what a network has. A corpus without one of
-    the splits, or without a character in its train texts, is a DataError.
+    The model is not fitted again on train and validation together, so that the baseline learns from the same sentences
+    as a network. DataError: one of the splits is missing, or the train texts have no characters.
     """
     if not (corpus.train and corpus.validation):
         raise DataError(_("{corpus}: the linear model needs a train and a validation split.", corpus=corpus.name))
     try:
         import sklearn  # noqa: F401
     except ImportError as error:
-        raise missing_extra("the linear baseline", "train") from error
+        raise missing_extra(_("the linear baseline"), "train") from error
     start = time.monotonic()
     features = find_features([example.text for example in corpus.train])
     train = features.matrix([example.text for example in corpus.train])
-    dev = features.matrix([example.text for example in corpus.validation])
-    references, dev_gold = targets(corpus.train, corpus), targets(corpus.validation, corpus)
+    validation = features.matrix([example.text for example in corpus.validation])
+    references, validation_references = targets(corpus.train, corpus), targets(corpus.validation, corpus)
     single = corpus.task != "multi-label"
     log.info(f"linear: {len(features.keys):,} n-grams of 1 to 4 characters from {len(corpus.train):,} texts")
 
     scores, best = {}, None
     for c in GRID:
         weights, bias = fit(train, references, c, config, single=single)
-        margins = dev @ weights + bias
-        scores[c] = validation_score(margins, dev_gold, single=single)
-        log.info(f"linear: C {c:g}, dev macro-F1 {scores[c]:.4f}")
+        margins = validation @ weights + bias
+        scores[c] = validation_score(margins, validation_references, single=single)
+        log.info(f"linear: C {c:g}, validation macro F1 {scores[c]:.4f}")
         if best is None or scores[c] > scores[best[0]]:
             best = (c, weights, bias, margins)
         elif max(list(scores.values())[-2:]) < scores[best[0]]:
-            break  # twice in a row worse than the best
+            break  # worse than the best twice in a row
     c, weights, bias, margins = best
-    scale, loss = temperature(margins, dev_gold, single=single)
+    scale, loss = temperature(margins, validation_references, single=single)
     seconds = time.monotonic() - start
-    log.info(f"linear: C {c:g} chosen on the dev split, {seconds:.0f} s")
+    log.info(f"linear: C {c:g} chosen on the validation split, {seconds:.0f} s")
     settings = {
         "C": c,
         "dev_macro_f1": {f"{c:g}": round(score, 6) for c, score in scores.items()},
@@ -116,19 +118,19 @@ def train_linear(corpus: Corpus, config: TrainConfig) -> LinearParts:
 
 
 def find_features(texts: Sequence[str]) -> Features:
-    """The n-grams that stand in at least IN_TEXTS texts (in one, where no n-gram stands in more), with smooth idf."""
+    """The n-grams in at least IN_TEXTS texts (in at least one, if none is in more), with smooth idf."""
     alphabet = Alphabet.of(texts)
     keys, frequencies = document_frequencies(texts, alphabet)
     if not len(keys):
         raise DataError(_("The train texts have no characters to learn from."))
-    often = frequencies >= min(IN_TEXTS, frequencies.max())
-    keys, frequencies = keys[often], frequencies[often]
+    is_frequent = frequencies >= min(IN_TEXTS, frequencies.max())
+    keys, frequencies = keys[is_frequent], frequencies[is_frequent]
     idf = np.log((1 + len(texts)) / (1 + frequencies)) + 1
     return Features(alphabet, keys, Lookup(keys), idf.astype(np.float32))
 
 
 def targets(examples: Sequence[Example], corpus: Corpus) -> np.ndarray:
-    """(examples, labels) bool: which labels each has."""
+    """(examples, labels) bool: which labels each example has."""
     references = np.zeros((len(examples), len(corpus.labels)), bool)
     index = {name: corpus.labels.index(name) for name in (*corpus.labels.names, *corpus.labels.aliases)}
     for row, example in enumerate(examples):
@@ -149,33 +151,33 @@ def fit(
     bias = np.zeros(columns.shape[1])
     for k in range(columns.shape[1]):
         has = columns[:, k]
-        if has.all() or not has.any():  # nothing to tell apart: the label is always or never given
+        if has.all() or not has.any():  # nothing to learn: every example has the label, or none
             bias[k] = 1.0 if has.any() else -1.0
             continue
         svm = LinearSVC(
             C=c, class_weight=config.class_weights, tol=TOLERANCE, max_iter=ROUNDS, random_state=config.seed
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # ROUNDS is meant to end a large C early
+            warnings.simplefilter("ignore", ConvergenceWarning)  # ROUNDS is there to stop a large C early
             svm.fit(matrix, has)
         weights[:, k], bias[k] = svm.coef_[0], svm.intercept_[0]
     return weights, bias
 
 
 def as_logits(margins: np.ndarray, labels: int) -> np.ndarray:
-    """(texts, labels) logits of margins (texts, K)."""
+    """(texts, labels) logits from margins (texts, K)."""
     return two_columns(margins) if margins.shape[1] < labels else margins
 
 
 def validation_score(margins: np.ndarray, references: np.ndarray, *, single: bool) -> float:
-    """Macro-F1 of the answers that these margins give."""
+    """Macro F1 of the predictions from these margins."""
     logits = as_logits(margins, references.shape[1])
     predicted = np.arange(references.shape[1]) == logits.argmax(axis=1)[:, None] if single else logits > 0
     return float(macro_f1(count_confusions(references, predicted)))
 
 
 def temperature(margins: np.ndarray, references: np.ndarray, *, single: bool) -> tuple[float, float]:
-    """The factor that makes the margins the best logits, by log loss on the dev split; and that loss in nats."""
+    """The factor that makes the margins the best logits, by log loss on the validation split, and that loss in nats."""
     logits = as_logits(margins, references.shape[1])
     losses = [log_loss(logits * scale, references, single=single) for scale in SCALES]
     best = int(np.argmin(losses))

@@ -1,4 +1,4 @@
-"""Training one network on several corpora: a head for each, a temperature for each head, their scores."""
+"""Training one network on several corpora: one head per corpus, each with a temperature and scores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from munjang.tasks.classification import Classification
 from munjang.tasks.multihead import Heads
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.loops.batching import MultiCorpusSampler
-from munjang.training.run import check_packages, first_process_first, is_finished, make_start
+from munjang.training.run import check_packages, first_process_first, is_finished, prepare_backbone
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -51,12 +51,13 @@ def train_heads(
 ) -> Analyzer:
     """Fine-tune one network with a head for each corpus, and return the Analyzer of its best weights.
 
-    corpora: name of the head -> corpus, one label a sentence. Each is cleaned and split as `munjang.train` would, and
-    loses from train what another's test or validation holds. An epoch draws from each by its size to the power
-    config.sampling_power. The best weights are those with the highest mean of the heads' macro F1 on validation; then a
-    temperature is fitted for each head on its validation sentences, and each test split is scored once.
-    more: head -> further rows for its train alone. out, overwrite, resume, cache: as `munjang.train` has them.
-    Raises ConfigError for a linear backbone, several labels a sentence, a name that no head can have; DataError and
+    corpora: name of the head -> corpus with one label per sentence. Each corpus is cleaned and split as `munjang.train`
+    does; texts in the test or validation split of another corpus are removed from train. In an epoch each corpus has a
+    share in proportion to its size to the power config.sampling_power. The best weights have the highest mean macro F1
+    of the heads on validation. Then a temperature is fitted for each head on its validation sentences, and each test
+    split is scored once. more: head -> further rows for its train split. out, overwrite, resume, cache: as in
+    `munjang.train`.
+    Raises ConfigError for a linear backbone, several labels per sentence, an invalid name of a head; DataError and
     Interrupted as `munjang.train` does.
     """
     config = config or TrainConfig()
@@ -72,9 +73,11 @@ def train_heads(
 
 
 def check_config(config: TrainConfig) -> None:
-    """Refuse what heads cannot share, before anything is read."""
+    """Refuse settings that do not work with heads, before any data is read."""
     if config.backbone == "linear":
-        raise ConfigError(_("A linear model is no encoder for several heads. Give another --backbone, or one corpus."))
+        raise ConfigError(
+            _("A linear model is no encoder for several heads. Give another --backbone, or only one corpus.")
+        )
     check_packages(config)
 
 
@@ -95,18 +98,20 @@ def train_together(
         return Analyzer(folder)
     tokens = token_cache() if cache else NoCache()
     corpus = multi_corpus.corpus
-    start = first_process_first(config, lambda: make_start(config, corpus, folder, tokens.wordpiece))
+    backbone = first_process_first(config, lambda: prepare_backbone(config, corpus, folder, tokens.wordpiece))
     batches = MultiCorpusSampler(
         config.batch_size or TrainingDefaults.batch_size,
         config.eval_batch_size,
         multi_corpus.sources,
         config.sampling_power,
     )
-    learnt = fine_tune(corpus, start, config, folder, tokens=tokens, batches=batches, resume=resume, progress=progress)
+    fine_tuned = fine_tune(
+        corpus, backbone, config, folder, tokens=tokens, batches=batches, resume=resume, progress=progress
+    )
     if is_first_process():
-        details = {"heads": measure(learnt, multi_corpus, tokens)}
-        manifest = replace(learnt.manifest(corpus), details=details)
-        save_bundle(folder, manifest, learnt.save, heads_card(manifest, multi_corpus))
+        details = {"heads": measure(fine_tuned, multi_corpus, tokens)}
+        manifest = replace(fine_tuned.manifest(corpus), details=details)
+        save_bundle(folder, manifest, fine_tuned.save, heads_card(manifest, multi_corpus))
         log.info("Saved %s.", folder)
         shutil.rmtree(folder / "checkpoints")
         note_readings(Analyzer(folder), multi_corpus)
@@ -114,49 +119,49 @@ def train_together(
     return Analyzer(folder)
 
 
-def measure(learnt: FineTuned, multi_corpus: MultiCorpus, tokens: TokenCache | NoCache) -> dict[str, Any]:
-    """What the manifest keeps of each head: labels, corpus, temperature, scores on validation and test, calibration."""
+def measure(fine_tuned: FineTuned, multi_corpus: MultiCorpus, tokens: TokenCache | NoCache) -> dict[str, Any]:
+    """Each head's entry in the manifest: labels, corpus, temperature, scores on validation and test, calibration."""
     splits = {}
     for split in ("validation", "test"):
         rows = getattr(multi_corpus.corpus, split)
-        encoded = learnt.task.encode(rows, learnt.tokenizer, learnt.config.max_length, encode=tokens.encode)
-        splits[split] = (learnt.logits(encoded), encoded.columns["labels"]) if rows else None
-    assert isinstance(learnt.task, Heads)
-    found = {}
-    for head, own in learnt.task.groups:
-        parts = {split: head_part(*data, own) if data else None for split, data in splits.items()}
-        found[head] = head_facts(head, multi_corpus, **parts)
-    return found
+        encoded = fine_tuned.task.encode(rows, fine_tuned.tokenizer, fine_tuned.config.max_length, encode=tokens.encode)
+        splits[split] = (fine_tuned.logits(encoded), encoded.columns["labels"]) if rows else None
+    assert isinstance(fine_tuned.task, Heads)
+    facts = {}
+    for head, columns in fine_tuned.task.groups:
+        parts = {split: head_part(*data, columns) if data else None for split, data in splits.items()}
+        facts[head] = head_facts(head, multi_corpus, **parts)
+    return facts
 
 
 Part = tuple[np.ndarray, np.ndarray]
 """Logits (n, L) of one head and the label numbers (n,) of its sentences in a split."""
 
 
-def head_part(logits: np.ndarray, references: np.ndarray, own: slice) -> Part:
-    """The sentences and logits of one head among those of all."""
-    rows = (references >= own.start) & (references < own.stop)
-    return logits[rows, own], references[rows] - own.start
+def head_part(logits: np.ndarray, references: np.ndarray, columns: slice) -> Part:
+    """The logits and references of one head. columns: the head's labels among all labels."""
+    rows = (references >= columns.start) & (references < columns.stop)
+    return logits[rows, columns], references[rows] - columns.start
 
 
 def head_facts(head: str, multi_corpus: MultiCorpus, *, validation: Part, test: Part | None) -> dict[str, Any]:
-    """One head's entry of the manifest; calibration is measured on test, or where there is none on validation."""
+    """One head's entry in the manifest; calibration is measured on test, or on validation if there is no test split."""
     corpus = multi_corpus.parts[head].corpus
-    tested = test is not None and len(test[1]) > 0
+    is_tested = test is not None and len(test[1]) > 0
     temperature = round(fit_temperature(*validation, head), 4)
-    logits, references = test if tested else validation
+    logits, references = test if is_tested else validation
     entry = {
         "labels": corpus.labels.to_dict(),
         "corpus": corpus.name,
         "train": len(corpus.train),
         "temperature": temperature,
         "validation": head_scores(corpus, *validation),
-        "test": {**head_scores(corpus, *test), "confusion": confusion(*test)} if tested else {},
+        "test": {**head_scores(corpus, *test), "confusion": confusion(*test)} if is_tested else {},
         "calibration": {
             "before": expected_calibration_error(softmax(logits), references),
             "after": expected_calibration_error(softmax(logits, temperature), references),
             "n": len(references),
-            "split": "test" if tested else "validation",
+            "split": "test" if is_tested else "validation",
         },
     }
     if head in multi_corpus.additions:
@@ -170,12 +175,12 @@ def head_scores(corpus: Corpus, logits: np.ndarray, references: np.ndarray) -> d
 
 
 def confusion(logits: np.ndarray, references: np.ndarray) -> list[list[int]]:
-    """Counts by true label (rows) and answer (columns)."""
+    """Counts by reference (rows) and prediction (columns)."""
     return confusion_matrix(references, logits.argmax(axis=1), logits.shape[1]).tolist()
 
 
 def note_readings(model: Analyzer, multi_corpus: MultiCorpus) -> None:
-    """Note in the run that each test split was read."""
+    """Note in the run's log that each test split was read."""
     for head in model.heads:
         test = multi_corpus.parts[head.name].corpus.test
         if test:

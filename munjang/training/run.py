@@ -7,11 +7,12 @@ import logging
 import os
 import platform
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from munjang import __version__
-from munjang.config.settings import TrainConfig, to_dict
+from munjang.config.settings import PretrainConfig, TrainConfig, to_dict
 from munjang.data.cleaning.files import write_removed
 from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.errors import BundleError, ConfigError, require
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
+Result = TypeVar("Result")
+
 
 def train(
     corpus: Corpus,
@@ -42,10 +45,10 @@ def train(
 ) -> Predictor:
     """Fine-tune on the corpus's train split and return the Predictor of the best weights on its validation split.
 
-    out: the model folder; left out, a temporary one that lives as long as the Predictor. A folder that is not empty is
+    out: the model folder; None: a temporary one that lives as long as the Predictor. A folder that is not empty is
     refused without `overwrite` (deletes it) or `resume` (goes on after its newest checkpoint, with the same settings).
-    A corpus without a test or validation split gets one from train first (config.test_share, config.validation_share);
-    the test split is never looked at here beyond taking its texts out of train.
+    A corpus without a test or validation split gets one from train first (config.test_share, config.validation_share).
+    The test split is used only to remove its texts from train.
     cache: whether to keep token ids and fresh vocabularies for the next run (see `munjang.training.token_cache`).
     Raises DataError for a corpus that cannot be learnt from, Interrupted after Ctrl-C once the state is saved.
     """
@@ -74,51 +77,57 @@ def train_prepared(
     if (config.parser or config.pos) and prepared.corpus.task != "parsing":
         flag = "--parser" if config.parser else "--pos"
         raise ConfigError(
-            _("{flag} is for treebanks; {corpus} has no trees. Leave it out.", flag=flag, corpus=prepared.corpus.name)
+            _(
+                "{flag} is for treebanks; {corpus} has no trees. Leave {flag} out.",
+                flag=flag,
+                corpus=prepared.corpus.name,
+            )
         )
     if config.backbone == "linear" and prepared.corpus.task == "parsing":
         raise ConfigError(
-            _("--backbone linear classifies sentences; a parser needs a network, such as --backbone mini.")
+            _("--backbone linear only classifies sentences; a parser needs a network, such as --backbone mini.")
         )
-    learn = train_linear_model if config.backbone == "linear" else train_network
-    learn(prepared, config, folder, resume=resume, progress=progress, cache=cache)
+    if config.backbone == "linear":
+        train_linear_model(prepared, config, folder)
+    else:
+        train_network(prepared, config, folder, resume=resume, progress=progress, cache=cache)
     return load(folder)
 
 
 def is_finished(prepared: Prepared | MultiCorpus, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
-    """Begin a run, or find it begun: says whether its model is there already."""
+    """Start a run, or find it started; returns whether it has its model already."""
     if not (begin_run(prepared, config, folder, resume=resume) and (folder / MANIFEST).exists()):
         return False
-    log.info("%s is finished already.", folder)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of a run that was killed while tidying up
+    log.info("%s is already finished.", folder)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # the run was killed while deleting them
     return True
 
 
 def begin_run(prepared: Prepared | MultiCorpus, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
-    """Write what a run knows before it learns: its settings, and the account of the cleaning.
+    """Write what is known before training: the settings and the cleaning report.
 
-    Returns whether `resume` found a run there, which must have had the same settings and data.
+    Returns whether `resume` found a run there; that run must have the same settings and data.
     """
     settings = {"config": to_dict(config), "data": prepared.fingerprint, "versions": versions()}
     begun = resume and (folder / "run" / "settings.json").exists()
     if begun:
         check_settings(folder, settings)
     if is_first_process():
-        with disk_errors(folder, "Free some space and give the same command again."):
+        with disk_errors(folder, _("Free some space and give the same command again.")):
             (folder / "run").mkdir(parents=True, exist_ok=True)
             if not begun:
-                write_json(folder / "run" / "settings.json", settings)  # first: it marks the folder as ours
+                write_json(folder / "run" / "settings.json", settings)  # first, because it marks the folder as a run
             write_removed(folder / "run" / "removed.csv", prepared.cleaning_report.removed)
             write_json(folder / "run" / "cleaning.json", prepared.cleaning_report.to_dict())
     return begun
 
 
 def check_packages(config: TrainConfig) -> None:
-    """A MissingExtra, before anything is read or made, where training lacks its packages."""
+    """A MissingExtra if the packages for training are missing, before anything is read or made."""
     if config.backbone == "linear":
-        require("the linear baseline", "train", "sklearn")
+        require(_("the linear baseline"), "train", "sklearn")
     else:
-        require("training", "train", "torch", "transformers", "accelerate", "tensorboard")
+        require(_("training"), "train", "torch", "transformers", "accelerate", "tensorboard")
 
 
 def train_network(
@@ -130,22 +139,23 @@ def train_network(
 
     corpus = prepared.corpus
     tokens = token_cache() if cache else NoCache()
-    start = first_process_first(config, lambda: make_start(config, corpus, folder, tokens.wordpiece))
-    learnt = fine_tune(corpus, start, config, folder, tokens=tokens, resume=resume, progress=progress)
+    backbone = first_process_first(config, lambda: prepare_backbone(config, corpus, folder, tokens.wordpiece))
+    fine_tuned = fine_tune(corpus, backbone, config, folder, tokens=tokens, resume=resume, progress=progress)
     if is_first_process():
-        save_run_model(folder, learnt.manifest(corpus), prepared, learnt.save)
+        save_run_model(folder, fine_tuned.manifest(corpus), prepared, fine_tuned.save)
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
 
 
-def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path, **_: Any) -> None:
-    """Train the linear baseline and save it as a model folder; under torchrun the first process alone does it."""
+def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> None:
+    """Train the linear baseline and save it as a model folder; under torchrun only the first process does it."""
     if is_first_process():
         save_linear_model(prepared, config, folder)
     first_process_first(config, lambda: None)
 
 
 def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> None:
+    """Train the linear baseline in this process and save it."""
     from munjang.inference.backends import linear
     from munjang.training.linear import train_linear
 
@@ -166,65 +176,65 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
     save_run_model(folder, manifest, prepared, lambda beside: details.update(linear.save(beside, parts) or {}))
 
 
-def save_run_model(folder: Path, manifest: Manifest, prepared: Prepared, fill: Any) -> None:
-    """Write the model folder with its card."""
+def save_run_model(folder: Path, manifest: Manifest, prepared: Prepared, fill: Callable[[Path], None]) -> None:
+    """Write the model folder with its card. fill: writes the files of the format into a folder."""
     card = model_card(manifest, corpus=prepared.corpus, cleaning_report=prepared.cleaning_report)
     save_bundle(folder, manifest, fill, card)
     log.info("Saved %s.", folder)
 
 
-def make_start(config: TrainConfig, corpus: Corpus, folder: Path, wordpiece: Vocabulary) -> LoadedBackbone:
-    """The backbone; the vocabulary of a fresh one is made once and kept with the run in `folder`."""
-    from munjang.models.backbones import load_backbone as prepare_backbone
+def prepare_backbone(config: TrainConfig, corpus: Corpus, folder: Path, wordpiece: Vocabulary) -> LoadedBackbone:
+    """The backbone of a run; the vocabulary of a fresh one is made once and kept with the run in `folder`."""
+    from munjang.models.backbones import load_backbone
 
     kept = folder / "run" / "tokenizer"
     if not config.backbone.startswith("scratch:"):
-        return prepare_backbone(config.backbone)
+        return load_backbone(config.backbone)
     if (kept / "tokenizer.json").exists():
-        return prepare_backbone(config.backbone, tokenizer_folder=kept)
-    start = prepare_backbone(config.backbone, [example.text for example in corpus.train], wordpiece=wordpiece)
+        return load_backbone(config.backbone, tokenizer_folder=kept)
+    backbone = load_backbone(config.backbone, [example.text for example in corpus.train], wordpiece=wordpiece)
     beside = kept.with_name(".tokenizer")
     shutil.rmtree(beside, ignore_errors=True)
-    start.tokenizer.save_pretrained(beside)
+    backbone.tokenizer.save_pretrained(beside)
     beside.replace(kept)
-    return start
+    return backbone
 
 
 def check_settings(folder: Path, settings: dict[str, Any]) -> None:
-    """Refuse to resume with other settings or other data than the run began with."""
+    """Refuse to resume a run with settings or data other than it was started with."""
     before = read_json_object(folder / "run" / "settings.json")
     now = json.loads(json.dumps(settings))
     changed = [
-        f"{key} was {before['config'].get(key)}, is {value}"
+        _("{key} was {before}, is {now}", key=key, before=before["config"].get(key), now=value)
         for key, value in now["config"].items()
         if before["config"].get(key) != value
     ]
     if changed:
         raise ConfigError(
             _(
-                "{folder} was begun with other settings: {changed}. Resume with the same ones.",
+                "{folder} was started with other settings: {changed}. Resume with the same settings.",
                 folder=folder,
                 changed="; ".join(changed),
             )
         )
     if before["data"] != now["data"]:
-        raise BundleError(_("{folder} was begun with other data; resume needs the same sentences.", folder=folder))
+        raise BundleError(_("{folder} was started with other data; resume with the same sentences.", folder=folder))
 
 
 def versions() -> dict[str, str]:
-    """The versions that made a run."""
+    """The versions of munjang, Python and the libraries that a run uses."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"munjang": __version__, "python": platform.python_version()}
+    installed = {"munjang": __version__, "python": platform.python_version()}
     for name in ("torch", "transformers", "accelerate", "tokenizers", "scikit-learn", "numpy"):
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
-def first_process_first(config: TrainConfig, make: Any) -> Any:
+def first_process_first(config: TrainConfig | PretrainConfig, make: Callable[[], Result]) -> Result:
     """Call `make` in the first process of torchrun, then in the others; in a single process just call it."""
     if "RANK" not in os.environ:
         return make()

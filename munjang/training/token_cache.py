@@ -61,7 +61,7 @@ class TokenCache:
         return encodings
 
     def wordpiece(self, texts: Sequence[str], size: int) -> PreTrainedTokenizerBase:
-        """As `train_wordpiece`: a tokenizer with a vocabulary of `size` pieces for these texts, from the cache if possible."""
+        """As `train_wordpiece`: a tokenizer with `size` pieces for these texts, from the cache if possible."""
         key = key_of("vocabulary", vocabulary_code(), str(size), texts_hash(texts))
         arrays = self.cache.read(key)
         pieces = read_pieces(arrays) if arrays is not None else []

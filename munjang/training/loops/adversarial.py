@@ -1,7 +1,7 @@
-"""Adversarial training: each sentence is learnt a second time, with its words moved to where the network errs most.
+"""Adversarial training: each batch is learnt a second time, with word embeddings moved to increase the loss.
 
 Miyato, Dai and Goodfellow (2017), "Adversarial Training Methods for Semi-Supervised Text Classification"; here the
-whole table of word embeddings takes one step a batch, as many entries to text competitions do (FGM).
+whole table of word embeddings takes one step per batch, as is common in text competitions (FGM).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def fgm_perturbation(model: PreTrainedModel, size: float) -> Iterator[None]:
-    """Within it the word embeddings (V, width) stand `size` further along the gradient that backward() has left.
+    """Within the block the word embeddings (V, width) are moved by `size` along the gradient from backward().
 
-    size: Euclidean length of the step of the whole table. Afterwards the weights are, bit for bit, what they were.
-    Processes that share their gradients take the same step.
+    size: Euclidean length of the step of the whole table. After the block the weights are the same as before, bit for
+    bit. Processes that share their gradients take the same step.
     """
     weight = model.get_input_embeddings().weight
-    rows = weight.grad.any(dim=1).nonzero()[:, 0]  # (R,) of the words that the batch holds
+    rows = weight.grad.any(dim=1).nonzero()[:, 0]  # (R,) words of the batch
     gradient, before = weight.grad[rows], weight.detach()[rows]
     with torch.no_grad():
         weight[rows] = before + gradient * (size / gradient.norm().clamp(min=1e-12))

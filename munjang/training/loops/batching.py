@@ -1,4 +1,4 @@
-"""The order of sentences in training: batches of like length, the same for the same seed and epoch."""
+"""The order of sentences in training: batches of similar length, the same for the same seed and epoch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-WINDOW = 50  # batches that are sorted together: long enough to save padding, short enough to stay random
+WINDOW = 50  # batches that are sorted together: enough to save padding, few enough to stay random
 
 
 class BatchSampler(Protocol):
-    """How sentences are put into batches. Every epoch has the same number of steps."""
+    """Puts sentences into batches. Every epoch has the same number of steps."""
 
     def steps(self, lengths: np.ndarray) -> int:
         """Optimizer steps in one epoch over sentences of these lengths."""
@@ -43,11 +43,11 @@ class SentenceSampler:
 
 @dataclass(frozen=True)
 class MultiCorpusSampler:
-    """Batches of a fixed number of sentences, drawn from several sources that small ones should count more in.
+    """Batches of a fixed number of sentences from several sources, in which small sources get a larger share.
 
-    sources: (n,) the source of each sentence, counted from 0. An epoch has as many sentences as there are; source i has
-    a share of size_i ** power of them. Each source is gone through in a random order, in as many passes as it takes,
-    and where one epoch ends the next goes on: no sentence comes a second time before all of its source have come.
+    sources: (n,) the source of each sentence, counted from 0. An epoch has n sentences; the share of source i is
+    proportional to size_i ** power. Each source is read in a random order, in as many passes as needed, and the next
+    epoch goes on where the last one ended: no sentence is repeated before all others of its source were used.
     """
 
     size: int
@@ -60,17 +60,17 @@ class MultiCorpusSampler:
 
     def epoch(self, lengths: np.ndarray, *, seed: int, epoch: int) -> list[np.ndarray]:
         counts = samples_per_source(np.bincount(self.sources), self.power)
-        rows = [self.turn(source, int(count), seed, epoch) for source, count in enumerate(counts)]
+        rows = [self.sentences_of(source, int(count), seed, epoch) for source, count in enumerate(counts)]
         drawn = np.concatenate(rows)
         return [drawn[batch] for batch in epoch_batches(lengths[drawn], self.size, seed=seed, epoch=epoch)]
 
-    def turn(self, source: int, count: int, seed: int, epoch: int) -> np.ndarray:
-        """The `count` sentences of a source that are due in an epoch; the same for the same seed and epoch."""
-        own = np.flatnonzero(self.sources == source)
-        passes = range(epoch * count // len(own), -(-(epoch + 1) * count // len(own)))
-        orders = [np.random.default_rng([seed, number, source, 2]).permutation(own) for number in passes]
-        first = epoch * count - passes.start * len(own)
-        return np.concatenate([*orders, own[:0]])[first : first + count]
+    def sentences_of(self, source: int, count: int, seed: int, epoch: int) -> np.ndarray:
+        """The `count` sentences of a source for an epoch; the same for the same seed and epoch."""
+        indices = np.flatnonzero(self.sources == source)
+        passes = range(epoch * count // len(indices), -(-(epoch + 1) * count // len(indices)))
+        orders = [np.random.default_rng([seed, number, source, 2]).permutation(indices) for number in passes]
+        first = epoch * count - passes.start * len(indices)
+        return np.concatenate([*orders, indices[:0]])[first : first + count]
 
     def evaluation(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
         return sorted_batches(lengths, self.evaluation_size)
@@ -80,9 +80,9 @@ class MultiCorpusSampler:
 class TokenSampler:
     """Batches of about `tokens` tokens, padding included: many short sentences, or a few long ones.
 
-    copies: (n,) how often a sentence comes in an epoch; None: once.
-    Sentences of one length go together in random order; what is left of a length goes with the next longer one. So
-    hardly anything is padded (rounding lengths up to 8 cost 14%), and every epoch has as many steps.
+    copies: (n,) how often each sentence is used in an epoch; None: once.
+    Sentences of one length are put together in random order; the last ones of a length go with the next longer one.
+    This needs almost no padding (rounding lengths up to 8 cost 14%), and every epoch has the same number of steps.
     """
 
     tokens: int
@@ -103,26 +103,26 @@ class TokenSampler:
         return (order[slice(*cut)] for cut in reversed(self.cuts(lengths[order])))
 
     def indices(self, lengths: np.ndarray) -> np.ndarray:
-        """Every sentence as often as it comes in an epoch."""
-        every = np.arange(len(lengths))
-        return every if self.copies is None else np.repeat(every, self.copies)
+        """Every sentence as often as it is used in an epoch."""
+        indices = np.arange(len(lengths))
+        return indices if self.copies is None else np.repeat(indices, self.copies)
 
     def cuts(self, ordered: np.ndarray) -> list[tuple[int, int]]:
         """(start, stop) of each batch of sentences whose lengths are in ascending order."""
-        found, start = [], 0
+        cuts, start = [], 0
         while start < len(ordered):
-            # A batch is full where its sentences times the length of its longest no longer fit.
-            few = max(1, int(self.tokens // ordered[start]))
-            reach = ordered[start : start + few]
-            fits = np.flatnonzero(np.arange(1, len(reach) + 1) * reach <= self.tokens)
+            # A batch is full when the number of its sentences times its longest length no longer fits.
+            most = max(1, int(self.tokens // ordered[start]))
+            candidates = ordered[start : start + most]
+            fits = np.flatnonzero(np.arange(1, len(candidates) + 1) * candidates <= self.tokens)
             stop = start + (int(fits[-1]) + 1 if len(fits) else 1)
-            found.append((start, stop))
+            cuts.append((start, stop))
             start = stop
-        return found
+        return cuts
 
 
 def samples_per_source(sizes: np.ndarray, power: float) -> np.ndarray:
-    """How many sentences to draw of sources of these sizes: sizes ** power of their sum, rounded so that it stays."""
+    """How many sentences to draw from each source, in proportion to sizes ** power; the sum is that of `sizes`."""
     weights = np.asarray(sizes, float) ** power
     exact = weights / weights.sum() * sizes.sum()
     counts = np.floor(exact + 1e-9).astype(np.int64)
@@ -134,8 +134,8 @@ def samples_per_source(sizes: np.ndarray, power: float) -> np.ndarray:
 def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> list[np.ndarray]:
     """Every sentence once, in batches of `batch_size` with little padding; the last one may be smaller.
 
-    lengths: (n,) tokens. Sentences are shuffled, sorted by length within windows of WINDOW batches, cut into batches,
-    and the batches shuffled. Depends on seed and epoch alone, so that a resumed run sees the same order.
+    lengths: (n,) tokens. Sentences are shuffled, sorted by length within windows of WINDOW batches and cut into batches;
+    then the batches are shuffled. It depends only on seed and epoch, so a resumed run sees the same order.
     """
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(lengths))

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent: written beside, checked by hash, renamed; broken ones are passed over."""
+"""Checkpoints that are whole or absent: written beside, checked by hash, renamed; broken ones are skipped."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ log = logging.getLogger("munjang")
 def write_folder(folder: Path, fill: Callable[[Path], None], state: dict[str, Any]) -> None:
     """Make `folder` in one move: `fill` writes files into a folder beside it, `state` becomes its state.json.
 
-    state.json also lists every file's size and sha256. On a full disk nothing of it stays and the error says so.
+    state.json also lists the size and sha256 of every file. If the disk is full, nothing of it stays (BundleError).
     """
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        with disk_errors(folder, "Earlier checkpoints are whole; free some space and go on with --resume."):
+        with disk_errors(folder, _("Earlier checkpoints are intact; free some space and go on with --resume.")):
             folder.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(beside, ignore_errors=True)
             beside.mkdir()
@@ -43,13 +43,13 @@ def write_folder(folder: Path, fill: Callable[[Path], None], state: dict[str, An
 
 
 def read_state(folder: Path, seal: str = "state.json") -> dict[str, Any]:
-    """The state of a checkpoint folder, from its file `seal`; a BundleError where a file is missing, cut or changed."""
+    """The state of a checkpoint folder, from its file `seal`; a BundleError if a file is missing, cut or changed."""
     try:
         state = json.loads((folder / seal).read_text(encoding="utf-8"))
         files = state["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(
-            _("{folder} is no whole checkpoint: its {seal} cannot be read.", folder=folder, seal=seal)
+            _("{folder} is an incomplete checkpoint: its {seal} cannot be read.", folder=folder, seal=seal)
         ) from error
     for name, known in files.items():
         path = folder / name
@@ -60,16 +60,16 @@ def read_state(folder: Path, seal: str = "state.json") -> dict[str, Any]:
 
 def steps_in(folder: Path, kind: str) -> list[tuple[int, Path]]:
     """The checkpoints `kind-STEP` in a folder, oldest first, broken ones included."""
-    found = []
+    checkpoints = []
     for path in folder.glob(f"{kind}-*"):
         step = path.name.removeprefix(f"{kind}-")
         if path.is_dir() and step.isdigit():
-            found.append((int(step), path))
-    return sorted(found)
+            checkpoints.append((int(step), path))
+    return sorted(checkpoints)
 
 
 def newest_whole(folder: Path, kind: str = "step", seal: str = "state.json") -> tuple[Path, dict[str, Any]] | None:
-    """The newest checkpoint that is whole, with its state; broken ones are said and passed over.
+    """The newest checkpoint that is whole, with its state; broken ones are logged and skipped.
 
     A checkpoint whose best weights are missing or broken counts as broken too.
     """
@@ -79,21 +79,21 @@ def newest_whole(folder: Path, kind: str = "step", seal: str = "state.json") -> 
             if state.get("best_step", -1) >= 0 and state.get("keeps_best", False):
                 read_state(best_folder(folder, state["best_step"]))
         except BundleError as error:
-            log.warning("Passing over a broken checkpoint: %s", error)
+            log.warning("Skipping a broken checkpoint: %s", error)
         else:
             return path, state
     return None
 
 
 def best_folder(folder: Path, step: int) -> Path:
-    """Where the best weights of a run lie, if they are those after `step`."""
+    """The folder of the best weights of a run, if `step` was the best step."""
     return folder / f"best-{step:08d}"
 
 
 def prune(folder: Path, step: int, keep: int, *, kind: str = "step", seal: str = "state.json") -> None:
-    """After a save at `step`: delete all but the newest `keep` checkpoints up to it, and what `prune_best` deletes.
+    """After a save at `step`: keep only the newest `keep` checkpoints up to it, and delete what `prune_best` deletes.
 
-    Checkpoints beyond `step` are of a course that was broken off (the run was resumed before them).
+    Checkpoints after `step` are left from before a resume at an earlier step.
     """
     steps = steps_in(folder, kind)
     kept = [path for number, path in steps if number <= step][-keep:]
@@ -104,18 +104,18 @@ def prune(folder: Path, step: int, keep: int, *, kind: str = "step", seal: str =
 
 
 def prune_best(folder: Path, states: list[Path]) -> None:
-    """Delete best weights that no state file refers to, unless they are newer than all of those, and left-overs."""
-    wanted, newest = set(), -1
+    """Delete unfinished folders, and best weights that no state file refers to unless they are newer than all states."""
+    used, newest = set(), -1
     for path in states:
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             log.warning("%s cannot be read.", path)
             continue
-        wanted.add(state.get("best_step"))
+        used.add(state.get("best_step"))
         newest = max(newest, state.get("step", -1))
     for step, path in steps_in(folder, "best"):
-        if step not in wanted and step <= newest:
+        if step not in used and step <= newest:
             shutil.rmtree(path)
     for path in folder.glob(".*"):
         if path.is_dir() and not path.name.endswith(f".{os.getpid()}"):

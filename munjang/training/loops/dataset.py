@@ -1,4 +1,4 @@
-"""Encodings as a torch Dataset, for Trainer and for loops of the reader's own."""
+"""Encodings as a torch Dataset, for Trainer and for your own training loops."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from munjang.errors import missing_extra
 from munjang.records import Example, LabelSet, Split, names_of
 from munjang.tasks.base import Encodings
 from munjang.tasks.classification import Classification, MultiLabel
+from munjang.translation import _
 
 try:
     from torch.utils.data import Dataset
 except ImportError as error:
-    raise missing_extra("a torch dataset", "train") from error
+    raise missing_extra(_("a torch dataset"), "train") from error
 
 log = logging.getLogger("munjang")
 
 
 class EncodedDataset(Dataset):
-    """Item i is a dict of lists: input_ids, attention_mask, token_type_ids, and labels where there are any."""
+    """Item i is a dict of lists: input_ids, attention_mask, token_type_ids, and labels if there are any."""
 
     def __init__(self, encodings: Encodings) -> None:
         self.encodings = encodings
@@ -41,11 +42,10 @@ def encode(
 ) -> EncodedDataset:
     """Examples as a torch Dataset of dicts, for a Trainer or a DataLoader of your own.
 
-    tokenizer: one of transformers or of tokenizers; it stays as it is. Each item holds `input_ids`, `attention_mask`,
+    tokenizer: from transformers or tokenizers; it is not changed. Each item holds `input_ids`, `attention_mask`,
     `token_type_ids` and, for labelled examples, `labels` (a class number, or a float vector for several labels), as
-    lists: pad them with transformers' DataCollatorWithPadding. Class numbers follow `labels`; left out, the label set
-    of the corpus that the examples are a split of (or a slice of one), and for other lists the sorted names, which a
-    warning tells.
+    lists: pad them with transformers' DataCollatorWithPadding. Class numbers follow `labels`; without it, the label set
+    of the corpus if the examples are a split or a slice of one, else the sorted names, with a warning.
     """
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
     several = any(isinstance(example.label, tuple) for example in examples)
@@ -54,13 +54,13 @@ def encode(
 
 
 def label_set_of(examples: Sequence[Example]) -> LabelSet:
-    """The label set of a corpus's split; for a bare list the sorted names, with a warning."""
+    """The label set of a corpus's split; for a plain list the sorted names, with a warning."""
     if isinstance(examples, Split):
         return examples.labels
     names = LabelSet(tuple(sorted({name for example in examples for name in names_of(example.label)})))
     if names:
         numbers = ", ".join(f"{i} {name}" for i, name in enumerate(names))
         log.warning(
-            "A bare list has no label set, so classes are numbered by name: %s. Give labels= to choose.", numbers
+            "A plain list has no label set, so classes are numbered by name: %s. Give labels= to choose.", numbers
         )
     return names

@@ -1,4 +1,4 @@
-"""Stopping a run without losing it: Ctrl-C, a plain kill, a time limit."""
+"""Stopping a run without losing its state: Ctrl-C, SIGTERM, a time limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TimeIsUp(Interrupted):
 
 @contextmanager
 def catch_interrupt() -> Iterator[list[int]]:
-    """Within the block, a first Ctrl-C (or SIGTERM) is noted in the list instead of raised; a second is raised."""
+    """Within the block, the first Ctrl-C (or SIGTERM) is only noted in the list; the second is raised."""
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught

@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line, and TensorBoard beside it."""
+"""The log of a run: one JSON object per line, and TensorBoard beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("munjang")
 
 @dataclass
 class RunLog:
-    """The run's log: one JSON object a line, TensorBoard beside it. On resume, lines after the step are cut off."""
+    """The run's log: one JSON object per line, TensorBoard beside it. On resume, lines after `start_step` are removed."""
 
     folder: Path
     start_step: int = 0
@@ -39,7 +39,7 @@ class RunLog:
         return SummaryWriter(self.folder / "run" / "tensorboard", purge_step=purge_step)
 
     def add(self, step: int, **values: float) -> None:
-        """Note values after a step; where the disk is full that is said, and training goes on."""
+        """Note values after a step; if they cannot be written, there is a warning and training goes on."""
         try:
             with self.path.open("a", encoding="utf-8") as stream:
                 row = {"step": step, **{name: float(value) for name, value in values.items()}}
@@ -56,7 +56,7 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """The rows of a run's log.jsonl; a last line that was cut off is left out."""
+    """The rows of a run's log.jsonl, without a last line that was cut off."""
     if not path.exists():
         return []
     rows = []

@@ -1,4 +1,4 @@
-"""How the learning rate goes after the warm-up: factors between 1 and 0 of the highest rate."""
+"""The learning rate after the warm-up, as a factor between 1 and 0 of the peak rate."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def one_cycle(done: float) -> float:
 
 
 def constant(done: float) -> float:
-    """As high as it is: for a run that is to be continued, and brought down later in a short decay of its own."""
+    """The peak rate throughout: for a run that will be continued, and later decayed in a short run of its own."""
     return 1.0
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {"linear": linear, "one-cycle": one_cycle, "constant": constant}
-"""Name -> factor by the share of the steps after the warm-up that is done, from 0 to 1."""
+"""Name -> factor as a function of progress after the warm-up, from 0 to 1."""
