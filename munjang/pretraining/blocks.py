@@ -1,8 +1,8 @@
-"""The texts of a pre-training as token ids on disk: one text a segment, long texts cut, some held out.
+"""The texts of a pre-training as token ids on disk: one text per segment, long texts cut, some texts held out.
 
-A folder of blocks holds for each split `ids.npy` (all tokens), `starts.npy` (where segments begin) and `copies.npy`
-(how often a segment comes in a pass). The ids are opened memory-mapped: processes share them, and a resumed run starts
-at once.
+A folder of blocks holds for each split `SPLIT-ids.npy` (all tokens), `SPLIT-starts.npy` (where segments begin) and
+`SPLIT-copies.npy` (how often a segment is used in a pass). The ids are memory-mapped: processes share them, and a resumed
+run starts at once.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("munjang")
 
-TOKENIZED_TOGETHER = 20_000  # texts that are tokenised together
-MOST_HELD_OUT = 4_000  # texts: enough for a loss to three digits
+TOKENIZED_TOGETHER = 20_000  # texts
+MOST_HELD_OUT = 4_000  # texts; enough for a loss with three digits
 BLOCK_SPLITS = ("train", "validation")
 
 
@@ -37,8 +37,8 @@ def write_blocks(
 ) -> dict[str, Any]:
     """Tokenise the texts into a new folder; returns its facts: the share held out, segments and tokens of each split.
 
-    Which texts are held out, and which come once more for a weight such as 1.5, is told by their hash alone, so that it
-    does not change with their order or with other texts: the same share of other texts holds out the same ones again.
+    Only the hash of a text decides whether it is held out, and whether it is used once more for a weight such as 1.5.
+    Order and other texts do not matter: with the same share, the same text is held out again among other texts.
     """
     beside = folder.with_name(f".{folder.name}")
     shutil.rmtree(beside, ignore_errors=True)
@@ -70,14 +70,14 @@ def write_blocks(
 
 
 def held_out(share: float, texts: int) -> float:
-    """The share of so many texts to hold out: no more than give a loss to three digits."""
+    """The share of this many texts to hold out: at most MOST_HELD_OUT texts."""
     return min(share, MOST_HELD_OUT / texts)
 
 
 def segmented(
     texts: Texts, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Iterator[tuple[str, float, list[np.ndarray]]]:
-    """Each text with its weight and its segments, special tokens added; ids as small as the vocabulary lets them be."""
+    """Each text with its weight and its segments, special tokens added; ids are uint16 if the vocabulary allows."""
     kind = np.uint16 if len(tokenizer) <= 2**16 else np.int32
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()
@@ -86,43 +86,43 @@ def segmented(
     names = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     inside = np.array([name.startswith("##") for name in names])
     for first in range(0, len(texts.texts), TOKENIZED_TOGETHER):
-        some = texts.texts[first : first + TOKENIZED_TOGETHER]
-        for i, encoding in enumerate(backend.encode_batch_fast(some, add_special_tokens=False), first):
+        chunk = texts.texts[first : first + TOKENIZED_TOGETHER]
+        for i, encoding in enumerate(backend.encode_batch_fast(chunk, add_special_tokens=False), first):
             ids = np.array(encoding.ids, dtype=kind)
-            cuts = cut_places(inside[ids], max_length - 2)
+            cuts = cut_positions(inside[ids], max_length - 2)
             pieces = [np.concatenate([start, piece, end]) for piece in np.split(ids, cuts) if len(piece)]
             yield texts.texts[i], texts.weights[texts.sources[i]], pieces
 
 
-def cut_places(inside: np.ndarray, most: int) -> list[int]:
-    """Where to cut a text of len(inside) tokens into parts of like length, each at most `most` tokens.
+def cut_positions(inside: np.ndarray, most: int) -> list[int]:
+    """Where to cut a text of len(inside) tokens into parts of similar length, each at most `most` tokens.
 
-    inside: bool, the token goes on with the word before it; cuts are made before a word where one begins near enough.
+    inside: bool, the token continues a word. Cuts are made at the beginning of a word if one is near enough.
     """
     cuts, done, total = [], 0, len(inside)
     while total - done > most:
         parts = -(-(total - done) // most)
-        aim = done + -(-(total - done) // parts)
+        target = done + -(-(total - done) // parts)
         begins = np.flatnonzero(~inside[done + 1 : done + most + 1]) + done + 1
-        near = begins[np.abs(begins - aim) <= most // 4]
-        cut = int(near[np.abs(near - aim).argmin()]) if len(near) else aim
+        near = begins[np.abs(begins - target) <= most // 4]
+        cut = int(near[np.abs(near - target).argmin()]) if len(near) else target
         cuts.append(cut)
         done = cut
     return cuts
 
 
 def open_blocks(folder: Path, split: str) -> tuple[Encodings, np.ndarray]:
-    """The segments of a split, memory-mapped, and how often each comes in a pass, (n,)."""
+    """The segments of a split, memory-mapped, and how often each is used in a pass, (n,)."""
     try:
         ids = np.load(folder / f"{split}-ids.npy", mmap_mode="r")
         starts = np.load(folder / f"{split}-starts.npy")
         times = np.load(folder / f"{split}-copies.npy")
     except (OSError, ValueError) as error:
-        raise BundleError(_("The texts in {folder} are not whole: {reason}.", folder=folder, reason=error)) from error
+        raise BundleError(_("The texts in {folder} are incomplete: {reason}.", folder=folder, reason=error)) from error
     if starts[-1] != len(ids) or len(times) != len(starts) - 1:
         raise BundleError(
             _(
-                "The texts in {folder} are not whole: {split}-ids.npy has {ids:,} tokens.",
+                "The texts in {folder} are incomplete: {split}-ids.npy has {ids:,} tokens.",
                 folder=folder,
                 split=split,
                 ids=len(ids),
@@ -137,5 +137,5 @@ def read_facts(folder: Path) -> dict[str, Any]:
         return json.loads((folder / "blocks.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(
-            _("{folder} holds no texts made ready for pre-training: {reason}.", folder=folder, reason=error)
+            _("{folder} holds no prepared texts for pre-training: {reason}.", folder=folder, reason=error)
         ) from error

@@ -1,4 +1,4 @@
-"""Text files, packed or not, as lines of utf-8; a damaged or cut one is refused."""
+"""Text files, compressed or not, as lines of utf-8; damaged or cut files are refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 
 @contextmanager
 def text_stream(path: Path) -> Iterator[Any]:
-    """A utf-8 text file, unpacked by its first bytes (zstd, gzip); what goes wrong is a DataError that names it."""
+    """A utf-8 text file, decompressed as its first bytes say (zstd, gzip); errors are DataErrors with its name."""
     damage: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, csv.Error)
     try:
         with path.open("rb") as raw:
@@ -30,16 +30,16 @@ def text_stream(path: Path) -> Iterator[Any]:
             try:
                 yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="\n")
             except UnicodeDecodeError as error:
-                read_to_end(raw)  # the checksum of a packed file tells damage from another encoding
+                read_to_end(raw)  # the checksum of a compressed file tells damage from another encoding
                 raise DataError(
                     _(
-                        "{path} is not utf-8 (byte {start:,} of a block). Convert it to utf-8 first.",
+                        "{path} is not utf-8 (byte {position:,} of a block). Convert it to utf-8 first.",
                         path=path,
-                        start=error.start,
+                        position=error.start,
                     )
                 ) from error
     except FileNotFoundError as error:
-        raise DataError(_("No file {path}.", path=path)) from error
+        raise DataError(_("There is no file {path}.", path=path)) from error
     except damage as error:
         raise DataError(
             _("{path} cannot be read, it may be damaged: {reason}.", path=path, reason=first_line(error))
@@ -47,7 +47,7 @@ def text_stream(path: Path) -> Iterator[Any]:
 
 
 def unpacked_stream(raw: Any) -> tuple[Any, tuple[type[Exception], ...]]:
-    """The bytes of an open file, unpacked, and the errors of its own that the unpacking may raise."""
+    """The decompressed bytes of an open file, and the errors that decompressing may raise."""
     raw.seek(0)
     head = raw.read(4)
     raw.seek(0)
@@ -58,44 +58,44 @@ def unpacked_stream(raw: Any) -> tuple[Any, tuple[type[Exception], ...]]:
     try:
         import zstandard
     except ImportError as error:
-        raise missing_extra("a .zst file", "train") from error
+        raise missing_extra(_("a .zst file"), "train") from error
     check_frames(raw)
     return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True), (zstandard.ZstdError,)
 
 
 def read_to_end(raw: Any) -> None:
-    """Unpack an open file once more, so that damage in it is found, whatever comes out."""
+    """Decompress an open file once more, which raises an error if it is damaged."""
     stream, __ = unpacked_stream(raw)
     while stream.read(2**20):
         pass
 
 
 def check_frames(raw: Any) -> None:
-    """An EOFError where a zstd file ends within a frame, which its reader takes for the end (RFC 8878, 3.1)."""
+    """An EOFError if a zstd file ends within a frame, where its reader would just stop (RFC 8878, 3.1)."""
     import zstandard
 
-    size, place = raw.seek(0, os.SEEK_END), 0
-    while place < size:
-        raw.seek(place)
+    size, position = raw.seek(0, os.SEEK_END), 0
+    while position < size:
+        raw.seek(position)
         head = raw.read(18)  # the longest frame header
-        if head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50:  # a frame to be skipped: its size follows
-            place += 8 + int.from_bytes(head[4:8], "little")
+        if head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50:  # a skippable frame: its size follows
+            position += 8 + int.from_bytes(head[4:8], "little")
             continue
         if not head.startswith(ZSTD):
-            raise EOFError("its frames are not whole")
+            raise EOFError(_("its frames are incomplete"))
         try:
             facts = zstandard.get_frame_parameters(head)
-            place, is_last = place + zstandard.frame_header_size(head), False
+            position, is_last = position + zstandard.frame_header_size(head), False
         except zstandard.ZstdError as error:
-            raise EOFError("it has a frame without a whole header") from error
-        while not is_last and place < size:
-            raw.seek(place)
+            raise EOFError(_("the header of a frame is incomplete")) from error
+        while not is_last and position < size:
+            raw.seek(position)
             block = int.from_bytes(raw.read(3), "little")
             is_last, kind, length = bool(block & 1), block >> 1 & 3, block >> 3
-            place += 3 + (1 if kind == 1 else length)  # of a run of one byte only that byte is stored
-        place += 4 * facts.has_checksum
+            position += 3 + (1 if kind == 1 else length)  # a run of one byte stores only that byte
+        position += 4 * facts.has_checksum
         if not is_last:
-            raise EOFError("it ends within a frame")
-    if place > size:
-        raise EOFError("it ends within a frame")
+            raise EOFError(_("it ends within a frame"))
+    if position > size:
+        raise EOFError(_("it ends within a frame"))
     raw.seek(0)

@@ -1,4 +1,4 @@
-"""Pre-training from texts to a model folder: clean, make a vocabulary, tokenise, guess masked words, save."""
+"""Pre-training from texts to a model folder: clean, make a vocabulary, tokenise, predict masked words, save."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from munjang.config.settings import PretrainConfig, to_dict
 from munjang.errors import ConfigError, MissingExtra, require
 from munjang.files import disk_errors, is_first_process, sync_for_all, write_json
+from munjang.models.folder import RESUME_REMEDY
 from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Texts, TextSource, clean_texts, evaluation_keys, source_files
 from munjang.training.folders import run_folder
@@ -46,48 +47,48 @@ def pretrain(
     minutes: float | None = None,
     progress: bool = False,
 ) -> Path:
-    """Pre-train a BERT on texts and save it as a folder that transformers, and `--backbone`, can open.
+    """Pre-train a BERT on texts and save it as a folder that transformers and `--backbone` can open.
 
-    exclude: files whose texts must not be learnt from. minutes: stop after so long, with a checkpoint, by raising
-    TimeIsUp; `resume` goes on, with the same texts and settings, as if nothing had happened. Returns the folder.
+    exclude: files whose texts must not be learnt from. minutes: after this time, write a checkpoint and raise TimeIsUp;
+    `resume` then goes on with the same texts and settings, as if there had been no stop. Returns the folder.
     """
     config = config or PretrainConfig()
-    require("pre-training", "train", *PACKAGES)
+    require(_("pre-training"), "train", *PACKAGES)
     inputs = [*source_files(sources), *exclude, config.init, data_dir]
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=inputs) as folder:
         settings = {
             "config": to_dict(config),
-            "data": described(sources, exclude),
+            "data": describe_data(sources, exclude),
             "versions": versions(),
         }
-        begun = resume and (folder / SETTINGS_FILE).exists()
-        if begun:
+        is_begun = resume and (folder / SETTINGS_FILE).exists()
+        if is_begun:
             check_settings(folder, settings)
-        if begun and (folder / WEIGHTS).exists():
-            log.info("%s is finished already.", folder)
+        if is_begun and (folder / WEIGHTS).exists():
+            log.info("%s is already finished.", folder)
             return folder
-        if not begun and is_first_process():
+        if not is_begun and is_first_process():
             (folder / "run").mkdir(parents=True, exist_ok=True)
             write_json(folder / SETTINGS_FILE, settings)
 
-        def prepare_texts() -> LoadedBackbone:
-            return ready_texts(folder, config, sources, exclude, data_dir)
+        def prepare() -> LoadedBackbone:
+            return prepare_texts(folder, config, sources, exclude, data_dir)
 
-        start = first_process_first(config, prepare_texts)
-        job = make_job(folder, config, start, resume=resume, minutes=minutes, progress=progress)
-        return run_and_save(job, start, settings)
+        backbone = first_process_first(config, prepare)
+        job = make_job(folder, config, backbone, resume=resume, minutes=minutes, progress=progress)
+        return run_and_save(job, backbone, settings)
 
 
-def described(sources: Sequence[TextSource], exclude: Sequence[str | Path]) -> dict[str, Any]:
-    """What a run learns from and what it leaves out, as its settings hold it."""
+def describe_data(sources: Sequence[TextSource], exclude: Sequence[str | Path]) -> dict[str, Any]:
+    """What a run learns from and what it leaves out, as written in its settings."""
     return {
-        "sources": [known(asdict(source), source.name) for source in sources],
-        "exclude": [known({}, file) for file in exclude],
+        "sources": [with_size(asdict(source), source.name) for source in sources],
+        "exclude": [with_size({}, file) for file in exclude],
     }
 
 
-def known(facts: dict[str, Any], name: str | Path) -> dict[str, Any]:
-    """Facts by which a resumed run knows a source again: its name, and its size where it is a file."""
+def with_size(facts: dict[str, Any], name: str | Path) -> dict[str, Any]:
+    """Facts that tell a resumed run whether a source is the same: its name, and its size if it is a file."""
     path = Path(name)
     return facts | {
         "name": str(Path(path.parent.name, path.name)),
@@ -95,7 +96,7 @@ def known(facts: dict[str, Any], name: str | Path) -> dict[str, Any]:
     }
 
 
-def ready_texts(
+def prepare_texts(
     folder: Path,
     config: PretrainConfig,
     sources: Sequence[TextSource],
@@ -103,9 +104,9 @@ def ready_texts(
     data_dir: str | None,
     share: float | None = None,
 ) -> LoadedBackbone:
-    """Clean the texts, make the vocabulary if there is none, write the blocks; what an earlier process did is kept.
+    """Clean the texts, make the vocabulary if there is none, write the blocks; what an earlier process made is kept.
 
-    share: of the texts, to hold out; None: as the config says.
+    share: the share of the texts to hold out; None: as in the config.
     """
     from munjang.pretraining.blocks import held_out, write_blocks
 
@@ -113,16 +114,16 @@ def ready_texts(
         excluded = evaluation_keys(exclude, config.text_steps)
         texts = clean_texts(sources, config.text_steps, excluded, data_dir)
         log.info("%s", texts)
-        write_json(folder / "run" / "texts.json", [asdict(account) for account in texts.accounts])
+        write_json(folder / "run" / "texts.json", [asdict(stats) for stats in texts.stats])
         if not config.init and not (folder / "run" / "tokenizer").exists():
             keep_vocabulary(folder / "run" / "tokenizer", texts, config)
-        start = open_start(folder, config)
+        backbone = open_backbone(folder, config)
         if share is None:
             share = held_out(config.validation_share, len(texts.texts))
-        with disk_errors(folder / "texts", "Free some space and go on with --resume."):
-            write_blocks(folder / "texts", texts, start.tokenizer, max_length=config.max_length, share=share)
-        return start
-    return open_start(folder, config)
+        with disk_errors(folder / "texts", _(RESUME_REMEDY)):
+            write_blocks(folder / "texts", texts, backbone.tokenizer, max_length=config.max_length, share=share)
+        return backbone
+    return open_backbone(folder, config)
 
 
 def keep_vocabulary(folder: Path, texts: Texts, config: PretrainConfig) -> None:
@@ -138,22 +139,22 @@ def keep_vocabulary(folder: Path, texts: Texts, config: PretrainConfig) -> None:
     beside.replace(folder)
 
 
-def open_start(folder: Path, config: PretrainConfig) -> LoadedBackbone:
-    """What the network starts from: another model, or a fresh BERT with the run's own vocabulary."""
+def open_backbone(folder: Path, config: PretrainConfig) -> LoadedBackbone:
+    """The backbone that the network starts from: another model, or a fresh BERT with the run's own vocabulary."""
     from munjang.models import backbones
 
     if config.init:
-        start = backbones.load_backbone(config.init)
-        if config.max_length > start.max_length:
+        backbone = backbones.load_backbone(config.init)
+        if config.max_length > backbone.max_length:
             raise ConfigError(
                 _(
-                    "max_length is {max_length}; {init} takes at most {max_length2}.",
+                    "max_length is {max_length}; {backbone} takes at most {limit}. Give a smaller --max-length.",
                     max_length=config.max_length,
-                    init=config.init,
-                    max_length2=start.max_length,
+                    backbone=config.init,
+                    limit=backbone.max_length,
                 )
             )
-        return start
+        return backbone
     tokenizer = backbones.load_tokenizer(folder / "run" / "tokenizer")
     return backbones.LoadedBackbone(
         config.size, None, None, tokenizer, config.max_length, config.learning_rate, f"fresh BERT {config.size}"
@@ -161,7 +162,7 @@ def open_start(folder: Path, config: PretrainConfig) -> LoadedBackbone:
 
 
 def fresh_config(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) -> BertConfig:
-    """The BertConfig of a size such as 4x256. Positions reach as far as the segments: none stays untrained."""
+    """The BertConfig of a size such as 4x256. It has as many positions as a segment, so that all are trained."""
     from transformers import BertConfig
 
     layers, width = map(int, config.size.split("x"))
@@ -179,9 +180,15 @@ def fresh_config(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) -> 
 
 
 def make_job(
-    folder: Path, config: PretrainConfig, start: LoadedBackbone, *, resume: bool, minutes: float | None, progress: bool
+    folder: Path,
+    config: PretrainConfig,
+    backbone: LoadedBackbone,
+    *,
+    resume: bool,
+    minutes: float | None,
+    progress: bool,
 ) -> Job:
-    """The run for the native loop."""
+    """The Job for the native loop."""
     import torch
 
     from munjang.pretraining.blocks import open_blocks
@@ -189,12 +196,12 @@ def make_job(
     from munjang.training.loops.batching import TokenSampler
     from munjang.training.loops.job import Job
 
-    task = MaskedWords(MaskingVocabulary.of(start.tokenizer), config.masking, config.whole_words)
-    if start.source is None:
+    task = MaskedWords(MaskingVocabulary.of(backbone.tokenizer), config.masking, config.whole_words)
+    if backbone.source is None:
         torch.manual_seed(config.seed)
-        model = task.build(config=fresh_config(config, start.tokenizer))
+        model = task.build(config=fresh_config(config, backbone.tokenizer))
     else:
-        model = start.build(task, seed=config.seed, dropout=config.dropout)
+        model = backbone.build(task, seed=config.seed, dropout=config.dropout)
     train, copies = open_blocks(folder / "texts", "train")
     validation, __ = open_blocks(folder / "texts", "validation")
     return Job(
@@ -204,7 +211,7 @@ def make_job(
         validation=validation,
         config=config,
         folder=folder,
-        pad_id=int(start.tokenizer.pad_token_id),
+        pad_id=int(backbone.tokenizer.pad_token_id),
         resume=resume,
         progress=progress,
         batches=TokenSampler(config.batch_tokens, copies),
@@ -215,35 +222,35 @@ def make_job(
     )
 
 
-def announce(job: Job, start: LoadedBackbone) -> None:
-    """Say how large the network, its texts and the run are."""
+def announce(job: Job, backbone: LoadedBackbone) -> None:
+    """Log how large the network, its texts and the run are."""
     size = sum(p.numel() for p in job.model.parameters())
     tokens = int((job.train.lengths * job.batches.copies).sum())
     log.info(
-        "%s: %.1fM parameters; %s tokens a pass in %s steps; %s steps in all.",
-        start.origin, size / 1e6, f"{tokens:,}", f"{job.epoch_steps:,}", f"{job.total_steps:,}",
+        "%s: %.1fM parameters; %s tokens per pass in %s steps; %s steps in all.",
+        backbone.origin, size / 1e6, f"{tokens:,}", f"{job.epoch_steps:,}", f"{job.total_steps:,}",
     )  # fmt: skip
 
 
-def run_and_save(job: Job, start: LoadedBackbone, settings: dict[str, Any]) -> Path:
+def run_and_save(job: Job, backbone: LoadedBackbone, settings: dict[str, Any]) -> Path:
     """Run the loop, then write the model folder: weights, tokenizer, loss curve, card."""
     from munjang.inference.backends import native
     from munjang.training.loops.native import run_native
     from munjang.training.loops.run_log import read_log
 
-    announce(job, start)
+    announce(job, backbone)
     run_native(job)
     folder = job.folder
     if is_first_process():
         beside = folder / ".saving"
         shutil.rmtree(beside, ignore_errors=True)
-        with disk_errors(folder, "Free some space and go on with --resume."):
+        with disk_errors(folder, _(RESUME_REMEDY)):
             beside.mkdir()
-            native.save(beside, job.model.to("cpu"), start.tokenizer)
+            native.save(beside, job.model.to("cpu"), backbone.tokenizer)
             rows = read_log(folder / "run" / "log.jsonl")
-            check_learnt(job, rows)
+            warn_if_collapsed(job, rows)
             draw_curve(beside / "loss.png", rows, job.config.size)
-            (beside / "README.md").write_text(pretraining_card(job, start, settings, rows), encoding="utf-8")
+            (beside / "README.md").write_text(pretraining_card(job, backbone, settings, rows), encoding="utf-8")
             for path in sorted(beside.iterdir(), key=lambda path: path.name == WEIGHTS):  # the weights come last
                 sync_for_all(path)
                 path.replace(folder / path.name)
@@ -255,24 +262,24 @@ def run_and_save(job: Job, start: LoadedBackbone, settings: dict[str, Any]) -> P
     return folder
 
 
-def check_learnt(job: Job, rows: Sequence[dict[str, float]]) -> None:
-    """Warn where the network is no better than one that knows only how common each piece is: it has collapsed."""
+def warn_if_collapsed(job: Job, rows: Sequence[dict[str, float]]) -> None:
+    """Warn if the network has collapsed: it is no better than one that knows only the frequency of each piece."""
     losses = [row["validation_loss"] for row in rows if "validation_loss" in row]
-    common = job.task.frequency_loss(job.train, job.validation)
-    if losses and losses[-1] > common - 0.1:
+    baseline = job.task.frequency_loss(job.train, job.validation)
+    if losses and losses[-1] > baseline - 0.1:
         log.warning(
-            "The network has learnt little more than how common each piece is (loss %.2f, %.2f by that alone). "
+            "The network has learnt little more than the frequency of each piece (loss %.2f; %.2f from frequency alone). "
             "Train it for more steps, with a lower --learning-rate or with a longer warm-up (--set warmup=STEPS).",
-            losses[-1], common,
+            losses[-1], baseline,
         )  # fmt: skip
 
 
 def draw_curve(path: Path, rows: Sequence[dict[str, float]], title: str) -> None:
-    """The loss over the steps as a PNG; where the packages for plots are missing, say so and go on."""
+    """The loss over the steps as a PNG; if the packages for plots are missing, log that and go on."""
     try:
         from munjang.reports.figures import save_png
         from munjang.reports.plots import training_curve
 
-        save_png(training_curve(rows, title=f"Pre-training {title}"), path)
+        save_png(training_curve(rows, title=_("Pre-training {size}", size=title)), path)
     except (MissingExtra, ImportError):
         log.info("No loss curve: run pip install 'munjang[report]' for it.")

@@ -1,4 +1,4 @@
-"""The texts of a pre-training: read from files, cleaned, each once, and none that stands in an evaluation file."""
+"""The texts of a pre-training: read from files, cleaned, each once, without the texts of evaluation files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from munjang.files import first_line
 from munjang.pretraining.compressed import text_stream
 from munjang.tables import format_table
 from munjang.text.cleaning import clean_text
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 log = logging.getLogger("munjang")
 
@@ -29,9 +29,10 @@ PARQUET_SIGNATURE = b"PAR1"
 
 @dataclass(frozen=True)
 class TextSource:
-    """Where texts come from: a file (column: of a Parquet file), or a corpus of the table (its train texts).
+    """Where texts come from: a file (column: of a Parquet file), or the train texts of a known corpus.
 
-    weight: how often each text comes in a pass; of 1.5, half of the texts come twice. licence, origin: for the card.
+    weight: how often each text is used in a pass; with 1.5, half of the texts are used twice. licence, origin: for the
+    card.
     """
 
     name: str
@@ -41,14 +42,14 @@ class TextSource:
     origin: str = ""
 
     def __str__(self) -> str:
-        """As it may be shown anywhere: with the folder it lies in, without those of this machine."""
+        """The name with only its last folder, so that it does not show the folders of this machine."""
         return "/".join(Path(self.name).parts[-2:]) + (f":{self.column}" if self.column else "")
 
 
 def parse_source(spec: str, *, data_dir: str | None = None, licence: str = "", origin: str = "") -> TextSource:
-    """`FILE`, `FILE.parquet:COLUMN`, `CORPUS`, each with `@WEIGHT` after it if need be.
+    """The source for `FILE`, `FILE.parquet:COLUMN` or `CORPUS`, each with an optional `@WEIGHT` at the end.
 
-    A file that is not found as it is named is looked for in `data_dir`.
+    If there is no file with this name, it is looked for in `data_dir`.
     """
     name, at, weight = spec.rpartition("@")
     try:
@@ -65,19 +66,19 @@ def parse_source(spec: str, *, data_dir: str | None = None, licence: str = "", o
 
 
 def find_file(name: str, data_dir: str | None) -> str:
-    """`name`, or the file of that name in data_dir where only that exists."""
+    """`name`, or the file with that name in data_dir if only that one exists."""
     inside = Path(data_dir or ".") / name
     return str(inside) if inside.is_file() and not Path(name).exists() else name
 
 
 def source_files(sources: Sequence[TextSource]) -> list[str]:
-    """Those of the sources that are files."""
+    """The names of the sources that are files."""
     return [source.name for source in sources if Path(source.name).is_file()]
 
 
 @dataclass
 class SourceStats:
-    """What became of the texts of one source."""
+    """Counts of what happened to the texts of one source."""
 
     source: str
     read: int = 0
@@ -90,26 +91,28 @@ class SourceStats:
     origin: str = ""
 
     def row(self) -> list[Any]:
+        """The cells of this source in the printed table."""
         return [self.source, self.read, self.no_letters, self.duplicates, self.excluded, self.kept]
 
 
 @dataclass
 class Texts:
-    """Texts as `clean_texts` leaves them. sources[i]: the place of texts[i]'s source in `accounts` and `weights`."""
+    """The result of `clean_texts`. sources[i]: the index of texts[i]'s source in `stats` and `weights`."""
 
     texts: list[str] = field(default_factory=list)
     sources: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
-    accounts: list[SourceStats] = field(default_factory=list)
+    stats: list[SourceStats] = field(default_factory=list)
 
     def weighted(self) -> list[str]:
-        """Every text as often as it comes in a pass."""
+        """Every text as often as it is used in a pass."""
         return [text for i, text in enumerate(self.texts) for __ in range(copies(text, self.weights[self.sources[i]]))]
 
     def __str__(self) -> str:
-        header = ["source", "read", "no letters", "duplicates", "in evaluation", "kept"]
-        total = ["all", *(sum(row.row()[i] for row in self.accounts) for i in range(1, 6))]
-        return format_table(header, [*(row.row() for row in self.accounts), total])
+        header = [_("source"), _("read"), _("no letters"), _("duplicates"), _("in evaluation"), _("kept")]
+        rows = [stats.row() for stats in self.stats]
+        total = [_("all"), *(sum(row[i] for row in rows) for i in range(1, 6))]
+        return format_table(header, [*rows, total])
 
 
 def clean_texts(
@@ -118,41 +121,46 @@ def clean_texts(
     excluded: frozenset[bytes] | set[bytes],
     data_dir: str | None = None,
 ) -> Texts:
-    """Read every source; a text without letters, seen before, or whose key is in `excluded` is left out and counted."""
-    found, seen = Texts(), set()
-    for place, source in enumerate(sources):
+    """Read and clean every source; leave out texts without letters, duplicates and texts with a key in `excluded`."""
+    texts, seen = Texts(), set()
+    for index, source in enumerate(sources):
         lines, licence = open_text_source(source, data_dir)
-        account = SourceStats(str(source), weight=source.weight, licence=licence, origin=source.origin)
-        found.accounts.append(account)
-        found.weights.append(source.weight)
+        stats = SourceStats(str(source), weight=source.weight, licence=licence, origin=source.origin)
+        texts.stats.append(stats)
+        texts.weights.append(source.weight)
         for line in lines:
-            account.read += 1
+            stats.read += 1
             text = clean_text(line, steps)
             if not LETTER.search(text):
-                account.no_letters += 1
+                stats.no_letters += 1
                 continue
             digest = text_hash(text)
             if digest in seen:
-                account.duplicates += 1
+                stats.duplicates += 1
                 continue
             if excluded and key(text) in excluded:
-                account.excluded += 1
+                stats.excluded += 1
                 continue
             seen.add(digest)
-            account.kept += 1
-            found.texts.append(text)
-            found.sources.append(place)
-        if not account.kept:
+            stats.kept += 1
+            texts.texts.append(text)
+            texts.sources.append(index)
+        if not stats.kept:
             raise DataError(
-                _("{source}: none of its {read:,} lines can be learnt from.", source=source, read=account.read)
+                ngettext(
+                    "{source}: none of its texts can be learnt from ({count:,} line was read).",
+                    "{source}: none of its texts can be learnt from ({count:,} lines were read).",
+                    stats.read,
+                    source=source,
+                )
             )
-    return found
+    return texts
 
 
 def evaluation_keys(files: Iterable[str | Path], steps: Sequence[str]) -> set[bytes]:
-    """The keys of every cell of the named files: of Parquet columns of text, of tab-separated and CSV cells, of lines.
+    """The keys of every cell of these files: text columns of Parquet, tab-separated and CSV cells, whole lines.
 
-    Whatever column holds the texts, they are among these; and so are texts that span lines in quotes.
+    So the texts are included whatever their column is, also quoted texts of several lines.
     """
     keys = set()
     for file in files:
@@ -164,43 +172,44 @@ def evaluation_keys(files: Iterable[str | Path], steps: Sequence[str]) -> set[by
 
 
 def key(text: str) -> bytes:
-    """What two texts share that differ in spaces, punctuation or the case of letters alone."""
+    """The same for two texts that differ only in spaces, punctuation or the case of letters."""
     return text_hash(NOT_A_KEY.sub("", text).casefold())
 
 
 def copies(text: str, weight: float) -> int:
-    """How often a text comes in a pass: the part of the weight after the point is decided by the text's hash alone."""
+    """How often a text is used in a pass; for the fraction of the weight, the text's hash decides."""
     lot = int.from_bytes(text_hash(text)[4:], "little") / 2**32
     return int(weight) + (lot < weight % 1)
 
 
 def text_hash(text: str) -> bytes:
-    """Eight bytes by which a text is known."""
+    """A hash of eight bytes of a text."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def open_text_source(source: TextSource, data_dir: str | None) -> tuple[Iterator[str], str]:
-    """The raw texts of a source, and its licence: as given, or the table's."""
+    """The raw texts of a source, and its licence: as given, or as in the table of corpora."""
     path = Path(source.name)
     if path.is_file():
-        return (
-            parquet_column(path, source.column) if begins_with(path, PARQUET_SIGNATURE) else lines_of(path)
-        ), source.licence
+        is_parquet = begins_with(path, PARQUET_SIGNATURE)
+        return parquet_column(path, source.column) if is_parquet else lines_of(path), source.licence
     from munjang.data.corpora.table import CORPORA, load_corpus
 
     if source.name.partition(":")[0] not in {name.partition(":")[0] for name in CORPORA}:
-        raise DataError(_("No file {source}, nor a corpus of that name (see munjang corpora).", source=source.name))
+        raise DataError(
+            _("There is no file {source}, nor a corpus with this name (see munjang corpora).", source=source.name)
+        )
     corpus = load_corpus(source.name, data_dir)
     return (example.text for example in corpus.train), source.licence or corpus.card.licence
 
 
 def file_texts(path: Path) -> Iterator[str]:
-    """Every text in a file, whatever its columns are."""
+    """Every text in a file, from all columns."""
     if begins_with(path, PARQUET_SIGNATURE):
         yield from parquet_texts(path, text_columns(path))
         return
     for line in lines_of(path):
-        yield line.removeprefix("# text = ")  # so in CoNLL-U files
+        yield line.removeprefix("# text = ")  # as in CoNLL-U files
         yield from line.split("\t")
         if line.startswith("{"):
             yield from json_texts(line)
@@ -211,7 +220,7 @@ def file_texts(path: Path) -> Iterator[str]:
 
 
 def json_texts(line: str) -> Iterator[str]:
-    """The texts among the values of a JSON object; none where it is no JSON."""
+    """The texts among the values of a JSON object; none if the line is not a JSON object."""
     try:
         values = json.loads(line).values()
     except ValueError:
@@ -220,23 +229,22 @@ def json_texts(line: str) -> Iterator[str]:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The lines of a text file, packed or not; utf-8."""
+    """The lines of a text file in utf-8, compressed or not."""
     with text_stream(path) as stream:
         for line in stream:
             yield line.rstrip("\n")
 
 
 def parquet_column(path: Path, column: str | None) -> Iterator[str]:
-    """The texts of a column of a Parquet file; the column need not be named where there is one of texts only."""
+    """The texts of a column of a Parquet file; `column` may be None if there is only one text column."""
     names = text_columns(path)
     if column not in names and (column is not None or len(names) != 1):
-        found = ", ".join(names) or "none"
         raise DataError(
             _(
-                "{path}: name the column of the texts as {path2}:COLUMN; its text columns: {found}.",
+                "{path}: name the column of the texts as {file}:COLUMN; its text columns: {columns}.",
                 path=path,
-                path2=path.name,
-                found=found,
+                file=path.name,
+                columns=", ".join(names) or _("none"),
             )
         )
     return parquet_texts(path, [column or names[0]])
@@ -251,13 +259,13 @@ def text_columns(path: Path) -> list[str]:
         schema = parquet.read_schema(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(
-            _("{path} is no readable Parquet file ({reason}).", path=path, reason=first_line(error))
+            _("{path} is not a readable Parquet file ({reason}).", path=path, reason=first_line(error))
         ) from error
     return [item.name for item in schema if item.type in (pyarrow.string(), pyarrow.large_string())]
 
 
 def parquet_texts(path: Path, columns: Sequence[str]) -> Iterator[str]:
-    """The texts of columns of a Parquet file, column by column in each batch of rows; empty cells are passed over."""
+    """The texts of columns of a Parquet file, column by column in each batch of rows; empty cells are skipped."""
     import pyarrow
     from pyarrow import parquet
 
@@ -267,14 +275,14 @@ def parquet_texts(path: Path, columns: Sequence[str]) -> Iterator[str]:
                 yield from (value for value in values.to_pylist() if value is not None)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(
-            _("{path} is no readable Parquet file ({reason}).", path=path, reason=first_line(error))
+            _("{path} is not a readable Parquet file ({reason}).", path=path, reason=first_line(error))
         ) from error
 
 
-def begins_with(path: Path, magic: bytes) -> bool:
-    """Whether a file's first bytes are `magic`."""
+def begins_with(path: Path, signature: bytes) -> bool:
+    """Whether the first bytes of a file are `signature`."""
     try:
         with path.open("rb") as stream:
-            return stream.read(len(magic)) == magic
+            return stream.read(len(signature)) == signature
     except OSError as error:
         raise DataError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error

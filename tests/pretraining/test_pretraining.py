@@ -22,7 +22,7 @@ from munjang.data.corpora.table import load_corpus
 from munjang.encoder import packed
 from munjang.errors import BundleError, ConfigError, DataError
 from munjang.models.backbones import load_backbone, load_tokenizer
-from munjang.pretraining.blocks import cut_places, open_blocks, segmented
+from munjang.pretraining.blocks import cut_positions, open_blocks, segmented
 from munjang.pretraining.decay import decay
 from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import Texts, TextSource, clean_texts, copies, evaluation_keys, lines_of, parse_source
@@ -75,16 +75,16 @@ def test_the_folder_opens_in_transformers_and_as_a_backbone(done):
     assert type(model).__name__ == "BertForMaskedLM"
     assert not loading["missing_keys"] and not loading["unexpected_keys"]
     text = "영화 개재밌어 ㅋㅋㅋㅋㅋ 2019년"
-    start = load_backbone(str(done))
+    backbone = load_backbone(str(done))
     tokenizer = AutoTokenizer.from_pretrained(done)
-    assert tokenizer(text).input_ids == start.tokenizer(text).input_ids
+    assert tokenizer(text).input_ids == backbone.tokenizer(text).input_ids
     assert len(tokenizer(text * 9, truncation=True).input_ids) == 32  # as far as the network's positions reach
     written = json.loads((done / "tokenizer_config.json").read_text(encoding="utf-8"))
     assert written["tokenizer_class"] == "PreTrainedTokenizerFast"  # known to transformers 4 as well
-    classifier = start.build(make_task("classification", LabelSet(("부정", "긍정"))), seed=13, dropout=None)
+    classifier = backbone.build(make_task("classification", LabelSet(("부정", "긍정"))), seed=13, dropout=None)
     learnt = model.bert.encoder.layer[0].attention.self.query.weight
     assert torch.equal(classifier.bert.encoder.layer[0].attention.self.query.weight, learnt)
-    assert start.max_length == 32
+    assert backbone.max_length == 32
     card = (done / "README.md").read_text(encoding="utf-8")
     assert "texts.txt" in card and "After 60 steps, the first 15 with a rising rate: loss" in card
     assert (done / "loss.png").stat().st_size > 5_000
@@ -100,19 +100,19 @@ def test_continuing_from_a_model_begins_with_what_it_knows(done, texts, tmp_path
 
 
 def test_a_network_that_has_collapsed_is_told_from_one_that_learns(texts, tmp_path, caplog):
-    words = "learnt little more than how common each piece is"
+    message = "learnt little more than the frequency of each piece"
     pretrain([TextSource(str(texts))], PretrainConfig(**{**TINY, "learning_rate": 0.3}), out=tmp_path / "collapsed")
-    assert words in caplog.text
+    assert message in caplog.text
     caplog.clear()
     regular = tmp_path / "regular.txt"
     colours = ("빨간", "파란", "하얀", "검은", "노란")
     lines = [f"{a} 모자 {b} 신발 {a} 모자 {c} 장갑 {b} 신발" for a in colours for b in colours for c in colours]
     regular.write_text("\n".join(lines), encoding="utf-8")
     pretrain([TextSource(str(regular))], PretrainConfig(**TINY), out=tmp_path / "learns")
-    assert words not in caplog.text
+    assert message not in caplog.text
 
 
-def test_what_guessing_by_frequency_costs():
+def test_the_loss_of_predicting_by_frequency():
     fixed = np.array([True, False, False, False])
     task = MaskedWords(MaskingVocabulary(np.zeros(4, bool), fixed, np.array([1, 2, 3]), 0))
     train = Encodings(np.array([0, 1, 1, 2], np.uint16), np.array([0, 4]), np.zeros(1, bool))
@@ -182,7 +182,7 @@ def test_bringing_down_never_deletes_the_run_nor_another_model_for_nothing(trunk
         decay(trunk, out=trunk, steps=2, overwrite=True)
     assert (trunk / "checkpoints").exists()
     folder = decay(trunk, out=tmp_path / "model", steps=1)
-    with pytest.raises(ConfigError, match="no pre-training run"):
+    with pytest.raises(ConfigError, match="not a pre-training run"):
         decay(tmp_path, out=folder, steps=1, overwrite=True)
     assert (folder / "model.safetensors").exists()
 
@@ -239,7 +239,7 @@ def test_resuming_another_bringing_down_is_refused(trunk, done, tmp_path):
     shutil.copytree(trunk, tmp_path / "other")
     with pytest.raises(ConfigError, match=r"--decay \S+/trunk --steps 1, not \S+/other"):
         decay(tmp_path / "other", out=folder, steps=1, resume=True)
-    with pytest.raises(ConfigError, match="not a run brought down"):
+    with pytest.raises(ConfigError, match="not the decay of a run"):
         decay(trunk, out=done, steps=1, resume=True)
 
 
@@ -250,9 +250,9 @@ def test_the_last_steps_can_learn_from_other_texts_in_the_vocabulary_of_the_run(
     card = (folder / "README.md").read_text(encoding="utf-8")
     before, after = card.index("/texts.txt"), card.index("comments.txt")
     assert card.index("Steps 1 to") < before < card.index("The last 2 steps:") < after < card.index("CC0")
-    vocabulary = [json.loads((each / "run" / "tokenizer" / "tokenizer.json").read_text()) for each in (trunk, folder)]
+    vocabulary = [json.loads((run / "run" / "tokenizer" / "tokenizer.json").read_text()) for run in (trunk, folder)]
     assert vocabulary[0] == vocabulary[1]
-    with pytest.raises(ConfigError, match="begun on other texts"):
+    with pytest.raises(ConfigError, match="started with other texts"):
         decay(trunk, out=folder, steps=2, resume=True)
 
 
@@ -291,7 +291,7 @@ def test_several_processes_bring_a_run_down_together(trunk, tmp_path):
     code = (
         "from munjang.pretraining import decay; import os, time; from unittest import mock; plain = decay.branch_off\n"
         "def slow(*given): time.sleep(1); plain(*given)\n"
-        "only = mock.patch.object(decay, 'run_and_save', lambda job, start, settings: print(settings['decay_from']))\n"
+        "only = mock.patch.object(decay, 'run_and_save', lambda job, backbone, settings: print(settings['decay_from']))\n"
         "with mock.patch.object(decay, 'branch_off', slow), only:\n"
         f"    decay.decay({str(trunk)!r}, out={str(tmp_path / 'm')!r}, steps=2)\n"
     )
@@ -392,7 +392,7 @@ def test_texts_of_an_evaluation_file_never_come_in(tmp_path):
     keys = evaluation_keys([tmp_path / "a.tsv", tmp_path / "b.csv", tmp_path / "c.conllu.gz"], STEPS)
     found = clean_texts([TextSource(str(tmp_path / "texts.txt"))], STEPS, keys)
     assert not {lines[3], lines[5], lines[7]} & set(found.texts)
-    assert found.accounts[0].excluded >= 3 and len(found.texts) >= 50
+    assert found.stats[0].excluded >= 3 and len(found.texts) >= 50
     with pytest.raises(DataError, match=r"nothing\.txt"):
         evaluation_keys([tmp_path / "nothing.txt"], STEPS)
 
@@ -408,8 +408,8 @@ def test_texts_are_read_from_every_kind_of_file_once_and_cleaned(tmp_path):
     specs = ["a.txt", "b.gz", "c.zst", "d.parquet:text"]
     found = clean_texts([parse_source(str(tmp_path / name)) for name in specs], STEPS, set())
     assert found.texts == ["맑은 하늘", "좋은 날", "흐린 날", "눈 오는 날", "끝", "비 오는 날"]
-    assert found.accounts[0].row()[1:] == [4, 2, 0, 0, 2]
-    assert found.accounts[1].duplicates == 1
+    assert found.stats[0].row()[1:] == [4, 2, 0, 0, 2]
+    assert found.stats[1].duplicates == 1
     with pytest.raises(DataError, match=r"d\.parquet:COLUMN; its text columns: text, label"):
         clean_texts([parse_source(str(tmp_path / "d.parquet"))], STEPS, set())
     with pytest.raises(DataError, match="nor a corpus"):
@@ -518,7 +518,7 @@ def test_batches_by_tokens_hold_every_segment_and_have_as_many_steps_in_each_epo
 @given(words=st.lists(st.integers(1, 9), min_size=1, max_size=120), most=st.integers(8, 40))
 def test_long_texts_are_cut_into_parts_that_fit(words, most):
     inside = np.concatenate([[False] + [True] * (size - 1) for size in words])
-    cuts = [0, *cut_places(inside, most), len(inside)]
+    cuts = [0, *cut_positions(inside, most), len(inside)]
     parts = np.diff(cuts)
     assert parts.max() <= most and (parts.min() > 0 or len(inside) == 0)
 

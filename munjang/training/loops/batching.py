@@ -134,8 +134,8 @@ def samples_per_source(sizes: np.ndarray, power: float) -> np.ndarray:
 def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> list[np.ndarray]:
     """Every sentence once, in batches of `batch_size` with little padding; the last one may be smaller.
 
-    lengths: (n,) tokens. Sentences are shuffled, sorted by length within windows of WINDOW batches and cut into batches;
-    then the batches are shuffled. It depends only on seed and epoch, so a resumed run sees the same order.
+    lengths: (n,) tokens. Sentences are shuffled, sorted by length within windows of WINDOW batches, and cut into
+    batches; then the batches are shuffled. This depends only on seed and epoch, so a resumed run sees the same order.
     """
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(lengths))

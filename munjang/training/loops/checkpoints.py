@@ -104,7 +104,7 @@ def prune(folder: Path, step: int, keep: int, *, kind: str = "step", seal: str =
 
 
 def prune_best(folder: Path, states: list[Path]) -> None:
-    """Delete unfinished folders, and best weights that no state file refers to unless they are newer than all states."""
+    """Delete unfinished folders, and best weights that no state file names unless they are newer than all states."""
     used, newest = set(), -1
     for path in states:
         try:

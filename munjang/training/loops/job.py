@@ -1,4 +1,4 @@
-"""What both training loops are given, and what they share: the schedule, the dev score, the choice of the best."""
+"""What both training loops get and share: the schedule, the validation score, the choice of the best weights."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ log = logging.getLogger("munjang")
 
 
 class Diverged(MunjangError):
-    """The loss is no longer a number, so there is nothing to go on with."""
+    """The loss is no longer a number, so training cannot go on."""
 
     exit_code = 8
 
 
 @dataclass(frozen=True)
 class Job:
-    """A training run made ready: network, encoded sentences, settings with every None filled in.
+    """A training run that is ready to start: network, encoded sentences, settings with every None filled in.
 
     folder: the run's folder; checkpoints go to folder/checkpoints, the log to folder/run/log.jsonl.
-    weights: (L,) class weights or None. progress: whether to draw a bar on stderr.
+    weights: (L,) class weights or None. progress: whether to draw a progress bar on stderr.
     batches: how sentences are batched; None: by config.batch_size. steps: of the whole run; None: by config.epochs.
-    schedule: a key of SCHEDULES. decay_from: the step from which the rate goes straight down to 0, whatever the
+    schedule: a key of SCHEDULES. decay_from: from this step on, the rate goes linearly down to 0, whatever the
     schedule. betas: of AdamW. deadline: on the clock of time.monotonic(); None: no time limit.
     """
 
@@ -90,60 +90,61 @@ class Job:
         return self.folder / "checkpoints"
 
     def learning_rate(self, step: int) -> float:
-        """The rate of optimizer step `step` (from 0): linear up over the warm-up, then by the schedule."""
-        highest = self.config.learning_rate
-        assert highest is not None
+        """The rate of optimizer step `step` (from 0): it rises linearly in the warm-up, then follows the schedule."""
+        peak = self.config.learning_rate
+        assert peak is not None
         if step < self.warmup_steps:
-            return highest * step / self.warmup_steps
+            return peak * step / self.warmup_steps
         schedule, start = SCHEDULES[self.schedule], self.warmup_steps
         if self.decay_from is not None and step >= self.decay_from:
             schedule, start = SCHEDULES["linear"], self.decay_from
         done = (step - start) / max(1, self.total_steps - start)
-        return highest * schedule(min(1.0, done))
+        return peak * schedule(min(1.0, done))
 
     def is_due(self, step: int, every: int | None) -> bool:
-        """Whether what happens every `every` steps (None: each epoch), and at the end, is due after `step`."""
+        """Whether something is due after `step` that happens every `every` steps (None: each epoch) and at the end."""
         return step == self.total_steps or step % (every or self.epoch_steps) == 0
 
 
 def default_warmup(steps: int) -> int:
-    """The warm-up of a pre-training whose settings name none: a sixteenth of its steps, but at least 100, without which
-    deep or fast-learning networks collapse, and at most 500; never more than a quarter of the run.
+    """The warm-up of a pre-training whose settings give none: a sixteenth of its steps, between 100 and 500.
+
+    With fewer than 100, deep networks and high learning rates collapse. Never more than a quarter of the run.
     """
     return min(max(steps // 16, 100), 500, steps // 4)
 
 
 def pick_device(config: TrainConfig | PretrainConfig) -> torch.device:
-    """The device that the settings ask for; under torchrun each process takes its own accelerator.
+    """The device in the settings; under torchrun each process takes its own accelerator.
 
-    ConfigError where an accelerator is asked for and there is none.
+    ConfigError if the settings ask for an accelerator and there is none.
     """
     if config.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(_("--device cuda was asked for, but torch sees no accelerator here. Use auto or cpu."))
+        raise ConfigError(_("--device cuda was given, but torch finds no accelerator here. Use auto or cpu."))
     if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def check_device(config: TrainConfig | PretrainConfig, device: torch.device) -> None:
-    """Refuse a device other than the one asked for: Accelerate keeps the first one of a process for good."""
+    """Refuse a device other than the one in the settings: Accelerate never changes the first device of a process."""
     wanted = pick_device(config)
     if wanted.type != device.type:
         raise ConfigError(
             _(
-                "An earlier run in this process took {type}; {type2} needs a process of its own.",
-                type=device.type,
-                type2=wanted.type,
+                "An earlier run in this process used {used}; start a new process to use {wanted}.",
+                used=device.type,
+                wanted=wanted.type,
             )
         )
 
 
 def check_loss(loss: float, step: int) -> float:
-    """The loss, if it is a number; one that is not ends the run with an error that says what to try."""
+    """The loss, if it is finite; else Diverged, which says what to try."""
     if not math.isfinite(loss):
         raise Diverged(
             _(
-                "The loss was {loss} by step {step}: training has diverged. Try a lower --learning-rate.",
+                "The loss was {loss} at step {step}: training has diverged. Try a lower --learning-rate.",
                 loss=loss,
                 step=step,
             )
@@ -177,7 +178,7 @@ def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[s
 def validation_score(job: Job, model: PreTrainedModel, device: torch.device) -> dict[str, float]:
     """The task's metrics and the mean loss on the validation sentences, in the precision of training.
 
-    What a task draws at random (masks) is the same at every call and for every seed of training.
+    Random choices of a task (masks) are the same at every call and for every training seed.
     """
     model.eval()
     references, predictions, loss, units = [], [], 0.0, 0
@@ -196,32 +197,42 @@ def validation_score(job: Job, model: PreTrainedModel, device: torch.device) -> 
     return {**job.task.score(np.concatenate(references), np.concatenate(predictions)), "loss": loss / units}
 
 
+def stopped_text(job: Job, step: int) -> str:
+    """The message of a run that was stopped after `step`, with its state saved."""
+    return _(
+        "Stopped at step {step} of {total}, saved in {folder}. Give the same command with --resume to go on.",
+        step=step,
+        total=job.total_steps,
+        folder=job.checkpoints,
+    )
+
+
 @dataclass
 class Selection:
-    """Which weights are the best on the validation sentences so far, and whether to stop waiting for better ones.
+    """Which weights are the best on the validation sentences so far, and whether to stop early.
 
-    Better is a higher task.monitor, or the same with a lower loss; a loss that is no number is never better. State
-    survives in checkpoints.
+    Better is a higher task.monitor, or an equal one with a lower loss; a loss that is not finite is never better. The
+    state is kept in checkpoints.
     """
 
     best_step: int = -1
-    best: tuple[float, float] = (-math.inf, -math.inf)  # task.monitor and the loss with its sign turned
+    best: tuple[float, float] = (-math.inf, -math.inf)  # task.monitor and the negative loss
     rounds_without: int = 0
     last_step: int = -1
     last: tuple[float, float] = (-math.inf, -math.inf)
 
     def note(self, job: Job, step: int, scores: dict[str, float]) -> bool:
-        """Note the scores after `step`; says whether they are the best so far."""
-        found = (scores[job.task.monitor], -scores["loss"])
-        self.last, self.last_step = found, step
-        if found <= self.best or not math.isfinite(scores["loss"]):
+        """Note the scores after `step`; returns whether they are the best so far."""
+        score = (scores[job.task.monitor], -scores["loss"])
+        self.last, self.last_step = score, step
+        if score <= self.best or not math.isfinite(scores["loss"]):
             self.rounds_without += 1
             return False
-        self.best, self.best_step, self.rounds_without = found, step, 0
+        self.best, self.best_step, self.rounds_without = score, step, 0
         return True
 
     def take(self, job: Job, step: int, scores: dict[str, float], model: PreTrainedModel) -> None:
-        """Note the scores and write weights that are better to checkpoints/best-STEP."""
+        """Note the scores; if they are the best, write the weights to checkpoints/best-STEP."""
         if self.note(job, step, scores) and job.config.keep_best:
             save_weights(job.checkpoints / f"best-{step:08d}", model, {"step": step, "scores": scores})
 
@@ -234,22 +245,22 @@ class Selection:
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Selection:
-        found = {item.name: state[item.name] for item in fields(cls) if item.name in state}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+        values = {item.name: state[item.name] for item in fields(cls) if item.name in state}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
     def saved(self, config: TrainConfig, monitor: str) -> dict[str, float]:
-        """The validation scores of the weights that are kept: the best, or where keep_best is off the last."""
-        score, turned = self.best if config.keep_best else self.last
-        return {monitor: score, "loss": -turned, "step": self.best_step if config.keep_best else self.last_step}
+        """The validation scores of the saved weights: the best ones, or the last ones without keep_best."""
+        score, negative_loss = self.best if config.keep_best else self.last
+        return {monitor: score, "loss": -negative_loss, "step": self.best_step if config.keep_best else self.last_step}
 
 
 def save_weights(folder: Path, model: torch.nn.Module, state: dict[str, Any]) -> None:
-    """A checkpoint folder with the weights alone."""
+    """Write a checkpoint folder with only the weights."""
     write_folder(folder, lambda beside: save_file(weights_of(model), beside / "weights.safetensors"), state)
 
 
 def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The state dict, contiguous and each shared tensor once."""
+    """The state dict, contiguous, with each shared tensor once."""
     seen: set[int] = set()
     kept = {}
     for name, tensor in model.state_dict().items():
@@ -260,19 +271,19 @@ def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def load_weights(path: Path, model: torch.nn.Module) -> None:
-    """Put saved weights into a model; a BundleError where a name is missing, unknown, or of another shape."""
+    """Put saved weights into a model; a BundleError if a name is missing, unknown, or has another shape."""
     tensors = load_file(path)
-    own = model.state_dict()
-    held = {own[name].data_ptr() for name in tensors if name in own}
-    missing = [name for name, tensor in own.items() if name not in tensors and tensor.data_ptr() not in held]
-    unknown = [name for name in tensors if name not in own or own[name].shape != tensors[name].shape]
+    expected = model.state_dict()
+    given = {expected[name].data_ptr() for name in tensors if name in expected}
+    missing = [name for name, tensor in expected.items() if name not in tensors and tensor.data_ptr() not in given]
+    unknown = [name for name in tensors if name not in expected or expected[name].shape != tensors[name].shape]
     if missing or unknown:
         raise BundleError(
             _(
-                "{path} does not fit this network: {missing} is missing or of another shape. It was "
-                "made by another version or of other data; begin anew with --overwrite.",
+                "{path} does not fit this network: {name} is missing or has another shape. It was made by "
+                "another version or from other data; start again with --overwrite.",
                 path=path,
-                missing=(missing + unknown)[0],
+                name=(missing + unknown)[0],
             )
         )
-    model.load_state_dict(tensors, strict=False)  # what is missing shares its memory with a tensor that is there
+    model.load_state_dict(tensors, strict=False)  # missing names share memory with a tensor that is there

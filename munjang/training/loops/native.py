@@ -1,14 +1,14 @@
 """The native loop: plain PyTorch on Accelerate, with exact resume.
 
-Everything random is drawn from (seed, step), and the order of sentences from (seed, epoch), so that a run that was
-killed and resumed ends with the same weights, bit for bit on one number of CPU threads, as one that was not.
+Everything random is drawn from (seed, step), and the order of sentences from (seed, epoch). A run that was killed and
+resumed therefore ends with the same weights as one that was not, bit for bit with the same number of CPU threads.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -31,19 +31,27 @@ from munjang.training.loops.job import (
     parameter_groups,
     pick_device,
     pick_precision,
+    stopped_text,
     to_device,
     validation_score,
     weights_of,
 )
 from munjang.training.loops.run_log import RunLog
+from munjang.translation import N_, _
 
 log = logging.getLogger("munjang")
+
+SPEED_TEXTS = {
+    "sentences_s": N_("loss {loss:.3f}, {speed:.0f} sentences/s"),
+    "tokens_s": N_("loss {loss:.3f}, {speed:.0f} tokens/s"),
+}
+"""What the progress bar shows, by the task's `speed`."""
 
 
 def run_native(job: Job) -> Selection:
     """Train job.model; checkpoints and the best weights go to the job's folder. Returns which step was the best.
 
-    Raises Interrupted after Ctrl-C, once a checkpoint is written.
+    Raises Interrupted after Ctrl-C, when a checkpoint is written.
     """
     return NativeLoop(job).run()
 
@@ -53,7 +61,7 @@ class NativeLoop:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        # Batches are split by hand, so that each process gets its share of the same step; DDP adds the gradients.
+        # Batches are split here, so that each process gets its share of the same step; DDP averages the gradients.
         self.accelerator = Accelerator(
             cpu=pick_device(job.config).type == "cpu",
             kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
@@ -79,7 +87,11 @@ class NativeLoop:
         job, config = self.job, self.job.config
         writer = RunLog(job.folder, self.step) if self.rank == 0 else None
         bar = tqdm(
-            total=job.total_steps, initial=self.step, disable=not job.progress or self.rank > 0, unit="step", ncols=100
+            total=job.total_steps,
+            initial=self.step,
+            disable=not job.progress or self.rank > 0,
+            unit=_("step"),
+            ncols=100,
         )
         losses: list[torch.Tensor] = []
         began, sentences, tokens = time.monotonic(), 0, 0
@@ -100,7 +112,7 @@ class NativeLoop:
                     took = time.monotonic() - began
                     speeds = {"sentences_s": sentences / took, "tokens_s": tokens / took}
                     writer.add(self.step, loss=loss, learning_rate=job.learning_rate(self.step - 1), **speeds)
-                    bar.set_postfix_str(f"loss {loss:.3f}, {speeds[job.task.speed]:.0f} {job.task.speed[:-2]}/s")
+                    bar.set_postfix_str(_(SPEED_TEXTS[job.task.speed], loss=loss, speed=speeds[job.task.speed]))
                     if not job.progress:
                         log.info("step %d of %d: loss %.4f", self.step, job.total_steps, loss)
                     losses, began, sentences, tokens = [], time.monotonic(), 0, 0
@@ -110,53 +122,50 @@ class NativeLoop:
                     self.save()
                     bar.close()
                     kind = TimeIsUp if job.deadline is not None and not interrupts else Interrupted
-                    raise kind(
-                        f"Stopped at step {self.step} of {job.total_steps}, saved in {job.checkpoints}. "
-                        "Give the same command with --resume to go on."
-                    )
+                    raise kind(stopped_text(job, self.step))
         bar.close()
         if writer:
             writer.close()
         return self.selection
 
     def train_step(self, indices: np.ndarray) -> torch.Tensor:
-        """One optimizer step over the sentences `indices` (of all processes together); returns the mean loss here."""
+        """One optimizer step over the sentences `indices` of all processes; returns the mean loss of this one."""
         job = self.job
-        idle = self.rank >= len(indices)  # a last batch smaller than the number of processes: take part with weight 0
-        own = slice(0, 1) if idle else slice(self.rank, None, self.world)
-        rng = np.random.default_rng([job.config.seed, self.step, 1])  # apart from [seed, epoch], the order's
-        batch, divisor = job.task.step_batch(job.train, indices, job.pad_id, rng, own)
+        is_idle = self.rank >= len(indices)  # the last batch may have fewer sentences than processes: weight 0 then
+        share_of_rank = slice(0, 1) if is_idle else slice(self.rank, None, self.world)
+        rng = np.random.default_rng([job.config.seed, self.step, 1])  # not [seed, epoch], which gives the order
+        batch, divisor = job.task.step_batch(job.train, indices, job.pad_id, rng, share_of_rank)
         batch = to_device(batch, self.device)
         torch.manual_seed((job.config.seed * 1_000_003 + self.step) * 1009 + self.rank)
         for group in self.optimizer.param_groups:
             group["lr"] = job.learning_rate(self.step)
-        share = 0.0 if idle else self.world / divisor  # DDP averages over the processes
-        loss = self.backward(batch, share)
+        scale = 0.0 if is_idle else self.world / divisor  # DDP averages over the processes
+        loss = self.backward(batch, scale)
         if job.config.adversarial:
             with fgm_perturbation(job.model, job.config.adversarial):
-                self.backward(batch, share)
+                self.backward(batch, scale)
         if job.config.max_grad_norm > 0:
             torch.nn.utils.clip_grad_norm_(job.model.parameters(), job.config.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss
 
-    def backward(self, batch: dict[str, torch.Tensor], share: float) -> torch.Tensor:
-        """Add the gradient of the batch's summed loss times `share` to the weights'; returns that loss, detached."""
+    def backward(self, batch: dict[str, torch.Tensor], scale: float) -> torch.Tensor:
+        """Add the gradient of the batch's summed loss times `scale`; returns that scaled loss, detached."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             logits = self.job.task.forward(self.network, batch)
-            loss = self.job.task.loss(logits, batch, self.class_weights) * share
+            loss = self.job.task.loss(logits, batch, self.class_weights) * scale
         self.accelerator.backward(loss)
         return loss.detach()
 
     def after_step(self, writer: RunLog | None, bar: tqdm) -> None:
-        """Score on the validation sentences and save, where that is due."""
+        """Score on the validation sentences and save, if due."""
         job, config = self.job, self.job.config
         if job.is_due(self.step, config.eval_every):
             scores = validation_score(job, self.packed, self.device)
             if self.rank == 0:
                 self.selection.take(job, self.step, scores, job.model)
-            else:  # the same numbers without writing
+            else:  # the same scores, without writing
                 self.selection.note(job, self.step, scores)
             if writer:
                 writer.add(self.step, **{f"validation_{name}": value for name, value in scores.items()})
@@ -167,16 +176,16 @@ class NativeLoop:
             self.save()
 
     def stop_is_asked(self, interrupts: list[int]) -> bool:
-        """Whether any process was told to stop or ran out of time; all of them learn it at the same step."""
-        late = self.job.deadline is not None and time.monotonic() > self.job.deadline
-        asked = (bool(interrupts) or late) and self.step < self.job.total_steps
+        """Whether any process was told to stop or is out of time; all processes agree at the same step."""
+        is_late = self.job.deadline is not None and time.monotonic() > self.job.deadline
+        asked = (bool(interrupts) or is_late) and self.step < self.job.total_steps
         if self.world == 1:
             return asked
         flag = torch.tensor([float(asked)], device=self.device)
         return bool(self.accelerator.reduce(flag, reduction="sum").item())
 
     def save(self) -> None:
-        """Write checkpoints/step-STEP and let go of old ones; the first process alone writes."""
+        """Write checkpoints/step-STEP and delete old ones; only the first process writes."""
         if self.rank == 0:
             folder = self.job.checkpoints / f"step-{self.step:08d}"
             keeps_best = self.job.config.keep_best
@@ -185,25 +194,26 @@ class NativeLoop:
             prune(self.job.checkpoints, self.step, self.job.config.keep_checkpoints)
         self.accelerator.wait_for_everyone()
 
-    def fill(self, folder: Any) -> None:
+    def fill(self, folder: Path) -> None:
+        """Write weights and optimizer state into a checkpoint folder."""
         save_file(weights_of(self.job.model), folder / "weights.safetensors")
-        named = self.optimizer.state_dict()["state"]
-        tensors = {f"{key}.{index}": value for index, state in named.items() for key, value in state.items()}
+        states = self.optimizer.state_dict()["state"]
+        tensors = {f"{key}.{index}": value for index, state in states.items() for key, value in state.items()}
         save_file(tensors, folder / "optimizer.safetensors")
 
     def restore(self) -> None:
-        """Take up the newest whole checkpoint; without one the run starts from its beginning."""
-        found = newest_whole(self.job.checkpoints)
-        if found is None:
+        """Load the newest whole checkpoint; without one the run starts from the beginning."""
+        checkpoint = newest_whole(self.job.checkpoints)
+        if checkpoint is None:
             log.info("No checkpoint to resume from; starting from the beginning.")
             return
-        folder, state = found
+        folder, state = checkpoint
         load_weights(folder / "weights.safetensors", self.job.model)
         tensors = load_file(folder / "optimizer.safetensors")
         saved = self.optimizer.state_dict()
         saved["state"] = {}
         for name, tensor in tensors.items():
-            key, _, index = name.rpartition(".")
+            key, __, index = name.rpartition(".")
             saved["state"].setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict(saved)
         self.selection = Selection.from_dict(state)

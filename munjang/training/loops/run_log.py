@@ -17,7 +17,7 @@ log = logging.getLogger("munjang")
 
 @dataclass
 class RunLog:
-    """The run's log: one JSON object per line, TensorBoard beside it. On resume, lines after `start_step` are removed."""
+    """The run's log: one JSON object per line, TensorBoard beside it. On resume, rows after `start_step` go."""
 
     folder: Path
     start_step: int = 0

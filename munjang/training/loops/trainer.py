@@ -1,4 +1,4 @@
-"""The other loop: transformers.Trainer with the same settings, sentences a step, dev score and choice of the best."""
+"""The other loop: transformers.Trainer with the same settings, batches, validation score and choice of the best."""
 
 from __future__ import annotations
 
@@ -21,25 +21,33 @@ from munjang.training.loops.adversarial import fgm_perturbation
 from munjang.training.loops.checkpoints import newest_whole, prune
 from munjang.training.loops.dataset import EncodedDataset
 from munjang.training.loops.interrupts import Interrupted, catch_interrupt
-from munjang.training.loops.job import Job, Selection, check_loss, pick_device, pick_precision, validation_score
+from munjang.training.loops.job import (
+    Job,
+    Selection,
+    check_loss,
+    pick_device,
+    pick_precision,
+    stopped_text,
+    validation_score,
+)
 from munjang.training.loops.run_log import RunLog
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
-SEAL = "munjang.json"  # written last into each of Trainer's checkpoints: its files by hash, and the selection
+SEAL = "munjang.json"  # written last into each checkpoint of Trainer: hashes of its files, and the selection
 
 
 def run_trainer(job: Job) -> Selection:
     """Train job.model through transformers.Trainer. Returns which step was the best.
 
-    Checkpoints are Trainer's own (checkpoint-STEP), resumed from the newest one that is whole; its resume restores the
-    random state after batches were fetched, so it is not bit-exact within an epoch.
+    Checkpoints are Trainer's own (checkpoint-STEP); resume takes the newest whole one. Trainer restores the random
+    state after batches were fetched, so a resumed run is not bit-exact within an epoch.
     """
-    found = newest_whole(job.checkpoints, "checkpoint", SEAL) if job.resume else None
-    resume_from = found[0] if found else None
+    checkpoint = newest_whole(job.checkpoints, "checkpoint", SEAL) if job.resume else None
+    resume_from, seal = checkpoint or (None, None)
     with catch_interrupt() as interrupts:
-        bridge = Bridge(job, interrupts, found[1] if found else None)
+        bridge = Bridge(job, interrupts, seal)
         trainer = JobTrainer(
             model=job.model,
             args=training_arguments(job),
@@ -55,24 +63,16 @@ def run_trainer(job: Job) -> Selection:
         with silence_transformers():
             trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     if trainer.state.global_step < job.total_steps and not bridge.selection.is_over(job.config):
-        raise Interrupted(
-            _(
-                "Stopped at step {global_step} of {total_steps}, saved in {checkpoints}. Give the "
-                "same command with --resume to go on.",
-                global_step=trainer.state.global_step,
-                total_steps=job.total_steps,
-                checkpoints=job.checkpoints,
-            )
-        )
+        raise Interrupted(stopped_text(job, trainer.state.global_step))
     return bridge.selection
 
 
 class NativeOrder(Sampler[int]):
-    """The sentences in the order of the native loop: batches of like length, in random order, anew each epoch.
+    """The sentences in the order of the native loop: batches of similar length, in a new random order each epoch.
 
-    Trainer's own group_by_length goes from the longest to the shortest sentence of every 50 batches. Where labels go
-    with length, as in 3i4k, a network forgets in each window what it learnt in the one before: accuracy 0.37 to 0.77
-    in place of 0.84 (EXPERIMENTS, 2026-11-22).
+    Trainer's own group_by_length goes from the longest to the shortest sentence of every 50 batches. If labels depend
+    on length, as in 3i4k, a network forgets in each window what it learnt in the one before: accuracy 0.37 to 0.77
+    instead of 0.84 (EXPERIMENTS, 2026-11-22).
     """
 
     def __init__(self, job: Job) -> None:
@@ -83,7 +83,7 @@ class NativeOrder(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         batches = self.job.plan.epoch(self.job.lengths, seed=self.job.config.seed, epoch=self.epoch)
-        batches.sort(key=len, reverse=True)  # stable: only the short batch goes, to the end
+        batches.sort(key=len, reverse=True)  # stable: only the short batch moves, to the end
         return iter(np.concatenate(batches).tolist())
 
     def set_epoch(self, epoch: int) -> None:
@@ -92,7 +92,7 @@ class NativeOrder(Sampler[int]):
 
 
 class JobTrainer(Trainer):
-    """Trainer that takes the sentences in `order`, twice where training is adversarial."""
+    """Trainer that takes the sentences in `order`, and each batch twice if training is adversarial."""
 
     job: Job
     order: Sampler[int]
@@ -102,7 +102,7 @@ class JobTrainer(Trainer):
 
     def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
         step = super().training_step
-        loss = step(model, dict(inputs), *more, **named)  # Trainer takes the labels out of what it is given
+        loss = step(model, dict(inputs), *more, **named)  # a copy, because Trainer removes the labels from it
         if self.job.config.adversarial:
             with fgm_perturbation(self.job.model, self.job.config.adversarial):
                 step(model, inputs, *more, **named)
@@ -117,16 +117,16 @@ def training_arguments(job: Job) -> TrainingArguments:
     if config.batch_size % world:
         raise ConfigError(
             _(
-                "With --loop trainer, batch_size ({batch_size}) must divide by {world} processes.",
-                batch_size=config.batch_size,
-                world=world,
+                "With --loop trainer, batch_size ({size}) must be divisible by the number of processes ({processes}).",
+                size=config.batch_size,
+                processes=world,
             )
         )
     return TrainingArguments(
         output_dir=str(job.checkpoints),
         max_steps=job.total_steps,
         per_device_train_batch_size=config.batch_size // world,
-        average_tokens_across_devices=False,  # the loss is a mean over sentences; scaled by processes it was doubled
+        average_tokens_across_devices=False,  # the loss is a mean over sentences; scaling it doubled it
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
@@ -135,7 +135,7 @@ def training_arguments(job: Job) -> TrainingArguments:
         bf16=pick_precision(config, device) == "bf16",
         use_cpu=device.type == "cpu",
         logging_steps=config.log_every,
-        logging_nan_inf_filter=False,  # a loss that is no number must be seen
+        logging_nan_inf_filter=False,  # a loss that is not finite must be seen
         save_strategy="steps",
         save_steps=config.save_every or job.epoch_steps,
         seed=config.seed,
@@ -148,7 +148,7 @@ def training_arguments(job: Job) -> TrainingArguments:
 
 
 def collate(job: Job, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Items of the dataset as padded tensors, the labels in the task's type."""
+    """Items of the dataset as padded tensors, labels in the task's type."""
     width = max(len(item["input_ids"]) for item in items)
     batch: Batch = {
         "input_ids": np.full((len(items), width), job.pad_id, np.int64),
@@ -163,7 +163,7 @@ def collate(job: Job, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
 
 
 def loss(job: Job, outputs: Any, labels: torch.Tensor) -> torch.Tensor:
-    """The task's loss, mean over the batch, with the job's class weights."""
+    """The task's mean loss over the batch, with the job's class weights."""
     weights = None if job.weights is None else torch.from_numpy(job.weights).to(labels.device)
     return job.task.loss(outputs["logits"], {"labels": labels}, weights) / len(labels)
 
@@ -208,7 +208,7 @@ class Bridge(TrainerCallback):
             control.should_save = True
 
     def stop_is_asked(self, device: torch.device) -> bool:
-        """Whether any process was told to stop; all of them learn it at the same step."""
+        """Whether any process was told to stop; all processes agree at the same step."""
         if not torch.distributed.is_initialized():
             return bool(self.interrupts)
         flag = torch.tensor([float(bool(self.interrupts))], device=device)
@@ -216,7 +216,7 @@ class Bridge(TrainerCallback):
         return bool(flag.item())
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Seal the checkpoint with the hashes of its files, then let go of old ones."""
+        """Seal the checkpoint with the hashes of its files, then delete old ones."""
         if not self.writer:
             return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
