@@ -1,8 +1,8 @@
 """The texts of a pre-training as token ids on disk: one text per segment, long texts cut, some texts held out.
 
 A folder of blocks holds for each split `SPLIT-ids.npy` (all tokens), `SPLIT-starts.npy` (where segments begin) and
-`SPLIT-copies.npy` (how often a segment is used in a pass). The ids are memory-mapped: processes share them, and a resumed
-run starts at once.
+`SPLIT-copies.npy` (how often a segment is used in a pass). The ids are memory-mapped: processes share them, and a
+resumed run starts at once.
 """
 
 from __future__ import annotations

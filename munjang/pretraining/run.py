@@ -268,7 +268,7 @@ def warn_if_collapsed(job: Job, rows: Sequence[dict[str, float]]) -> None:
     baseline = job.task.frequency_loss(job.train, job.validation)
     if losses and losses[-1] > baseline - 0.1:
         log.warning(
-            "The network has learnt little more than the frequency of each piece (loss %.2f; %.2f from frequency alone). "
+            "The network has learnt little more than the frequency of each piece (loss %.2f, %.2f from that alone). "
             "Train it for more steps, with a lower --learning-rate or with a longer warm-up (--set warmup=STEPS).",
             losses[-1], baseline,
         )  # fmt: skip

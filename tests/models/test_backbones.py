@@ -96,9 +96,9 @@ def test_encoders_of_each_family_train_from_a_folder(kind, tokenizer, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_positions_reach_as_far_as_the_network(kind, tokenizer, tmp_path):
-    start = load_backbone(str(hub_folder(tmp_path / "hub", kind, tokenizer)))
-    assert start.max_length == 64
+def test_the_length_limit_is_that_of_the_positions(kind, tokenizer, tmp_path):
+    backbone = load_backbone(str(hub_folder(tmp_path / "hub", kind, tokenizer)))
+    assert backbone.max_length == 64
 
 
 def test_a_length_beyond_the_network_is_refused(tokenizer, tmp_path):
@@ -115,12 +115,12 @@ def test_a_bare_vocabulary_is_taken_as_cased(tokenizer, tmp_path, caplog):
         (folder / name).unlink()
     (folder / "vocab.txt").write_text("\n".join(piece for piece, _ in vocabulary) + "\n", encoding="utf-8")
     with caplog.at_level(logging.INFO, "munjang"):
-        start = load_backbone(str(folder))
+        backbone = load_backbone(str(folder))
     assert "does not say whether to lower-case; cased" in caplog.text
-    assert start.tokenizer("정말 재밌고 좋았어요.").input_ids == tokenizer("정말 재밌고 좋았어요.").input_ids
+    assert backbone.tokenizer("정말 재밌고 좋았어요.").input_ids == tokenizer("정말 재밌고 좋았어요.").input_ids
 
 
-def test_a_tokenizer_that_breaks_hangul_raises_the_alarm(tokenizer, tmp_path, caplog):
+def test_a_tokenizer_that_breaks_hangul_is_warned_about(tokenizer, tmp_path, caplog):
     folder = hub_folder(tmp_path / "hub", "bert", tokenizer)
     data = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     data["normalizer"] = {
@@ -194,7 +194,7 @@ def test_the_same_seed_gives_the_same_fresh_network():
     import torch
 
     task = make_task("classification", LabelSet(("a", "b")))
-    start = load_backbone("scratch:tiny", TEXTS)
-    one, two, three = (start.build(task, seed=seed, dropout=None).classifier.weight for seed in (1, 1, 2))
+    backbone = load_backbone("scratch:tiny", TEXTS)
+    one, two, three = (backbone.build(task, seed=seed, dropout=None).classifier.weight for seed in (1, 1, 2))
     assert torch.equal(one, two)
     assert not torch.equal(one, three)

@@ -1,4 +1,4 @@
-"""munjang-mini: what comes in the package, and that it opens and learns."""
+"""munjang-mini: what is in the package, that it opens and that it learns."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def test_everything_packaged_weighs_at_most_30_mb():
 
 def test_the_packaged_backbone_is_the_default_and_needs_no_network(monkeypatch):
     monkeypatch.setattr("munjang.models.backbones.is_reachable", lambda: pytest.fail("asked for the hub"))
-    start = load_backbone(mj.TrainConfig().backbone)
-    assert start.is_local
-    assert start.origin == "mini (Apache-2.0)"  # and not a folder of this machine
-    model = start.build(make_task("classification", mj.LabelSet(("부정", "긍정"))), seed=1, dropout=None)
+    backbone = load_backbone(mj.TrainConfig().backbone)
+    assert backbone.is_local
+    assert backbone.origin == "mini (Apache-2.0)"  # and not a folder of this machine
+    model = backbone.build(make_task("classification", mj.LabelSet(("부정", "긍정"))), seed=1, dropout=None)
     assert model.num_parameters() <= MOST_PARAMETERS
     assert next(model.parameters()).dtype == torch.float32
     stored = load_file(PACKAGED_ENCODER / "model.safetensors")
@@ -35,7 +35,7 @@ def test_the_packaged_backbone_is_the_default_and_needs_no_network(monkeypatch):
     assert np.array_equal(model.state_dict()[words].numpy(), stored[words].astype(np.float32))
 
 
-def test_plain_transformers_opens_it_in_fp32_and_it_guesses_a_word():
+def test_plain_transformers_opens_it_in_fp32_and_it_predicts_a_masked_word():
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
     model, tokenizer = (
@@ -45,8 +45,8 @@ def test_plain_transformers_opens_it_in_fp32_and_it_guesses_a_word():
     assert model.dtype == torch.float32
     assert len(tokenizer("가 " * 400, truncation=True)["input_ids"]) == 128
     inputs = tokenizer("진짜 너무 [MASK] 있어요", return_tensors="pt")
-    place = int((inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero())
-    best = model(**inputs).logits[0, place].topk(5).indices
+    position = int((inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero())
+    best = model(**inputs).logits[0, position].topk(5).indices
     assert "재미" in tokenizer.convert_ids_to_tokens(best)
 
 
@@ -77,14 +77,14 @@ def test_it_learns_the_sample_corpus_better_than_a_linear_model(tmp_path):
     config = mj.TrainConfig(epochs=4)
     model = mj.train(corpus, config, out=tmp_path / "mini", cache=False)
     linear = mj.train(corpus, mj.TrainConfig(backbone="linear"), out=tmp_path / "linear", cache=False)
-    scores = [mj.evaluate(each, corpus, without_spaces=False).metrics["accuracy"] for each in (model, linear)]
+    scores = [mj.evaluate(trained, corpus, without_spaces=False).metrics["accuracy"] for trained in (model, linear)]
     assert scores[0] > scores[1]
 
 
 def test_the_packaged_heads_answer_everyday_korean():
-    found = mj.analyze("너 때문에 진짜 짜증나ㅠㅠ")
-    assert list(found.answers) == ["sentiment", "hate", "sarcasm", "intent", "kind", "topic", "language"]
-    assert found["sentiment"].label == "부정"
+    analysis = mj.analyze("너 때문에 진짜 짜증나ㅠㅠ")
+    assert list(analysis.answers) == ["sentiment", "hate", "sarcasm", "intent", "kind", "topic", "language"]
+    assert analysis["sentiment"].label == "부정"
     assert mj.analyze("내일 서울 날씨 어때?")["intent"].label == "질문"
     assert mj.analyze("코스피가 사흘 만에 반등했다")["topic"].label == "경제"
     for text in ("너 때문에 진짜 짜증나ㅠㅠ", "진짜 재미없네요 ㅋㅋ", "영화 개재밌어 ㅋㅋㅋㅋㅋ", "배송이 정말 빨라요"):

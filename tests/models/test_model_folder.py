@@ -1,4 +1,4 @@
-"""The model folder: saved, opened by munjang and by plain transformers, and refused when something is wrong."""
+"""The model folder: saved, opened by munjang and by plain transformers, refused if something is wrong."""
 
 import json
 import shutil
@@ -50,7 +50,7 @@ def test_the_folder_holds_the_whole_pipeline(model):
     assert manifest["settings"]["seed"] == 13
 
 
-def test_plain_transformers_gives_the_same_answer(model):
+def test_plain_transformers_predicts_the_same(model):
     from transformers import pipeline
 
     plain = pipeline("text-classification", model=str(model.folder), device="cpu")
@@ -70,13 +70,13 @@ def test_predictions_keep_their_order_whatever_the_lengths(model):
         assert alone.score == pytest.approx(answer.score, abs=1e-5)
 
 
-def test_threads_get_the_answers_that_one_caller_gets(model):
+def test_threads_get_the_same_predictions_as_one_caller(model):
     texts = [TEXTS[i % 4] + " 아" * (i * 7 % 23) for i in range(40)]
     expected = [model.probabilities(texts[i : i + 10]) for i in range(30)]
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda i: model.probabilities(texts[i : i + 10]), [*range(30)] * 4))
-    for i, answers in enumerate(found):
-        np.testing.assert_allclose(answers, expected[i % 30], atol=1e-6)
+        results = list(threads.map(lambda i: model.probabilities(texts[i : i + 10]), [*range(30)] * 4))
+    for i, probabilities in enumerate(results):
+        np.testing.assert_allclose(probabilities, expected[i % 30], atol=1e-6)
 
 
 def test_a_tokenizer_of_more_pieces_than_the_network_is_refused(plain):
@@ -106,7 +106,7 @@ def test_an_empty_text_has_no_label(model):
     assert model.probabilities([""]).tolist() == [[0.5, 0.5]]
 
 
-def test_any_collection_of_texts_is_answered(model):
+def test_any_collection_of_texts_is_predicted(model):
     texts = ["정말 좋아요", "최악이다"]
     expected = model.predict_many(texts)
     assert model.predict_many(pd.Series(texts, index=[7, 3])) == expected
@@ -121,17 +121,17 @@ def test_any_collection_of_texts_is_answered(model):
         ([None], "Text 0 .*None"),
     ],
 )
-def test_what_is_no_list_of_texts_is_refused(model, values, message):
+def test_anything_but_a_list_of_texts_is_refused(model, values, message):
     with pytest.raises(DataError, match=message):
         model.predict_many(values)
 
 
-def test_a_list_is_no_single_text(model):
+def test_a_list_is_not_a_single_text(model):
     with pytest.raises(DataError, match="predict_many"):
         model.predict(["정말 좋아요"])
 
 
-def test_a_long_text_is_cut_and_it_is_said(model):
+def test_a_long_text_is_cut_with_a_note(model):
     answer = model.predict("재밌어요 " * 3000)
     assert answer.label in model.labels
     assert answer.note == f"truncated to {model.manifest.max_length} tokens"
@@ -277,7 +277,7 @@ def test_deeply_nested_json_is_refused(plain, name):
     (lambda path: path.mkdir(), "holds no model"),
     (lambda path: (path / "checkpoints").mkdir(parents=True), "has not finished.*--resume"),
 ])  # fmt: skip
-def test_what_is_no_model_is_said(tmp_path, make, message):
+def test_what_is_no_model_is_reported(tmp_path, make, message):
     make(tmp_path / "x")
     with pytest.raises(BundleError, match=message):
         mj.load(tmp_path / "x")
@@ -316,7 +316,7 @@ def test_one_label_alone_cannot_be_learnt(tmp_path):
         mj.train(corpus, QUICK, out=tmp_path / "m")
 
 
-def test_several_labels_a_text_are_trained_and_told(tmp_path):
+def test_several_labels_per_text_are_trained_and_predicted(tmp_path):
     rows = examples("multi-label", 300)
     corpus = Corpus("several", "multi-label", LabelSet(NAMES["multi-label"]), rows)
     model = mj.train(corpus, mj.TrainConfig(backbone="scratch:tiny", epochs=40, batch_size=16), out=tmp_path / "m")
@@ -369,7 +369,7 @@ def full_disk(folder):
     raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
 
-def test_a_disk_that_is_full_is_said_in_one_line_and_leaves_nothing(tmp_path):
+def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing(tmp_path):
     manifest = Manifest("native", "classification", LabelSet(("a", "b")))
     with pytest.raises(BundleError, match=r"could not be written.*--resume"):
         save_bundle(tmp_path / "m", manifest, full_disk, "card")

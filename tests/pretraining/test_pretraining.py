@@ -1,4 +1,4 @@
-"""Pre-training: texts in, masks drawn, runs that are killed and go on, a folder that others can open."""
+"""Pre-training: reading texts, drawing masks, resuming killed runs, a folder that other tools can open."""
 
 import gzip
 import json
@@ -92,14 +92,14 @@ def test_the_folder_opens_in_transformers_and_as_a_backbone(done):
     assert list((done / "run" / "tensorboard").iterdir())
 
 
-def test_continuing_from_a_model_begins_with_what_it_knows(done, texts, tmp_path):
+def test_continuing_from_a_model_starts_with_its_knowledge(done, texts, tmp_path):
     fresh = read_log(done / "run" / "log.jsonl")[0]["loss"]
     config = PretrainConfig(**{**TINY, "steps": 5, "init": str(done), "learning_rate": 1e-5})
     run = pretrain([TextSource(str(texts))], config, out=tmp_path / "more")
     assert read_log(run / "run" / "log.jsonl")[0]["loss"] < fresh - 0.3
 
 
-def test_a_network_that_has_collapsed_is_told_from_one_that_learns(texts, tmp_path, caplog):
+def test_a_collapsed_network_is_told_from_one_that_learns(texts, tmp_path, caplog):
     message = "learnt little more than the frequency of each piece"
     pretrain([TextSource(str(texts))], PretrainConfig(**{**TINY, "learning_rate": 0.3}), out=tmp_path / "collapsed")
     assert message in caplog.text
@@ -144,7 +144,7 @@ def test_a_run_that_is_killed_and_goes_on_ends_with_the_same_weights(done, texts
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_time_limit_stops_with_a_checkpoint_and_constant_runs_can_be_brought_down(texts, tmp_path):
+def test_a_time_limit_stops_with_a_checkpoint_and_constant_runs_can_be_decayed(texts, tmp_path):
     torch.set_num_threads(1)
     config = PretrainConfig(**{**TINY, "schedule": "constant", "warmup": 2, "steps": 1000})
     with pytest.raises(TimeIsUp, match=r"step 1 of 1000.*--resume"):
@@ -170,14 +170,14 @@ def trunk(texts, tmp_path) -> Path:
     return tmp_path / "trunk"
 
 
-def test_a_run_brought_down_keeps_no_checkpoints_and_says_its_own_steps(trunk, tmp_path, caplog):
+def test_a_decay_keeps_no_checkpoints_and_logs_its_own_steps(trunk, tmp_path, caplog):
     caplog.set_level("INFO", logger="munjang")
     folder = decay(trunk, out=tmp_path / "model", steps=2)
     assert not (folder / "checkpoints").exists() and (trunk / "checkpoints").exists()
     assert " 3 steps in all" in caplog.text and "1,000 steps in all" not in caplog.text
 
 
-def test_bringing_down_never_deletes_the_run_nor_another_model_for_nothing(trunk, tmp_path):
+def test_a_decay_never_deletes_the_run_or_another_model_for_nothing(trunk, tmp_path):
     with pytest.raises(ConfigError, match="overlap"):
         decay(trunk, out=trunk, steps=2, overwrite=True)
     assert (trunk / "checkpoints").exists()
@@ -203,7 +203,7 @@ def test_texts_and_the_model_to_begin_with_are_never_overwritten(done, tmp_path)
 
 
 @pytest.mark.parametrize("at", ["texts", "tokenizer", "log.jsonl", ".checkpoints"])
-def test_bringing_down_goes_on_after_a_kill_while_copying(trunk, tmp_path, monkeypatch, at):
+def test_a_decay_goes_on_after_a_kill_while_copying(trunk, tmp_path, monkeypatch, at):
     import shutil
 
     from munjang.pretraining import decay as branch
@@ -229,7 +229,7 @@ def test_bringing_down_goes_on_after_a_kill_while_copying(trunk, tmp_path, monke
     assert (decay(trunk, out=tmp_path / "again", steps=1, resume=True) / "model.safetensors").exists()
 
 
-def test_resuming_another_bringing_down_is_refused(trunk, done, tmp_path):
+def test_resuming_another_decay_is_refused(trunk, done, tmp_path):
     import shutil
 
     folder = decay(trunk, out=tmp_path / "model", steps=1)
@@ -287,11 +287,11 @@ def test_the_last_steps_leave_out_what_the_run_left_out(texts, tmp_path):
     assert json.loads((folder / "run" / "texts.json").read_text())[0]["excluded"] == 5
 
 
-def test_several_processes_bring_a_run_down_together(trunk, tmp_path):
+def test_several_processes_decay_a_run_together(trunk, tmp_path):
     code = (
         "from munjang.pretraining import decay; import os, time; from unittest import mock; plain = decay.branch_off\n"
         "def slow(*given): time.sleep(1); plain(*given)\n"
-        "only = mock.patch.object(decay, 'run_and_save', lambda job, backbone, settings: print(settings['decay_from']))\n"
+        "only = mock.patch.object(decay, 'run_and_save', lambda job, start, settings: print(settings['decay_from']))\n"
         "with mock.patch.object(decay, 'branch_off', slow), only:\n"
         f"    decay.decay({str(trunk)!r}, out={str(tmp_path / 'm')!r}, steps=2)\n"
     )
@@ -309,7 +309,7 @@ def test_several_processes_bring_a_run_down_together(trunk, tmp_path):
     assert ended.stdout.count("1") == 2, ended.stdout
 
 
-def test_a_disk_that_is_full_while_saving_is_said(trunk, tmp_path, monkeypatch):
+def test_a_full_disk_while_saving_is_reported(trunk, tmp_path, monkeypatch):
     from safetensors import SafetensorError
 
     from munjang.inference.backends import native
@@ -324,7 +324,7 @@ def test_a_disk_that_is_full_while_saving_is_said(trunk, tmp_path, monkeypatch):
     assert (decay(trunk, out=tmp_path / "model", steps=1, resume=True) / "model.safetensors").exists()
 
 
-def test_bringing_down_takes_no_other_settings(trunk, tmp_path):
+def test_a_decay_takes_no_other_settings(trunk, tmp_path):
     from typer.testing import CliRunner
 
     from munjang.cli import app
@@ -348,7 +348,7 @@ def pack(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["gz", "zst"])
-def test_a_packed_file_that_is_cut_anywhere_is_refused(tmp_path, kind):
+def test_a_compressed_file_that_is_cut_anywhere_is_refused(tmp_path, kind):
     whole = pack(kind)
     path = tmp_path / f"x.{kind}"
     path.write_bytes(whole)
@@ -361,16 +361,16 @@ def test_a_packed_file_that_is_cut_anywhere_is_refused(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["gz", "zst with a checksum"])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
-def test_changed_bytes_in_a_packed_file_are_damage_and_not_another_encoding(tmp_path, kind, share):
+def test_changed_bytes_in_a_compressed_file_are_damage_and_not_another_encoding(tmp_path, kind, share):
     data = bytearray(pack(kind))
-    place = int(len(data) * share)
-    data[place : place + 40] = bytes(byte ^ 0x55 for byte in data[place : place + 40])
+    start = int(len(data) * share)
+    data[start : start + 40] = bytes(byte ^ 0x55 for byte in data[start : start + 40])
     (tmp_path / "x").write_bytes(data)
     with pytest.raises(DataError, match="x cannot be read, it may be damaged"):
         list(lines_of(tmp_path / "x"))
 
 
-def test_a_packed_file_in_another_encoding_is_said_to_be_no_utf8(tmp_path):
+def test_a_compressed_file_in_another_encoding_is_reported_as_not_utf8(tmp_path):
     (tmp_path / "x.gz").write_bytes(gzip.compress("눈 오는 날\n".encode("cp949")))
     with pytest.raises(DataError, match=r"x\.gz is not utf-8"):
         list(lines_of(tmp_path / "x.gz"))
@@ -382,7 +382,7 @@ def test_ids_are_small_from_the_start(pieces):
     assert [segment.dtype for segment in segments] == [np.uint16]
 
 
-def test_texts_of_an_evaluation_file_never_come_in(tmp_path):
+def test_texts_of_an_evaluation_file_are_never_used(tmp_path):
     lines = sentences()[:60]
     (tmp_path / "texts.txt").write_text("\n".join(lines), encoding="utf-8")
     (tmp_path / "a.tsv").write_text(f"id\ttext\n1\t{lines[3].replace(' ', '  ')}!!\n", encoding="utf-8")
@@ -390,9 +390,9 @@ def test_texts_of_an_evaluation_file_never_come_in(tmp_path):
     with gzip.open(tmp_path / "c.conllu.gz", "wt", encoding="utf-8") as stream:
         stream.write(f"# text = {lines[7]}\n1\t단어\n")
     keys = evaluation_keys([tmp_path / "a.tsv", tmp_path / "b.csv", tmp_path / "c.conllu.gz"], STEPS)
-    found = clean_texts([TextSource(str(tmp_path / "texts.txt"))], STEPS, keys)
-    assert not {lines[3], lines[5], lines[7]} & set(found.texts)
-    assert found.stats[0].excluded >= 3 and len(found.texts) >= 50
+    texts = clean_texts([TextSource(str(tmp_path / "texts.txt"))], STEPS, keys)
+    assert not {lines[3], lines[5], lines[7]} & set(texts.texts)
+    assert texts.stats[0].excluded >= 3 and len(texts.texts) >= 50
     with pytest.raises(DataError, match=r"nothing\.txt"):
         evaluation_keys([tmp_path / "nothing.txt"], STEPS)
 
@@ -406,25 +406,25 @@ def test_texts_are_read_from_every_kind_of_file_once_and_cleaned(tmp_path):
     (tmp_path / "c.zst").write_bytes(zstandard.compress("눈 오는 날\n".encode()) + zstandard.compress("끝\n".encode()))
     pandas.DataFrame({"text": ["비 오는 날", None], "label": ["x", "y"]}).to_parquet(tmp_path / "d.parquet")
     specs = ["a.txt", "b.gz", "c.zst", "d.parquet:text"]
-    found = clean_texts([parse_source(str(tmp_path / name)) for name in specs], STEPS, set())
-    assert found.texts == ["맑은 하늘", "좋은 날", "흐린 날", "눈 오는 날", "끝", "비 오는 날"]
-    assert found.stats[0].row()[1:] == [4, 2, 0, 0, 2]
-    assert found.stats[1].duplicates == 1
+    texts = clean_texts([parse_source(str(tmp_path / name)) for name in specs], STEPS, set())
+    assert texts.texts == ["맑은 하늘", "좋은 날", "흐린 날", "눈 오는 날", "끝", "비 오는 날"]
+    assert texts.stats[0].row()[1:] == [4, 2, 0, 0, 2]
+    assert texts.stats[1].duplicates == 1
     with pytest.raises(DataError, match=r"d\.parquet:COLUMN; its text columns: text, label"):
         clean_texts([parse_source(str(tmp_path / "d.parquet"))], STEPS, set())
     with pytest.raises(DataError, match="nor a corpus"):
         clean_texts([TextSource("nothing.txt")], STEPS, set())
 
 
-def test_weights_say_how_often_a_text_comes(texts):
+def test_weights_say_how_often_a_text_is_used(texts):
     assert parse_source("a@b.txt@2.5") == TextSource("a@b.txt", None, 2.5)
     assert parse_source("x.parquet:본문@3") == TextSource("x.parquet", "본문", 3.0)
     assert parse_source("sample:topic") == TextSource("sample:topic")
     for weight in ("0", "-1", "nan", "inf"):
         with pytest.raises(ConfigError, match="above 0"):
             parse_source(f"a.txt@{weight}")
-    found = [copies(text, 1.5) for text in sentences()]
-    assert set(found) == {1, 2} and 1.4 < np.mean(found) < 1.6
+    counts = [copies(text, 1.5) for text in sentences()]
+    assert set(counts) == {1, 2} and 1.4 < np.mean(counts) < 1.6
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A tiny BERT and a few sentences, made ready for either loop."""
+"""A tiny BERT and a few sentences, ready for either loop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def examples(kind: str, n: int) -> list[Example]:
     if kind == "heads":
         parts = [("sentiment", examples("binary", n)), ("topic", examples("multi-class", n))]
         flat = [[replace(row, label=f"{head}/{row.label}") for row in rows] for head, rows in parts]
-        return [flat[place % 3 // 2][place] for place in range(n)]
+        return [flat[index % 3 // 2][index] for index in range(n)]
     corpus = load_corpus("sample:topic" if kind == "multi-class" else "sample:sentiment")
     rows = [example for example in corpus.train if kind == "multi-label" or example.label in NAMES[kind]]
     if kind == "multi-label":
@@ -54,9 +54,9 @@ def make_job(folder: Path, kind: str = "binary", *, sentences: int = 96, resume:
     """A run of six steps an epoch over a tiny fresh BERT."""
     config = TrainConfig(**{**SMALL, **settings})
     rows = examples(kind, sentences + 32)
-    start = load_backbone("scratch:tiny", [row.text for row in rows])
+    backbone = load_backbone("scratch:tiny", [row.text for row in rows])
     task = make_task(kind if kind in TASKS else "classification", LabelSet(NAMES[kind]))
-    backend = start.tokenizer.backend_tokenizer
+    backend = backbone.tokenizer.backend_tokenizer
     train = task.encode(rows[:sentences], backend, config.max_length or 32)
     batches = None
     if kind == "heads":
@@ -64,7 +64,7 @@ def make_job(folder: Path, kind: str = "binary", *, sentences: int = 96, resume:
         batches = MultiCorpusSampler(config.batch_size, config.eval_batch_size, sources, config.sampling_power)
     return Job(
         task=task,
-        model=start.build(task, seed=config.seed, dropout=config.dropout),
+        model=backbone.build(task, seed=config.seed, dropout=config.dropout),
         train=train,
         validation=task.encode(rows[sentences:], backend, config.max_length or 32),
         config=config,

@@ -1,4 +1,4 @@
-"""The step of the word embeddings against what the network knows."""
+"""The step of the word embeddings that increases the loss."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from munjang.config.settings import LOOPS
 from munjang.training.loops.adversarial import fgm_perturbation
 
 
-def test_words_move_so_far_along_the_gradient_and_come_back(tmp_path):
+def test_embeddings_move_by_the_given_size_and_come_back(tmp_path):
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=40, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, num_labels=2
@@ -30,7 +30,7 @@ def test_words_move_so_far_along_the_gradient_and_come_back(tmp_path):
     assert torch.equal(table, before)
 
 
-def test_words_come_back_when_the_second_pass_breaks_off():
+def test_embeddings_come_back_when_the_second_pass_fails():
     model = BertForSequenceClassification(
         BertConfig(vocab_size=9, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
     )
@@ -42,6 +42,6 @@ def test_words_come_back_when_the_second_pass_breaks_off():
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_larger_step_is_another_lesson(loop, tmp_path):
+def test_another_size_gives_other_weights(loop, tmp_path):
     first, second = (run_job(make_job(tmp_path / str(size), loop=loop, adversarial=size)) for size in (0.1, 3.0))
     assert first.weights != second.weights

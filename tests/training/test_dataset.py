@@ -18,10 +18,10 @@ def tokenizer():
 
 
 def test_a_split_encodes_to_what_the_tokenizer_itself_gives(tokenizer):
-    found, alone = mj.encode(CORPUS.train, tokenizer), tokenizer([e.text for e in CORPUS.train])
-    assert len(found) == len(CORPUS.train)
+    dataset, alone = mj.encode(CORPUS.train, tokenizer), tokenizer([e.text for e in CORPUS.train])
+    assert len(dataset) == len(CORPUS.train)
     for i in (0, 5, -1):
-        item = found[i % len(found)]
+        item = dataset[i % len(dataset)]
         assert list(item) == ["input_ids", "attention_mask", "token_type_ids", "labels"]
         assert all(item[name] == alone[name][i] for name in ("input_ids", "attention_mask", "token_type_ids"))
 
@@ -33,18 +33,18 @@ def test_class_numbers_of_every_split_and_slice_follow_the_corpus_s_label_set(pa
         assert numbers == [("부정", "긍정").index(example.label) for example in part(split)]
 
 
-def test_a_bare_list_is_numbered_by_sorted_names_and_a_warning_says_so(tokenizer, caplog):
+def test_a_plain_list_is_numbered_by_sorted_names_and_a_warning_says_so(tokenizer, caplog):
     examples = [example for example in CORPUS.train if len(example.text) < 30]
     with caplog.at_level(logging.WARNING, "munjang"):
-        found = mj.encode(examples, tokenizer)
-    assert found[0]["labels"] == ("긍정", "부정").index(examples[0].label)
+        dataset = mj.encode(examples, tokenizer)
+    assert dataset[0]["labels"] == ("긍정", "부정").index(examples[0].label)
     assert "0 긍정, 1 부정" in caplog.text and "labels=" in caplog.text
 
 
-def test_a_label_set_that_is_given_overrules(tokenizer, caplog):
+def test_a_given_label_set_comes_first(tokenizer, caplog):
     turned = LabelSet(("긍정", "부정"))
-    found = mj.encode(list(CORPUS.train), tokenizer, labels=turned)
-    assert [item["labels"] for item in found] == [turned.index(example.label) for example in CORPUS.train]
+    dataset = mj.encode(list(CORPUS.train), tokenizer, labels=turned)
+    assert [item["labels"] for item in dataset] == [turned.index(example.label) for example in CORPUS.train]
     assert not caplog.records
 
 

@@ -1,4 +1,4 @@
-"""Two processes train the same model as one."""
+"""Two processes train the same model as a single one."""
 
 import os
 import subprocess
@@ -28,12 +28,12 @@ def launch(out: Path, processes: int) -> subprocess.CompletedProcess:
 
 
 def test_two_processes_end_with_the_same_weights_up_to_float_order(tmp_path):
-    alone, multi_corpus = launch(tmp_path / "one", 1), launch(tmp_path / "two", 2)
+    alone, parallel = launch(tmp_path / "one", 1), launch(tmp_path / "two", 2)
     assert alone.returncode == 0, alone.stderr
-    assert multi_corpus.returncode == 0, multi_corpus.stderr
+    assert parallel.returncode == 0, parallel.stderr
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name in one:
         torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=2e-5, msg=lambda text, name=name: name + text)
     assert (tmp_path / "one" / "tokenizer.json").read_bytes() == (tmp_path / "two" / "tokenizer.json").read_bytes()
-    assert multi_corpus.stdout.count("Model:") == 1
+    assert parallel.stdout.count("Model:") == 1

@@ -1,4 +1,4 @@
-"""The linear baseline learns, is stored without pickle, and answers the same wherever and however it is asked."""
+"""The linear baseline learns, is stored without pickle, and always predicts the same for the same text."""
 
 import json
 import subprocess
@@ -55,22 +55,22 @@ def logits(runner: linear.LinearRunner, texts: list[str]) -> np.ndarray:
 
 
 def test_it_learns_to_tell_good_from_bad(parts):
-    answered = logits(linear.LinearRunner(parts), ["정말 좋은 작품이었어요", "지루하고 아까워요"]).argmax(axis=1)
-    assert [parts.labels[i] for i in answered] == ["긍정", "부정"]
+    predicted = logits(linear.LinearRunner(parts), ["정말 좋은 작품이었어요", "지루하고 아까워요"]).argmax(axis=1)
+    assert [parts.labels[i] for i in predicted] == ["긍정", "부정"]
 
 
-def test_what_was_saved_answers_the_same(tmp_path, parts):
+def test_a_saved_model_predicts_the_same(tmp_path, parts):
     expected = logits(linear.LinearRunner(parts), TEXTS)
     assert (logits(save_and_load(tmp_path, parts), TEXTS) == expected).all()
     assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors", "vocabulary.txt"}
 
 
 @pytest.mark.parametrize("task", ["classification", "multi-label"])
-def test_an_answer_does_not_depend_on_its_batch(task):
+def test_a_prediction_does_not_depend_on_its_batch(task):
     runner = linear.LinearRunner(train_linear(make_corpus(task), CONFIG))
-    multi_corpus = logits(runner, [*TEXTS, "", "길게 " * 500])
+    batched = logits(runner, [*TEXTS, "", "길게 " * 500])
     for i, text in enumerate(TEXTS):
-        assert (logits(runner, [text]) == multi_corpus[i]).all()
+        assert (logits(runner, [text]) == batched[i]).all()
 
 
 def test_probabilities_are_calibrated_on_validation_and_labels_keep_their_order(parts):
@@ -80,7 +80,7 @@ def test_probabilities_are_calibrated_on_validation_and_labels_keep_their_order(
     mine, theirs = logits(linear.LinearRunner(parts), TEXTS), logits(linear.LinearRunner(other), TEXTS)
     assert mine == pytest.approx(theirs[:, ::-1], abs=0.2)
     shares = np.exp(mine) / np.exp(mine).sum(axis=1, keepdims=True)
-    assert shares.max(axis=1).mean() > 0.9  # it is always right here, so it should be sure
+    assert shares.max(axis=1).mean() > 0.9  # it is always right here, so its confidence should be high
 
 
 def test_three_labels_and_several_labels_have_a_column_each():
@@ -98,12 +98,12 @@ def test_three_labels_and_several_labels_have_a_column_each():
     assert (logits(linear.LinearRunner(several), TEXTS) > 0).tolist() == [[False, True]] * 5 + [[True, False]] * 5
 
 
-def test_a_label_without_examples_is_never_answered():
+def test_a_label_without_examples_is_never_predicted():
     corpus = replace(make_corpus(), labels=LabelSet(("부정", "긍정", "중립")))
     assert (logits(linear.LinearRunner(train_linear(corpus, CONFIG)), [*TEXTS, "?"]).argmax(axis=1) != 2).all()
 
 
-def test_balanced_weights_give_the_rare_label_more_answers():
+def test_balanced_weights_raise_the_score_of_the_rare_label():
     corpus = make_corpus(copies=8)
     rare = [example for example in corpus.train if example.label == "부정"][:6]
     skewed = replace(corpus, train=[*rare, *[example for example in corpus.train if example.label == "긍정"]])
@@ -127,9 +127,9 @@ def test_c_is_chosen_on_validation_and_the_test_split_is_not_read():
 
     corpus = make_corpus()
     object.__setattr__(corpus, "test", Unreadable())
-    found = train_linear(corpus, CONFIG).settings
-    scores = {float(c): score for c, score in found["dev_macro_f1"].items()}
-    assert scores[found["C"]] == max(scores.values())
+    chosen = train_linear(corpus, CONFIG).settings
+    scores = {float(c): score for c, score in chosen["dev_macro_f1"].items()}
+    assert scores[chosen["C"]] == max(scores.values())
 
 
 def test_without_a_validation_split_it_says_what_it_needs():
@@ -144,15 +144,15 @@ def test_texts_without_a_character_are_refused():
 
 
 def test_empty_texts_get_the_bias(parts):
-    found = logits(linear.LinearRunner(parts), ["", "   "])
-    assert (found == linear.two_columns(parts.bias[None].astype(float)).astype(np.float32)).all()
+    empty = logits(linear.LinearRunner(parts), ["", "   "])
+    assert (empty == linear.two_columns(parts.bias[None].astype(float)).astype(np.float32)).all()
 
 
 def test_no_text_gives_no_rows(parts):
     assert logits(linear.LinearRunner(parts), []).shape == (0, 2)
 
 
-def test_a_huge_text_is_cut_and_said(parts):
+def test_a_huge_text_is_cut_and_marked_as_truncated(parts):
     runner = linear.LinearRunner(parts)
     encodings = runner.encode(["가" * (linear.LONGEST_TEXT + 1), "짧다"])
     assert encodings.truncated.tolist() == [True, False]

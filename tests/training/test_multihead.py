@@ -1,4 +1,4 @@
-"""One network with a head for each of several corpora: the task, what is learnt from, and the run."""
+"""One network with a head for each of several corpora: the task, the training data, and the run."""
 
 import json
 import os
@@ -30,7 +30,7 @@ SENTIMENT, TOPIC = mj.load_corpus("sample:sentiment"), mj.load_corpus("sample:to
 
 
 def few(corpus: Corpus, labels: int = 3, each: int = 40) -> Corpus:
-    """A corpus with its first labels, and of each so many sentences in train and in test."""
+    """A corpus with its first labels, and `each` sentences of every label in train and in test."""
     names = corpus.labels.names[:labels]
     splits = {
         split: [row for name in names for row in [row for row in getattr(corpus, split) if row.label == name][:each]]
@@ -53,9 +53,9 @@ def test_a_head_gets_no_gradient_from_another_heads_sentence():
     logits = torch.randn(4, 5, requires_grad=True)
     references = torch.tensor([0, 1, 3, 4])
     loss = TASK.loss(logits, {"labels": references}, None)
-    own = cross_entropy(logits[:2, :2], references[:2], reduction="sum")
-    other = cross_entropy(logits[2:, 2:], references[2:] - 2, reduction="sum")
-    assert loss.item() == pytest.approx((own + other).item())
+    first = cross_entropy(logits[:2, :2], references[:2], reduction="sum")
+    second = cross_entropy(logits[2:, 2:], references[2:] - 2, reduction="sum")
+    assert loss.item() == pytest.approx((first + second).item())
     loss.backward()
     assert not logits.grad[:2, 2:].any() and not logits.grad[2:, :2].any()
     assert logits.grad[:2, :2].all() and logits.grad[2:, 2:].all()
@@ -63,7 +63,7 @@ def test_a_head_gets_no_gradient_from_another_heads_sentence():
 
 def test_the_probabilities_of_each_head_sum_to_one():
     logits = torch.tensor([[2.0, 0.0, 1.0, 1.0, 300.0]])
-    shares = TASK.answers(logits)
+    shares = TASK.predictions(logits)
     assert shares[0, :2].sum() == pytest.approx(1) and shares[0, 2:].sum() == pytest.approx(1)
     assert shares[0, 0] == pytest.approx(1 / (1 + np.exp(-2)))
 
@@ -71,10 +71,10 @@ def test_the_probabilities_of_each_head_sum_to_one():
 def test_the_score_is_the_mean_of_the_heads_and_leaves_out_a_head_without_sentences():
     references = np.array([0, 1, 2, 3, 3])
     shares = np.eye(5, dtype=np.float32)[[0, 0, 2, 3, 3]] + np.eye(5, dtype=np.float32)[[2, 2, 0, 1, 0]] * 2
-    found = TASK.score(references, shares)  # the second, higher number lies in the other head and must not count
-    assert found["sentiment_accuracy"] == 0.5 and found["topic_accuracy"] == 1.0
-    assert found["accuracy"] == 0.75
-    assert found["macro_f1"] == pytest.approx((found["sentiment_macro_f1"] + found["topic_macro_f1"]) / 2)
+    scores = TASK.score(references, shares)  # the higher number is in the other head and must not count
+    assert scores["sentiment_accuracy"] == 0.5 and scores["topic_accuracy"] == 1.0
+    assert scores["accuracy"] == 0.75
+    assert scores["macro_f1"] == pytest.approx((scores["sentiment_macro_f1"] + scores["topic_macro_f1"]) / 2)
     alone = TASK.score(references[:2], shares[:2])
     assert alone["macro_f1"] == alone["sentiment_macro_f1"] and "topic_accuracy" not in alone
 
@@ -93,7 +93,7 @@ def test_labels_that_make_no_heads_are_refused(names, said):
         Heads(LabelSet(names))
 
 
-def test_class_weights_are_those_of_each_head_alone():
+def test_class_weights_are_computed_for_each_head_alone():
     from munjang.tasks.base import Encodings
 
     column = np.array([0, 0, 0, 1, 2, 3, 4, 4])
@@ -129,16 +129,16 @@ def test_a_text_that_one_corpus_is_scored_on_is_in_no_others_train():
     of_test, of_train = topic.test[0].text, topic.train[7].text
     shared = [Example(of_test, "긍정", 1, "shared.csv"), Example(f" {of_train} ", "부정", 2, "shared.csv")]
     multi_corpus = prepare_multi_corpus({"mood": mood.with_splits(train=[*mood.train, *shared]), "topic": topic}, QUICK)
-    dev = {row.text for row in multi_corpus.parts["topic"].corpus.validation}
+    validation = {row.text for row in multi_corpus.parts["topic"].corpus.validation}
     texts = {row.text for row in multi_corpus.parts["mood"].corpus.train}
     assert of_test not in texts
-    assert (of_train in texts) != (of_train in dev)
-    (gone, *_) = multi_corpus.cross_leaks["mood"]
-    assert (gone.file, gone.line, gone.step, gone.reason) == (
+    assert (of_train in texts) != (of_train in validation)
+    (leak, *_) = multi_corpus.cross_leaks["mood"]
+    assert (leak.file, leak.line, leak.step, leak.reason) == (
         "shared.csv", 1, "leak between corpora", "same text in test of topic",
     )  # fmt: skip
     assert multi_corpus.to_dict()["mood"]["removed_for_other_corpora"] == len(multi_corpus.cross_leaks["mood"]) >= 1
-    assert gone in list(multi_corpus.removed) and multi_corpus.cross_leaks["topic"] == ()
+    assert leak in list(multi_corpus.removed) and multi_corpus.cross_leaks["topic"] == ()
 
 
 def test_each_corpus_has_the_splits_that_it_has_alone():
@@ -147,15 +147,15 @@ def test_each_corpus_has_the_splits_that_it_has_alone():
     multi_corpus = prepare_multi_corpus({"mood": SENTIMENT, "topic": TOPIC}, QUICK)
     for head, corpus in (("mood", SENTIMENT), ("topic", TOPIC)):
         alone = prepare_corpus(corpus, QUICK).corpus
-        own = multi_corpus.parts[head].corpus
-        assert [*own.validation] == [*alone.validation] and [*own.test] == [*alone.test]
+        part = multi_corpus.parts[head].corpus
+        assert [*part.validation] == [*alone.validation] and [*part.test] == [*alone.test]
     flat = multi_corpus.corpus
     assert flat.task == "heads" and len(flat.labels) == 9 and flat.labels.names[0] == "mood/부정"
     assert len(flat.train) == len(multi_corpus.sources)
     assert [flat.train[i].label.split("/")[0] for i in (0, -1)] == ["mood", "topic"]
 
 
-def test_further_rows_teach_one_head_less_what_is_held_out_or_known():
+def test_further_rows_go_to_one_head_without_held_out_and_known_texts():
     mood = CORPORA["mood"]
     rows = [
         Example(mood.test[0].text, "positive"), Example(mood.train[3].text, mood.train[3].label),
@@ -185,7 +185,7 @@ def test_a_two_headed_model_learns_both(trained):
     assert set(both.answers) == {"mood", "topic"}
 
 
-def test_the_folder_tells_of_each_head_what_evaluation_finds(trained):
+def test_the_folder_has_the_scores_of_each_head_that_evaluation_finds(trained):
     heads = trained.whole.manifest.details["heads"]
     assert list(heads) == ["mood", "topic"]
     assert trained.whole.manifest.labels.names[:2] == ("mood/부정", "mood/긍정")
@@ -222,7 +222,7 @@ def test_each_reading_of_a_test_split_is_noted_once(trained, tmp_path):
     assert [json.loads(line)["corpus"] for line in lines] == ["sample:sentiment", "sample:topic"]
 
 
-def test_without_a_test_split_calibration_is_that_of_validation_and_says_so(tmp_path):
+def test_without_a_test_split_calibration_is_measured_on_validation_and_says_so(tmp_path):
     bare = {head: corpus.with_splits(test=()) for head, corpus in CORPORA.items()}
     model = mj.train_heads(bare, replace(QUICK, epochs=0.2, test_share=0.0), out=tmp_path / "m")
     entry = model.whole.manifest.details["heads"]["mood"]
@@ -304,7 +304,7 @@ def command(*words: object):
         (["a=sample:sentiment", "sample:topic", "--backbone", "linear"], "no encoder for several heads"),
     ],
 )
-def test_a_command_that_cannot_be_meant_is_refused_before_anything_is_read(words, said, tmp_path):
+def test_a_wrong_command_is_refused_before_anything_is_read(words, said, tmp_path):
     done = command(*words, "--out", tmp_path / "m")
     assert done.exit_code != 0 and said in str(done.exception)
     assert not (tmp_path / "m").exists()

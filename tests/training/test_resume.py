@@ -1,4 +1,4 @@
-"""Runs that are killed and go on, folders that are cut, disks that are full."""
+"""Killed runs that go on, damaged checkpoints, full disks."""
 
 import errno
 import json
@@ -58,7 +58,7 @@ def test_a_run_that_is_killed_cut_and_killed_again_ends_with_the_same_weights(wh
     killed = start(tmp_path, "resume", kill_save=16)
     assert killed.returncode == -signal.SIGKILL
     assert [step for step, _ in steps_in(checkpoints, "step")] == [8, 12]
-    assert read_state(checkpoints / "step-00000012")["step"] == 12  # written anew on the way
+    assert read_state(checkpoints / "step-00000012")["step"] == 12  # written again on the way
     done = start(tmp_path, "resume")
     assert done.returncode == 0, done.stderr
     assert done.stdout == whole
@@ -125,7 +125,7 @@ def test_an_interrupt_saves_and_says_how_to_go_on(tmp_path, monkeypatch):
     assert [step for step, _ in again.rows("loss")] == list(range(1, 13))
 
 
-def test_a_disk_that_safetensors_finds_full_is_one_line_too(tmp_path):
+def test_a_full_disk_that_safetensors_reports_is_one_line_too(tmp_path):
     from safetensors import SafetensorError
 
     def fill(folder: Path) -> None:
@@ -146,17 +146,17 @@ def test_old_checkpoints_beyond_a_resumed_step_never_outlive_the_new_one(tmp_pat
     assert newest_whole(tmp_path)[1]["step"] == 15
 
 
-def test_a_checkpoint_without_its_best_weights_is_passed_over(tmp_path):
+def test_a_checkpoint_without_its_best_weights_is_skipped(tmp_path):
     outcome = run_job(make_job(tmp_path, eval_every=3, save_every=3))
     best = tmp_path / "checkpoints" / f"best-{outcome.selection.best_step:08d}" / "weights.safetensors"
-    found = newest_whole(tmp_path / "checkpoints")
-    assert found is not None and found[1]["best_step"] == outcome.selection.best_step
+    newest = newest_whole(tmp_path / "checkpoints")
+    assert newest is not None and newest[1]["best_step"] == outcome.selection.best_step
     best.write_bytes(best.read_bytes()[:-4])
     later = newest_whole(tmp_path / "checkpoints")
     assert later is None or later[1]["best_step"] != outcome.selection.best_step
 
 
-def test_a_cut_checkpoint_of_trainer_is_passed_over(tmp_path):
+def test_a_cut_checkpoint_of_trainer_is_skipped(tmp_path):
     run_job(make_job(tmp_path, loop="trainer", save_every=4, log_every=1, epochs=1))
     weights = tmp_path / "checkpoints" / "checkpoint-6" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4])
@@ -165,7 +165,7 @@ def test_a_cut_checkpoint_of_trainer_is_passed_over(tmp_path):
     assert again.checkpoint_steps == [8, 12]
 
 
-def test_a_score_that_is_no_number_is_never_the_best(tmp_path):
+def test_a_loss_that_is_not_finite_is_never_the_best(tmp_path):
     job, selection = make_job(tmp_path), Selection()
     losses = [0.6, float("nan"), float("nan"), 0.7]
     taken = [selection.note(job, i, {"macro_f1": 0.5, "loss": loss}) for i, loss in enumerate(losses)]

@@ -1,4 +1,4 @@
-"""A training run from outside: what is refused before anything is lost, what is kept when it fails."""
+"""A training run from outside: what is refused before anything is lost, and what is kept if it fails."""
 
 import gc
 import json
@@ -52,15 +52,15 @@ def test_a_good_overwrite_leaves_the_new_model_alone(folder):
     assert [path.name for path in folder.parent.iterdir()] == ["m"]
 
 
-@pytest.mark.parametrize("place", ["m", "m/run/inner", "."])
-def test_a_model_is_not_overwritten_by_what_starts_from_it(folder, place):
+@pytest.mark.parametrize("target", ["m", "m/run/inner", "."])
+def test_a_model_is_not_overwritten_by_what_starts_from_it(folder, target):
     config = mj.TrainConfig(backbone=str(folder), epochs=1)
     with pytest.raises(ConfigError, match=r"overlap. Choose another --out"):
-        mj.train(CORPUS, config, out=folder.parent / place, overwrite=True)
+        mj.train(CORPUS, config, out=folder.parent / target, overwrite=True)
     assert mj.load(folder).predict("재밌다").label in CORPUS.labels
 
 
-def test_a_run_that_broke_off_before_it_learnt_is_begun_anew(tmp_path, broken):
+def test_a_run_that_failed_before_its_first_checkpoint_starts_again(tmp_path, broken):
     with pytest.raises(FetchError):
         mj.train(CORPUS, mj.TrainConfig(backbone=broken), out=tmp_path / "m")
     assert (tmp_path / "m" / "run" / "settings.json").exists()
@@ -81,9 +81,9 @@ def test_a_damaged_backbone_is_one_line(folder, tmp_path):
 
 
 def test_a_test_split_that_cleaning_empties_is_not_replaced(tmp_path):
-    strange = CORPUS.with_splits(test=[Example(f"문장 {i}", "중립") for i in range(5)])
+    unknown = CORPUS.with_splits(test=[Example(f"문장 {i}", "중립") for i in range(5)])
     with pytest.raises(DataError, match="leaves nothing of the test split"):
-        mj.train(strange, QUICK, out=tmp_path / "m")
+        mj.train(unknown, QUICK, out=tmp_path / "m")
 
 
 def test_a_test_file_of_other_labels_is_not_replaced(tmp_path):
@@ -106,12 +106,12 @@ def test_an_accelerator_that_is_not_there_is_not_replaced_in_silence(tmp_path):
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    """Where temporary folders go for the length of a test."""
+    """The folder for temporary folders during a test."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     return tmp_path
 
 
-def test_a_run_without_a_folder_leaves_when_its_model_does(temporary, recwarn):
+def test_the_folder_of_a_run_without_out_is_deleted_with_its_model(temporary, recwarn):
     model = mj.train(CORPUS, replace(QUICK, backbone="linear"))
     (folder,) = temporary.iterdir()
     assert model.folder == folder and model.predict("좋아요").label in model.labels
@@ -138,7 +138,7 @@ def test_without_clipping_the_network_still_learns(tmp_path):
     assert float(run.job.model.classifier.bias.detach().abs().sum()) > 0
 
 
-def test_the_folder_tells_the_score_of_the_weights_it_holds(tmp_path):
+def test_the_folder_has_the_scores_of_its_own_weights(tmp_path):
     config = mj.TrainConfig(backbone="scratch:tiny", epochs=3, batch_size=16, keep_best=False)
     model = mj.train(CORPUS, config, out=tmp_path / "m")
     rows = [json.loads(line) for line in (tmp_path / "m" / "run" / "log.jsonl").read_text().splitlines()]
@@ -147,7 +147,7 @@ def test_the_folder_tells_the_score_of_the_weights_it_holds(tmp_path):
     assert model.manifest.validation["loss"] == pytest.approx(last["validation_loss"])
 
 
-def test_a_run_with_a_lost_account_writes_it_again(trained, folder):
+def test_a_run_whose_cleaning_report_is_lost_writes_it_again(trained, folder):
     (folder / "run" / "removed.csv").unlink()
     mj.train(CORPUS, QUICK, out=folder, resume=True)
     assert (folder / "run" / "removed.csv").exists()

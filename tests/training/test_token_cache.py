@@ -1,4 +1,4 @@
-"""Token ids and vocabularies remembered between runs: the same answers, and no entry that can do harm."""
+"""Token ids and vocabularies kept between runs: the same results, and no entry that can do harm."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ KEY = "ab" * 32
 
 @pytest.fixture
 def tokenizer():
-    return make_wordpiece({piece: place for place, piece in enumerate(PIECES)})
+    return make_wordpiece({piece: index for index, piece in enumerate(PIECES)})
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def entries(tokens):
     return sorted(path.name for path in tokens.cache.folder.iterdir())
 
 
-def assert_same(found, expected):
+def assert_same(actual, expected):
     for name in ("ids", "starts", "truncated"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-        assert getattr(found, name).dtype == getattr(expected, name).dtype
+        np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name))
+        assert getattr(actual, name).dtype == getattr(expected, name).dtype
 
 
 def in_file(array):
@@ -63,7 +63,7 @@ def test_whatever_changes_the_ids_is_another_entry(tokens, tokenizer, change):
     tokens.encode(TEXTS, tokenizer, 32)
     texts, length = {"texts": [*TEXTS, "새 글"], "order": TEXTS[::-1]}.get(change, TEXTS), 32 - (change == "length")
     if change == "tokenizer":
-        tokenizer = make_wordpiece({piece: place for place, piece in enumerate([*PIECES, "재밌"])})
+        tokenizer = make_wordpiece({piece: index for index, piece in enumerate([*PIECES, "재밌"])})
     assert_same(tokens.encode(texts, tokenizer, length), encode_texts(texts, tokenizer, length))
     assert len(entries(tokens)) == 2
 
@@ -74,7 +74,7 @@ def test_no_two_lists_of_texts_look_alike():
 
 
 @pytest.mark.parametrize("damage", ["cut", "longer", "flipped", "empty", "foreign", "other key", "header", "folder"])
-def test_a_damaged_entry_is_made_anew(tokens, tokenizer, damage, caplog):
+def test_a_damaged_entry_is_made_again(tokens, tokenizer, damage, caplog):
     expected = tokens.encode(TEXTS, tokenizer, 32)
     path = next(tokens.cache.folder.iterdir())
     data = path.read_bytes()
@@ -119,7 +119,7 @@ def test_a_header_that_promises_too_much_is_refused(tmp_path):
         assert cache.read(KEY) is None
 
 
-def test_where_nothing_can_be_written_one_warning_is_said_and_the_run_goes_on(tmp_path, tokenizer, caplog):
+def test_if_nothing_can_be_written_there_is_one_warning_and_the_run_goes_on(tmp_path, tokenizer, caplog):
     (tmp_path / "tokens").write_text("a file in the way")
     tokens = TokenCache(Cache(tmp_path / "tokens"))
     for texts in (TEXTS, TEXTS[::-1]):
@@ -136,7 +136,7 @@ def test_a_full_disk_is_one_warning(tokens, tokenizer, caplog, monkeypatch):
     assert entries(tokens) == []
 
 
-def test_the_entries_longest_unused_go_first(tmp_path):
+def test_the_entries_unused_for_longest_are_deleted_first(tmp_path):
     cache = Cache(tmp_path, limit=10_000)
     keys = [f"{number:064x}" for number in range(4)]
     for age, key in enumerate(keys[:3]):
@@ -176,7 +176,7 @@ def test_threads_that_write_one_entry_at_once_leave_it_whole(tmp_path, caplog):
     assert len(np.unique(cache.read(KEY)["ids"])) == 1 and not caplog.text
 
 
-def test_only_the_user_may_read_it_and_no_text_stands_in_it(tokens, tokenizer):
+def test_only_the_user_may_read_an_entry_and_it_holds_no_text(tokens, tokenizer):
     tokens.encode(TEXTS, tokenizer, 32)
     path = next(tokens.cache.folder.iterdir())
     if os.name != "nt":
@@ -195,7 +195,7 @@ def test_two_processes_at_once_leave_one_whole_entry(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [KEY]
 
 
-def test_a_remembered_vocabulary_is_the_one_that_was_made(tokens):
+def test_a_cached_vocabulary_is_the_one_that_was_made(tokens):
     made, again = (tokens.wordpiece(TEXTS * 3, 300).backend_tokenizer.to_str() for _ in range(2))
     assert made == again
     (name,) = entries(tokens)
@@ -211,7 +211,7 @@ def test_cutting_shorter_gives_what_tokenising_shorter_gives(tokenizer):
         )
 
 
-def test_a_tokenizer_that_is_set_already_is_left_alone(tokenizer):
+def test_a_tokenizer_with_the_right_settings_is_not_changed(tokenizer):
     class Watched:
         def __init__(self):
             self.changes = 0
@@ -239,8 +239,8 @@ def test_a_tokenizer_that_is_set_already_is_left_alone(tokenizer):
 def test_many_texts_in_chunks_are_as_texts_one_by_one(tokenizer, monkeypatch):
     one_by_one = [encode_texts([text], tokenizer, 16).ids.tolist() for text in TEXTS]
     monkeypatch.setattr("munjang.tasks.base.TOKENIZER_CHUNK", 4)
-    found = encode_texts(TEXTS, tokenizer, 16)
-    assert [found.sentence(i).tolist() for i in range(len(found))] == one_by_one
+    encodings = encode_texts(TEXTS, tokenizer, 16)
+    assert [encodings.sentence(i).tolist() for i in range(len(encodings))] == one_by_one
 
 
 def test_tokenising_leaves_no_second_form_of_the_texts_behind(tokenizer):
