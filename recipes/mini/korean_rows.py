@@ -1,8 +1,8 @@
-"""Everyday Korean for the language head, whose corpus has Korean from treebanks alone: a CSV for `--more language=`.
+"""Everyday Korean for the language head, whose corpus has Korean only from treebanks: a CSV for `--more language=`.
 
     python recipes/mini/korean_rows.py --data-dir DIR --out runs/korean.csv
 
-Texts with Hangul, drawn by a seed from the train texts of the labelled corpora; all have the label ko.
+Texts with Hangul, drawn with a seed from the train texts of the labelled corpora; all have the label ko.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("MUNJANG_DATA"))
     parser.add_argument("--out", type=Path, required=True)
-    words = parser.parse_args()
-    with text_stream(Path(words.data_dir) / SOURCE) as lines:
+    options = parser.parse_args()
+    with text_stream(Path(options.data_dir) / SOURCE) as lines:
         texts = [line.strip() for line in lines if re.search("[가-힣]", line)]
     chosen = np.random.default_rng(SEED).choice(len(texts), ROWS, replace=False)
-    words.out.parent.mkdir(parents=True, exist_ok=True)
-    with words.out.open("w", encoding="utf-8", newline="") as file:
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with options.out.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *((texts[i], "ko") for i in sorted(chosen))])
 
 

@@ -3,10 +3,10 @@
     python recipes/mini/package.py --encoder runs/mini --heads runs/mini-heads
     python recipes/mini/package.py --parser runs/mini-dp
 
-The encoder's weights are stored in 16 bits (config.json says that they are loaded in 32, and that fine-tuning drops a
-tenth); heads and parser are exported to 8 bits and tried against the models that they were made of. The parser must
-have been trained on the packaged encoder, whose word embeddings it shares: package it again after each new encoder.
-Prints what everything weighs; more than 30 MB is an error.
+The encoder's weights are stored in 16 bits (config.json says that they are loaded in 32 bits, and that dropout in
+fine-tuning is 0.1). Heads and parser are exported to 8 bits and compared with the models they come from. The parser
+must be trained on the packaged encoder, because it shares its word embeddings: package it again after each new encoder.
+Prints the size of every file; more than 30 MB is an error.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from safetensors.numpy import load_file, save_file
 
 from munjang.models.backbones import PACKAGED_ENCODER
 
-MOST = 30_000_000  # bytes
+MOST_BYTES = 30_000_000
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
-DROPOUT = 0.1  # chosen on dev splits (EXPERIMENTS, 2026-11-22)
+DROPOUT = 0.1  # chosen on validation splits (EXPERIMENTS, 2026-11-22)
 CARD = """---
 language: "ko"
 license: "apache-2.0"
@@ -37,8 +37,8 @@ tags: ["munjang", "korean", "bert"]
 # munjang-mini
 
 A small Korean BERT ({layers} layers of {width}, {parameters:.1f} million parameters, {pieces:,} pieces, texts of up to
-{length} tokens) that comes with munjang. It was pre-trained by guessing masked words in comments, reviews, headlines
-and some formal text; how well it does after fine-tuning stands in docs/mini.md of the project.
+{length} tokens) that comes with munjang. It was pre-trained by predicting masked words in comments, reviews, headlines
+and some formal text; docs/mini.md of the project has its scores after fine-tuning.
 
 ## Use
 
@@ -48,10 +48,10 @@ munjang train CORPUS --backbone mini --out RUN_FOLDER
 
 ```python
 from transformers import AutoModel, AutoTokenizer
-from munjang.models.backbones import PACKAGED
+from munjang.models.backbones import PACKAGED_ENCODER
 
-model = AutoModel.from_pretrained(PACKAGED)
-tokenizer = AutoTokenizer.from_pretrained(PACKAGED)
+model = AutoModel.from_pretrained(PACKAGED_ENCODER)
+tokenizer = AutoTokenizer.from_pretrained(PACKAGED_ENCODER)
 ```
 
 """
@@ -63,19 +63,19 @@ def main() -> None:
     parser.add_argument("--heads", type=Path, help="folder that munjang train wrote for several corpora")
     parser.add_argument("--parser", type=Path, help="folder of a parser that munjang train wrote, on this encoder")
     parser.add_argument("--out", type=Path, default=PACKAGED_ENCODER.parent)
-    words = parser.parse_args()
-    if words.encoder:
-        package_encoder(words.encoder, words.out / "encoder")
-    if words.heads:
-        package_heads(words.heads, words.out / "heads")
-    if words.parser:
-        package_parser(words.parser, words.out / "parser")
-    sizes = {path: path.stat().st_size for path in sorted(words.out.rglob("*")) if path.is_file()}
+    options = parser.parse_args()
+    if options.encoder:
+        package_encoder(options.encoder, options.out / "encoder")
+    if options.heads:
+        package_heads(options.heads, options.out / "heads")
+    if options.parser:
+        package_parser(options.parser, options.out / "parser")
+    sizes = {path: path.stat().st_size for path in sorted(options.out.rglob("*")) if path.is_file()}
     for path, size in sizes.items():
-        print(f"{size:>12,}  {path.relative_to(words.out)}")
-    print(f"{sum(sizes.values()):>12,}  bytes in all")
-    if sum(sizes.values()) > MOST:
-        sys.exit(f"More than {MOST:,} bytes.")
+        print(f"{size:>12,}  {path.relative_to(options.out)}")
+    print(f"{sum(sizes.values()):>12,}  bytes in total")
+    if sum(sizes.values()) > MOST_BYTES:
+        sys.exit(f"More than {MOST_BYTES:,} bytes: package fewer or smaller models.")
 
 
 def package_encoder(source: Path, target: Path) -> None:
@@ -100,9 +100,9 @@ def package_encoder(source: Path, target: Path) -> None:
         layers=config["num_hidden_layers"], width=config["hidden_size"], pieces=config["vocab_size"],
         parameters=sum(array.size for array in weights.values()) / 1e6, length=config["max_position_embeddings"],
     )  # fmt: skip
-    _, begins, rest = (source / "README.md").read_text(encoding="utf-8").partition("## Texts\n")
+    _, heading, rest = (source / "README.md").read_text(encoding="utf-8").partition("## Texts\n")
     shutil.copyfile(source / "loss.png", target / "loss.png")
-    (target / "README.md").write_text(card + begins + rest, encoding="utf-8")
+    (target / "README.md").write_text(card + heading + rest, encoding="utf-8")
 
 
 def package_heads(source: Path, target: Path) -> None:
@@ -114,7 +114,7 @@ def package_heads(source: Path, target: Path) -> None:
 
 
 def package_parser(source: Path, target: Path) -> None:
-    """The parser in 8 bits, without the word embeddings that it has in common with the packaged encoder."""
+    """The parser in 8 bits, without the word embeddings that it shares with the packaged encoder."""
     from munjang.export.run import export_model
 
     export_model(source, "onnx-int8", target, overwrite=True, share_words=True)
@@ -122,7 +122,7 @@ def package_parser(source: Path, target: Path) -> None:
 
 
 def shorten_sources(target: Path) -> None:
-    """In a card the corpora's names alone, not the folders that they lay in."""
+    """Remove the folders of the corpora from a card, so that only their names are left."""
     card = target / "README.md"
     text = re.sub(r"^Source: \S*/(?=\S+ \()", "Source: ", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
     card.write_text(text, encoding="utf-8")
