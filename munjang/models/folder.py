@@ -78,26 +78,26 @@ def save_bundle(
     disk is full, which is a BundleError.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / SAVING
-    shutil.rmtree(beside, ignore_errors=True)
+    temporary = folder / SAVING
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
         with disk_errors(folder, _(remedy)):
-            beside.mkdir()
-            fill(beside)
+            temporary.mkdir()
+            fill(temporary)
             files = {}
-            for path in sorted(beside.iterdir()):
+            for path in sorted(temporary.iterdir()):
                 sync_for_all(path)
                 files[path.name] = file_facts(path)
-            (beside / "README.md").write_text(card, encoding="utf-8")
+            (temporary / "README.md").write_text(card, encoding="utf-8")
             manifest = replace(manifest, files=files)
-            write_json(beside / MANIFEST, manifest.to_dict())
+            write_json(temporary / MANIFEST, manifest.to_dict())
             remove_model(folder)
             last = ("config.json", MANIFEST)
-            for path in sorted(beside.iterdir(), key=lambda path: (path.name in last, path.name)):
+            for path in sorted(temporary.iterdir(), key=lambda path: (path.name in last, path.name)):
                 path.replace(folder / path.name)
             sync(folder)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return manifest
 
 

@@ -1,1 +1,1 @@
-"""From raw texts to a BERT of one's own."""
+"""Pre-training: from raw texts to your own BERT."""

@@ -40,9 +40,9 @@ def write_blocks(
     Only the hash of a text decides whether it is held out, and whether it is used once more for a weight such as 1.5.
     Order and other texts do not matter: with the same share, the same text is held out again among other texts.
     """
-    beside = folder.with_name(f".{folder.name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    temporary = folder.with_name(f".{folder.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     parts: dict[str, dict[str, list]] = {split: {"ids": [], "lengths": [], "copies": []} for split in BLOCK_SPLITS}
     for text, weight, segments in segmented(texts, tokenizer, max_length):
         times = copies(text, weight)
@@ -60,12 +60,12 @@ def write_blocks(
         starts = np.concatenate([[0], np.cumsum(part["lengths"])]).astype(np.int64)
         arrays = {"ids": np.concatenate(part["ids"]), "starts": starts, "copies": np.array(part["copies"])}
         for name, array in arrays.items():
-            np.save(beside / f"{split}-{name}.npy", array)
-            sync(beside / f"{split}-{name}.npy")
+            np.save(temporary / f"{split}-{name}.npy", array)
+            sync(temporary / f"{split}-{name}.npy")
         tokens = int((np.diff(starts) * arrays["copies"]).sum())
         facts[split] = {"segments": len(starts) - 1, "tokens": int(starts[-1]), "tokens_a_pass": tokens}
-    write_json(beside / "blocks.json", facts)
-    beside.replace(folder)
+    write_json(temporary / "blocks.json", facts)
+    temporary.replace(folder)
     return facts
 
 

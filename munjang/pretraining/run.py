@@ -132,11 +132,11 @@ def keep_vocabulary(folder: Path, texts: Texts, config: PretrainConfig) -> None:
 
     tokenizer = train_wordpiece(texts.weighted(), config.vocabulary, spares=SPARES, scripts=config.scripts)
     log.info("Vocabulary: %s pieces.", f"{len(tokenizer):,}")
-    beside = folder.with_name(".tokenizer")
-    shutil.rmtree(beside, ignore_errors=True)
-    tokenizer.save_pretrained(beside)
+    temporary = folder.with_name(".tokenizer")
+    shutil.rmtree(temporary, ignore_errors=True)
+    tokenizer.save_pretrained(temporary)
     shutil.rmtree(folder, ignore_errors=True)
-    beside.replace(folder)
+    temporary.replace(folder)
 
 
 def open_backbone(folder: Path, config: PretrainConfig) -> LoadedBackbone:
@@ -242,19 +242,19 @@ def run_and_save(job: Job, backbone: LoadedBackbone, settings: dict[str, Any]) -
     run_native(job)
     folder = job.folder
     if is_first_process():
-        beside = folder / ".saving"
-        shutil.rmtree(beside, ignore_errors=True)
+        temporary = folder / ".saving"
+        shutil.rmtree(temporary, ignore_errors=True)
         with disk_errors(folder, _(RESUME_REMEDY)):
-            beside.mkdir()
-            native.save(beside, job.model.to("cpu"), backbone.tokenizer)
+            temporary.mkdir()
+            native.save(temporary, job.model.to("cpu"), backbone.tokenizer)
             rows = read_log(folder / "run" / "log.jsonl")
             warn_if_collapsed(job, rows)
-            draw_curve(beside / "loss.png", rows, job.config.size)
-            (beside / "README.md").write_text(pretraining_card(job, backbone, settings, rows), encoding="utf-8")
-            for path in sorted(beside.iterdir(), key=lambda path: path.name == WEIGHTS):  # the weights come last
+            draw_curve(temporary / "loss.png", rows, job.config.size)
+            (temporary / "README.md").write_text(pretraining_card(job, backbone, settings, rows), encoding="utf-8")
+            for path in sorted(temporary.iterdir(), key=lambda path: path.name == WEIGHTS):  # the weights come last
                 sync_for_all(path)
                 path.replace(folder / path.name)
-            beside.rmdir()
+            temporary.rmdir()
         if job.schedule != "constant" or job.decay_from is not None:
             shutil.rmtree(folder / "checkpoints")
         log.info("Saved %s.", folder)

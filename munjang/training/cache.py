@@ -26,7 +26,7 @@ log = logging.getLogger("munjang")
 
 CACHE_SIGNATURE = b"munjang cache 1\n"
 LIMIT = 2 * 10**9  # bytes of all entries together
-ALIGNED = 64  # bytes: each array begins at a multiple
+ALIGNED = 64  # bytes; each array begins at a multiple of this
 MAX_HEADER = 2**16  # bytes
 ENTRY_NAMES = re.compile(r"[0-9a-f]{64}(\.\w+\.part)?")  # finished entries, and those being written
 STALE_S = 3600.0  # an unfinished file older than this belongs to a process that died

@@ -87,7 +87,7 @@ def train_linear(corpus: Corpus, config: TrainConfig) -> LinearParts:
     for c in GRID:
         weights, bias = fit(train, references, c, config, single=single)
         margins = validation @ weights + bias
-        scores[c] = validation_score(margins, validation_references, single=single)
+        scores[c] = margins_macro_f1(margins, validation_references, single=single)
         log.info(f"linear: C {c:g}, validation macro F1 {scores[c]:.4f}")
         if best is None or scores[c] > scores[best[0]]:
             best = (c, weights, bias, margins)
@@ -169,7 +169,7 @@ def as_logits(margins: np.ndarray, labels: int) -> np.ndarray:
     return two_columns(margins) if margins.shape[1] < labels else margins
 
 
-def validation_score(margins: np.ndarray, references: np.ndarray, *, single: bool) -> float:
+def margins_macro_f1(margins: np.ndarray, references: np.ndarray, *, single: bool) -> float:
     """Macro F1 of the predictions from these margins."""
     logits = as_logits(margins, references.shape[1])
     predicted = np.arange(references.shape[1]) == logits.argmax(axis=1)[:, None] if single else logits > 0

@@ -173,7 +173,7 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
         settings={**to_dict(config), **parts.settings},
         details=details,
     )
-    save_run_model(folder, manifest, prepared, lambda beside: details.update(linear.save(beside, parts) or {}))
+    save_run_model(folder, manifest, prepared, lambda temporary: details.update(linear.save(temporary, parts) or {}))
 
 
 def save_run_model(folder: Path, manifest: Manifest, prepared: Prepared, fill: Callable[[Path], None]) -> None:
@@ -193,10 +193,10 @@ def prepare_backbone(config: TrainConfig, corpus: Corpus, folder: Path, wordpiec
     if (kept / "tokenizer.json").exists():
         return load_backbone(config.backbone, tokenizer_folder=kept)
     backbone = load_backbone(config.backbone, [example.text for example in corpus.train], wordpiece=wordpiece)
-    beside = kept.with_name(".tokenizer")
-    shutil.rmtree(beside, ignore_errors=True)
-    backbone.tokenizer.save_pretrained(beside)
-    beside.replace(kept)
+    temporary = kept.with_name(".tokenizer")
+    shutil.rmtree(temporary, ignore_errors=True)
+    backbone.tokenizer.save_pretrained(temporary)
+    temporary.replace(kept)
     return backbone
 
 

@@ -22,24 +22,24 @@ def write_folder(folder: Path, fill: Callable[[Path], None], state: dict[str, An
 
     state.json also lists the size and sha256 of every file. If the disk is full, nothing of it stays (BundleError).
     """
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         with disk_errors(folder, _("Earlier checkpoints are intact; free some space and go on with --resume.")):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir()
-            fill(beside)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            fill(temporary)
             files = {}
-            for path in sorted(beside.iterdir()):
+            for path in sorted(temporary.iterdir()):
                 sync(path)
                 files[path.name] = file_facts(path)
-            write_json(beside / "state.json", {**state, "files": files})
+            write_json(temporary / "state.json", {**state, "files": files})
             if folder.exists():
                 shutil.rmtree(folder)
-            beside.replace(folder)
+            temporary.replace(folder)
             sync(folder.parent)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_state(folder: Path, seal: str = "state.json") -> dict[str, Any]:

@@ -256,7 +256,7 @@ class Selection:
 
 def save_weights(folder: Path, model: torch.nn.Module, state: dict[str, Any]) -> None:
     """Write a checkpoint folder with only the weights."""
-    write_folder(folder, lambda beside: save_file(weights_of(model), beside / "weights.safetensors"), state)
+    write_folder(folder, lambda temporary: save_file(weights_of(model), temporary / "weights.safetensors"), state)
 
 
 def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:

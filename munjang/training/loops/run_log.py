@@ -17,7 +17,7 @@ log = logging.getLogger("munjang")
 
 @dataclass
 class RunLog:
-    """The run's log: one JSON object per line, TensorBoard beside it. On resume, rows after `start_step` go."""
+    """The run's log: one JSON object per line, TensorBoard beside it. On resume, rows after `start_step` are cut."""
 
     folder: Path
     start_step: int = 0
@@ -26,9 +26,9 @@ class RunLog:
         self.path = self.folder / "run" / "log.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = [row for row in read_log(self.path) if row["step"] <= self.start_step] if self.start_step else []
-        beside = self.path.with_name(".log.jsonl")
-        beside.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        beside.replace(self.path)
+        temporary = self.path.with_name(".log.jsonl")
+        temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        temporary.replace(self.path)
 
     @cached_property
     def board(self) -> SummaryWriter:
