@@ -145,7 +145,7 @@ def train_several(
     from munjang.data.multi_corpus import prepare_multi_corpus
     from munjang.files import is_first_process
     from munjang.training.folders import run_folder
-    from munjang.training.multihead import check_config, train_together
+    from munjang.training.multihead import check_config, train_prepared_heads
     from munjang.training.run import begin_run
 
     check_config(config)
@@ -157,7 +157,7 @@ def train_several(
         if is_first_process():
             typer.echo(f"{multi_corpus.cleaning_report}\n")
         progress = sys.stderr.isatty()
-        model = train_together(multi_corpus, config, out, resume=resume, progress=progress, cache=cache)
+        model = train_prepared_heads(multi_corpus, config, out, resume=resume, progress=progress, cache=cache)
     if is_first_process():
         show(model, sentences)
 

@@ -65,11 +65,11 @@ def train_heads(
     if out is None:
         multi_corpus = prepare_multi_corpus(corpora, config, more)
         return temporary_run(
-            lambda folder: train_together(multi_corpus, config, folder, progress=progress, cache=cache)
+            lambda folder: train_prepared_heads(multi_corpus, config, folder, progress=progress, cache=cache)
         )
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
         multi_corpus = prepare_multi_corpus(corpora, config, more)
-        return train_together(multi_corpus, config, folder, resume=resume, progress=progress, cache=cache)
+        return train_prepared_heads(multi_corpus, config, folder, resume=resume, progress=progress, cache=cache)
 
 
 def check_config(config: TrainConfig) -> None:
@@ -81,7 +81,7 @@ def check_config(config: TrainConfig) -> None:
     check_packages(config)
 
 
-def train_together(
+def train_prepared_heads(
     multi_corpus: MultiCorpus,
     config: TrainConfig,
     folder: Path,
