@@ -19,7 +19,7 @@ from munjang.translation import _
 
 @dataclass(frozen=True)
 class MetricDifference:
-    """One metric of both models, the first minus the second, and the 95% interval of that (paired bootstrap)."""
+    """One metric of both models, first minus second, and the 95% interval of the difference (paired bootstrap)."""
 
     first: float
     second: float
@@ -31,8 +31,8 @@ class MetricDifference:
 class Comparison:
     """Two models on the same n texts.
 
-    differences: metric -> Difference. only_first, only_second: texts that only that model answered wholly right.
-    p: of McNemar's test on those.
+    differences: by metric. only_first, only_second: texts whose labels only this model got all right. p: of McNemar's
+    test on these texts.
     """
 
     first: str
@@ -46,7 +46,7 @@ class Comparison:
 
     @property
     def difference(self) -> float:
-        """Of the main metric, first minus second."""
+        """The difference in the main metric, first minus second."""
         return self.differences[self.main].difference
 
     @property
@@ -58,12 +58,30 @@ class Comparison:
     def verdict(self) -> str:
         """What the numbers say, in a sentence."""
         low, high = self.interval if self.difference >= 0 else (-self.interval[1], -self.interval[0])
-        points = f"{100 * abs(self.difference):.1f} points of {title(self.main)}"
-        spread = f"95% interval {100 * low:+.1f} to {100 * high:+.1f}; McNemar p {p_text(self.p)}; {self.n:,} texts"
-        if low <= 0 <= high:
-            return f"No difference between {self.first} and {self.second} can be shown: {points} apart ({spread})."
         better, worse = (self.first, self.second) if self.difference > 0 else (self.second, self.first)
-        return f"{better} is better than {worse} by {points} ({spread})."
+        numbers = {
+            "points": 100 * abs(self.difference),
+            "metric": title(self.main),
+            "low": 100 * low,
+            "high": 100 * high,
+            "p": p_text(self.p),
+            "n": self.n,
+        }
+        if low <= 0 <= high:
+            return _(
+                "No difference between {first} and {second} can be shown: {points:.1f} points of {metric} apart "
+                "(95% interval {low:+.1f} to {high:+.1f}; McNemar p {p}; {n:,} texts).",
+                first=self.first,
+                second=self.second,
+                **numbers,
+            )
+        return _(
+            "{better} is better than {worse} by {points:.1f} points of {metric} "
+            "(95% interval {low:+.1f} to {high:+.1f}; McNemar p {p}; {n:,} texts).",
+            better=better,
+            worse=worse,
+            **numbers,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -81,7 +99,13 @@ class Comparison:
             for name, item in ((name, self.differences[name]) for name in headlines(self.differences))
         ]
         table = format_table([_("metric"), self.first, self.second, _("difference"), _("95% interval")], rows)
-        right = f"only {self.first} right: {self.only_first:,} texts; only {self.second} right: {self.only_second:,}"
+        right = _(
+            "only {first} right: {only_first:,} texts; only {second} right: {only_second:,}",
+            first=self.first,
+            only_first=self.only_first,
+            second=self.second,
+            only_second=self.only_second,
+        )
         return f"{self.verdict}\n\n{table}\n{right}"
 
 
@@ -93,27 +117,28 @@ def compare_reports(first: Report, second: Report, *, seed: int = 13) -> Compari
     if first.sha256 != second.sha256 or first.n != second.n:
         raise DataError(
             _(
-                "Different texts: {model} on {corpus}, {split} ({n:,} texts), {model2} on {corpus2}, "
-                "{split2} ({n2:,} texts). Evaluate both on the same ones.",
-                model=first.model,
-                corpus=first.corpus,
-                split=first.split,
-                n=first.n,
-                model2=second.model,
-                corpus2=second.corpus,
-                split2=second.split,
-                n2=second.n,
+                "Different texts: {first} on {first_corpus}, {first_split} ({first_n:,} texts), {second} on "
+                "{second_corpus}, {second_split} ({second_n:,} texts). Evaluate both on the same ones.",
+                first=first.model,
+                first_corpus=first.corpus,
+                first_split=first.split,
+                first_n=first.n,
+                second=second.model,
+                second_corpus=second.corpus,
+                second_split=second.split,
+                second_n=second.n,
             )
         )
     references, predicted = first.reference_table, first.predicted_table
     if first.task != second.task or set(first.labels) != set(second.labels):
         raise DataError(
             _(
-                "The models answer with different labels: {model} with {labels}; {model2} with {labels2}.",
-                model=first.model,
-                labels=", ".join(first.labels),
-                model2=second.model,
-                labels2=", ".join(second.labels),
+                "The models have different labels: {first} has {first_labels}; {second} has {second_labels}. "
+                "Compare models of the same labels.",
+                first=first.model,
+                first_labels=", ".join(first.labels),
+                second=second.model,
+                second_labels=", ".join(second.labels),
             )
         )
     order = [second.labels.index(name) for name in first.labels]
@@ -128,7 +153,7 @@ def compare_reports(first: Report, second: Report, *, seed: int = 13) -> Compari
     names = (
         (first.model, second.model) if first.model != second.model else (f"{first.model} (1)", f"{second.model} (2)")
     )
-    # from the answers, not the reports' metrics: the second's F1 is of its own second label, and may be of another one
+    # from the predictions, not from the reports' metrics: a report's F1 is for its second label, and orders may differ
     values, others = metric_values(references, predicted, first.kind), metric_values(references, other, first.kind)
     differences = {
         name: MetricDifference(value, others[name], value - others[name], intervals[name])

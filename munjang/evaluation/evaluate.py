@@ -46,28 +46,28 @@ def evaluate(
     progress: bool = False,
     seed: int = 13,
 ) -> Report | TreeReport:
-    """Score a model on one split of a corpus, or on a sequence of examples (`split` then only says what they are).
+    """Score a model on one split of a corpus, or on a sequence of examples (`split` is then only their name).
 
     A parser gets a TreeReport, see `munjang.evaluation.trees.evaluate_trees`; the rest is about classifiers.
 
     The split is scored as published: only rows without text, without a label or with a label outside the corpus's set
-    are left out, and counted. Where it has repeats, texts with two labels or texts of the train split, the report has
+    are left out, and counted. If it has repeats, texts with two labels or texts that are also in train, the report has
     a second score without them. label_map: label in the data -> label of the model, where their names differ.
-    without_spaces: answer the same texts once more with white space taken out (twice the time).
+    without_spaces: predict the same texts once more with all white space removed (twice the time).
 
     A model loaded from a folder notes every reading of a test split in its run/test_reads.jsonl. DataError: no such
-    split, labels that the model does not have, one label a text against several. ConfigError: a model with many heads,
-    of which one must be named.
+    split, labels that the model does not have, one label a text against several. ConfigError: a model with many heads;
+    name one of them.
     """
     if model.task == TASK:
         raise too_many_heads(model.folder, model.manifest)
     if model.task == "parsing":
-        found = evaluate_trees(model, data, split=split, progress=progress, seed=seed)
+        report = evaluate_trees(model, data, split=split, progress=progress, seed=seed)
         if split == "test":
-            note_reading(model, found.corpus, split, found.n, found.sha256, found.metrics)
-        return found
+            note_reading(model, report.corpus, split, report.n, report.sha256, report.metrics)
+        return report
     corpus = data if isinstance(data, Corpus) else None
-    examples = corpus.split(split) if corpus is not None else data
+    examples = data.split(split) if isinstance(data, Corpus) else data
     references = read_references(examples, model, corpus.labels if corpus is not None else None, label_map)
     options = {"progress": True} if progress else {}
     texts = [example.text for example in references.examples]
@@ -118,16 +118,17 @@ def compare(first: Report | TreeReport, second: Report | TreeReport, *, seed: in
 
     A DataError unless both reports are over the same texts and references.
     """
-    kinds = {first.task == "parsing", second.task == "parsing"}
-    if len(kinds) == 2:
+    if isinstance(first, TreeReport) and isinstance(second, TreeReport):
+        return compare_trees(first, second, seed=seed)
+    if isinstance(first, TreeReport) or isinstance(second, TreeReport):
         raise DataError(
             _(
-                "{model} and {model2} are a parser and a classifier; compare two of one kind.",
-                model=first.model,
-                model2=second.model,
+                "One of {first} and {second} is a parser, the other a classifier; compare two of one kind.",
+                first=first.model,
+                second=second.model,
             )
         )
-    return compare_trees(first, second, seed=seed) if kinds == {True} else compare_labels(first, second, seed=seed)
+    return compare_labels(first, second, seed=seed)
 
 
 def predicted_labels(model: Predictor, probabilities: np.ndarray) -> np.ndarray:
@@ -138,7 +139,7 @@ def predicted_labels(model: Predictor, probabilities: np.ndarray) -> np.ndarray:
 
 
 def reference_probability(probabilities: np.ndarray, references: np.ndarray, *, single: bool) -> np.ndarray:
-    """(n,) float32: the probability of the reference (for multi-label: of all its yes and no together)."""
+    """(n,) float32: the probability of the reference (for multi-label: of all its decisions, yes and no, together)."""
     if single:
         return probabilities[references]
     return np.where(references, probabilities, 1 - probabilities).prod(axis=1)
@@ -147,7 +148,7 @@ def reference_probability(probabilities: np.ndarray, references: np.ndarray, *, 
 def calibration(
     probabilities: np.ndarray, references: np.ndarray, predicted: np.ndarray, *, single: bool
 ) -> list[dict[str, Any]]:
-    """Bins of the answer's probability against how often it is right; for multi-label of every label's probability."""
+    """Bins of the prediction's probability and its accuracy; for multi-label of every label's probability."""
     if single:
         return metrics.calibration_bins(probabilities.max(axis=1), (references & predicted).any(axis=1))
     return metrics.calibration_bins(probabilities.ravel(), references.ravel())
@@ -157,17 +158,17 @@ def label_scores(references: np.ndarray, predicted: np.ndarray, names: Sequence[
     """A row for each label, in the model's order."""
     counts = metrics.count_confusions(references, predicted)
     columns = (metrics.precision(counts), metrics.recall(counts), metrics.f1(counts))
-    support, given = references.sum(axis=0), predicted.sum(axis=0)
+    support, times_predicted = references.sum(axis=0), predicted.sum(axis=0)
     return tuple(
-        LabelScore(name, *(float(column[i]) for column in columns), int(support[i]), int(given[i]))
-        for i, name in enumerate(names)
+        LabelScore(name, float(p), float(r), float(f), int(in_references), int(in_predictions))
+        for name, p, r, f, in_references, in_predictions in zip(names, *columns, support, times_predicted, strict=True)
     )
 
 
 def top_errors(
     references: References, probabilities: np.ndarray, predicted: np.ndarray, model: Predictor
 ) -> tuple[WrongAnswer, ...]:
-    """The wrong answers of which the model was surest: by the probability of its own answer."""
+    """The wrong predictions with the highest confidence, the probability of the predicted label."""
     single = model.task != "multi-label"
     confidence = reference_probability(probabilities, predicted, single=single)
     wrong = np.flatnonzero((references.table != predicted).any(axis=1))
@@ -193,10 +194,10 @@ def top_errors(
 def clean_score(
     references: References, predicted: np.ndarray, kind: str, corpus: Corpus | None, split: str, seed: int
 ) -> CleanScore | None:
-    """The scores without repeats, texts with two labels and texts that train has too; None where there are none."""
-    found = flaws(references, corpus, split)
-    counts = Counter(found)
-    keep = np.array([flaw == "" for flaw in found])
+    """The scores without repeats, texts with two labels and texts that are also in train; None where there are none."""
+    flaw_of = flaws(references, corpus, split)
+    counts = Counter(flaw_of)
+    keep = np.array([flaw == "" for flaw in flaw_of])
     if keep.all() or not keep.any():
         return None
     return CleanScore(
@@ -210,9 +211,9 @@ def clean_score(
 
 
 def note_reading(model: Predictor, corpus: str, split: str, n: int, digest: str, score: Mapping[str, float]) -> None:
-    """Add a line to run/test_reads.jsonl of the model's folder; a folder that cannot be written is said.
+    """Add a line to run/test_reads.jsonl of the model's folder; a warning where it cannot be written.
 
-    The packaged model belongs to the installation and is left as it is.
+    The packaged model belongs to the installation and stays unchanged.
     """
     folder = getattr(model, "folder", None)
     if folder is None or is_packaged_folder(folder):

@@ -6,26 +6,26 @@ from collections.abc import Iterable, Mapping
 
 from munjang.errors import DataError
 from munjang.records import Label, LabelSet, names_of
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 
 def match_labels(
-    found: Iterable[str],
+    labels: Iterable[str],
     model: LabelSet,
     corpus: LabelSet | None = None,
     label_map: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """For each label `found` in the examples, the model's name for it.
+    """For each of the examples' `labels`, the model's name for it.
 
-    A label goes by `label_map` where that names it; else by its name, or another name that the corpus or the model has
-    for it. A class number is no name: which class is 0 differs from source to source. A label that `corpus` does not
-    have (a 3 among 0 and 1) is left out of the answer. If one of the others is not the model's, a DataError lists both
-    sides.
+    A label is matched by `label_map` where it is listed there; else by its name, or another name that the corpus or the
+    model has for it. A class number is not a name: which class is 0 differs from source to source. A label that
+    `corpus` does not have (a 3 among 0 and 1) is left out of the result. DataError: the model does not have one of the
+    others; the message lists both sides.
     """
-    found = list(dict.fromkeys(found))
-    chosen = read_map(label_map or {}, found, model, corpus)
-    matched, strangers = {}, []
-    for label in found:
+    labels = list(dict.fromkeys(labels))
+    chosen = read_map(label_map or {}, labels, model, corpus)
+    matched, unknown = {}, []
+    for label in labels:
         name = corpus_label_name(label, corpus)
         if name in chosen:
             matched[label] = chosen[name]
@@ -34,41 +34,40 @@ def match_labels(
             if known:
                 matched[label] = model.resolve(known[0])
             else:
-                strangers.append(name)
-    if strangers:
-        raise DataError(mismatch(list(dict.fromkeys(strangers)), model, corpus, matched))
+                unknown.append(name)
+    if unknown:
+        raise DataError(mismatch(list(dict.fromkeys(unknown)), model, corpus, matched))
     return matched
 
 
 def corpus_label_name(label: str, corpus: LabelSet | None) -> str:
-    """The corpus's own name for a label or alias; the label itself where it has none."""
+    """The corpus's name for a label or alias; the label itself where it has none."""
     return corpus.resolve(label) if corpus is not None and label in corpus else label
 
 
 def read_map(
-    label_map: Mapping[str, str], found: list[str], model: LabelSet, corpus: LabelSet | None
+    label_map: Mapping[str, str], labels: list[str], model: LabelSet, corpus: LabelSet | None
 ) -> dict[str, str]:
-    """The map with both sides under their own names; a DataError for a label that the data or the model lacks."""
+    """The map with aliases replaced by names; a DataError for a label that the data or the model does not have."""
     chosen = {}
     for label, target in label_map.items():
         name = corpus_label_name(label, corpus)
-        if name not in found and (corpus is None or name not in corpus):
-            there = corpus.listing if corpus is not None else ", ".join(found)
+        if name not in labels and (corpus is None or name not in corpus):
             raise DataError(
                 _(
-                    "--map {label}={target}: the data has no label '{label}'; it has {there}.",
+                    "--map {label}={target}: the data has no label '{label}'; it has {labels}.",
                     label=label,
                     target=target,
-                    there=there,
+                    labels=corpus.listing if corpus is not None else ", ".join(labels),
                 )
             )
         if target not in model:
             raise DataError(
                 _(
-                    "--map {label}={target}: the model has no label '{target}'; it has {model}.",
+                    "--map {label}={target}: the model has no label '{target}'; it has {labels}.",
                     label=label,
                     target=target,
-                    model=model.listing,
+                    labels=model.listing,
                 )
             )
         chosen[name] = model.resolve(target)
@@ -76,7 +75,7 @@ def read_map(
 
 
 def is_name(name: str, labels: LabelSet) -> bool:
-    """Whether `labels` has this name, or it as another name and not as a class number."""
+    """Whether `labels` has this name, as a name or as an alias that is not a class number."""
     return name in labels.names or (name in labels.aliases and not name.isdecimal())
 
 
@@ -86,18 +85,25 @@ def other_names(name: str, corpus: LabelSet | None) -> list[str]:
     return [name, *(alias for alias, meant in aliases if meant == name and not alias.isdecimal())]
 
 
-def mismatch(strangers: list[str], model: LabelSet, corpus: LabelSet | None, matched: Mapping[str, str]) -> str:
+def mismatch(unknown: list[str], model: LabelSet, corpus: LabelSet | None, matched: Mapping[str, str]) -> str:
     """The message for labels that the model does not have."""
-    there = corpus.listing if corpus is not None else ", ".join(dict.fromkeys([*matched, *strangers]))
-    first = (
-        f"The model does not know the label{'s' * (len(strangers) > 1)} {', '.join(strangers)}. "
-        f"The model has {model.listing}; the data has {there}. "
+    problem = ngettext(
+        "The model does not know the label {unknown}. The model has {known}; the data has {in_data}.",
+        "The model does not know the labels {unknown}. The model has {known}; the data has {in_data}.",
+        len(unknown),
+        unknown=", ".join(unknown),
+        known=model.listing,
+        in_data=corpus.listing if corpus is not None else ", ".join(dict.fromkeys([*matched, *unknown])),
     )
-    if all(name in model.aliases for name in strangers):  # class numbers as they were where the model learnt
-        pairs = ";".join(f"{name}={model.resolve(name)}" for name in sorted(strangers, key=int))
-        return f"{first}If the numbers mean what they meant in the model's corpus: --map '{pairs}'."
-    pairs = ";".join(f"{name}=…" for name in strangers[:4])  # which is which is not for us to guess
-    return f"{first}Say which is which: --map '{pairs}' (in Python, label_map), each … one of the model's labels."
+    if all(name in model.aliases for name in unknown):  # class numbers as in the corpus that the model was trained on
+        pairs = ";".join(f"{name}={model.resolve(name)}" for name in sorted(unknown, key=int))
+        remedy = _("If the numbers mean the same as in the model's corpus: --map '{pairs}'.", pairs=pairs)
+    else:
+        pairs = ";".join(f"{name}=…" for name in unknown[:4])  # munjang does not guess which label is which
+        remedy = _(
+            "Say which is which: --map '{pairs}' (in Python, label_map), each … one of the model's labels.", pairs=pairs
+        )
+    return f"{problem} {remedy}"
 
 
 def translate(label: Label, matched: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -1,4 +1,4 @@
-"""The labelled texts that an evaluation scores: which rows count, under the model's label names."""
+"""The labelled texts that an evaluation scores: the rows that count, with the model's label names."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ import numpy as np
 from munjang.config.settings import TEXT_STEPS
 from munjang.errors import DataError
 from munjang.evaluation.label_matching import match_labels, translate
+from munjang.evaluation.report_parts import left_out_text
 from munjang.records import Corpus, Example, LabelSet, Tree, names_of
 from munjang.text.cleaning import clean_text
-from munjang.translation import _
+from munjang.translation import N_, _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
 
 
+EMPTY_TEXT, NO_LABEL, LABEL_OUTSIDE = N_("empty"), N_("without a label"), N_("with a label outside the set")
+"""Why a row is left out; as keys of a report's JSON they stay English."""
+
+
 @dataclass(frozen=True)
 class References:
-    """The examples that are scored, with their cleaned texts and labels as the model names them, (n, L) bool."""
+    """The examples that are scored, their cleaned texts, and the model's labels for them: `table`, (n, L) bool."""
 
     examples: Sequence[Example]
     texts: Sequence[str]
@@ -43,20 +48,24 @@ def read_references(
     several = model.task == "multi-label"
     kinds = {isinstance(example.label, tuple) for example in examples if example.label is not None}
     if kinds == {not several}:
-        have, want = ("one label", "several labels") if several else ("several labels", "one label")
-        hint = " Read the data with --multi-label SEPARATOR (in Python, ReadOptions(multi_label=…))." if several else ""
+        if several:
+            raise DataError(
+                _(
+                    "The data has one label a text, the model {model} gives several labels (task {task}). "
+                    "Read the data with --multi-label SEPARATOR (in Python, ReadOptions(multi_label=…)).",
+                    model=model.name,
+                    task=model.task,
+                )
+            )
         raise DataError(
             _(
-                "The data has {have} a text, the model {model} gives {want} (task {task}).{hint}",
-                have=have,
+                "The data has several labels a text, the model {model} gives one label (task {task}).",
                 model=model.name,
-                want=want,
                 task=model.task,
-                hint=hint,
             )
         )
-    found = dict.fromkeys(name for example in examples for name in names_of(example.label))
-    matched = match_labels(found, model.labels, labels, label_map)
+    in_data = dict.fromkeys(name for example in examples for name in names_of(example.label))
+    matched = match_labels(in_data, model.labels, labels, label_map)
     index = {name: i for i, name in enumerate(model.labels.names)}
     left_out: Counter[str] = Counter()
     kept, texts, rows, lines = [], [], [], []
@@ -64,19 +73,20 @@ def read_references(
         text = clean_text(example.text, TEXT_STEPS)
         names = None if example.label is None else translate(example.label, matched)
         if not text:
-            left_out["empty"] += 1
+            left_out[EMPTY_TEXT] += 1
         elif example.label is None:
-            left_out["without a label"] += 1
+            left_out[NO_LABEL] += 1
         elif names is None:
-            left_out["with a label outside the set"] += 1
+            left_out[LABEL_OUTSIDE] += 1
         else:
             kept.append(example)
             texts.append(text)
             rows.append([index[name] for name in names])
             lines.append(example.line or position)
     if not kept:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "there are no rows"
-        raise DataError(_("Nothing can be scored: {reasons}.", reasons=reasons))
+        if not left_out:
+            raise DataError(_("Nothing can be scored: there are no rows."))
+        raise DataError(_("Nothing can be scored: {reasons}.", reasons=left_out_text(left_out)))
     table = np.zeros((len(kept), len(index)), bool)
     for row, chosen in zip(table, rows, strict=True):
         row[chosen] = True
@@ -84,11 +94,11 @@ def read_references(
 
 
 def flaws(references: References, corpus: Corpus | None, split: str) -> list[str]:
-    """For each text "conflict" (it also stands with another label), "leak" (train has it too), "duplicate" (it
-    stood there before), or "" where nothing speaks against it.
+    """For each text "conflict" (it occurs with another label too), "leak" (it is also in train), "duplicate" (it
+    occurred before), or "" where it has no flaw.
 
-    Texts are the same where they are after the usual text steps. For a test split, validation counts
-    as train; without a corpus nothing is known of it.
+    Texts are compared after the usual text steps. For a test split, validation counts as train; without a corpus,
+    train is not known.
     """
     seen_in = [] if corpus is None else [corpus.train] * (split != "train") + [corpus.validation] * (split == "test")
     seen = {clean_text(example.text, TEXT_STEPS) for examples in seen_in for example in examples}
@@ -99,7 +109,7 @@ def flaws(references: References, corpus: Corpus | None, split: str) -> list[str
 
 
 def find_flaws(texts: Sequence[str], labels_of: Mapping[str, set[bytes]], seen: set[str]) -> Iterator[str]:
-    """What `flaws` says, text by text; of repeats the first is none."""
+    """The flaw of each text, as `flaws` gives it; the first of several equal texts is no duplicate."""
     before: set[str] = set()
     for text in texts:
         if len(labels_of[text]) > 1:
@@ -121,7 +131,7 @@ def digest_of(texts: Sequence[str]) -> str:
 
 
 def files_of(examples: Sequence[Example]) -> str:
-    """What to call examples that come without a corpus: their file, if they have one."""
+    """What to call examples that come without a corpus: their file, if all have the same one."""
     files = {example.file for example in examples}
     only = next(iter(files)) if len(files) == 1 else None
-    return only or "given texts"
+    return only or _("given texts")

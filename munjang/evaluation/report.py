@@ -1,4 +1,4 @@
-"""What an evaluation found: the Report and its JSON."""
+"""The result of an evaluation: the Report and its JSON."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Report:
     that were not. metrics: name of munjang.metrics.scores.METRICS -> value; intervals: 95% bootstrap, likewise.
     confusion: (L, L), row = reference; None for multi-label. calibration: bins as
     munjang.metrics.scores.calibration_bins gives them. references, predicted: (n,) label numbers, or (n, L) bool for
-    multi-label. probability: (n,) what the model gave to the reference. lines: (n,) where each text stands in its file
-    (its place in the split, from 1, where that is not known). sha256: of the texts, in order. without_spaces: the main
-    metrics on the same texts with all white space taken out. top_errors: the most confident wrong answers, worst first.
+    multi-label. probability: (n,) that the model gave to the reference. lines: (n,) the line of each text in its file
+    (its number in the split, from 1, where the line is not known). sha256: of the texts, in order. without_spaces: the
+    main metrics on the same texts with all white space removed. top_errors: highest confidence first.
     """
 
     model: str
@@ -62,16 +62,16 @@ class Report:
 
     @property
     def reference_table(self) -> np.ndarray:
-        """(n, L) bool: which labels each text has."""
+        """(n, L) bool: the labels that each text has."""
         return as_table(self.references, len(self.labels))
 
     @property
     def predicted_table(self) -> np.ndarray:
-        """(n, L) bool: which labels each text was given."""
+        """(n, L) bool: the labels that were predicted for each text."""
         return as_table(self.predicted, len(self.labels))
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON values; answers as compact lists of label numbers."""
+        """The report as JSON values; references and predictions as compact lists of label numbers."""
         return {
             **{name: getattr(self, name) for name in ("model", "corpus", "split", "task", "n", "sha256")},
             "labels": list(self.labels),
@@ -123,7 +123,9 @@ class Report:
                     f"{len(report.references)} reference labels, {len(report.predicted)} predictions, {report.n} texts"
                 )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise DataError(_("This is no report of munjang evaluate --json ({reason!r}).", reason=error)) from error
+            raise DataError(
+                _("This is no report of munjang evaluate --json ({reason}).", reason=repr(error))
+            ) from error
         return report
 
     def __str__(self) -> str:

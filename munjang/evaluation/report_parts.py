@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from munjang.records import Label
+from munjang.translation import _
 
 
 @dataclass(frozen=True)
 class LabelScore:
-    """One label's row of the table; `support` texts have it, `predicted` were given it."""
+    """One label's row of the table; `support` texts have it, for `predicted` texts it was predicted."""
 
     name: str
     precision: float
@@ -25,7 +26,7 @@ class LabelScore:
 
 @dataclass(frozen=True)
 class WrongAnswer:
-    """A text that the model got wrong; `probability` is what it gave the predicted label."""
+    """A text that the model got wrong; `probability` is that of the predicted label."""
 
     text: str
     reference: Label
@@ -37,7 +38,7 @@ class WrongAnswer:
 
 @dataclass(frozen=True)
 class CleanScore:
-    """The score without rows that should not count: repeats, texts with two labels, texts that train has too.
+    """The score without rows that should not count: repeats, texts with two labels, texts that are also in train.
 
     duplicates, conflicts, leaks: rows left out for each reason (the first that holds). leaks is None where the train
     split is not known.
@@ -52,12 +53,12 @@ class CleanScore:
 
 
 def present_keys(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON values of a report under the keys of today; reports saved by munjang 0.1.0 have others."""
-    found = renamed(data, {"gold": "references", "guessed": "predicted", "worst": "top_errors"})
+    """The JSON values of a report under today's keys; reports that munjang 0.1.0 saved have others."""
+    values = renamed(data, {"gold": "references", "guessed": "predicted", "worst": "top_errors"})
     for rows in ("per_label", "per_relation", "top_errors"):
-        if rows in found:
-            found[rows] = [renamed(row, {"gold": "reference", "guessed": "predicted"}) for row in found[rows]]
-    return found
+        if rows in values:
+            values[rows] = [renamed(row, {"gold": "reference", "guessed": "predicted"}) for row in values[rows]]
+    return values
 
 
 def renamed(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -65,8 +66,18 @@ def renamed(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]
     return {names.get(key, key): value for key, value in data.items()}
 
 
+def left_out_text(left_out: Mapping[str, int]) -> str:
+    """The rows that were not scored, each reason with its count: `1 empty, 2 without a label`. "" where there are none.
+
+    left_out: reason in English -> rows.
+    """
+    return ", ".join(
+        _("{count:,} {reason}", count=count, reason=_(reason)) for reason, count in left_out.items() if count
+    )
+
+
 class HasMetrics(Protocol):
-    """What is known of the scores on a set of texts: of a whole Report, and of its clean part."""
+    """The scores on a set of texts: those of a whole Report, or of its clean part."""
 
     @property
     def metrics(self) -> Mapping[str, float]: ...
@@ -77,16 +88,29 @@ class HasMetrics(Protocol):
 class TableSource(HasMetrics, Protocol):
     """What the tables of a Report are made from; `munjang.evaluation.report.Report` says what each holds."""
 
-    model: str
-    corpus: str
-    split: str
-    labels: tuple[str, ...]
-    n: int
-    left_out: Mapping[str, int]
-    per_label: tuple[LabelScore, ...]
-    confusion: np.ndarray | None
-    calibration_error: float
-    calibration: Sequence[Mapping[str, Any]]
-    without_spaces: Mapping[str, float] | None
-    clean: CleanScore | None
-    top_errors: tuple[WrongAnswer, ...]
+    @property
+    def model(self) -> str: ...
+    @property
+    def corpus(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def left_out(self) -> Mapping[str, int]: ...
+    @property
+    def per_label(self) -> tuple[LabelScore, ...]: ...
+    @property
+    def confusion(self) -> np.ndarray | None: ...
+    @property
+    def calibration_error(self) -> float: ...
+    @property
+    def calibration(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def without_spaces(self) -> Mapping[str, float] | None: ...
+    @property
+    def clean(self) -> CleanScore | None: ...
+    @property
+    def top_errors(self) -> tuple[WrongAnswer, ...]: ...

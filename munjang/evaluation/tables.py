@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from munjang.evaluation.report_parts import CleanScore, HasMetrics, TableSource
+from munjang.evaluation.report_parts import CleanScore, HasMetrics, TableSource, left_out_text
+from munjang.metrics.scores import METRICS
 from munjang.records import label_text
 from munjang.tables import format_table
-from munjang.translation import _
+from munjang.translation import N_, _
 
 HEADLINES = ("accuracy", "subset_accuracy", "micro_f1", "macro_f1", "f1", "hamming_loss")
+AVERAGES = {"macro": N_("(macro)"), "micro": N_("(micro)"), "weighted": N_("(weighted)")}
+LOG_TITLES = {"loss": N_("loss"), "step": N_("step")}  # values beside the metrics of a validation split
 MOST_COLUMNS = 10  # labels up to which the confusion matrix is printed whole
 SHOWN_ROWS = 10  # rows of the lists of confusions and errors that are printed
 
 
 def print_report(report: TableSource, *, top_errors: int = SHOWN_ROWS) -> str:
-    """All parts of a report, with that many of the most confident errors; parts with nothing to say are left out."""
+    """All parts of a report, with `top_errors` of the most confident errors; empty parts are left out."""
     parts = [
         heading(report),
         metric_table(report),
@@ -32,9 +35,11 @@ def print_report(report: TableSource, *, top_errors: int = SHOWN_ROWS) -> str:
 
 def heading(report: TableSource) -> str:
     """Which model, which texts, how many, what was left out."""
-    left = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items() if count)
-    first = f"{report.model} on {report.corpus}, {report.split}: {report.n:,} texts"
-    return first + (f" (left out: {left})" if left else "")
+    left_out = left_out_text(report.left_out)
+    facts = {"model": report.model, "corpus": report.corpus, "split": report.split, "n": report.n}
+    if left_out:
+        return _("{model} on {corpus}, {split}: {n:,} texts (left out: {left_out})", left_out=left_out, **facts)
+    return _("{model} on {corpus}, {split}: {n:,} texts", **facts)
 
 
 def metric_table(report: TableSource) -> str:
@@ -42,7 +47,7 @@ def metric_table(report: TableSource) -> str:
     shown = headlines(report.metrics)
     rows = [[title(name), *score_cells(report, name)] for name in shown]
     if "f1" in shown:
-        rows[shown.index("f1")][0] = f"F1 of {report.labels[1]}"
+        rows[shown.index("f1")][0] = _("F1 of {label}", label=report.labels[1])
     if report.clean is None:
         return format_table([_("metric"), _("score"), _("95% interval")], rows)
     for row, name in zip(rows, shown, strict=True):
@@ -52,7 +57,7 @@ def metric_table(report: TableSource) -> str:
 
 
 def headlines(metrics: Mapping[str, Any]) -> list[str]:
-    """The metrics that stand at the head of a report, of those that there are."""
+    """The metrics at the head of a report, as far as `metrics` has them."""
     shown = [name for name in HEADLINES if name in metrics]
     return [name for name in shown if name != "micro_f1" or "accuracy" not in shown]  # one label a text: the same
 
@@ -64,11 +69,19 @@ def score_cells(scored: HasMetrics, name: str) -> list[str]:
 
 
 def clean_sentence(clean: CleanScore) -> str:
-    """What the clean column leaves out."""
-    leaks = "also in train: not known here" if clean.leaks is None else f"{clean.leaks:,} also in train"
-    return (
-        f"clean: {clean.n:,} texts; left out: {clean.duplicates:,} repeated, "
-        f"{clean.conflicts:,} with two labels, {leaks}"
+    """What the clean column leaves out, in a sentence."""
+    counts = {"n": clean.n, "duplicates": clean.duplicates, "conflicts": clean.conflicts}
+    if clean.leaks is None:
+        return _(
+            "Clean: {n:,} texts; left out: {duplicates:,} repeated, {conflicts:,} with two labels. "
+            "Texts that are also in train are not known here.",
+            **counts,
+        )
+    return _(
+        "Clean: {n:,} texts; left out: {duplicates:,} repeated, {conflicts:,} with two labels, "
+        "{leaks:,} also in train.",
+        leaks=clean.leaks,
+        **counts,
     )
 
 
@@ -78,14 +91,14 @@ def label_table(report: TableSource) -> str:
         [score.name, *map(score_text, (score.precision, score.recall, score.f1)), score.support, score.predicted]
         for score in report.per_label
     ]
-    for average in ("macro", "micro", "weighted"):
+    for average, shown in AVERAGES.items():
         values = [report.metrics[f"{average}_{name}"] for name in ("precision", "recall", "f1")]
-        rows.append([f"({average})", *map(score_text, values), None, None])
-    return format_table([_("label"), _("precision"), _("recall"), "F1", _("texts"), _("predicted")], rows)
+        rows.append([_(shown), *map(score_text, values), None, None])
+    return format_table([_("label"), _("precision"), _("recall"), _("F1"), _("texts"), _("predicted")], rows)
 
 
 def confusion_table(report: TableSource) -> str:
-    """The confusion matrix, or of many labels the commonest confusions; nothing for multi-label."""
+    """The confusion matrix, or with many labels the commonest confusions; nothing for multi-label."""
     if report.confusion is None:
         return ""
     labels = report.labels
@@ -100,14 +113,24 @@ def confusion_table(report: TableSource) -> str:
 
 def report_remarks(report: TableSource) -> list[str]:
     """Calibration and the score without spaces, a line each."""
-    lines = [f"calibration error {report.calibration_error:.4f} ({len(report.calibration)} bins)"]
+    bins = len(report.calibration)
+    lines = [_("calibration error {error:.4f} ({bins} bins)", error=report.calibration_error, bins=bins)]
     if report.without_spaces:
-        shown = [
-            f"{title(name)} {score_text(value)} ({100 * (value - report.metrics[name]):+.1f} points)"
-            for name, value in report.without_spaces.items()
-        ]
-        lines.append(f"the same texts without spaces: {', '.join(shown)}")
+        lines.append(_("the same texts without spaces: {scores}", scores=spaceless_text(report)))
     return lines
+
+
+def spaceless_text(report: TableSource) -> str:
+    """The scores without spaces, each with its distance from the usual one; "" where they were not measured."""
+    return ", ".join(
+        _(
+            "{metric} {score} ({points:+.1f} points)",
+            metric=title(name),
+            score=score_text(value),
+            points=100 * (value - report.metrics[name]),
+        )
+        for name, value in (report.without_spaces or {}).items()
+    )
 
 
 def error_table(report: TableSource, most: int) -> str:
@@ -122,17 +145,16 @@ def error_table(report: TableSource, most: int) -> str:
         ]
         for answer in report.top_errors[:most]
     ]
-    return (
-        "most confident errors\n"
-        + format_table([_("line"), _("true"), _("predicted"), _("confidence"), _("text")], rows)
-        if rows
-        else ""
-    )
+    if not rows:
+        return ""
+    table = format_table([_("line"), _("true"), _("predicted"), _("confidence"), _("text")], rows)
+    return _("most confident errors") + "\n" + table
 
 
 def title(metric: str) -> str:
     """A metric's name as it is printed: `macro F1`."""
-    return metric.replace("_", " ").replace("f1", "F1")
+    shown = METRICS[metric].title if metric in METRICS else LOG_TITLES.get(metric)
+    return _(shown) if shown else metric.replace("_", " ").replace("f1", "F1")
 
 
 def score_text(value: float) -> str:

@@ -21,8 +21,8 @@ COMPARED = ("las", "uas", "exact")
 class TreeComparison:
     """Two parsers on the same n sentences.
 
-    differences: las, uas and exact -> Difference, 95% intervals from a paired bootstrap over sentences. only_first,
-    only_second: words that only that parser hung right, by the right relation.
+    differences: of las, uas and exact, with 95% intervals from a paired bootstrap over sentences. only_first,
+    only_second: words whose head and relation only this parser got right.
     """
 
     first: str
@@ -36,14 +36,25 @@ class TreeComparison:
     @property
     def verdict(self) -> str:
         """What the numbers say, in a sentence."""
-        found = self.differences["las"]
-        low, high = found.interval if found.difference >= 0 else (-found.interval[1], -found.interval[0])
-        points = f"{100 * abs(found.difference):.1f} points of LAS"
-        spread = f"95% interval {100 * low:+.1f} to {100 * high:+.1f}; {self.n:,} sentences"
+        las = self.differences["las"]
+        low, high = las.interval if las.difference >= 0 else (-las.interval[1], -las.interval[0])
+        better, worse = (self.first, self.second) if las.difference > 0 else (self.second, self.first)
+        numbers = {"points": 100 * abs(las.difference), "low": 100 * low, "high": 100 * high, "n": self.n}
         if low <= 0 <= high:
-            return f"No difference between {self.first} and {self.second} can be shown: {points} apart ({spread})."
-        better, worse = (self.first, self.second) if found.difference > 0 else (self.second, self.first)
-        return f"{better} is better than {worse} by {points} ({spread})."
+            return _(
+                "No difference between {first} and {second} can be shown: {points:.1f} points of LAS apart "
+                "(95% interval {low:+.1f} to {high:+.1f}; {n:,} sentences).",
+                first=self.first,
+                second=self.second,
+                **numbers,
+            )
+        return _(
+            "{better} is better than {worse} by {points:.1f} points of LAS "
+            "(95% interval {low:+.1f} to {high:+.1f}; {n:,} sentences).",
+            better=better,
+            worse=worse,
+            **numbers,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -51,54 +62,61 @@ class TreeComparison:
 
     def __str__(self) -> str:
         rows = [
-            [TITLES[name], f"{item.first:.4f}", f"{item.second:.4f}", f"{item.difference:+.4f}",
+            [_(TITLES[name]), f"{item.first:.4f}", f"{item.second:.4f}", f"{item.difference:+.4f}",
              f"[{item.interval[0]:+.4f}, {item.interval[1]:+.4f}]"]
             for name, item in self.differences.items()
         ]  # fmt: skip
         table = format_table([_("score"), self.first, self.second, _("difference"), _("95% interval")], rows)
-        right = f"only {self.first} right: {self.only_first:,} words; only {self.second} right: {self.only_second:,}"
+        right = _(
+            "only {first} right: {only_first:,} words; only {second} right: {only_second:,}",
+            first=self.first,
+            only_first=self.only_first,
+            second=self.second,
+            only_second=self.only_second,
+        )
         return f"{self.verdict}\n\n{table}\n{right}"
 
 
 def compare_trees(first: TreeReport, second: TreeReport, *, seed: int = 13) -> TreeComparison:
     """How the first parser differs from the second.
 
-    DataError: other sentences, other reference trees, no answers kept.
+    DataError: different sentences, different reference trees, or a report without predictions.
     """
     for report in (first, second):
         if not len(report.lengths):
             raise DataError(
-                _("The report of {model} holds no answers; evaluate that parser again.", model=report.model)
+                _("The report of {model} holds no predictions; evaluate this parser again.", model=report.model)
             )
     if first.sha256 != second.sha256 or first.lengths.tolist() != second.lengths.tolist():
         raise DataError(
             _(
-                "Different sentences: {model} on {corpus}, {split} ({n:,}), {model2} on {corpus2}, "
-                "{split2} ({n2:,}). Evaluate both on the same ones.",
-                model=first.model,
-                corpus=first.corpus,
-                split=first.split,
-                n=first.n,
-                model2=second.model,
-                corpus2=second.corpus,
-                split2=second.split,
-                n2=second.n,
+                "Different sentences: {first} on {first_corpus}, {first_split} ({first_n:,}), {second} on "
+                "{second_corpus}, {second_split} ({second_n:,}). Evaluate both on the same ones.",
+                first=first.model,
+                first_corpus=first.corpus,
+                first_split=first.split,
+                first_n=first.n,
+                second=second.model,
+                second_corpus=second.corpus,
+                second_split=second.split,
+                second_n=second.n,
             )
         )
     if first.reference_names != second.reference_names or (first.references[:, 0] != second.references[:, 0]).any():
         raise DataError(
             _("The reports are over the same sentences with different reference trees; evaluate both on one file.")
         )
-    hits = [correct_words(report) for report in (first, second)]
+    both = [correct_words(report) for report in (first, second)]
     drawn = np.random.default_rng(seed).integers(0, first.n, (DRAWS, first.n))
     sizes = {"las": first.lengths, "uas": first.lengths, "exact": np.ones(first.n)}
     differences = {}
     for name in COMPARED:
-        ours, theirs = (of_both[name] for of_both in hits)
+        ours, theirs = (correct[name] for correct in both)
         shares = (ours - theirs)[drawn].sum(axis=1) / sizes[name][drawn].sum(axis=1)
         low, high = np.percentile(shares, (2.5, 97.5))
-        values = [float(own.sum() / sizes[name].sum()) for own in (ours, theirs)]
-        differences[name] = MetricDifference(*values, values[0] - values[1], (float(low), float(high)))
+        our_score, their_score = (float(correct.sum() / sizes[name].sum()) for correct in (ours, theirs))
+        difference = our_score - their_score
+        differences[name] = MetricDifference(our_score, their_score, difference, (float(low), float(high)))
     right, other = (right_words(report) for report in (first, second))
     names = (
         (first.model, second.model) if first.model != second.model else (f"{first.model} (1)", f"{second.model} (2)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,30 +10,32 @@ import numpy as np
 
 from munjang.errors import DataError
 from munjang.evaluation.references import digest_of, files_of
-from munjang.evaluation.report_parts import LabelScore, present_keys
-from munjang.records import Corpus, Example, Tree
+from munjang.evaluation.report_parts import LabelScore, left_out_text, present_keys
+from munjang.records import Corpus, Example, Parse, Tree
 from munjang.tables import format_table
 from munjang.tasks.parsing.parts import tagged_text
 from munjang.tasks.parsing.rows import label_column
 from munjang.tasks.parsing.scores import attachment, by_relation, klue_las, klue_uas
-from munjang.translation import _
+from munjang.translation import N_, _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
 
-LENGTHS = (5, 10, 15, 20, 30)  # words: the last of each class of sentence length
+LENGTHS = (5, 10, 15, 20, 30)  # words: the longest sentence of each class of length
 DRAWS = 1_000  # of the bootstrap, by sentence
 
 TITLES = {
-    "uas": "UAS, words",
-    "las": "LAS, words",
-    "relations": "right relation, words",
-    "exact": "whole trees right, sentences",
-    "exact_heads": "all heads right, sentences",
-    "klue_uas": "KLUE's UAS (macro-F1 over head positions)",
-    "klue_las": "KLUE's LAS (macro-F1 over merged relations)",
-    "next_word": "UAS of hanging every word from the next",
+    "uas": N_("UAS, words"),
+    "las": N_("LAS, words"),
+    "relations": N_("right relation, words"),
+    "exact": N_("whole trees right, sentences"),
+    "exact_heads": N_("all heads right, sentences"),
+    "klue_uas": N_("KLUE's UAS (macro-F1 over head positions)"),
+    "klue_las": N_("KLUE's LAS (macro-F1 over merged relations)"),
+    "next_word": N_("UAS of attaching every word to the next"),
 }
+NO_TREE, WORDS_LOST = N_("without a tree"), N_("with words that cleaning takes away")
+"""Why a sentence is left out; as keys of a report's JSON they stay English."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class LengthScore:
 
 
 def no_words() -> np.ndarray:
+    """An empty (words, 2) array."""
     return np.zeros((0, 2), np.int64)
 
 
@@ -58,8 +61,8 @@ class TreeReport:
 
     n: sentences; words: how many they have. metrics: keys of TITLES -> value; intervals: 95% bootstrap over sentences,
     of uas and las. sha256: of the texts, in order. references, predicted: (words, 2) head and relation of every word,
-    relations as places in `per_relation`, whose hits have the right head too and whose support is words; lengths: (n,)
-    words of each sentence.
+    a relation as its index in `per_relation`, which counts words and takes a relation as right only with the right
+    head; lengths: (n,) words of each sentence.
     """
 
     model: str
@@ -85,14 +88,14 @@ class TreeReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
-        found = {item.name: getattr(self, item.name) for item in fields(self)}
-        rows = {name: [asdict(row) for row in found[name]] for name in ("per_relation", "by_length")}
-        arrays = {name: found[name].tolist() for name in ("references", "predicted", "lengths")}
-        return {**found, **rows, **arrays}
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        rows = {name: [asdict(row) for row in values[name]] for name in ("per_relation", "by_length")}
+        arrays = {name: values[name].tolist() for name in ("references", "predicted", "lengths")}
+        return {**values, **rows, **arrays}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TreeReport:
-        """A report from what `to_dict` gave. DataError: it is none."""
+        """The report that `to_dict` wrote; anything else is a DataError."""
         try:
             values = present_keys(values)
             rows = {
@@ -103,20 +106,24 @@ class TreeReport:
             return cls(**{**values, **rows, **arrays})
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
-                _("This is no whole report of a parser ({reason}); evaluate it again.", reason=error)
+                _("This is no complete report of a parser ({reason}); evaluate the parser again.", reason=error)
             ) from error
 
     def __str__(self) -> str:
-        left = ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items() if count)
-        heading = f"{self.model} on {self.corpus}, {self.split}: {self.n:,} sentences, {self.words:,} words"
-        return "\n\n".join([heading + (f" (left out: {left})" if left else ""), *self.tables(format_table)])
+        facts = {"model": self.model, "corpus": self.corpus, "split": self.split, "n": self.n, "words": self.words}
+        heading = _("{model} on {corpus}, {split}: {n:,} sentences, {words:,} words", **facts)
+        if left_out := left_out_text(self.left_out):
+            heading = _(
+                "{model} on {corpus}, {split}: {n:,} sentences, {words:,} words (left out: {left_out})",
+                left_out=left_out,
+                **facts,
+            )
+        return "\n\n".join([heading, *self.tables(format_table)])
 
-    def tables(self, draw: Any) -> list[str]:
+    def tables(self, draw: Callable[[Sequence[str], list[list[Any]]], str]) -> list[str]:
         """Scores, relations and lengths, each through `draw(header, rows)`."""
         scores = [
-            [TITLES[name], f"{value:.4f}", "{:.4f} to {:.4f}".format(*self.intervals[name])]
-            if name in self.intervals
-            else [TITLES[name], f"{value:.4f}", None]
+            [_(TITLES[name]), f"{value:.4f}", interval_range(self.intervals.get(name))]
             for name, value in self.metrics.items()
         ]
         relations = [
@@ -129,10 +136,21 @@ class TreeReport:
             for row in self.by_length
         ]
         return [
-            draw(["score", "value", "95% interval"], scores),
-            draw(["relation, with its head", "precision", "recall", "F1", "words", "predicted"], relations),
-            draw(["words a sentence", "sentences", "words", "UAS", "LAS", "whole trees"], lengths),
+            draw([_("score"), _("value"), _("95% interval")], scores),
+            draw(
+                [_("relation, with its head"), _("precision"), _("recall"), _("F1"), _("words"), _("predicted")],
+                relations,
+            ),
+            draw(
+                [_("words a sentence"), _("sentences"), _("words"), _("UAS"), _("LAS"), _("whole trees")],
+                lengths,
+            ),
         ]
+
+
+def interval_range(interval: tuple[float, float] | None) -> str | None:
+    """An interval as the tables of a parser show it; None where there is none."""
+    return None if interval is None else _("{low:.4f} to {high:.4f}", low=interval[0], high=interval[1])
 
 
 def evaluate_trees(
@@ -140,22 +158,22 @@ def evaluate_trees(
 ) -> TreeReport:
     """Score a parser on one split of a corpus, or on a sequence of examples with trees.
 
-    The words are those of the trees, not where the parser would have cut raw text. Sentences without a tree, and those
-    of whose words cleaning leaves fewer, are left out and counted. DataError: a relation that the model does not have,
-    or nothing to score.
+    The words are those of the trees; the parser does not cut raw text itself. Sentences without a tree, and sentences
+    that lose words in cleaning, are left out and counted. DataError: a relation that the model does not have, or
+    nothing to score.
     """
     examples = data.split(split) if isinstance(data, Corpus) else data
-    kept, left_out = usable_trees(examples, model)
+    kept, reference_trees, left_out = usable_trees(examples, model)
     by_words = with_given_words(model)
     options = {"progress": True} if progress else {}
-    text_of = tagged_text if by_words.decoder.tags else (lambda tree: " ".join(tree.words))
-    texts = [text_of(example.label) for example in kept]
-    trees = [parse.tree for parse in by_words.predict_many(texts, **options)]
-    references, predicted = (flat_labels(items, model) for items in ([example.label for example in kept], trees))
-    lengths = np.array([len(example.label) for example in kept])
+    has_tags = bool(model.manifest.task_options.get("tags"))
+    texts = [tagged_text(tree) if has_tags else " ".join(tree.words) for tree in reference_trees]
+    predicted_trees = [parse.tree for parse in by_words.predict_many(texts, **options) if isinstance(parse, Parse)]
+    references, predicted = (flat_labels(trees, model) for trees in (reference_trees, predicted_trees))
+    lengths = np.array([len(tree) for tree in reference_trees])
     sentence = np.repeat(np.arange(len(kept)), lengths)
     right = references == predicted
-    following = np.where(np.arange(len(references)) + 1 == np.cumsum(lengths)[sentence], 0, position(lengths) + 1)
+    next_word = np.where(np.arange(len(references)) + 1 == np.cumsum(lengths)[sentence], 0, position(lengths) + 1)
     whole = np.minimum.reduceat(right.all(axis=1), np.cumsum(lengths) - lengths)
     heads = np.minimum.reduceat(right[:, 0], np.cumsum(lengths) - lengths)
     return TreeReport(
@@ -171,7 +189,7 @@ def evaluate_trees(
             "exact_heads": float(heads.mean()),
             "klue_uas": klue_uas(references, predicted),
             "klue_las": klue_las(references, predicted),
-            "next_word": float((references[:, 0] == following).mean()),
+            "next_word": float((references[:, 0] == next_word).mean()),
         },
         intervals=intervals(right, sentence, lengths, seed),
         per_relation=relation_scores(references, predicted, model.labels.names),
@@ -184,7 +202,7 @@ def evaluate_trees(
 
 
 def with_given_words(model: Predictor) -> Predictor:
-    """The same parser for texts whose words stand between spaces already."""
+    """The same parser for texts whose words are already separated by spaces."""
     from munjang.inference.predictor import Predictor
 
     options = {**model.manifest.task_options, "cut": "spaces"}
@@ -192,33 +210,36 @@ def with_given_words(model: Predictor) -> Predictor:
     return Predictor(manifest, model.runner, model.folder)
 
 
-def usable_trees(examples: Sequence[Example], model: Predictor) -> tuple[list[Example], dict[str, int]]:
-    """The examples that can be scored, and why others cannot."""
+def usable_trees(examples: Sequence[Example], model: Predictor) -> tuple[list[Example], list[Tree], dict[str, int]]:
+    """The examples that can be scored, their trees, and how many cannot, by reason."""
     from munjang.text.cleaning import clean_text
 
-    kept, left_out = [], {"without a tree": 0, "with words that cleaning takes away": 0}
+    kept, trees, left_out = [], [], {NO_TREE: 0, WORDS_LOST: 0}
     for example in examples:
-        if not isinstance(example.label, Tree):
-            left_out["without a tree"] += 1
-        elif len(clean_text(" ".join(example.label.words), model.steps).split()) != len(example.label):
-            left_out["with words that cleaning takes away"] += 1
+        tree = example.label
+        if not isinstance(tree, Tree):
+            left_out[NO_TREE] += 1
+        elif len(clean_text(" ".join(tree.words), model.steps).split()) != len(tree):
+            left_out[WORDS_LOST] += 1
         else:
             kept.append(example)
+            trees.append(tree)
     if not kept:
         raise DataError(
             _("Nothing can be scored: {model} is a parser, and no sentence here has a tree.", model=model.name)
         )
-    found = {name for example in kept for name in example.label.relations}
-    if strange := sorted(name for name in found if name not in model.labels):
+    relations = {name for tree in trees for name in tree.relations}
+    if unknown := sorted(name for name in relations if name not in model.labels):
         raise DataError(
             _(
-                "{model} does not know the relation '{strange}'; it has {labels}.",
+                "{model} does not know the relation '{relation}'; it has {labels}. "
+                "Score a parser on trees of the scheme that it was trained on.",
                 model=model.name,
-                strange=strange[0],
+                relation=unknown[0],
                 labels=model.labels.listing,
             )
         )
-    return kept, left_out
+    return kept, trees, left_out
 
 
 def flat_labels(trees: Sequence[Tree], model: Predictor) -> np.ndarray:
@@ -228,7 +249,7 @@ def flat_labels(trees: Sequence[Tree], model: Predictor) -> np.ndarray:
 
 
 def position(lengths: np.ndarray) -> np.ndarray:
-    """(N,) the place of every word in its sentence, from 1."""
+    """(N,) the position of every word in its sentence, from 1."""
     return np.concatenate([np.arange(1, length + 1) for length in lengths])
 
 
@@ -238,19 +259,20 @@ def intervals(
     """95% percentile bootstrap of uas and las, sentences drawn with replacement."""
     drawn = np.random.default_rng(seed).integers(0, len(lengths), (DRAWS, len(lengths)))
     words = lengths[drawn].sum(axis=1)
-    found = {}
-    for name, hits in {"uas": right[:, 0], "las": right.all(axis=1)}.items():
-        shares = np.bincount(sentence, hits, len(lengths))[drawn].sum(axis=1) / words
+    bounds = {}
+    for name, correct in {"uas": right[:, 0], "las": right.all(axis=1)}.items():
+        shares = np.bincount(sentence, correct, len(lengths))[drawn].sum(axis=1) / words
         low, high = np.percentile(shares, (2.5, 97.5))
-        found[name] = (float(low), float(high))
-    return found
+        bounds[name] = (float(low), float(high))
+    return bounds
 
 
 def relation_scores(references: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> tuple[LabelScore, ...]:
     """A row for each relation, in the model's order."""
     table = by_relation(references, predicted, len(names))
     return tuple(
-        LabelScore(name, *map(float, row[:3]), int(row[3]), int(row[4])) for name, row in zip(names, table, strict=True)
+        LabelScore(name, float(p), float(r), float(f), int(support), int(times_predicted))
+        for name, (p, r, f, support, times_predicted) in zip(names, table, strict=True)
     )
 
 
@@ -259,11 +281,11 @@ def length_scores(right: np.ndarray, whole: np.ndarray, lengths: np.ndarray) -> 
     rows, low = [], 1
     kinds = np.searchsorted(LENGTHS, lengths)
     for kind in range(len(LENGTHS) + 1):
-        name = f"{low}-{LENGTHS[kind]}" if kind < len(LENGTHS) else f"{low} and more"
+        name = f"{low}-{LENGTHS[kind]}" if kind < len(LENGTHS) else _("{low} and more", low=low)
         low = LENGTHS[kind] + 1 if kind < len(LENGTHS) else low
-        own = kinds == kind
-        if own.any():
-            words = right[np.repeat(own, lengths)]
+        chosen = kinds == kind
+        if chosen.any():
+            words = right[np.repeat(chosen, lengths)]
             uas, las = float(words[:, 0].mean()), float(words.all(axis=1).mean())
-            rows.append(LengthScore(name, int(own.sum()), len(words), uas, las, float(whole[own].mean())))
+            rows.append(LengthScore(name, int(chosen.sum()), len(words), uas, las, float(whole[chosen].mean())))
     return tuple(rows)

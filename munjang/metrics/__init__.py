@@ -1,1 +1,1 @@
-"""Scores from counts, calibration, and how sure a score is."""
+"""Scores from counts, calibration, and the confidence interval of a score."""

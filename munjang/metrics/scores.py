@@ -1,7 +1,7 @@
 """Scores of a classifier, from counts: accuracy, precision, recall, F1 and their averages, calibration.
 
-Every score is a function of a Tally, and works on one or on thousands of them at once (bootstrap replicates along the
-leading axes). All agree with scikit-learn, whose import alone takes two seconds.
+Every score is a function of ConfusionCounts: of one evaluation, or of thousands at once (bootstrap replicates along
+the leading axes). All agree with scikit-learn, whose import alone takes two seconds.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from munjang.translation import N_
+
 CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
 class ConfusionCounts:
-    """What all scores are made from. `...` are the axes of replicates, none for a single evaluation.
+    """What all scores are made from. `...` are the axes of replicates; a single evaluation has none.
 
-    hits, fp, fn: (..., L), for each label the texts that have it and were given it, were given it wrongly, and
-    have it but were not given it. right: (...), texts whose answer is wholly right. n: (...), texts.
+    tp, fp, fn: (..., L), the true positives, false positives and false negatives of each label. right: (...), texts
+    whose labels are all right. n: (...), texts.
     """
 
     tp: np.ndarray
@@ -31,7 +33,7 @@ class ConfusionCounts:
 
 
 def count_confusions(references: np.ndarray, predicted: np.ndarray) -> ConfusionCounts:
-    """The Tally of (n, L) bool arrays: which labels each text has, and which it was given."""
+    """The counts of (n, L) bool arrays: the labels that each text has, and those predicted."""
     references, predicted = np.asarray(references, bool), np.asarray(predicted, bool)
     return ConfusionCounts(
         (references & predicted).sum(axis=0),
@@ -53,12 +55,12 @@ def safe_divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def precision(counts: ConfusionCounts) -> np.ndarray:
-    """(..., L): of the texts given a label, the share that have it; 0 where none was given it."""
+    """(..., L): of the texts predicted to have a label, the share that have it; 0 where there are none."""
     return safe_divide(counts.tp, counts.tp + counts.fp)
 
 
 def recall(counts: ConfusionCounts) -> np.ndarray:
-    """(..., L): of the texts that have a label, the share given it; 0 where none has it."""
+    """(..., L): of the texts that have a label, the share predicted to have it; 0 where there are none."""
     return safe_divide(counts.tp, counts.tp + counts.fn)
 
 
@@ -94,7 +96,7 @@ def positive_class(score: LabelMetric, counts: ConfusionCounts) -> np.ndarray:
 
 
 def accuracy(counts: ConfusionCounts) -> np.ndarray:
-    """The share of texts whose answer is wholly right (for several labels a text: subset accuracy)."""
+    """The share of texts whose labels are all right (for several labels a text: subset accuracy)."""
     return safe_divide(counts.right, counts.n)
 
 
@@ -110,31 +112,32 @@ def hamming_loss(counts: ConfusionCounts) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Metric:
-    """One score: how it is computed and for which kinds of problem it is given."""
+    """One score: how it is computed, for which kinds of problem, and its name in English as tables show it."""
 
     compute: Callable[[ConfusionCounts], np.ndarray]
     kinds: tuple[str, ...]
+    title: str
 
 
 PROBLEM_KINDS = ("binary", "multi-class", "multi-label")
 ONE, SEVERAL = PROBLEM_KINDS[:2], PROBLEM_KINDS[2:]
 
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric(accuracy, ONE),
-    "subset_accuracy": Metric(accuracy, SEVERAL),
-    "precision": Metric(lambda counts: positive_class(precision, counts), ("binary",)),
-    "recall": Metric(lambda counts: positive_class(recall, counts), ("binary",)),
-    "f1": Metric(lambda counts: positive_class(f1, counts), ("binary",)),
-    "macro_precision": Metric(lambda counts: macro(precision, counts), PROBLEM_KINDS),
-    "macro_recall": Metric(lambda counts: macro(recall, counts), PROBLEM_KINDS),
-    "macro_f1": Metric(macro_f1, PROBLEM_KINDS),
-    "micro_precision": Metric(lambda counts: micro(precision, counts), PROBLEM_KINDS),
-    "micro_recall": Metric(lambda counts: micro(recall, counts), PROBLEM_KINDS),
-    "micro_f1": Metric(lambda counts: micro(f1, counts), PROBLEM_KINDS),
-    "weighted_precision": Metric(lambda counts: weighted(precision, counts), PROBLEM_KINDS),
-    "weighted_recall": Metric(lambda counts: weighted(recall, counts), PROBLEM_KINDS),
-    "weighted_f1": Metric(lambda counts: weighted(f1, counts), PROBLEM_KINDS),
-    "hamming_loss": Metric(hamming_loss, SEVERAL),
+    "accuracy": Metric(accuracy, ONE, N_("accuracy")),
+    "subset_accuracy": Metric(accuracy, SEVERAL, N_("subset accuracy")),
+    "precision": Metric(lambda counts: positive_class(precision, counts), ("binary",), N_("precision")),
+    "recall": Metric(lambda counts: positive_class(recall, counts), ("binary",), N_("recall")),
+    "f1": Metric(lambda counts: positive_class(f1, counts), ("binary",), N_("F1")),
+    "macro_precision": Metric(lambda counts: macro(precision, counts), PROBLEM_KINDS, N_("macro precision")),
+    "macro_recall": Metric(lambda counts: macro(recall, counts), PROBLEM_KINDS, N_("macro recall")),
+    "macro_f1": Metric(macro_f1, PROBLEM_KINDS, N_("macro F1")),
+    "micro_precision": Metric(lambda counts: micro(precision, counts), PROBLEM_KINDS, N_("micro precision")),
+    "micro_recall": Metric(lambda counts: micro(recall, counts), PROBLEM_KINDS, N_("micro recall")),
+    "micro_f1": Metric(lambda counts: micro(f1, counts), PROBLEM_KINDS, N_("micro F1")),
+    "weighted_precision": Metric(lambda counts: weighted(precision, counts), PROBLEM_KINDS, N_("weighted precision")),
+    "weighted_recall": Metric(lambda counts: weighted(recall, counts), PROBLEM_KINDS, N_("weighted recall")),
+    "weighted_f1": Metric(lambda counts: weighted(f1, counts), PROBLEM_KINDS, N_("weighted F1")),
+    "hamming_loss": Metric(hamming_loss, SEVERAL, N_("hamming loss")),
 }
 
 
@@ -159,20 +162,20 @@ def metric_values(references: np.ndarray, predicted: np.ndarray, kind: str) -> d
 
 
 def confusion_matrix(references: np.ndarray, predicted: np.ndarray, labels: int) -> np.ndarray:
-    """(labels, labels) int64: [i, j] counts the texts of label i that were given label j; numbers (n,) come in."""
+    """(labels, labels) int64: [i, j] counts the texts of label i that are predicted as j. Takes numbers (n,)."""
     cells = np.asarray(references, np.int64) * labels + np.asarray(predicted, np.int64)
     return np.bincount(cells, minlength=labels * labels).reshape(labels, labels)
 
 
 def calibration_bins(confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS) -> list[dict[str, Any]]:
-    """How sure and how right the answers were, in `bins` equal ranges of confidence.
+    """Confidence and accuracy of the predictions, in `bins` equal ranges of confidence.
 
     confidence: (n,) probabilities; right: (n,) bool. Each bin: `low`, `high`, `count`, means `confidence`, `accuracy`.
     """
-    which = np.clip(np.ceil(np.asarray(confidence, float) * bins).astype(int) - 1, 0, bins - 1)
-    count = np.bincount(which, minlength=bins)
-    mean_confidence = safe_divide(np.bincount(which, confidence, bins), count)
-    share = safe_divide(np.bincount(which, np.asarray(right, float), bins), count)
+    in_bin = np.clip(np.ceil(np.asarray(confidence, float) * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(in_bin, minlength=bins)
+    mean_confidence = safe_divide(np.bincount(in_bin, confidence, bins), count)
+    share = safe_divide(np.bincount(in_bin, np.asarray(right, float), bins), count)
     return [
         {
             "low": k / bins,

@@ -1,4 +1,4 @@
-"""How sure a score is: bootstrap intervals, paired differences, McNemar's test."""
+"""How certain a score is: bootstrap intervals, paired differences, McNemar's test."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ Interval = tuple[float, float]
 
 
 def bootstrap(references: np.ndarray, predicted: np.ndarray, kind: str, *, seed: int = 13) -> dict[str, Interval]:
-    """The 95% percentile interval of every metric, over REPLICATES resamples of the texts; (n, L) bool arrays come in.
+    """The 95% percentile interval of every metric, over REPLICATES resamples of the texts.
 
+    references, predicted: (n, L) bool.
     Texts with the same reference and prediction are exchangeable, so a resample is one multinomial draw of how often
     each such pair occurs: the same distribution as drawing texts one by one, a thousand times faster.
     """
@@ -44,21 +45,21 @@ def percentile_interval(values: np.ndarray) -> Interval:
 def replicate_scores(
     references: np.ndarray, answers: list[np.ndarray], kind: str, seed: int
 ) -> list[dict[str, np.ndarray]]:
-    """For each model's answers, every metric on each replicate, (REPLICATES,); the replicates are shared."""
-    representative, counts = patterns([references, *answers])
+    """For each model's predictions, every metric on each replicate, (REPLICATES,); the replicates are shared."""
+    representative, repeats = patterns([references, *answers])
     blocks: list[list[dict[str, np.ndarray]]] = [[] for _ in answers]
-    for times in draw_resamples(counts, seed):
+    for times in draw_resamples(repeats, seed):
         for index, answer in enumerate(answers):
             counts = resampled_counts(references[representative], answer[representative], times)
             blocks[index].append(all_metrics(counts, kind))
     return [
-        {name: np.concatenate([block[name] for block in found]) for name in found[0]} if found else {}
-        for found in blocks
+        {name: np.concatenate([block[name] for block in scores]) for name in scores[0]} if scores else {}
+        for scores in blocks
     ]
 
 
 def patterns(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of bool arrays (n, L) side by side: where each comes first, and how many there are of it.
+    """The distinct rows of bool arrays (n, L) side by side: the index of the first of each, and how often it occurs.
 
     In the order of the rows, so that the same resamples are drawn whichever model is named first.
     """
@@ -80,7 +81,7 @@ def draw_resamples(counts: np.ndarray, seed: int) -> Iterator[np.ndarray]:
 def resampled_counts(references: np.ndarray, predicted: np.ndarray, times: np.ndarray) -> ConfusionCounts:
     """The ConfusionCounts of each replicate.
 
-    References, predicted: (patterns, L) bool, times: (replicates, patterns).
+    references, predicted: (patterns, L) bool; times: (replicates, patterns), how often each pattern was drawn.
     """
     return ConfusionCounts(
         times @ (references & predicted),
@@ -94,7 +95,7 @@ def resampled_counts(references: np.ndarray, predicted: np.ndarray, times: np.nd
 def mcnemar(only_first: int, only_second: int) -> float:
     """Two-sided p of McNemar's test: are two models right equally often?
 
-    only_first, only_second: texts that only that model got right. Exact binomial up to EXACT_UP_TO such texts, beyond
+    only_first, only_second: texts that only this model got right. Exact binomial up to EXACT_UP_TO such texts, beyond
     that a chi-square with continuity correction (McNemar 1947, Edwards 1948).
     """
     n, fewer = only_first + only_second, min(only_first, only_second)

@@ -66,7 +66,7 @@ def test_different_references_or_labels_are_refused():
     with pytest.raises(DataError, match="different reference labels"):
         compare_reports(report_of(set(), "a"), report_of(set(), "b", texts=relabelled))
     renamed = [Example(example.text, {"부정": "나쁨", "긍정": "좋음"}[example.label]) for example in TEXTS]
-    with pytest.raises(DataError, match="a with 부정, 긍정; b with 나쁨, 좋음"):
+    with pytest.raises(DataError, match="a has 부정, 긍정; b has 나쁨, 좋음"):
         compare_reports(report_of(set(), "a"), report_of(set(), "b", labels=("나쁨", "좋음"), texts=renamed))
 
 

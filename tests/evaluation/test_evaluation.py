@@ -120,7 +120,7 @@ def test_noise_gives_a_second_score_and_says_what_it_leaves_out():
     assert report.clean.metrics["accuracy"] == pytest.approx(2 / 4)
     text = str(report)
     assert "as published" in text
-    assert "clean: 4 texts; left out: 1 repeated, 2 with two labels, 1 also in train" in text
+    assert "Clean: 4 texts; left out: 1 repeated, 2 with two labels, 1 also in train." in text
 
 
 def test_a_clean_split_has_one_score():
@@ -129,7 +129,7 @@ def test_a_clean_split_has_one_score():
 
 def test_without_the_train_split_leaks_are_said_to_be_unknown():
     report = evaluate(TableModel(TABLE), [*examples(), Example("별로다", "부정")])
-    assert report.clean.leaks is None and "also in train: not known here" in str(report)
+    assert report.clean.leaks is None and "Texts that are also in train are not known here." in str(report)
 
 
 def test_several_labels_are_scored_label_by_label():
@@ -179,7 +179,7 @@ def test_many_labels_print_their_commonest_confusions_instead_of_a_matrix():
     table = {f"글{i}": np.eye(12)[(i + (i == 3)) % 12].tolist() for i in range(12)}
     report = evaluate(TableModel(table, names), [Example(f"글{i}", names[i]) for i in range(12)])
     assert "true \\ predicted" not in str(report)
-    assert "종류3  종류4         1" in str(report)
+    assert "종류3  종류4          1" in str(report)
 
 
 def test_every_reading_of_a_test_split_is_noted_in_the_model_folder(tmp_path):
