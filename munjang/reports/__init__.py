@@ -1,1 +1,1 @@
-"""What a person reads of a model or a run: cards, HTML reports, plots."""
+"""What people read about a model or a run: cards, HTML reports, plots."""

@@ -98,7 +98,7 @@ def font_characters() -> frozenset[int]:
 
 
 def drawable(text: str) -> str:
-    """`text` on one line, composed, with a stand-in for each run of characters that the font lacks."""
+    """`text` on one line, composed, with one stand-in for each run of characters that the font lacks."""
     known = font_characters()
     composed = " ".join(unicodedata.normalize("NFC", text).split())
     shown = "".join(char if ord(char) in known else compatible(char, known) for char in composed)
@@ -106,20 +106,20 @@ def drawable(text: str) -> str:
 
 
 def compatible(char: str, known: frozenset[int]) -> str:
-    """What stands for a character: its plain form (ﬁ as fi, ñ as n, a lone jamo as a letter), else the stand-in."""
+    """A character as the font draws it: its plain form (ﬁ as fi, ñ as n, a lone jamo as a letter), else the stand-in."""
     plain = "".join(part for part in unicodedata.normalize("NFKD", char) if unicodedata.category(part) not in UNDRAWN)
     if all(ord(part) in known for part in plain):  # nothing is left of a mark or a joiner
         return plain
     letter = unicodedata.name(char, "").replace("CHOSEONG", "LETTER").replace("JUNGSEONG", "LETTER")
     try:
-        found = unicodedata.lookup(letter.replace("JONGSEONG", "LETTER"))
+        plain = unicodedata.lookup(letter.replace("JONGSEONG", "LETTER"))
     except KeyError:
         return STAND_IN
-    return found if ord(found) in known else STAND_IN
+    return plain if ord(plain) in known else STAND_IN
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of so many inches with one pair of axes; call within `style()`. No pyplot, no window."""
+    """An empty figure with one pair of axes, sizes in inches; call it within `style()`. No pyplot, no window."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -129,7 +129,7 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def label_list(names: Sequence[str], *, width: float = 6.4, row: float = ROW_HEIGHT) -> tuple[Figure, Axes]:
-    """Axes for one row for each name, the first on top."""
+    """Axes with one row for each name, the first on top."""
     figure, axes = new_figure(width, 1.5 + row * max(1, len(names)))
     axes.set_yticks(range(len(names)), [shorten_text(drawable(name), NAME_WIDTH) for name in names])
     axes.set_ylim(max(1, len(names)) - 0.4, -0.6)
@@ -148,7 +148,7 @@ def legend_below(figure: Figure, axes: Axes) -> None:
 
 
 def blues() -> Any:
-    """White to blue."""
+    """A colour map from white to blue."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("munjang", ["#f3f6fa", "#8db8df", BLUE, "#163f6e"])
@@ -163,8 +163,8 @@ def save_png(figure: Figure, path: str | Path, *, dpi: int = 144) -> None:
 def to_svg(figure: Figure, name: str) -> str:
     """A figure as an inline `<svg>` element that fills its container's width.
 
-    name: what the picture shows, for readers who cannot see it; ids within are made from it, so two figures on one
-    page need two names.
+    name: what the picture shows, for readers who cannot see it. The ids inside are made from it: two figures on one
+    page need different names.
     """
     from io import StringIO
 

@@ -1,4 +1,4 @@
-"""Pieces of a self-contained HTML page: tables, plots, sections, everything that came from data escaped."""
+"""Pieces of a self-contained HTML page: tables, plots, sections. Everything that comes from data is escaped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONG_NAME = 24  # characters from which a cell may break into lines
 def html_page(title: str, parts: Iterable[str]) -> str:
     """A whole HTML document. parts: HTML made by the functions below; title: plain text.
 
-    It needs no network: style, plots and a font for its own Hangul (for machines without one) stand within.
+    It needs no network: style, plots and a font for its own Hangul (for machines without one) are inside.
     """
     body = "\n".join(part for part in parts if part)
     style = font_face(body + title) + CSS.read_text(encoding="utf-8")
@@ -35,18 +35,18 @@ def html_page(title: str, parts: Iterable[str]) -> str:
 
 
 def write_page(path: str | Path, title: str, parts: Iterable[str]) -> Path:
-    """Write a whole document, below it when and by which version it was made; a reader sees the old or the new one."""
+    """Write a whole document with version and time at its end; a reader always sees the old or the new one whole."""
     footer = f"<footer>munjang {__version__}, {datetime.now():%Y-%m-%d %H:%M}</footer>"
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
-    beside.write_text(html_page(title, [*parts, footer]), encoding="utf-8")
-    beside.replace(target)
+    partial = target.with_name(f".{target.name}.part")
+    partial.write_text(html_page(title, [*parts, footer]), encoding="utf-8")
+    partial.replace(target)
     return target
 
 
 def font_face(text: str) -> str:
-    """A CSS rule with the packaged font cut down to the Hangul in `text`; nothing where there is none."""
+    """A CSS rule with the packaged font, reduced to the Hangul in `text`; "" where there is none."""
     from fontTools import subset
 
     wanted = {char for char in text if "\u3131" <= char <= "\ud7a3"}
@@ -67,25 +67,31 @@ def font_face(text: str) -> str:
 
 
 def section(heading: str, *parts: str) -> str:
-    """A titled block; nothing at all where it has no parts."""
+    """A titled block; "" where it has no parts."""
     kept = [part for part in parts if part]
     return f"<section>\n<h2>{escape(heading)}</h2>\n" + "\n".join(kept) + "\n</section>" if kept else ""
 
 
 def subheading(text: str) -> str:
+    """A heading within a section."""
     return f"<h3>{escape(text)}</h3>"
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Plain text as a paragraph; nothing where it is empty."""
+    """Plain text as a paragraph; "" where it is empty."""
     css = f' class="{kind}"' if kind else ""
     return f"<p{css}>{escape(text)}</p>" if text else ""
+
+
+def remark(text: str) -> str:
+    """A paragraph in small grey letters; "" where it is empty."""
+    return paragraph(text, kind="quiet")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequence[int] = ()) -> str:
     """A table of plain texts that scrolls sideways where the page is narrow.
 
-    texts: the columns that hold sentences, whose white space is kept. Columns of numbers stand to the right.
+    texts: the columns that hold sentences, whose white space is kept. Columns of numbers are aligned right.
     """
     numeric = [bool(rows) and all(is_numeric(row[i]) for row in rows) for i in range(len(header))]
     long = [any(len(row[i]) > LONG_NAME for row in rows) for i in range(len(header))]
@@ -105,14 +111,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequen
 
 
 def plot(svg: str) -> str:
-    """A plot made by `drawing.to_svg`."""
+    """A plot made by `munjang.reports.figures.to_svg`."""
     return f'<figure class="plot">{svg}</figure>'
 
 
 def side_by_side(*parts: str, lean: bool = False) -> str:
-    """Blocks beside each other where the page is wide enough; nothing where there are none.
+    """Blocks beside each other where the page is wide enough; "" where there are none.
 
-    All are equally wide, or where `lean` is set the first is as narrow as its content.
+    All are equally wide. With `lean` the first is as narrow as its content.
     """
     kept = [f"<div>{part}</div>" for part in parts if part]
     css = "pair lean" if lean else "pair"
@@ -120,7 +126,7 @@ def side_by_side(*parts: str, lean: bool = False) -> str:
 
 
 def preformatted(text: str) -> str:
-    """Text in fixed width, as it stands."""
+    """Text in a fixed-width font, with its line breaks."""
     return f"<pre>{escape(text)}</pre>"
 
 

@@ -12,14 +12,14 @@ from munjang.config.settings import TrainConfig
 from munjang.data.statistics.corpus import describe
 from munjang.evaluation.tables import clean_sentence, interval_text, score_text, title
 from munjang.tables import escape_markdown, markdown_table
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from munjang.data.cleaning.report import CleaningReport
     from munjang.evaluation.report import Report
     from munjang.evaluation.trees import TreeReport
     from munjang.models.folder import Manifest
-    from munjang.records import Corpus
+    from munjang.records import Card, Corpus
 
 HUB_LICENCES = {
     "cc0": "cc0-1.0",
@@ -30,12 +30,12 @@ HUB_LICENCES = {
     "mit": "mit",
     "apache-2.0": "apache-2.0",
 }
-"""Licences of corpora as the hub spells them; any other is "other" there and stands in full in the text."""
+"""Licences of corpora as the hub spells them. Any other is "other" in the YAML; the text gives it in full."""
 
 IDLE_IN_LINEAR = {item.name for item in fields(TrainConfig)} - {
     "backbone", "clean", "class_weights", "validation_share", "test_share", "seed"
 }  # fmt: skip
-"""Settings of training that a linear model does not look at."""
+"""Settings of training that a linear model ignores."""
 
 
 def model_card(
@@ -47,26 +47,26 @@ def model_card(
     baseline_report: Report | None = None,
     trees: TreeReport | None = None,
 ) -> str:
-    """The card of a model as Markdown. trees: a parser's scores on the test split, in the place of `report`.
+    """The card of a model as Markdown.
 
-    manifest: what munjang.json holds. corpus: as it was trained on, after cleaning. cleaning_report: of that cleaning.
-    report: of the test split; baseline_report: the linear model's on the same texts.
+    manifest: the content of munjang.json. corpus: the training data after cleaning. cleaning_report: of that cleaning.
+    report: of the test split, for a parser `trees` instead; baseline_report: the linear model's on the same texts.
     """
-    name = f"{manifest.corpus or 'Sentence'} {'parser' if manifest.task == 'parsing' else 'classifier'}"
     sections = [
         front_matter(manifest, corpus, report),
-        f"# {escape_markdown(name)}\n\n{introduction(manifest)}",
-        "## Use\n\n" + usage(manifest),
-        "## Scores\n\n" + (tree_scores(trees) if trees else card_scores(manifest, report, baseline_report)),
+        card_title(manifest),
+        introduction(manifest),
+        _("## Use"),
+        usage(manifest),
+        _("## Scores"),
+        tree_scores(trees) if trees else card_scores(manifest, report, baseline_report),
     ]
     if corpus is not None:
-        sections.append("## Data\n\n" + card_data(corpus))
+        sections += [_("## Data"), card_data(corpus)]
     if cleaning_report is not None:
-        sections.append("## Cleaning\n\n" + fenced(str(cleaning_report)))
-    sections += [
-        "## Settings\n\n" + card_settings(manifest),
-        "## Limits\n\n" + card_limits(manifest, corpus, report or trees),
-    ]
+        sections += [_("## Cleaning"), fenced(str(cleaning_report))]
+    sections += [_("## Settings"), card_settings(manifest)]
+    sections += [_("## Limits"), card_limits(manifest, corpus, report or trees)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -85,78 +85,119 @@ def front_matter(manifest: Manifest, corpus: Corpus | None, report: Report | Non
     return "\n".join(["---", *lines, "---"])
 
 
-def introduction(manifest: Manifest) -> str:
-    """What the model is, in two sentences, and its labels."""
+def card_title(manifest: Manifest) -> str:
+    """The heading of the card: corpus and kind of model."""
+    corpus = escape_markdown(manifest.corpus)
     if manifest.task == "parsing":
-        return (
-            f"Hangs every word of a sentence from its head, by one of {len(manifest.labels)} relations: "
-            f"{', '.join(map(escape_markdown, manifest.labels.names))}.\n\n"
-            f"Trained with munjang {manifest.munjang} from `{manifest.origin}` on "
-            f"{escape_markdown(manifest.corpus) or 'a treebank'}."
+        return _("# {corpus} parser", corpus=corpus) if corpus else _("# Sentence parser")
+    return _("# {corpus} classifier", corpus=corpus) if corpus else _("# Sentence classifier")
+
+
+def introduction(manifest: Manifest) -> str:
+    """What the model predicts, its labels, and how it was trained."""
+    count, labels = len(manifest.labels), ", ".join(map(escape_markdown, manifest.labels.names))
+    if manifest.task == "parsing":
+        purpose = ngettext(
+            "Attaches every word of a sentence to its head, by {count} relation: {labels}.",
+            "Attaches every word of a sentence to its head, by one of {count} relations: {labels}.",
+            count,
+            labels=labels,
         )
-    kind = "any number of" if manifest.task == "multi-label" else "one of"
-    labels = ", ".join(escape_markdown(name) for name in manifest.labels.names)
-    origin = "a linear model on character n-grams" if manifest.format == "linear" else f"`{manifest.origin}`"
-    return (
-        f"Gives a sentence {kind} {len(manifest.labels)} labels: {labels}.\n\n"
-        f"Trained with munjang {manifest.munjang} from {origin} on {escape_markdown(manifest.corpus) or 'a corpus'}."
-    )
+    elif manifest.task == "multi-label":
+        purpose = _("Gives a sentence any number of {count} labels: {labels}.", count=count, labels=labels)
+    else:
+        purpose = _("Gives a sentence one of {count} labels: {labels}.", count=count, labels=labels)
+    return f"{purpose}\n\n{training_sentence(manifest)}"
+
+
+def training_sentence(manifest: Manifest) -> str:
+    """Version, start and corpus of the training."""
+    facts = {"version": manifest.munjang, "origin": manifest.origin, "corpus": escape_markdown(manifest.corpus)}
+    if manifest.format == "linear":
+        if manifest.corpus:
+            return _("A linear model on character n-grams, trained with munjang {version} on {corpus}.", **facts)
+        return _("A linear model on character n-grams, trained with munjang {version}.", **facts)
+    if manifest.corpus:
+        return _("Trained with munjang {version} from `{origin}` on {corpus}.", **facts)
+    return _("Trained with munjang {version} from `{origin}`.", **facts)
 
 
 def usage(manifest: Manifest) -> str:
     """Lines to copy: munjang's command and its Python, and plain transformers where it can open the folder."""
-    own = '```sh\nmunjang predict MODEL_FOLDER "배송이 정말 빨라요."\n```\n\n'
-    own += '```python\nimport munjang as mj\n\nmodel = mj.load("MODEL_FOLDER")\n'
-    own += 'model.predict("배송이 정말 빨라요.")\n```\n\n'
+    code = '```sh\nmunjang predict MODEL_FOLDER "배송이 정말 빨라요."\n```\n\n'
+    code += '```python\nimport munjang as mj\n\nmodel = mj.load("MODEL_FOLDER")\n'
+    code += 'model.predict("배송이 정말 빨라요.")\n```'
     if manifest.format == "linear":
-        return own + (
-            "Plain transformers cannot open this folder: a linear model is no transformer. Predict with munjang, "
-            "which for this format needs neither torch nor transformers."
-        )
+        refusal = _("Plain transformers cannot open this folder: a linear model is no transformer.")
+        remedy = _("Predict with munjang; for this format it needs neither torch nor transformers.")
+        return f"{code}\n\n{refusal} {remedy}"
     if manifest.task == "parsing":
-        return own + "Plain transformers opens the encoder of this folder (`AutoModel`); trees need munjang."
-    several = ', top_k=None, function_to_apply="sigmoid"' if manifest.task == "multi-label" else ""
-    threshold = f" A label counts from a score of {manifest.threshold:g}." if several else ""
-    return own + (
-        f"Plain transformers opens the same folder. Tell it to cut long texts, or one is an error.{threshold}\n\n"
-        '```python\nfrom transformers import pipeline\n\nclassify = pipeline("text-classification", '
-        f'model="MODEL_FOLDER"{several})\n'
-        f'classify("배송이 정말 빨라요.", truncation=True, max_length={manifest.max_length})\n```\n\n'
-        f"munjang cleans a text before it is read ({', '.join(manifest.steps) or 'no steps'}); the pipeline does not. "
-        "For text that is not clean, such as decomposed Hangul (NFD) from macOS, clean it first."
+        advice = _("Plain transformers opens the encoder of this folder (`AutoModel`); for trees you need munjang.")
+        return f"{code}\n\n{advice}"
+    several = manifest.task == "multi-label"
+    advice = _(
+        "Plain transformers opens the same folder. Tell it to cut long texts; otherwise a long text is an error."
     )
+    if several:
+        advice += " " + _("A label counts from a score of {threshold:g}.", threshold=manifest.threshold)
+    options = ', top_k=None, function_to_apply="sigmoid"' if several else ""
+    plain_code = (
+        '```python\nfrom transformers import pipeline\n\nclassify = pipeline("text-classification", '
+        f'model="MODEL_FOLDER"{options})\n'
+        f'classify("배송이 정말 빨라요.", truncation=True, max_length={manifest.max_length})\n```'
+    )
+    cleaning = _(
+        "munjang cleans a text first ({steps}); the pipeline does not. "
+        "Clean a text that needs it yourself, such as decomposed Hangul (NFD) from macOS.",
+        steps=", ".join(manifest.steps) or _("no steps"),
+    )
+    return "\n\n".join([code, advice, plain_code, cleaning])
 
 
 def tree_scores(report: TreeReport) -> str:
     """A parser's scores, by relation and by sentence length. No texts."""
-    heading = f"On {escape_markdown(report.corpus)}, {report.split}: {report.n:,} sentences, {report.words:,} words."
+    heading = _(
+        "On {corpus}, {split}: {n:,} sentences, {words:,} words.",
+        corpus=escape_markdown(report.corpus),
+        split=report.split,
+        n=report.n,
+        words=report.words,
+    )
     return "\n\n".join([heading, *report.tables(markdown_table)])
 
 
 def card_scores(manifest: Manifest, report: Report | None, baseline: Report | None) -> str:
-    """The test scores with their intervals beside the baseline's, or what is known without a test. No texts."""
+    """The test scores with their intervals beside the baseline's, and the validation scores. No texts."""
     parts = []
     if report is not None:
-        clean = f" {clean_sentence(report.clean).capitalize()}." if report.clean is not None else ""
-        where = f"{escape_markdown(report.corpus)}, {report.split}: {report.n:,} texts"
-        parts += [f"On {where}, with 95% bootstrap intervals.{clean}", card_metric_table(report, baseline)]
+        heading = _(
+            "On {corpus}, {split}: {n:,} texts, with 95% bootstrap intervals.",
+            corpus=escape_markdown(report.corpus),
+            split=report.split,
+            n=report.n,
+        )
+        if report.clean is not None:
+            heading += " " + clean_sentence(report.clean)
+        parts += [heading, card_metric_table(report, baseline)]
         rows = [[s.name, *map(score_text, (s.precision, s.recall, s.f1)), s.support] for s in report.per_label]
-        parts.append(markdown_table([_("label"), _("precision"), _("recall"), "F1", _("texts")], rows))
-        parts.append(f"Expected calibration error: {score_text(report.calibration_error)}.")
+        parts.append(markdown_table([_("label"), _("precision"), _("recall"), _("F1"), _("texts")], rows))
+        parts.append(_("Expected calibration error: {error}.", error=score_text(report.calibration_error)))
     if manifest.validation:
-        chosen = ", ".join(f"{title(name)} {value:.4g}" for name, value in manifest.validation.items())
-        by = ", by which the weights were chosen" if manifest.settings.get("keep_best", True) else ""
-        parts.append(f"On the validation split{by}: {chosen}.")
-    return "\n\n".join(parts) or "Not evaluated yet: `munjang evaluate MODEL_FOLDER CORPUS`."
+        scores = ", ".join(f"{title(name)} {value:.4g}" for name, value in manifest.validation.items())
+        if manifest.settings.get("keep_best", True):
+            parts.append(_("On the validation split, by which the weights were chosen: {scores}.", scores=scores))
+        else:
+            parts.append(_("On the validation split: {scores}.", scores=scores))
+    return "\n\n".join(parts) or _("Not evaluated yet: `munjang evaluate MODEL_FOLDER CORPUS`.")
 
 
 def card_metric_table(report: Report, baseline: Report | None) -> str:
-    """Every metric with its interval; beside it without rows that should not count, and the linear baseline's."""
-    columns = {"score": report.metrics}
+    """Every metric with its interval; beside it the clean score and the linear baseline's, if there are any."""
+    columns = {_("score"): report.metrics}
     if report.clean is not None:
-        columns = {"as published": report.metrics, "clean": report.clean.metrics}
+        columns = {_("as published"): report.metrics, _("clean"): report.clean.metrics}
     if baseline is not None:
-        columns["linear baseline"] = baseline.metrics
+        columns[_("linear baseline")] = baseline.metrics
     rows = [
         [title(name), *(score_text(values[name]) for values in columns.values()), interval_text(interval)]
         for name, interval in report.intervals.items()
@@ -166,18 +207,27 @@ def card_metric_table(report: Report, baseline: Report | None) -> str:
 
 def card_data(corpus: Corpus) -> str:
     """Origin, licence, sizes and labels of the corpus after cleaning."""
-    card, stats = corpus.card, describe(corpus)
-    facts = [f"Source: {escape_markdown(public_source(card.source))}."] if card.source else []
-    facts.append(f"Licence of the data: {escape_markdown(card.licence)}.")
-    facts += [f"Note: {escape_markdown(note)}" for note in card.notes]
-    facts += [f"Citation: {escape_markdown(card.citation)}"] if card.citation else []
+    stats = describe(corpus)
     tables = [markdown_table(*stats.measures()), markdown_table(*stats.label_counts())]
-    shared = [f"Texts shared by {a} and {b}: {count:,}." for (a, b), count in stats.shared.items()]
-    return "\n\n".join(["\n".join(facts), "After cleaning:", *tables, "\n".join(shared)]).strip()
+    shared = [
+        _("Texts shared by {first} and {second}: {count:,}.", first=first, second=second, count=count)
+        for (first, second), count in stats.shared.items()
+    ]
+    parts = ["\n".join(source_facts(corpus.card)), _("After cleaning:"), *tables, "\n".join(shared)]
+    return "\n\n".join(parts).strip()
+
+
+def source_facts(card: Card) -> list[str]:
+    """Source, licence, notes and citation of a corpus, a line each."""
+    facts = [_("Source: {source}.", source=escape_markdown(public_source(card.source)))] if card.source else []
+    facts.append(_("Licence of the data: {licence}.", licence=escape_markdown(card.licence)))
+    facts += [_("Note: {note}", note=escape_markdown(note)) for note in card.notes]
+    facts += [_("Citation: {citation}", citation=escape_markdown(card.citation))] if card.citation else []
+    return facts
 
 
 def public_source(source: str) -> str:
-    """A source as others may read it: of a path on this machine the last part alone."""
+    """A source as others may read it: only the last part of a path on this machine."""
     return Path(source).name if Path(source).is_absolute() else source
 
 
@@ -200,37 +250,52 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def plain_setting(value: Any) -> str:
-    """A setting as a reader writes it."""
+    """A setting as text: lists with commas, yes or no, none."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        return _("yes") if value else _("no")
+    return _("none") if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def card_limits(manifest: Manifest, corpus: Corpus | None, report: Report | TreeReport | None) -> str:
-    """What the scores do not say."""
+    """The limits of the model, as a list."""
     points = [
-        "The scores hold for texts like those of its corpus; for other sources measure again, on labels of your own."
+        _("The scores hold for texts like those of its corpus; for other sources, measure again on your own labels.")
     ]
     if manifest.max_length and manifest.format != "linear":
-        points.append(f"Texts of more than {manifest.max_length} tokens are cut; munjang says so, a pipeline does not.")
+        points.append(
+            _(
+                "Texts of more than {tokens} tokens are cut; munjang says so, a pipeline does not.",
+                tokens=manifest.max_length,
+            )
+        )
     if manifest.task == "parsing":
-        points.append("Every text gets a tree, also one that is no sentence.")
+        points.append(_("Every text gets a tree, even if it is no sentence."))
         if manifest.task_options.get("tags"):
-            points.append("Every word needs its parts of speech: `나는/NP+JX 밥을/NNG+JKO 먹었다/VV+EP+EF`.")
+            points.append(_("Every word needs its parts of speech: `나는/NP+JX 밥을/NNG+JKO 먹었다/VV+EP+EF`."))
     elif manifest.task != "multi-label":
-        points.append("Every text gets one of its labels, also a text that fits none; look at the score.")
+        points.append(_("Every text gets one of its labels, also a text that fits none; look at the score."))
     if report is None:
-        points.append("No test split had been read when this card was written.")
+        points.append(_("No test split had been read when this card was written."))
     if corpus is not None and len(corpus.train) < 5_000:
-        points.append(f"It has learnt from {len(corpus.train):,} sentences only.")
-    points.append("The licence of the data, and that of the backbone, go with the weights.")
-    return "\n".join(f"- {point}" for point in points)
+        points.append(
+            ngettext(
+                "It was trained on only {count:,} sentence.",
+                "It was trained on only {count:,} sentences.",
+                len(corpus.train),
+            )
+        )
+    return "\n".join(f"- {point}" for point in [*points, licence_note()])
+
+
+def licence_note() -> str:
+    """The limit that licences set to the use of the weights."""
+    return _("The licences of the data and of the backbone apply to the weights, too.")
 
 
 def fenced(text: str) -> str:
-    """Text as a code block that nothing in it can end."""
+    """Text as a code block that no text in it can close."""
     fence = "```"
     while fence in text:
         fence += "`"

@@ -1,6 +1,6 @@
-"""The plots of a corpus and of a run. Each function takes plain numbers and gives a matplotlib Figure.
+"""The plots of a corpus and of a run. Each function takes plain numbers and returns a matplotlib Figure.
 
-Save one with `drawing.save_png(figure, path)`, or put it into a page with `drawing.to_svg(figure, name)`.
+`munjang.reports.figures` saves one with `save_png(figure, path)` and puts it into a page with `to_svg(figure, name)`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang.evaluation.tables import title as metric_title
 from munjang.reports.figures import (
     BLUE,
     GREEN,
@@ -27,16 +28,18 @@ from munjang.reports.figures import (
     style,
 )
 from munjang.tables import display_width, shorten_text
+from munjang.translation import N_, _, ngettext
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def length_histogram(lengths: Mapping[str, Sequence[int]], *, unit: str = "characters", title: str = "") -> Figure:
-    """How long the texts of each split are: the share of the split's texts in each range of lengths.
+def length_histogram(lengths: Mapping[str, Sequence[int]], *, unit: str = N_("characters"), title: str = "") -> Figure:
+    """The lengths of the texts: for each split, the share of its texts in each range of lengths.
 
-    lengths: split -> the length of each text. The axis ends at the 99.5th percentile; what is longer is said in words.
+    lengths: split -> the length of each text. The axis ends at the 99.5th percentile; its label says how many are
+    longer.
     """
     given = {split: np.asarray(values) for split, values in lengths.items() if len(values)}
     pooled = np.concatenate(list(given.values())) if given else np.zeros(1)
@@ -50,47 +53,63 @@ def length_histogram(lengths: Mapping[str, Sequence[int]], *, unit: str = "chara
             colour = PALE_BLUE if i == 0 else SPLIT_COLOURS.get(split, BLUE)
             axes.stairs(
                 shares, edges, fill=i == 0, color=colour, linewidth=1.6,
-                label=f"{split} (mean {values.mean():,.1f}, longest {values.max():,})",
+                label=_(
+                    "{split} (mean {mean:,.1f}, longest {longest:,})",
+                    split=split, mean=values.mean(), longest=values.max(),
+                ),
             )  # fmt: skip
         beyond = int((pooled > edges[-1]).sum())
         axes.set_xlim(edges[0], edges[-1])
-        axes.set_xlabel(f"length in {unit}" + (f"; {beyond:,} longer texts are not shown" if beyond else ""))
-        axes.set_ylabel("share of texts, %")
+        axes.set_xlabel(
+            ngettext(
+                "length in {unit}; {count:,} longer text is not shown",
+                "length in {unit}; {count:,} longer texts are not shown",
+                beyond,
+                unit=_(unit),
+            )
+            if beyond
+            else _("length in {unit}", unit=_(unit))
+        )
+        axes.set_ylabel(_("share of texts, %"))
         axes.grid(axis="y")
-        axes.set_title(drawable(title or "Length of the texts"))
+        axes.set_title(drawable(title or _("Length of the texts")))
         if given:
             axes.legend(loc="upper right")
     return figure
 
 
 def label_bars(counts: Mapping[str, Mapping[str, int]], rows: Mapping[str, int], *, title: str = "") -> Figure:
-    """How the labels are spread: a bar for the first split, a dot for each other split, as shares of its rows.
+    """The distribution of the labels: a bar for the first split, a dot for each other split, as shares of its rows.
 
     counts: split -> label -> rows with it. rows: split -> all its rows. Labels keep their order.
     """
     splits = list(counts)
     names = list(dict.fromkeys(name for split in splits for name in counts[split]))
-    places = np.arange(len(names))
+    positions = np.arange(len(names))
     with style():
         figure, axes = label_list(names)
         top = 0.0
         for i, split in enumerate(splits):
             shares = np.array([100 * counts[split].get(name, 0) / max(1, rows[split]) for name in names])
             top = max([top, *shares])
-            label = f"{split} ({rows[split]:,} texts)"
+            label = ngettext("{split} ({count:,} text)", "{split} ({count:,} texts)", rows[split], split=split)
             if i == 0:
-                axes.barh(places, shares, height=0.62, color=PALE_BLUE, label=label)
+                axes.barh(positions, shares, height=0.62, color=PALE_BLUE, label=label)
             else:
-                axes.plot(shares, places, "o", color=SPLIT_COLOURS.get(split, BLUE), markersize=5.5, label=label)
-        for place, name in enumerate(names):
+                axes.plot(shares, positions, "o", color=SPLIT_COLOURS.get(split, BLUE), markersize=5.5, label=label)
+        for position, name in enumerate(names):
             highest = max(100 * counts[split].get(name, 0) / max(1, rows[split]) for split in splits)
             axes.annotate(
-                f"{counts[splits[0]].get(name, 0):,}", (highest, place), (8, 0), textcoords="offset points",
+                f"{counts[splits[0]].get(name, 0):,}", (highest, position), (8, 0), textcoords="offset points",
                 va="center", fontsize=9, color=QUIET,
             )  # fmt: skip
         axes.set_xlim(0, top * 1.13 or 1)
-        axes.set_xlabel("share of texts, %" + (f"; the number is the count in {splits[0]}" if splits else ""))
-        axes.set_title(drawable(title or "Labels"))
+        axes.set_xlabel(
+            _("share of texts, %; the number is the count in {split}", split=splits[0])
+            if splits
+            else _("share of texts, %")
+        )
+        axes.set_title(drawable(title or _("Labels")))
         if len(splits) > 1:
             legend_below(figure, axes)
     return figure
@@ -105,29 +124,29 @@ def f1_bars(
 ) -> Figure:
     """F1 of each label as a bar, its support as a number, the baseline's F1 as a dot where one is given."""
     names = list(scores)
-    places = np.arange(len(names))
+    positions = np.arange(len(names))
     with style():
         figure, axes = label_list(names)
-        axes.barh(places, list(scores.values()), height=0.62, color=PALE_BLUE, label="this model")
+        axes.barh(positions, list(scores.values()), height=0.62, color=PALE_BLUE, label=_("this model"))
         if baseline:
             axes.plot(
-                [baseline.get(name, np.nan) for name in names], places, "o", color=ORANGE, label="linear baseline"
+                [baseline.get(name, np.nan) for name in names], positions, "o", color=ORANGE, label=_("linear baseline")
             )
-        for place, name in enumerate(names):
+        for position, name in enumerate(names):
             axes.annotate(
-                f"{scores[name]:.2f}   n = {support.get(name, 0):,}", (1.0, place), (6, 0), textcoords="offset points",
-                va="center", fontsize=9, color=QUIET, annotation_clip=False,
+                f"{scores[name]:.2f}   n = {support.get(name, 0):,}", (1.0, position), (6, 0),
+                textcoords="offset points", va="center", fontsize=9, color=QUIET, annotation_clip=False,
             )  # fmt: skip
         axes.set_xlim(0, 1)
-        axes.set_xlabel("F1")
-        axes.set_title(drawable(title or "F1 of each label"))
+        axes.set_xlabel(_("F1"))
+        axes.set_title(drawable(title or _("F1 of each label")))
         if baseline:
             legend_below(figure, axes)
     return figure
 
 
 def plot_confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str], *, title: str = "") -> Figure:
-    """Where texts of each true label (rows) went (columns), as a share of the row; counts in the cells if they fit.
+    """The predictions (columns) for each true label (rows), as a share of the row; counts in the cells if they fit.
 
     matrix: (L, L) counts, row = true label, column = predicted.
     """
@@ -147,8 +166,8 @@ def plot_confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str],
                 label.set(ha="right", rotation_mode="anchor")
         axes.set_yticks(range(size), shown)
         axes.tick_params(length=0, labelsize=9.5 if size <= 24 else 8)
-        axes.set_xlabel("predicted" if size <= 8 else "predicted; the colour is the share of the true label")
-        axes.set_ylabel("true")
+        axes.set_xlabel(_("predicted") if size <= 8 else _("predicted; the colour is the share of the true label"))
+        axes.set_ylabel(_("true"))
         axes.spines[:].set_visible(False)
         axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
@@ -159,8 +178,8 @@ def plot_confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str],
         else:
             colours = figure.colorbar(image, ax=axes, shrink=0.5, pad=0.02, aspect=30)
             colours.outline.set_visible(False)
-            colours.set_label("share of the true label")
-        axes.set_title(drawable(title or "Confusion matrix"))
+            colours.set_label(_("share of the true label"))
+        axes.set_title(drawable(title or _("Confusion matrix")))
     return figure
 
 
@@ -176,7 +195,7 @@ def write_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray, size: int) -
 
 
 def training_curve(log_rows: Sequence[Mapping[str, float]], *, title: str = "") -> Figure:
-    """Loss over the steps, and beneath it the dev scores.
+    """Loss over the steps, and beneath it the validation scores.
 
     log_rows: rows of run/log.jsonl: `step`, with `loss`, or with `validation_loss` and other `validation_…` scores.
     """
@@ -186,23 +205,23 @@ def training_curve(log_rows: Sequence[Mapping[str, float]], *, title: str = "") 
     with style():
         from matplotlib.ticker import MaxNLocator
 
-        figure, _ = new_figure(6.4, 4.2 if names else 2.8)
+        figure, __ = new_figure(6.4, 4.2 if names else 2.8)
         figure.clear()
         panels = list(np.atleast_1d(figure.subplots(2 if names else 1, 1, sharex=True)))
         steps, losses = series(log_rows, "loss")
         if len(steps):
-            panels[0].plot(steps, losses, "o-" if len(steps) == 1 else "-", color=BLUE, linewidth=1.5, label="train")
+            panels[0].plot(steps, losses, "o-" if len(steps) == 1 else "-", color=BLUE, linewidth=1.5, label=_("train"))
         steps, losses = series(log_rows, "validation_loss")
         if len(steps):
-            panels[0].plot(steps, losses, "o-", color=GREEN, linewidth=1.5, markersize=4.5, label="dev")
-        panels[0].set_ylabel("loss")
+            panels[0].plot(steps, losses, "o-", color=GREEN, linewidth=1.5, markersize=4.5, label=_("validation"))
+        panels[0].set_ylabel(_("loss"))
         losses = [row[key] for row in log_rows for key in ("loss", "validation_loss") if key in row]
         panels[0].set_ylim(0, 1.15 * max(losses, default=1))
         if panels[0].lines:
             panels[0].legend(loc="upper right")
         for name, colour in zip(names, (GREEN, ORANGE, BLUE, QUIET), strict=False):
             steps, values = series(log_rows, name)
-            shown = name.removeprefix("validation_").replace("_", " ").replace("f1", "F1")
+            shown = metric_title(name.removeprefix("validation_"))
             panels[1].plot(steps, values, "o-", color=colour, linewidth=1.5, markersize=4.5, label=shown)
             best = int(np.argmax(values))
             panels[1].annotate(
@@ -210,60 +229,66 @@ def training_curve(log_rows: Sequence[Mapping[str, float]], *, title: str = "") 
                 fontsize=9, color=colour,
             )  # fmt: skip
         if names:
-            panels[1].set_ylabel("dev score")
+            panels[1].set_ylabel(_("validation score"))
             panels[1].margins(y=0.25)
             panels[1].legend(loc="lower right")
         for panel in panels:
             panel.grid(axis="y")
             panel.yaxis.set_major_locator(MaxNLocator(5))
-        panels[-1].set_xlabel("step")
+        panels[-1].set_xlabel(_("step"))
         panels[-1].set_xlim(0, 1.04 * max([row["step"] for row in log_rows], default=1))
         panels[-1].xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        panels[0].set_title(drawable(title or "Training"))
+        panels[0].set_title(drawable(title or _("Training")))
     return figure
 
 
 def reliability(bins: Sequence[Mapping[str, Any]], error: float, *, title: str = "") -> Figure:
-    """How often the model is right when it says it is so sure; the shares of predictions stand beneath.
+    """Accuracy of the predictions at each confidence; beneath it the share of predictions with that confidence.
 
     bins: `confidence` and `accuracy` (means over the bin) and `count`; error: the expected calibration error.
     """
     filled = [item for item in bins if item["count"]]
     total = sum(item["count"] for item in filled)
     with style():
-        figure, _ = new_figure(4.6, 4.6)
+        figure, __ = new_figure(4.6, 4.6)
         figure.clear()
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        upper.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 3)), label="as sure as right")
+        upper.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 3)), label=_("confidence = accuracy"))
         confidences = [item["confidence"] for item in filled]
         upper.plot(
-            confidences, [item["accuracy"] for item in filled], "o-", color=BLUE, linewidth=1.5, label="this model"
+            confidences, [item["accuracy"] for item in filled], "o-", color=BLUE, linewidth=1.5, label=_("this model")
         )
-        upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="share that is right")
+        upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel=_("share that is right"))
         upper.grid()
         upper.legend(loc="upper left")
         lower.bar(confidences, [100 * item["count"] / total for item in filled], width=0.045, color=PALE_BLUE)
-        lower.set(xlabel="confidence of the prediction", ylabel="texts, %")
+        lower.set(xlabel=_("confidence of the prediction"), ylabel=_("texts, %"))
         lower.grid(axis="y")
-        upper.set_title(drawable(title or f"Calibration (error {error:.3f})"))
+        upper.set_title(drawable(title or _("Calibration (error {error:.3f})", error=error)))
     return figure
 
 
 def score_intervals(scores: Sequence[tuple[str, float, float, float]], *, metric: str, title: str = "") -> Figure:
     """Scores side by side with their intervals: (name, score, low, high) for each."""
     with style():
-        figure, axes = label_list([name for name, *_ in scores], width=4.8, row=0.42)
-        for place, (_, score, low, high) in enumerate(scores):
-            colour = (BLUE, ORANGE, GREEN, QUIET)[place % 4]
-            axes.plot([low, high], [place, place], color=colour, linewidth=2.5, solid_capstyle="round", alpha=0.5)
-            axes.plot([score], [place], "o", color=colour, markersize=8)
+        figure, axes = label_list([name for name, *__ in scores], width=4.8, row=0.42)
+        for position, (__, score, low, high) in enumerate(scores):
+            colour = (BLUE, ORANGE, GREEN, QUIET)[position % 4]
+            axes.plot([low, high], [position, position], color=colour, linewidth=2.5, solid_capstyle="round", alpha=0.5)
+            axes.plot([score], [position], "o", color=colour, markersize=8)
             axes.annotate(
-                f"{score:.3f}", (score, place), (0, 8), textcoords="offset points", ha="center", fontsize=10, color=INK
+                f"{score:.3f}",
+                (score, position),
+                (0, 8),
+                textcoords="offset points",
+                ha="center",
+                fontsize=10,
+                color=INK,
             )
         axes.margins(x=0.12)
         axes.set_ylim(len(scores) - 0.5, -0.8)
-        axes.set_xlabel(f"{metric}, with its 95% interval")
-        axes.set_title(drawable(title or "Score"))
+        axes.set_xlabel(_("{metric}, with its 95% interval", metric=metric))
+        axes.set_title(drawable(title or _("Score")))
     return figure
 
 

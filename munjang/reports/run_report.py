@@ -14,6 +14,7 @@ from munjang.reports.figures import to_svg
 from munjang.reports.model_card import flatten, plain_setting, public_source
 from munjang.reports.score_sections import calibration_section, cut, error_section, headline, label_section
 from munjang.tables import format_cell
+from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from munjang.data.cleaning.report import CleaningReport
@@ -38,15 +39,15 @@ def write_report(
     model_folder: str = "",
     is_linear: bool = False,
 ) -> Path:
-    """Write the report and return its path. What is not given leaves its section out.
+    """Write the report and return its path. A section without data is left out.
 
     report, baseline_report: of this model and of the linear one on the same test texts; comparison: of the two, this
-    model first. corpus_stats: of the corpus as it came, before cleaning. lengths: split -> characters of each text.
+    model first. corpus_stats: of the corpus as published, before cleaning. lengths: split -> characters of each text.
     log_rows: rows of run/log.jsonl. settings: plain values, nested ones shown with dots. predictions: for a few texts
-    of the reader's. model_folder: as the commands at the end name it. A MissingExtra where matplotlib is missing.
+    of the reader. model_folder: as in the commands at the end. A MissingExtra where matplotlib is missing.
     """
     parts = [
-        f"<header><h1>{escape(title)}</h1>{page.paragraph(subtitle(report, corpus_stats), 'quiet')}</header>",
+        f"<header><h1>{escape(title)}</h1>{page.remark(subtitle(report, corpus_stats))}</header>",
         headline(report, baseline_report, comparison),
         prediction_section(predictions),
         data_section(corpus_stats, lengths),
@@ -63,45 +64,69 @@ def write_report(
 
 def subtitle(report: Report | None, stats: CorpusStats | None) -> str:
     """Corpus, task and number of test texts in one line."""
-    facts = [f"corpus {stats.name}, {stats.task}, {len(stats.label_names)} labels"] if stats is not None else []
+    facts = []
+    if stats is not None:
+        facts.append(
+            ngettext(
+                "corpus {name}, {task}, {count} label",
+                "corpus {name}, {task}, {count} labels",
+                len(stats.label_names),
+                name=stats.name,
+                task=stats.task,
+            )
+        )
     if report is not None:
-        facts.append(f"{report.n:,} test texts")
+        facts.append(ngettext("{count:,} test text", "{count:,} test texts", report.n))
     return "; ".join(facts)
 
 
 def prediction_section(predictions: Sequence[Prediction]) -> str:
-    """The model's answers to a few sentences."""
+    """The predictions for a few sentences."""
     rows = [
         [cut(item.text), label_text(item.label, ", ") or "-", f"{item.score:.3f}", item.note] for item in predictions
     ]
-    header = ["sentence", "label", "score", "note"]
+    header = [_("sentence"), _("label"), _("score"), _("note")]
     if not any(item.note for item in predictions):
         header, rows = header[:3], [row[:3] for row in rows]
-    return page.section("New sentences", page.table(header, rows, texts=[0])) if rows else ""
+    return page.section(_("New sentences"), page.table(header, rows, texts=[0])) if rows else ""
 
 
 def data_section(stats: CorpusStats | None, lengths: Mapping[str, Sequence[int]] | None) -> str:
-    """What the corpus holds: its measures, its labels, two plots."""
+    """The corpus: its measures, its labels, two plots."""
     if stats is None or not stats.splits:
         return ""
-    source = ", ".join(
-        part for part in (public_source(stats.source), f"licence {stats.licence}" if stats.licence else "") if part
-    )
-    shared = " ".join(f"{a} and {b} share {count:,} texts." for (a, b), count in stats.shared.items() if count)
+    shared = [
+        ngettext(
+            "{first} and {second} share {count:,} text.",
+            "{first} and {second} share {count:,} texts.",
+            count,
+            first=first,
+            second=second,
+        )
+        for (first, second), count in stats.shared.items()
+        if count
+    ]
     counts = {split: values.labels for split, values in stats.splits.items()}
     rows = {split: values.rows for split, values in stats.splits.items()}
-    bars = page.plot(to_svg(plots.label_bars(counts, rows), "How the labels are spread"))
-    histogram = page.plot(to_svg(plots.length_histogram(lengths), "How long the texts are")) if lengths else ""
+    bars = page.plot(to_svg(plots.label_bars(counts, rows), _("How the labels are distributed")))
+    histogram = page.plot(to_svg(plots.length_histogram(lengths), _("How long the texts are"))) if lengths else ""
     label_table = value_table(*stats.label_counts())
     if len(stats.label_names) > 10:
-        label_table = page.folded(f"Counts of {len(stats.label_names)} labels", label_table)
+        summary = ngettext("Counts of {count:,} label", "Counts of {count:,} labels", len(stats.label_names))
+        label_table = page.folded(summary, label_table)
     return page.section(
-        "Data",
-        page.paragraph("The corpus as it came, before cleaning. " + shared),
-        page.paragraph(source, "quiet"),
-        *(page.paragraph(note, "quiet") for note in stats.notes),
+        _("Data"),
+        page.paragraph(" ".join([_("The corpus as published, before cleaning."), *shared])),
+        page.remark(source_line(stats.source, stats.licence)),
+        *(page.remark(note) for note in stats.notes),
         page.side_by_side(value_table(*stats.measures()) + label_table, histogram + bars),
     )
+
+
+def source_line(source: str, licence: str) -> str:
+    """Source and licence of a corpus in one line."""
+    parts = [public_source(source), _("licence {licence}", licence=licence) if licence else ""]
+    return ", ".join(part for part in parts if part)
 
 
 def value_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -110,25 +135,25 @@ def value_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def cleaning_section(cleaning_report: CleaningReport | None) -> str:
-    """What cleaning removed, as the terminal shows it."""
-    return page.section("Cleaning", page.preformatted(str(cleaning_report))) if cleaning_report is not None else ""
+    """The rows that cleaning removed, as the terminal shows them."""
+    return page.section(_("Cleaning"), page.preformatted(str(cleaning_report))) if cleaning_report is not None else ""
 
 
 def training_section(log_rows: Sequence[Mapping[str, float]]) -> str:
     """The training curve; nothing for a model without steps."""
     if not any("loss" in row or "validation_loss" in row for row in log_rows):
         return ""
-    return page.section("Training", page.plot(to_svg(plots.training_curve(log_rows), "Loss and dev score by step")))
+    curve = to_svg(plots.training_curve(log_rows), _("Loss and validation score by step"))
+    return page.section(_("Training"), page.plot(curve))
 
 
 def settings_section(settings: Mapping[str, Any]) -> str:
-    """Every setting, folded away."""
+    """Every setting, folded; "" where there are none."""
     rows = [[key, plain_setting(value)] for key, value in flatten(settings).items()]
-    return (
-        page.section("Settings", page.folded(f"{len(rows)} settings", page.table(["setting", "value"], rows)))
-        if rows
-        else ""
-    )
+    if not rows:
+        return ""
+    summary = ngettext("{count:,} setting", "{count:,} settings", len(rows))
+    return page.section(_("Settings"), page.folded(summary, page.table([_("setting"), _("value")], rows)))
 
 
 def use_section(model_folder: str, *, is_linear: bool) -> str:
@@ -137,9 +162,9 @@ def use_section(model_folder: str, *, is_linear: bool) -> str:
     command += f"munjang predict {model_folder} reviews.csv --out labelled.csv"
     python = f'import munjang as mj\nmodel = mj.load("{model_folder}")\nmodel.predict("배송이 정말 빨라요.")'
     plain_way = (
-        page.paragraph("Plain transformers cannot open this folder: a linear model is no transformer.", "quiet")
+        page.remark(_("Plain transformers cannot open this folder: a linear model is no transformer."))
         if is_linear
-        else page.subheading("Plain transformers")
+        else page.subheading(_("Plain transformers"))
         + page.preformatted(
             "from transformers import pipeline\n"
             f'classify = pipeline("text-classification", model="{model_folder}")\n'
@@ -147,10 +172,10 @@ def use_section(model_folder: str, *, is_linear: bool) -> str:
         )
     )
     return page.section(
-        "Use the model",
-        page.subheading("Command line"),
+        _("Use the model"),
+        page.subheading(_("Command line")),
         page.preformatted(command),
-        page.subheading("Python"),
+        page.subheading(_("Python")),
         page.preformatted(python),
         plain_way,
     )

@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang.data.trees.pictures import tree_svg
+from munjang.evaluation.trees import interval_range
 from munjang.reports import html as page
-from munjang.reports.model_card import public_source
-from munjang.reports.run_report import cleaning_section, settings_section, training_section, value_table
+from munjang.reports.run_report import (
+    cleaning_section,
+    settings_section,
+    source_line,
+    training_section,
+    value_table,
+)
+from munjang.translation import N_, _, ngettext
 
 if TYPE_CHECKING:
     from munjang.data.cleaning.report import CleaningReport
@@ -18,7 +25,13 @@ if TYPE_CHECKING:
     from munjang.evaluation.trees import TreeReport
     from munjang.records import Parse
 
-BOXES = {"uas": "UAS", "las": "LAS", "exact": "whole trees", "klue_uas": "KLUE's UAS", "klue_las": "KLUE's LAS"}
+BOXES = {
+    "uas": N_("UAS"),
+    "las": N_("LAS"),
+    "exact": N_("whole trees"),
+    "klue_uas": N_("KLUE's UAS"),
+    "klue_las": N_("KLUE's LAS"),
+}
 
 
 def write_tree_report(
@@ -33,14 +46,12 @@ def write_tree_report(
     parses: Sequence[Parse] = (),
     model_folder: str = "",
 ) -> Path:
-    """Write the report and return its path; the arguments are as those of `munjang.reports.run_report.write_report`.
+    """Write the report and return its path. For the arguments see `munjang.reports.run_report.write_report`.
 
-    parses: of the reader's own sentences. A MissingExtra where matplotlib is missing.
+    parses: for a few sentences of the reader. A MissingExtra where matplotlib is missing.
     """
-    facts = f"corpus {stats.name}, {stats.task}, {len(stats.label_names)} relations"
-    facts += f"; {report.n:,} test sentences, {report.words:,} words" if report else ""
     parts = [
-        f"<header><h1>{escape(title)}</h1>{page.paragraph(facts, 'quiet')}</header>",
+        f"<header><h1>{escape(title)}</h1>{page.remark(subtitle_line(report, stats))}</header>",
         score_section(report),
         tree_section(parses),
         treebank_section(stats),
@@ -52,46 +63,63 @@ def write_tree_report(
     return page.write_page(path, title, parts)
 
 
+def subtitle_line(report: TreeReport | None, stats: TreebankStats) -> str:
+    """Treebank, task and number of test sentences in one line."""
+    facts = [
+        ngettext(
+            "corpus {name}, {task}, {count} relation",
+            "corpus {name}, {task}, {count} relations",
+            len(stats.label_names),
+            name=stats.name,
+            task=stats.task,
+        )
+    ]
+    if report:
+        facts.append(_("{n:,} test sentences, {words:,} words", n=report.n, words=report.words))
+    return "; ".join(facts)
+
+
 def score_section(report: TreeReport | None) -> str:
     """The main scores large, then every score, relation and length."""
     if report is None:
-        return page.section("Scores", page.paragraph("There is no test split, so there is no score."))
+        return page.section(_("Scores"), page.paragraph(_("There is no test split, so there is no score.")))
     boxes = [
-        page.score_box(name, f"{report.metrics[key]:.4f}", metric_interval(report, key), own=key in ("uas", "las"))
+        page.score_box(
+            _(name),
+            f"{report.metrics[key]:.4f}",
+            interval_range(report.intervals.get(key)) or "",
+            own=key in ("uas", "las"),
+        )
         for key, name in BOXES.items()
     ]
     scores, relations, lengths = report.tables(value_table)
     count = sum(bool(row.support or row.predicted) for row in report.per_relation)
+    summary = ngettext("{count} relation, with its head", "{count} relations, each with its head", count)
     return page.section(
-        "Scores", page.boxes(*boxes), lengths, page.folded("All scores", scores), page.folded(
-            f"{count} relations, each with its head", relations
-        ),
-    )  # fmt: skip
-
-
-def metric_interval(report: TreeReport, metric: str) -> str:
-    """A score's 95% interval, where it has one."""
-    found = report.intervals.get(metric)
-    return "" if found is None else "{:.4f} to {:.4f}".format(*found)
+        _("Scores"),
+        page.boxes(*boxes),
+        lengths,
+        page.folded(_("All scores"), scores),
+        page.folded(summary, relations),
+    )
 
 
 def tree_section(parses: Sequence[Parse]) -> str:
     """The trees of a few sentences, drawn."""
-    drawn = [page.paragraph(parse.text, "quiet") + page.plot(tree_svg(parse.tree)) for parse in parses if parse.tree]
-    return page.section("New sentences", *drawn)
+    drawn = [page.remark(parse.text) + page.plot(tree_svg(parse.tree)) for parse in parses if parse.tree]
+    return page.section(_("New sentences"), *drawn)
 
 
 def treebank_section(stats: TreebankStats) -> str:
-    """What the treebank holds."""
-    licence = f"licence {stats.licence}" if stats.licence else ""
-    source = ", ".join(part for part in (public_source(stats.source), licence) if part)
+    """The treebank: its measures and relations."""
+    summary = ngettext("Counts of {count:,} relation", "Counts of {count:,} relations", len(stats.label_names))
     return page.section(
-        "Data",
-        page.paragraph("The treebank as it came, before cleaning."),
-        page.paragraph(source, "quiet"),
-        *(page.paragraph(note, "quiet") for note in stats.notes),
+        _("Data"),
+        page.paragraph(_("The treebank as published, before cleaning.")),
+        page.remark(source_line(stats.source, stats.licence)),
+        *(page.remark(note) for note in stats.notes),
         value_table(*stats.measures()),
-        page.folded(f"Counts of {len(stats.label_names)} relations", value_table(*stats.label_counts())),
+        page.folded(summary, value_table(*stats.label_counts())),
     )
 
 
@@ -100,5 +128,5 @@ def parser_use_section(model_folder: str) -> str:
     command = f'munjang predict {model_folder} "나는 구름그림을 벽에 걸었다"\n'
     command += f"munjang predict {model_folder} reviews.txt --out reviews.conllu"
     python = f'import munjang as mj\nparse = mj.load("{model_folder}").predict("나는 구름그림을 벽에 걸었다")\n'
-    python += "mj.relations(parse)"
-    return page.section("Use the parser", page.preformatted(command), page.preformatted(python))
+    python += "mj.triples(parse)"
+    return page.section(_("Use the parser"), page.preformatted(command), page.preformatted(python))

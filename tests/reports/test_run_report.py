@@ -103,8 +103,8 @@ def test_a_full_report_is_one_whole_page_with_every_section(size, task, tmp_path
     assert parser.open == []
     headings = re.findall(r"<h2>(.*?)</h2>", html)
     assert headings == [
-        "Scores", "New sentences", "Data", "Cleaning", "Training", "Labels", "Calibration", "Worst errors", "Settings",
-        "Use the model",
+        "Scores", "New sentences", "Data", "Cleaning", "Training", "Labels", "Calibration", "Most confident errors",
+        "Settings", "Use the model",
     ]  # fmt: skip
     assert parser.seen.count("svg") == (6 if task == "multi-label" else 7)
 
