@@ -106,7 +106,7 @@ def drawable(text: str) -> str:
 
 
 def compatible(char: str, known: frozenset[int]) -> str:
-    """A character as the font draws it: its plain form (ﬁ as fi, ñ as n, a lone jamo as a letter), else the stand-in."""
+    """A character as the font draws it: a plain form (ﬁ as fi, ñ as n, a lone jamo as a letter) or the stand-in."""
     plain = "".join(part for part in unicodedata.normalize("NFKD", char) if unicodedata.category(part) not in UNDRAWN)
     if all(ord(part) in known for part in plain):  # nothing is left of a mark or a joiner
         return plain

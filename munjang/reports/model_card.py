@@ -148,7 +148,7 @@ def usage(manifest: Manifest) -> str:
     )
     cleaning = _(
         "munjang cleans a text first ({steps}); the pipeline does not. "
-        "Clean a text that needs it yourself, such as decomposed Hangul (NFD) from macOS.",
+        "If a text is not clean, for example decomposed Hangul (NFD) from macOS, clean it first.",
         steps=", ".join(manifest.steps) or _("no steps"),
     )
     return "\n\n".join([code, advice, plain_code, cleaning])

@@ -42,7 +42,7 @@ def write_report(
     """Write the report and return its path. A section without data is left out.
 
     report, baseline_report: of this model and of the linear one on the same test texts; comparison: of the two, this
-    model first. corpus_stats: of the corpus as published, before cleaning. lengths: split -> characters of each text.
+    model first. corpus_stats: of the corpus as read, before cleaning. lengths: split -> characters of each text.
     log_rows: rows of run/log.jsonl. settings: plain values, nested ones shown with dots. predictions: for a few texts
     of the reader. model_folder: as in the commands at the end. A MissingExtra where matplotlib is missing.
     """
@@ -116,7 +116,7 @@ def data_section(stats: CorpusStats | None, lengths: Mapping[str, Sequence[int]]
         label_table = page.folded(summary, label_table)
     return page.section(
         _("Data"),
-        page.paragraph(" ".join([_("The corpus as published, before cleaning."), *shared])),
+        page.paragraph(" ".join([_("The corpus as read, before cleaning."), *shared])),
         page.remark(source_line(stats.source, stats.licence)),
         *(page.remark(note) for note in stats.notes),
         page.side_by_side(value_table(*stats.measures()) + label_table, histogram + bars),

@@ -115,7 +115,7 @@ def treebank_section(stats: TreebankStats) -> str:
     summary = ngettext("Counts of {count:,} relation", "Counts of {count:,} relations", len(stats.label_names))
     return page.section(
         _("Data"),
-        page.paragraph(_("The treebank as published, before cleaning.")),
+        page.paragraph(_("The treebank as read, before cleaning.")),
         page.remark(source_line(stats.source, stats.licence)),
         *(page.remark(note) for note in stats.notes),
         value_table(*stats.measures()),
