@@ -59,28 +59,31 @@ class Comparison:
         """What the numbers say, in a sentence."""
         low, high = self.interval if self.difference >= 0 else (-self.interval[1], -self.interval[0])
         better, worse = (self.first, self.second) if self.difference > 0 else (self.second, self.first)
-        numbers = {
-            "points": 100 * abs(self.difference),
-            "metric": title(self.main),
-            "low": 100 * low,
-            "high": 100 * high,
-            "p": p_text(self.p),
-            "n": self.n,
-        }
+        points, metric = 100 * abs(self.difference), title(self.main)
+        evidence = _(
+            "95% interval {low:+.1f} to {high:+.1f}; McNemar p {p}; {n:,} texts",
+            low=100 * low,
+            high=100 * high,
+            p=p_text(self.p),
+            n=self.n,
+        )
         if low <= 0 <= high:
             return _(
                 "No difference between {first} and {second} can be shown: {points:.1f} points of {metric} apart "
-                "(95% interval {low:+.1f} to {high:+.1f}; McNemar p {p}; {n:,} texts).",
+                "({evidence}).",
                 first=self.first,
                 second=self.second,
-                **numbers,
+                points=points,
+                metric=metric,
+                evidence=evidence,
             )
         return _(
-            "{better} is better than {worse} by {points:.1f} points of {metric} "
-            "(95% interval {low:+.1f} to {high:+.1f}; McNemar p {p}; {n:,} texts).",
+            "{better} is better than {worse} by {points:.1f} points of {metric} ({evidence}).",
             better=better,
             worse=worse,
-            **numbers,
+            points=points,
+            metric=metric,
+            evidence=evidence,
         )
 
     def to_dict(self) -> dict[str, Any]:

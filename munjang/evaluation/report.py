@@ -120,7 +120,12 @@ class Report:
             )
             if not len(report.references) == len(report.predicted) == report.n:
                 raise ValueError(
-                    f"{len(report.references)} reference labels, {len(report.predicted)} predictions, {report.n} texts"
+                    _(
+                        "{references} reference labels, {predicted} predictions, {n} texts",
+                        references=len(report.references),
+                        predicted=len(report.predicted),
+                        n=report.n,
+                    )
                 )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise DataError(
@@ -146,7 +151,7 @@ def expand_answers(answers: Sequence[Any], labels: int, *, several: bool) -> np.
     """The inverse of `compact_answers`; a number that is no label is a ValueError."""
     numbers = [number for row in answers for number in row] if several else list(answers)
     if not all(isinstance(number, int) and 0 <= number < labels for number in numbers):
-        raise ValueError("label numbers outside the labels")
+        raise ValueError(_("label numbers outside the labels"))
     if not several:
         return np.array(numbers, np.int64)
     table = np.zeros((len(answers), labels), bool)

@@ -35,11 +35,15 @@ def print_report(report: TableSource, *, top_errors: int = SHOWN_ROWS) -> str:
 
 def heading(report: TableSource) -> str:
     """Which model, which texts, how many, what was left out."""
+    first = _(
+        "{model} on {corpus}, {split}: {n:,} texts",
+        model=report.model,
+        corpus=report.corpus,
+        split=report.split,
+        n=report.n,
+    )
     left_out = left_out_text(report.left_out)
-    facts = {"model": report.model, "corpus": report.corpus, "split": report.split, "n": report.n}
-    if left_out:
-        return _("{model} on {corpus}, {split}: {n:,} texts (left out: {left_out})", left_out=left_out, **facts)
-    return _("{model} on {corpus}, {split}: {n:,} texts", **facts)
+    return first + " " + _("(left out: {reasons})", reasons=left_out) if left_out else first
 
 
 def metric_table(report: TableSource) -> str:
@@ -70,18 +74,21 @@ def score_cells(scored: HasMetrics, name: str) -> list[str]:
 
 def clean_sentence(clean: CleanScore) -> str:
     """What the clean column leaves out, in a sentence."""
-    counts = {"n": clean.n, "duplicates": clean.duplicates, "conflicts": clean.conflicts}
     if clean.leaks is None:
         return _(
             "Clean: {n:,} texts; left out: {duplicates:,} repeated, {conflicts:,} with two labels. "
             "Texts that are also in train are not known here.",
-            **counts,
+            n=clean.n,
+            duplicates=clean.duplicates,
+            conflicts=clean.conflicts,
         )
     return _(
         "Clean: {n:,} texts; left out: {duplicates:,} repeated, {conflicts:,} with two labels, "
         "{leaks:,} also in train.",
+        n=clean.n,
+        duplicates=clean.duplicates,
+        conflicts=clean.conflicts,
         leaks=clean.leaks,
-        **counts,
     )
 
 

@@ -39,21 +39,25 @@ class TreeComparison:
         las = self.differences["las"]
         low, high = las.interval if las.difference >= 0 else (-las.interval[1], -las.interval[0])
         better, worse = (self.first, self.second) if las.difference > 0 else (self.second, self.first)
-        numbers = {"points": 100 * abs(las.difference), "low": 100 * low, "high": 100 * high, "n": self.n}
+        points = 100 * abs(las.difference)
+        evidence = _(
+            "95% interval {low:+.1f} to {high:+.1f}; {n:,} sentences", low=100 * low, high=100 * high, n=self.n
+        )
         if low <= 0 <= high:
             return _(
                 "No difference between {first} and {second} can be shown: {points:.1f} points of LAS apart "
-                "(95% interval {low:+.1f} to {high:+.1f}; {n:,} sentences).",
+                "({evidence}).",
                 first=self.first,
                 second=self.second,
-                **numbers,
+                points=points,
+                evidence=evidence,
             )
         return _(
-            "{better} is better than {worse} by {points:.1f} points of LAS "
-            "(95% interval {low:+.1f} to {high:+.1f}; {n:,} sentences).",
+            "{better} is better than {worse} by {points:.1f} points of LAS ({evidence}).",
             better=better,
             worse=worse,
-            **numbers,
+            points=points,
+            evidence=evidence,
         )
 
     def to_dict(self) -> dict[str, Any]:

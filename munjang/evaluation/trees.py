@@ -110,14 +110,16 @@ class TreeReport:
             ) from error
 
     def __str__(self) -> str:
-        facts = {"model": self.model, "corpus": self.corpus, "split": self.split, "n": self.n, "words": self.words}
-        heading = _("{model} on {corpus}, {split}: {n:,} sentences, {words:,} words", **facts)
-        if left_out := left_out_text(self.left_out):
-            heading = _(
-                "{model} on {corpus}, {split}: {n:,} sentences, {words:,} words (left out: {left_out})",
-                left_out=left_out,
-                **facts,
-            )
+        heading = _(
+            "{model} on {corpus}, {split}: {n:,} sentences, {words:,} words",
+            model=self.model,
+            corpus=self.corpus,
+            split=self.split,
+            n=self.n,
+            words=self.words,
+        )
+        if reasons := left_out_text(self.left_out):
+            heading += " " + _("(left out: {reasons})", reasons=reasons)
         return "\n\n".join([heading, *self.tables(format_table)])
 
     def tables(self, draw: Callable[[Sequence[str], list[list[Any]]], str]) -> list[str]:

@@ -10,6 +10,7 @@ from munjang.metrics.scores import CALIBRATION_BINS
 from munjang.records import SPLITS
 from munjang.reports.model_card import (
     HUB_LICENCES,
+    SENTENCE,
     card_settings,
     fenced,
     licence_note,
@@ -23,8 +24,6 @@ from munjang.translation import _, ngettext
 if TYPE_CHECKING:
     from munjang.data.multi_corpus import MultiCorpus
     from munjang.models.folder import Manifest
-
-SENTENCE = "배송이 정말 빨라요."
 
 
 def heads_card(manifest: Manifest, multi_corpus: MultiCorpus) -> str:
@@ -82,18 +81,17 @@ def heads_introduction(manifest: Manifest) -> str:
 
 def heads_usage(manifest: Manifest, head: str) -> str:
     """Lines to copy."""
-    code = (
-        f'```sh\nmunjang analyze --model MODEL_FOLDER "{SENTENCE}"\nmunjang predict MODEL_FOLDER/{head} "{SENTENCE}"\n'
-        f'```\n\n```python\nimport munjang as mj\n\nmj.analyze("{SENTENCE}", model="MODEL_FOLDER")\n'
-        f'mj.load("MODEL_FOLDER/{head}").predict("{SENTENCE}")\n```'
-    )
+    commands = f'munjang analyze --model MODEL_FOLDER "{SENTENCE}"\n'
+    commands += 'munjang predict MODEL_FOLDER/HEAD "TEXT"'.replace("HEAD", head).replace("TEXT", SENTENCE)
+    python = 'import munjang as mj\n\nmj.analyze("TEXT", model="MODEL_FOLDER")\n'.replace("TEXT", SENTENCE)
+    python += f'mj.load("MODEL_FOLDER/{head}").predict("{SENTENCE}")'
     advice = _(
         "Plain transformers opens the same folder as one classifier with labels named HEAD/LABEL. Its softmax over all "
         "labels means nothing: take the logits of one head, divide them by its temperature, then apply softmax. "
         "munjang cleans a text first ({steps}); transformers does not.",
         steps=", ".join(manifest.steps) or _("no steps"),
     )
-    return f"{code}\n\n{advice}"
+    return "\n\n".join([fenced(commands, "sh"), fenced(python, "python"), advice])
 
 
 def heads_scores(heads: dict[str, Any]) -> str:

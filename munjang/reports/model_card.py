@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from munjang.models.folder import Manifest
     from munjang.records import Card, Corpus
 
+SENTENCE = "배송이 정말 빨라요."
+"""What the examples of cards and reports predict."""
+
 HUB_LICENCES = {
     "cc0": "cc0-1.0",
     "cc0-1.0": "cc0-1.0",
@@ -112,21 +115,23 @@ def introduction(manifest: Manifest) -> str:
 
 def training_sentence(manifest: Manifest) -> str:
     """Version, start and corpus of the training."""
-    facts = {"version": manifest.munjang, "origin": manifest.origin, "corpus": escape_markdown(manifest.corpus)}
+    version, origin, corpus = manifest.munjang, manifest.origin, escape_markdown(manifest.corpus) or _("a corpus")
     if manifest.format == "linear":
-        if manifest.corpus:
-            return _("A linear model on character n-grams, trained with munjang {version} on {corpus}.", **facts)
-        return _("A linear model on character n-grams, trained with munjang {version}.", **facts)
-    if manifest.corpus:
-        return _("Trained with munjang {version} from `{origin}` on {corpus}.", **facts)
-    return _("Trained with munjang {version} from `{origin}`.", **facts)
+        return _(
+            "A linear model on character n-grams, trained with munjang {version} on {corpus}.",
+            version=version,
+            corpus=corpus,
+        )
+    return _(
+        "Trained with munjang {version} from `{origin}` on {corpus}.", version=version, origin=origin, corpus=corpus
+    )
 
 
 def usage(manifest: Manifest) -> str:
     """Lines to copy: munjang's command and its Python, and plain transformers where it can open the folder."""
-    code = '```sh\nmunjang predict MODEL_FOLDER "배송이 정말 빨라요."\n```\n\n'
-    code += '```python\nimport munjang as mj\n\nmodel = mj.load("MODEL_FOLDER")\n'
-    code += 'model.predict("배송이 정말 빨라요.")\n```'
+    command = 'munjang predict MODEL_FOLDER "TEXT"'.replace("TEXT", SENTENCE)
+    python = 'import munjang as mj\n\nmodel = mj.load("MODEL_FOLDER")\nmodel.predict("TEXT")'.replace("TEXT", SENTENCE)
+    code = fenced(command, "sh") + "\n\n" + fenced(python, "python")
     if manifest.format == "linear":
         refusal = _("Plain transformers cannot open this folder: a linear model is no transformer.")
         remedy = _("Predict with munjang; for this format it needs neither torch nor transformers.")
@@ -141,17 +146,16 @@ def usage(manifest: Manifest) -> str:
     if several:
         advice += " " + _("A label counts from a score of {threshold:g}.", threshold=manifest.threshold)
     options = ', top_k=None, function_to_apply="sigmoid"' if several else ""
-    plain_code = (
-        '```python\nfrom transformers import pipeline\n\nclassify = pipeline("text-classification", '
-        f'model="MODEL_FOLDER"{options})\n'
-        f'classify("배송이 정말 빨라요.", truncation=True, max_length={manifest.max_length})\n```'
+    plain_python = 'from transformers import pipeline\n\nclassify = pipeline("text-classification", MODEL)\n'.replace(
+        "MODEL", f'model="MODEL_FOLDER"{options}'
     )
+    plain_python += f'classify("{SENTENCE}", truncation=True, max_length={manifest.max_length})'
     cleaning = _(
         "munjang cleans a text first ({steps}); the pipeline does not. "
         "If a text is not clean, for example decomposed Hangul (NFD) from macOS, clean it first.",
         steps=", ".join(manifest.steps) or _("no steps"),
     )
-    return "\n\n".join([code, advice, plain_code, cleaning])
+    return "\n\n".join([code, advice, fenced(plain_python, "python"), cleaning])
 
 
 def tree_scores(report: TreeReport) -> str:
@@ -294,9 +298,9 @@ def licence_note() -> str:
     return _("The licences of the data and of the backbone apply to the weights, too.")
 
 
-def fenced(text: str) -> str:
+def fenced(text: str, language: str = "text") -> str:
     """Text as a code block that no text in it can close."""
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"{fence}text\n{text}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"

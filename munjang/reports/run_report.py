@@ -11,7 +11,7 @@ from munjang.records import Prediction, label_text
 from munjang.reports import html as page
 from munjang.reports import plots
 from munjang.reports.figures import to_svg
-from munjang.reports.model_card import flatten, plain_setting, public_source
+from munjang.reports.model_card import SENTENCE, flatten, plain_setting, public_source
 from munjang.reports.score_sections import calibration_section, cut, error_section, headline, label_section
 from munjang.tables import format_cell
 from munjang.translation import _, ngettext
@@ -158,18 +158,18 @@ def settings_section(settings: Mapping[str, Any]) -> str:
 
 def use_section(model_folder: str, *, is_linear: bool) -> str:
     """Three ways to use the model, to copy."""
-    command = f'munjang predict {model_folder} "배송이 정말 빨라요."\n'
+    command = f'munjang predict {model_folder} "{SENTENCE}"\n'
     command += f"munjang predict {model_folder} reviews.csv --out labelled.csv"
-    python = f'import munjang as mj\nmodel = mj.load("{model_folder}")\nmodel.predict("배송이 정말 빨라요.")'
+    python = 'import munjang as mj\nmodel = mj.load("MODEL_FOLDER")\n'.replace("MODEL_FOLDER", model_folder)
+    python += f'model.predict("{SENTENCE}")'
+    plain_python = (
+        'from transformers import pipeline\nclassify = pipeline("text-classification", model="MODEL_FOLDER")\n'
+    ).replace("MODEL_FOLDER", model_folder)
+    plain_python += f'classify("{SENTENCE}", truncation=True)'
     plain_way = (
         page.remark(_("Plain transformers cannot open this folder: a linear model is no transformer."))
         if is_linear
-        else page.subheading(_("Plain transformers"))
-        + page.preformatted(
-            "from transformers import pipeline\n"
-            f'classify = pipeline("text-classification", model="{model_folder}")\n'
-            'classify("배송이 정말 빨라요.", truncation=True)'
-        )
+        else page.subheading(_("Plain transformers")) + page.preformatted(plain_python)
     )
     return page.section(
         _("Use the model"),

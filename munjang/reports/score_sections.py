@@ -59,36 +59,35 @@ def with_interval(report: Report, metric: str) -> tuple[str, str]:
 def verdict_text(comparison: Comparison) -> str:
     """This model against the linear baseline, in a sentence that claims no more than the interval does."""
     low, high = comparison.interval
-    points = 100 * comparison.difference
-    numbers = {
-        "metric": title(comparison.main),
-        "low": 100 * low,
-        "high": 100 * high,
-        "p": p_text(comparison.p),
-        "only_model": comparison.only_first,
-        "only_baseline": comparison.only_second,
-    }
+    points, metric = 100 * comparison.difference, title(comparison.main)
+    evidence = _(
+        "95% interval {low:+.1f} to {high:+.1f}; McNemar p {p}; {only_model:,} texts only this model got right, "
+        "{only_baseline:,} only the baseline",
+        low=100 * low,
+        high=100 * high,
+        p=p_text(comparison.p),
+        only_model=comparison.only_first,
+        only_baseline=comparison.only_second,
+    )
     if low > 0:
         return _(
-            "This model adds {points:.1f} points of {metric} to the linear baseline (95% interval {low:+.1f} to "
-            "{high:+.1f}; McNemar p {p}; {only_model:,} texts only this model got right, {only_baseline:,} only the "
-            "baseline).",
+            "This model adds {points:.1f} points of {metric} to the linear baseline ({evidence}).",
             points=points,
-            **numbers,
+            metric=metric,
+            evidence=evidence,
         )
     if high < 0:
         return _(
-            "The linear baseline is better by {points:.1f} points of {metric} (95% interval {low:+.1f} to {high:+.1f}; "
-            "McNemar p {p}; {only_model:,} texts only this model got right, {only_baseline:,} only the baseline).",
+            "The linear baseline is better by {points:.1f} points of {metric} ({evidence}).",
             points=-points,
-            **numbers,
+            metric=metric,
+            evidence=evidence,
         )
     return _(
-        "No difference to the linear baseline can be shown: {points:+.1f} points of {metric} (95% interval {low:+.1f} "
-        "to {high:+.1f}; McNemar p {p}; {only_model:,} texts only this model got right, {only_baseline:,} only the "
-        "baseline).",
+        "No difference to the linear baseline can be shown: {points:+.1f} points of {metric} ({evidence}).",
         points=points,
-        **numbers,
+        metric=metric,
+        evidence=evidence,
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from munjang.evaluation.trees import TreeReport
     from munjang.records import Parse
 
+EXAMPLE = "나는 구름그림을 벽에 걸었다"
 BOXES = {
     "uas": N_("UAS"),
     "las": N_("LAS"),
@@ -125,8 +126,8 @@ def treebank_section(stats: TreebankStats) -> str:
 
 def parser_use_section(model_folder: str) -> str:
     """How to use the parser, to copy."""
-    command = f'munjang predict {model_folder} "나는 구름그림을 벽에 걸었다"\n'
+    command = f'munjang predict {model_folder} "{EXAMPLE}"\n'
     command += f"munjang predict {model_folder} reviews.txt --out reviews.conllu"
-    python = f'import munjang as mj\nparse = mj.load("{model_folder}").predict("나는 구름그림을 벽에 걸었다")\n'
-    python += "mj.triples(parse)"
+    python = 'import munjang as mj\nmodel = mj.load("MODEL_FOLDER")\n'.replace("MODEL_FOLDER", model_folder)
+    python += f'parse = model.predict("{EXAMPLE}")\nmj.triples(parse)'
     return page.section(_("Use the parser"), page.preformatted(command), page.preformatted(python))
