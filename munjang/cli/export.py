@@ -96,7 +96,7 @@ def compared(before: Report, after: Report) -> str:
     first, second = before.metrics, after.metrics
     rows = [
         [
-            TITLES.get(name) or title(name),
+            _(TITLES[name]) if name in TITLES else title(name),
             f"{first[name]:.4f}",
             f"{second[name]:.4f}",
             f"{second[name] - first[name]:+.4f}",

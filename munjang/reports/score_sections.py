@@ -59,6 +59,9 @@ def with_interval(report: Report, metric: str) -> tuple[str, str]:
 def verdict_text(comparison: Comparison) -> str:
     """This model against the linear baseline, in a sentence that claims no more than the interval does."""
     low, high = comparison.interval
+    baseline_wins = high < 0
+    if baseline_wins:  # points and interval then say by how much the baseline is better
+        low, high = -high, -low
     points, metric = 100 * comparison.difference, title(comparison.main)
     evidence = _(
         "95% interval {low:+.1f} to {high:+.1f}; McNemar p {p}; {only_model:,} texts only this model got right, "
@@ -69,17 +72,17 @@ def verdict_text(comparison: Comparison) -> str:
         only_model=comparison.only_first,
         only_baseline=comparison.only_second,
     )
+    if baseline_wins:
+        return _(
+            "The linear baseline is better by {points:.1f} points of {metric} ({evidence}).",
+            points=-points,
+            metric=metric,
+            evidence=evidence,
+        )
     if low > 0:
         return _(
             "This model adds {points:.1f} points of {metric} to the linear baseline ({evidence}).",
             points=points,
-            metric=metric,
-            evidence=evidence,
-        )
-    if high < 0:
-        return _(
-            "The linear baseline is better by {points:.1f} points of {metric} ({evidence}).",
-            points=-points,
             metric=metric,
             evidence=evidence,
         )

@@ -129,7 +129,10 @@ def test_the_verdict_claims_no_more_than_the_interval():
     good, bad, near = (
         evaluate(Guesser(name, corpus, wrong), corpus) for name, wrong in (("a", 30), ("b", 2), ("c", 29))
     )
-    assert verdict_text(compare(bad, good)).startswith("The linear baseline is better by 46.7 points")
+    worse = verdict_text(compare(bad, good))
+    assert worse.startswith("The linear baseline is better by 46.7 points")
+    low, high = map(float, re.search(r"interval ([+-][\d.]+) to ([+-][\d.]+)", worse).groups())
+    assert 0 < low < 46.7 < high, "points and interval say the same: by how much the baseline is better"
     assert verdict_text(compare(good, near)).startswith("No difference to the linear baseline can be shown")
 
 
