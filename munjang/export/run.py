@@ -218,7 +218,7 @@ def measured(made: ExportContext, texts: Sequence[str]) -> dict[str, Range]:
     low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
     encodings = runner.encode([source.decoder.preprocess(clean_text(text, source.steps)) for text in texts])
     for index in range(len(encodings)):  # one by one, so that there is no padding
-        given = runner.given(runner.batch(encodings, np.array([index])))
+        given = runner.inputs(runner.batch(encodings, np.array([index])))
         for name, values in zip(names, runner.session.run(names, given), strict=True):
             low[name], high[name] = min(low[name], values.min()), max(high[name], values.max())
     return {name: (float(low[tensor]), float(high[tensor])) for name, tensor in inputs.items()}

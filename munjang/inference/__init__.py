@@ -1,1 +1,1 @@
-"""A trained model in use: one text, many texts, files."""
+"""Prediction with a trained model: one text, many texts, files."""

@@ -1,4 +1,4 @@
-"""Several questions to a text at once: one pass through the network, an answer from each of its heads."""
+"""Several questions about a text at once: one pass through the network, a prediction from each of its heads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import overload
+from typing import cast, overload
 
 from munjang.errors import ConfigError, unknown_name
 from munjang.inference.heads import (
@@ -26,15 +26,15 @@ from munjang.records import Parse, Prediction
 from munjang.translation import _
 
 STRUCTURE = "structure"
-"""What asks for the sentence's tree among the names of heads."""
+"""The name that asks for the sentence's tree, beside the names of heads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What the heads say of one text. answers: head -> Prediction, in the order that was asked for.
+    """The predictions of the heads for one text. answers: head -> Prediction, in the order of the request.
 
-    note: "" or why the answers are not the plain ones ("empty", "truncated to 128 tokens"); the same for every head.
-    structure: the sentence's tree, where it was asked for.
+    note: "", or what is special about the predictions ("empty", "truncated to 128 tokens"); the same for every head.
+    structure: the sentence's tree, if it was requested.
     """
 
     text: str
@@ -49,11 +49,12 @@ class Analysis:
 
 
 class Analyzer:
-    """A model with many heads, ready to answer: the packaged one, or a folder of one's own.
+    """A model with many heads, ready to predict: the packaged one, or a folder of your own.
 
-    tasks: names of heads, in the order of the answers; all of them if left out. `heads` are what is asked. "structure"
-    among them asks the packaged parser too, for `parser`. ConfigError: the folder has no heads, or `tasks` is empty.
-    UnknownName: no such head. BundleError: a structure is asked for, and no parser is packaged.
+    tasks: names of heads, in the order of the answers; all heads if left out. `known` are all heads of the model,
+    `heads` the chosen ones. "structure" in `tasks` also opens the packaged parser as `parser`. ConfigError: the folder
+    has no heads, or `tasks` is empty. UnknownName: no such head. BundleError: a structure is requested, but no parser
+    is packaged.
     """
 
     def __init__(
@@ -62,16 +63,16 @@ class Analyzer:
         self.whole = load(packaged() if model is None else model, precision=precision)
         if self.whole.head is not None:
             raise ConfigError(
-                _("{whole} is one head; name the whole model and say which tasks.", whole=self.whole.name)
+                _("{model} is one head. Name the whole model, and choose heads with tasks.", model=self.whole.name)
             )
         if self.whole.task != TASK:
-            raise ConfigError(_("{whole} answers one question and has no heads: use predict.", whole=self.whole.name))
+            raise ConfigError(_("{model} has a single task and no heads: use predict.", model=self.whole.name))
         self.heads = self.known = read_heads(self.whole.manifest, self.whole.folder or self.whole.name)
         self.parser: Predictor | None = None
         self.ask([head.name for head in self.known] if tasks is None else tasks)
 
     def ask(self, tasks: Iterable[str]) -> None:
-        """Set what is answered."""
+        """Choose the heads that predict."""
         self.heads, has_structure = chosen_heads(self.known, tasks, self.name)
         self.parser = shared_parser(packaged_parser()) if has_structure else None
         self.single = {head.name: self.predictor(head) for head in self.heads}
@@ -81,47 +82,52 @@ class Analyzer:
         return self.whole.name
 
     def asked(self, tasks: Iterable[str]) -> Analyzer:
-        """The same network, asked for these heads only."""
+        """The same network with these heads only."""
         other = copy(self)
         other.ask(tasks)
         return other
 
     def predictor(self, head: Head) -> Predictor:
-        """One of the heads as a classifier of its own, on the same network."""
+        """One of the heads as a separate classifier, on the same network."""
         runner = HeadRunner(self.whole.runner, head)
         return Predictor(head_manifest(self.whole.manifest, head), runner, self.whole.folder)
 
     def analyze(self, text: str) -> Analysis:
-        """The answers for one text."""
+        """The analysis of one text."""
         return self.analyze_many([text])[0]
 
     def analyze_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Analysis]:
-        """The answers for many texts, in their order."""
-        trees = self.parser.predict_many(texts, progress=progress) if self.parser else [None] * len(texts)
+        """The analyses of many texts, in their order."""
+        parses: list[Parse] = []
+        if self.parser:
+            parses = cast("list[Parse]", self.parser.predict_many(texts, progress=progress))
         if not self.heads:
-            return [Analysis(tree.text, {}, tree.note, tree) for tree in trees]
-        found: list[Analysis] = []
+            return [Analysis(parse.text, {}, parse.note, parse) for parse in parses]
+        analyses: list[Analysis] = []
         for parts in self.whole.run(texts, progress=progress):
             for text, cleaned, row, is_cut, is_empty in zip(*parts, strict=True):
                 answers = {
-                    head.name: self.single[head.name].decode(text, cleaned, row[head.columns], is_cut, is_empty)
+                    head.name: cast(
+                        Prediction,
+                        self.single[head.name].decode(text, cleaned, row[head.columns], is_cut, is_empty),
+                    )
                     for head in self.heads
                 }
-                found.append(Analysis(text, answers, next(iter(answers.values())).note, trees[len(found)]))
-        return found
+                parse = parses[len(analyses)] if parses else None
+                analyses.append(Analysis(text, answers, next(iter(answers.values())).note, parse))
+        return analyses
 
 
 def chosen_heads(known: Sequence[Head], tasks: Iterable[str], model: str) -> tuple[tuple[Head, ...], bool]:
-    """The heads of these names, each once, and whether the structure is asked for. ConfigError: none. UnknownName."""
+    """The heads with these names, each once, and whether the structure is requested. ConfigError: none. UnknownName."""
     names = list(dict.fromkeys([tasks] if isinstance(tasks, str) else tasks))
+    known_names = [head.name for head in known]
     if not names:
-        raise ConfigError(
-            _("No task to analyse. {model} has {known}.", model=model, known=", ".join(head.name for head in known))
-        )
-    own = [head.name for head in known]
-    has_structure = STRUCTURE in names and STRUCTURE not in own
-    if strange := next((name for name in names if name not in (*own, STRUCTURE)), None):
-        raise unknown_name(f"head of {model}", strange, [*own, *([STRUCTURE] if has_parser() else [])])
+        raise ConfigError(_("No task to analyse. {model} has {heads}.", model=model, heads=", ".join(known_names)))
+    has_structure = STRUCTURE in names and STRUCTURE not in known_names
+    if unknown := next((name for name in names if name not in (*known_names, STRUCTURE)), None):
+        choices = [*known_names, *([STRUCTURE] if has_parser() else [])]
+        raise unknown_name(_("head of {model}", model=model), unknown, choices)
     return tuple(
         pick_head(known, name, model) for name in names if name != STRUCTURE or not has_structure
     ), has_structure
@@ -145,7 +151,9 @@ def packaged_analyzer() -> Analyzer:
 
 
 @overload
-def analyze(texts: str, tasks: Iterable[str] | None = None, model: str | Path | None = None) -> Analysis: ...
+def analyze(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too; this first signature wins
+    texts: str, tasks: Iterable[str] | None = None, model: str | Path | None = None
+) -> Analysis: ...
 @overload
 def analyze(
     texts: Sequence[str], tasks: Iterable[str] | None = None, model: str | Path | None = None
@@ -153,11 +161,11 @@ def analyze(
 def analyze(
     texts: str | Sequence[str], tasks: Iterable[str] | None = None, model: str | Path | None = None
 ) -> Analysis | list[Analysis]:
-    """What the packaged model says of a text, or of each of many: `analyze("짜증나")["sentiment"].label`.
+    """The packaged model's analysis of a text, or of each of many: `analyze("짜증나")["sentiment"].label`.
 
-    tasks: only these heads; "structure" is the sentence's tree, which a single text has anyway where a parser is
-    packaged. model: a folder with many heads in the place of the packaged one; it is opened anew each
-    time, so make an Analyzer of it for many calls. Errors as Analyzer has them.
+    tasks: only these heads; "structure" is the sentence's tree, which a single text gets anyway if a parser is
+    packaged. model: a folder with many heads instead of the packaged model. It is opened again at every call, so use an
+    Analyzer for many calls. Errors: see Analyzer.
     """
     if model is None and tasks is None and isinstance(texts, str) and has_parser():
         tasks = everything(packaged_analyzer())

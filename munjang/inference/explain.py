@@ -1,6 +1,6 @@
-"""Which words carry an answer: each eojeol is left out in turn, and the model is asked again.
+"""Which words carry a prediction: each eojeol is left out in turn, and the model predicts again.
 
-It works for every kind of model, since it needs answers only, and costs as many of them as the text has eojeols.
+This works for every kind of model, since it needs predictions only. It costs one more prediction for each eojeol.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
 
 METHOD = "leave-one-out"
-MAX_WORDS = 64  # eojeols of a text; each costs one more answer
-SURE = 1e-6  # probabilities are kept this far from 0 and 1, where log odds are endless
+MAX_WORDS = 64  # eojeols of a text; each costs one more prediction
+EPSILON = 1e-6  # probabilities are kept this far from 0 and 1, where log odds are infinite
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One eojeol. start, end: where it stands in the text, in characters.
+    """One eojeol. start, end: its position in the text, in characters.
 
-    drop: by how much the probability of the explained label falls without it, -1 to 1. share: its part in the decision,
-    -1 to 1: the fall of the log odds over the sum of all falls and rises; below 0 the word speaks against the label.
+    drop: how much the probability of the explained label falls without it, -1 to 1. share: its part in the decision,
+    -1 to 1: the fall of the log odds, divided by the sum of all falls and rises. Below 0, the word speaks against the
+    label.
     """
 
     text: str
@@ -41,9 +42,9 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What each eojeol of a text does for one label. score: the label's probability with the whole text.
+    """What each eojeol of a text contributes to one label. score: the probability of the label for the whole text.
 
-    note: "" or why the words are not the plain ones: "empty", or that the text was cut.
+    note: "", or what is special about the words: "empty", or that the text was cut.
     """
 
     text: str
@@ -55,7 +56,7 @@ class Explanation:
 
     @property
     def top(self) -> Word | None:
-        """The word that speaks most for the label, if any does."""
+        """The word that speaks most for the label, if any word does."""
         best = max(self.words, key=lambda word: word.share, default=None)
         return best if best is not None and best.share > 0 else None
 
@@ -65,11 +66,11 @@ class Explanation:
 
 
 def explain(model: Predictor, text: str, *, label: str | None = None, max_words: int = MAX_WORDS) -> Explanation:
-    """What each eojeol of a text does for the model's answer, or for another `label` of it.
+    """What each eojeol of a text contributes to the predicted label, or to another `label` of the model.
 
-    Of a model with several labels a text it is the likeliest label that is explained. A text without any word left
-    counts as one of which nothing is known. DataError: more eojeols than `max_words`. ConfigError: a parser, or a model
-    with many heads, of which one must be named. DataError: no such label.
+    If a text can have several labels, the one with the highest probability is explained. When no word is left, the
+    prediction for an empty text counts. DataError: more eojeols than `max_words`, or no such label. ConfigError: the
+    model is a parser, or it has many heads and none is named.
     """
     from munjang.inference.heads import TASK, too_many_heads
 
@@ -77,26 +78,26 @@ def explain(model: Predictor, text: str, *, label: str | None = None, max_words:
         raise too_many_heads(model.folder, model.manifest)
     if model.decoder.output_kind == "trees":
         raise ConfigError(
-            _("{model} is a parser: it gives trees, and no score that a word could change.", model=model.name)
+            _("{model} is a parser: it gives trees, and no scores that a word could change.", model=model.name)
         )
     spans = eojeols(text)
     check_count(len(spans), max_words)
     names = model.labels.names
     __, cleaned, rows, cut, empty = next(model.run(variants(text, spans)))
-    place = int(rows[0].argmax()) if label is None else names.index(model.labels.resolve(label))
+    column = int(rows[0].argmax()) if label is None else names.index(model.labels.resolve(label))
     note = model.decode(text, cleaned[0], rows[0], cut[0], empty[0]).note
-    drops, shares = effects(rows[:, place])
+    drops, shares = effects(rows[:, column])
     words = () if note == EMPTY else tuple(words_of(text, spans, drops, shares))
-    return Explanation(text, names[place], float(rows[0, place]), words, METHOD, note)
+    return Explanation(text, names[column], float(rows[0, column]), words, METHOD, note)
 
 
 def check_count(count: int, most: int) -> None:
-    """Refuse a text of too many eojeols: each costs one more answer of the model."""
+    """Refuse a text with too many eojeols: each costs one more prediction. DataError."""
     if count > most:
         raise DataError(
             _(
                 "The text has {count:,} eojeols; at most {most:,} can be left out one by one. "
-                "Explain it sentence by sentence.",
+                "Explain one sentence at a time.",
                 count=count,
                 most=most,
             )
@@ -104,35 +105,35 @@ def check_count(count: int, most: int) -> None:
 
 
 def eojeols(text: str) -> list[tuple[int, int]]:
-    """Where the words stand that white space divides: (start, end) of each, in characters."""
+    """The position of each word between white space: (start, end), in characters."""
     return [match.span() for match in re.finditer(r"\S+", text)]
 
 
 def without_word(text: str, span: tuple[int, int]) -> str:
-    """The text without one eojeol and the white space behind it."""
+    """The text without one eojeol and the white space after it."""
     return (text[: span[0]] + text[span[1] :].lstrip()).strip()
 
 
 def variants(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
-    """The text, then the text without each of its eojeols in turn: what the model is asked."""
+    """What the model reads: the text, then the text without each of its eojeols in turn."""
     return [text, *(without_word(text, span) for span in spans)]
 
 
 def effects(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(drops, shares) of each eojeol from a label's probabilities (1 + eojeols,), those of the whole text first.
+    """(drops, shares) of each eojeol from the probabilities of a label, (1 + eojeols,), the whole text first.
 
-    Shares are by log odds: near 1 a probability hardly moves, although the evidence for it does.
+    Shares use log odds: near 1 a probability hardly moves, although the evidence for it does.
     """
     scores = scores.astype(np.float64)
-    sure = np.clip(scores, SURE, 1 - SURE)
-    odds = np.log(sure) - np.log1p(-sure)
+    clipped = np.clip(scores, EPSILON, 1 - EPSILON)
+    odds = np.log(clipped) - np.log1p(-clipped)
     falls = odds[0] - odds[1:]
     total = np.abs(falls).sum()
     return scores[0] - scores[1:], falls / total if total else np.zeros(len(falls))
 
 
 def words_of(text: str, spans: Sequence[tuple[int, int]], drops: np.ndarray, shares: np.ndarray) -> list[Word]:
-    """The eojeols with their numbers."""
+    """The eojeols with their drops and shares."""
     return [
         Word(text[start:end], start, end, float(drop), float(share))
         for (start, end), drop, share in zip(spans, drops, shares, strict=True)

@@ -1,6 +1,6 @@
-"""Many classifiers on one encoder: what their folder says of each head, and one head's share of the network.
+"""Many classifiers on one encoder: what their folder says about each head, and each head's part of the network.
 
-The logits of all heads stand side by side. `munjang.json` names them "HEAD/LABEL" and keeps the rest of each head under
+The logits of all heads are side by side. `munjang.json` names them "HEAD/LABEL" and keeps the rest of each head under
 `details["heads"]`: its labels, its corpus, the temperature that divides its logits, and its scores.
 """
 
@@ -18,7 +18,7 @@ from munjang.errors import BundleError, ConfigError, DataError, unknown_name
 from munjang.files import ASSETS
 from munjang.models.folder import MANIFEST, Manifest, is_json_number, read_json_object
 from munjang.records import LabelSet
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from munjang.inference.backends import Runner
@@ -30,16 +30,16 @@ MINI = "mini"
 """The name of the packaged model; MINI/HEAD is one head of it."""
 PACKAGED_HEADS = ASSETS / MINI / "heads"
 PARSER = "parser"
-"""MINI/PARSER is the packaged parser, where there is one."""
+"""MINI/PARSER is the packaged parser, if there is one."""
 PACKAGED_PARSER = PACKAGED_HEADS.with_name(PARSER)
-COLDEST, HOTTEST = 0.01, 100.0  # temperatures; what calibration finds lies near 1
+COLDEST, HOTTEST = 0.01, 100.0  # temperatures; calibration gives values near 1
 
 
 @dataclass(frozen=True)
 class Head:
-    """One classifier of several. columns: where its logits stand. temperature: what divides them before the softmax.
+    """One classifier of several. columns: the position of its logits. temperature: divides them before the softmax.
 
-    corpus: what it learnt from. validation, test, calibration: its scores, as its training noted them.
+    corpus: its training corpus. validation, test, calibration: its scores, as training recorded them.
     """
 
     name: str
@@ -52,15 +52,15 @@ class Head:
     calibration: Mapping[str, Any] = field(default_factory=dict)
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Softmax over this head's labels, (B, own labels) float32, of the logits of all heads (B, all labels)."""
-        own = logits[:, self.columns].astype(np.float32)
-        shares = np.exp((own - own.max(axis=1, keepdims=True)) / np.float32(self.temperature))
+        """Softmax over the labels of this head, (B, head labels) float32. logits: of all heads, (B, all labels)."""
+        head_logits = logits[:, self.columns].astype(np.float32)
+        shares = np.exp((head_logits - head_logits.max(axis=1, keepdims=True)) / np.float32(self.temperature))
         return shares / shares.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
 class HeadsDecoder:
-    """Outputs of a network with many heads to probabilities."""
+    """Turns the outputs of a network with many heads into probabilities."""
 
     heads: tuple[Head, ...]
     output_kind = "probabilities"
@@ -78,7 +78,7 @@ class HeadsDecoder:
 
 
 class HeadRunner:
-    """One head of a network that runs for several: its own logits, divided by its temperature."""
+    """One head of a network that several heads share: the logits of this head, divided by its temperature."""
 
     def __init__(self, runner: Runner, head: Head) -> None:
         self.whole, self.head = runner, head
@@ -91,29 +91,29 @@ class HeadRunner:
         return self.whole.batch(encodings, indices)
 
     def run(self, batch: Batch) -> Outputs:
-        """`logits (B, own labels)`."""
-        own = self.whole.run(batch)["logits"][:, self.head.columns]
-        return {"logits": own / np.float32(self.head.temperature)}
+        """`logits (B, head labels)`."""
+        logits = self.whole.run(batch)["logits"][:, self.head.columns]
+        return {"logits": logits / np.float32(self.head.temperature)}
 
 
 def read_heads(manifest: Manifest, folder: str | Path) -> tuple[Head, ...]:
-    """The heads of a folder in the order of their logits. BundleError: what is said of them does not fit together.
+    """The heads of a folder in the order of their logits. BundleError: their description is wrong or inconsistent.
 
-    folder: as messages name it.
+    folder: its name in messages.
     """
-    noted = manifest.details.get("heads")
+    described = manifest.details.get("heads")
     try:
         if manifest.task != TASK:
-            raise ValueError(f"its task is {manifest.task}, so it has no heads")
-        if not isinstance(noted, dict) or not noted:
-            raise ValueError(f"details.heads is {str(noted)[:80]!r}, expected its heads by name")
+            raise ValueError(_("its task is {task}, so it has no heads", task=manifest.task))
+        if not isinstance(described, dict) or not described:
+            raise ValueError(_("details.heads is {value!r}, expected heads by name", value=str(described)[:80]))
         heads, start = [], 0
-        for name, facts in noted.items():
+        for name, facts in described.items():
             heads.append(read_head(name, facts, start))
             start = heads[-1].columns.stop
-        flat = [f"{head.name}/{label}" for head in heads for label in head.labels]
-        if flat != list(manifest.labels.names):
-            raise ValueError(misfit(flat, manifest.labels.names))
+        head_labels = [f"{head.name}/{label}" for head in heads for label in head.labels]
+        if head_labels != list(manifest.labels.names):
+            raise ValueError(label_mismatch(head_labels, manifest.labels.names))
     except (ValueError, DataError) as error:
         raise BundleError(
             _(
@@ -126,54 +126,85 @@ def read_heads(manifest: Manifest, folder: str | Path) -> tuple[Head, ...]:
     return tuple(heads)
 
 
-def misfit(flat: Sequence[str], names: Sequence[str]) -> str:
-    """Where the labels of the heads, `flat`, are not those of the network."""
-    if len(flat) != len(names):
-        return f"it has {len(names)} labels, its heads have {len(flat)}"
-    place = next(i for i, (own, name) in enumerate(zip(flat, names, strict=True)) if own != name)
-    return f"label {place + 1} is '{names[place]}', by the heads it should be '{flat[place]}'"
+def label_mismatch(head_labels: Sequence[str], names: Sequence[str]) -> str:
+    """The first difference between the labels of the heads and those of the network, `names`, as a clause."""
+    if len(head_labels) != len(names):
+        return _("it has {count} labels, but its heads have {expected}", count=len(names), expected=len(head_labels))
+    index = next(i for i, (label, name) in enumerate(zip(head_labels, names, strict=True)) if label != name)
+    return _(
+        "label {number} is '{name}', but by its heads it should be '{expected}'",
+        number=index + 1,
+        name=names[index],
+        expected=head_labels[index],
+    )
 
 
 def read_head(name: str, facts: Any, start: int) -> Head:
-    """One head, checked; its logits begin at `start`. ValueError or DataError: which value is not as it should be."""
+    """One head, checked; its logits begin at `start`. ValueError or DataError: which value is wrong."""
     if not HEAD_NAME.fullmatch(name):
-        raise ValueError(f"a head is called {name[:80]!r}; names are made of a-z, 0-9, _ and -, a letter first")
+        raise ValueError(
+            _(
+                "a head is called {name!r}; names consist of a-z, 0-9, _ and -, and begin with a letter",
+                name=name[:80],
+            )
+        )
     if not isinstance(facts, dict):
-        raise ValueError(f"{name} is {str(facts)[:80]!r}")
+        raise wrong_value(name, facts)
     temperature, corpus = facts.get("temperature", 1.0), facts.get("corpus", "")
     if not is_json_number(temperature) or not COLDEST <= temperature <= HOTTEST:  # NaN is not between them either
-        raise ValueError(f"{name}.temperature is {str(temperature)[:80]!r}, expected {COLDEST} to {HOTTEST:g}")
+        raise ValueError(
+            _(
+                "{name}.temperature is {value!r}, expected {coldest} to {hottest:g}",
+                name=name,
+                value=str(temperature)[:80],
+                coldest=COLDEST,
+                hottest=HOTTEST,
+            )
+        )
     if not isinstance(corpus, str):
-        raise ValueError(f"{name}.corpus is {str(corpus)[:80]!r}")
+        raise wrong_value(f"{name}.corpus", corpus)
     scores = {key: facts.get(key, {}) for key in ("validation", "test", "calibration")}
-    if wrong := next((key for key, value in scores.items() if not isinstance(value, dict)), None):
-        raise ValueError(f"{name}.{wrong} is {str(scores[wrong])[:80]!r}")
+    for key, value in scores.items():
+        if not isinstance(value, dict):
+            raise wrong_value(f"{name}.{key}", value)
     labels = read_labels(name, facts.get("labels"))
     return Head(name, labels, slice(start, start + len(labels)), float(temperature), corpus, **scores)
+
+
+def wrong_value(key: str, value: Any) -> ValueError:
+    """The error for a value of the wrong kind."""
+    return ValueError(_("{key} is {value!r}", key=key, value=str(value)[:80]))
 
 
 def read_labels(name: str, labels: Any) -> LabelSet:
     """The label set of a head, checked. ValueError, DataError."""
     names, aliases = (labels.get("names"), labels.get("aliases", {})) if isinstance(labels, dict) else (None, None)
     if not isinstance(names, list) or not isinstance(aliases, dict):
-        raise ValueError(f"{name}.labels is {str(labels)[:80]!r}")
+        raise wrong_value(f"{name}.labels", labels)
     if not all(isinstance(text, str) and text for text in (*names, *aliases.values())):
-        raise ValueError(f"{name}.labels has a label that is no text")
+        raise ValueError(_("{name}.labels has a label that is not a text", name=name))
     if len(names) < 2:
-        raise ValueError(f"{name} has {len(names)} labels, expected two at least")
+        raise ValueError(
+            ngettext(
+                "{name} has {count} label, expected at least two",
+                "{name} has {count} labels, expected at least two",
+                len(names),
+                name=name,
+            )
+        )
     return LabelSet(tuple(names), aliases)
 
 
 def pick_head(heads: Sequence[Head], name: str, model: str) -> Head:
-    """The head of that name; an unknown one lists the known. model: as the message names it."""
+    """The head with this name. UnknownName lists the known heads. model: its name in the message."""
     by_name = {head.name: head for head in heads}
     if name not in by_name:
-        raise unknown_name(f"head of {model}", name, by_name)
+        raise unknown_name(_("head of {model}", model=model), name, by_name)
     return by_name[name]
 
 
 def head_manifest(manifest: Manifest, head: Head) -> Manifest:
-    """The manifest of one head as a classifier of its own."""
+    """The manifest of one head as a separate classifier."""
     details = {
         "head": head.name, "temperature": head.temperature, "test": dict(head.test),
         "calibration": dict(head.calibration),
@@ -185,11 +216,11 @@ def head_manifest(manifest: Manifest, head: Head) -> Manifest:
 
 
 def find_model(name: str | Path) -> tuple[Path, str | None]:
-    """The folder that a model's name means, and which head of it: None for the whole.
+    """The folder of a model by its name, and the head: None for the whole model.
 
-    In this order: a folder on disk; FOLDER/HEAD of a folder with many heads; "mini" or "mini/HEAD", the packaged model,
-    "mini/parser", the packaged parser. So a folder of one's own that is called mini/sentiment comes before the packaged
-    head. BundleError: the packaged model is not there.
+    In this order: a folder on disk; FOLDER/HEAD of a folder with many heads; "mini" or "mini/HEAD", the packaged model;
+    "mini/parser", the packaged parser. So your own folder with the name mini/sentiment comes before the packaged head.
+    BundleError: the packaged model is missing.
     """
     path = Path(name)
     if path.is_dir():
@@ -204,17 +235,17 @@ def find_model(name: str | Path) -> tuple[Path, str | None]:
 
 
 def has_heads(folder: Path) -> bool:
-    """Whether a folder says that it has many heads."""
+    """Whether the manifest of a folder says that it has many heads."""
     return (folder / MANIFEST).is_file() and read_json_object(folder / MANIFEST).get("task") == TASK
 
 
 def packaged() -> Path:
-    """The folder of the packaged model. BundleError: this installation came without it."""
+    """The folder of the packaged model. BundleError: this installation does not have it."""
     if not (PACKAGED_HEADS / MANIFEST).is_file():
         raise BundleError(
             _(
                 "This installation of munjang lacks its packaged model '{mini}' ({packaged_heads}). "
-                "Install munjang again, or name a model folder of your own.",
+                "Install munjang again, or name your own model folder.",
                 mini=MINI,
                 packaged_heads=PACKAGED_HEADS,
             )
@@ -223,12 +254,12 @@ def packaged() -> Path:
 
 
 def has_parser() -> bool:
-    """Whether this installation came with a parser."""
+    """Whether this installation has a parser."""
     return (PACKAGED_PARSER / MANIFEST).is_file()
 
 
 def packaged_parser() -> Path:
-    """The folder of the packaged parser. BundleError: this installation came without it."""
+    """The folder of the packaged parser. BundleError: this installation does not have it."""
     if not has_parser():
         raise BundleError(
             _(
@@ -241,28 +272,28 @@ def packaged_parser() -> Path:
 
 
 def is_packaged_folder(folder: Path) -> bool:
-    """Whether a folder is a packaged model, in which nothing is written."""
+    """Whether a folder is a packaged model. Nothing is ever written there."""
     return folder.resolve() in (PACKAGED_HEADS.resolve(), PACKAGED_PARSER.resolve())
 
 
 def model_name(folder: Path, head: str | None = None) -> str:
-    """How messages and reports call a model, or one head of it: `nsmc`, `multi/sentiment`, `mini/sentiment`."""
+    """The name of a model, or of one head, in messages and reports: `nsmc`, `multi/sentiment`, `mini/sentiment`."""
     if folder.resolve() == PACKAGED_PARSER.resolve():
         return f"{MINI}/{PARSER}"
-    own = MINI if is_packaged_folder(folder) else folder.name
-    return own if head is None else f"{own}/{head}"
+    name = MINI if is_packaged_folder(folder) else folder.name
+    return name if head is None else f"{name}/{head}"
 
 
 def too_many_heads(folder: str | Path | None, manifest: Manifest) -> ConfigError:
-    """The error for asking a model with many heads for one answer."""
+    """The error for a model with many heads where a single classifier is needed."""
     names = list(manifest.details.get("heads", {}))
-    own = MINI if folder is not None and is_packaged_folder(Path(folder)) else folder or "FOLDER"
+    model = MINI if folder is not None and is_packaged_folder(Path(folder)) else folder or _("FOLDER")
     return ConfigError(
         _(
-            "{own} answers several questions at once: {names}. Name one of its heads, such as "
-            "{own}/{names2}, or ask them all: munjang analyze --model {own}.",
-            own=own,
-            names=", ".join(names),
-            names2=names[0] if names else "HEAD",
+            "{model} has several tasks: {heads}. Name one of its heads, such as {model}/{example}, or use all of them: "
+            "munjang analyze --model {model}.",
+            model=model,
+            heads=", ".join(names),
+            example=names[0] if names else _("HEAD"),
         )
     )

@@ -1,4 +1,4 @@
-"""A trained classifier in use: clean, encode, batch by length, run, decode."""
+"""Prediction with a trained model: clean, encode, batch by length, run, decode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -29,32 +29,32 @@ from munjang.inference.heads import (
 from munjang.models.folder import Manifest, check_model_target, read_manifest, save_bundle
 from munjang.records import EMPTY, LabelSet, Parse, Prediction
 from munjang.tasks import make_task
+from munjang.tasks.base import Task
 from munjang.text.cleaning import clean_text
-from munjang.translation import _
+from munjang.translation import N_, _
 
 log = logging.getLogger("munjang")
 
 SORT_WINDOW = 16_384  # texts that are sorted by length together
-TOKENS = 1_024  # tokens (characters of a linear model) a forward pass, padding counted
-SAVE_REMEDY = "Free some space and save it again."
+TOKENS = 1_024  # tokens (characters for a linear model) in a forward pass, padding included
+SAVE_REMEDY = N_("Free some space and save it again.")
 
 RUNNING: WeakValueDictionary[tuple, Runner] = WeakValueDictionary()
-"""Networks with many heads that are in use: the heads of one folder share it."""
+"""Networks with many heads that are in use: the heads of one folder share its network."""
 
 
 class Predictor:
-    """A model folder, or one head of it, loaded. What it needs to know about its input stands in its manifest.
+    """A loaded model folder, or one head of it. Its manifest says what it needs to know about its input.
 
-    A folder with many heads as a whole has `probabilities`, those of each head summing to 1. For answers open one of
-    its heads, or all with `munjang.inference.analyzer.Analyzer`.
+    A folder with many heads has `probabilities` as a whole; those of each head sum to 1. For predictions, open one of
+    its heads, or all of them with `munjang.inference.analyzer.Analyzer`.
     """
 
     def __init__(self, manifest: Manifest, runner: Runner, folder: Path | None = None) -> None:
         self.manifest, self.runner, self.folder = manifest, runner, folder
-        many = manifest.task == TASK
-        self.decoder = (
-            HeadsDecoder(read_heads(manifest, folder or "The model"))
-            if many
+        self.decoder: HeadsDecoder | Task = (
+            HeadsDecoder(read_heads(manifest, folder or _("The model")))
+            if manifest.task == TASK
             else make_task(manifest.task, manifest.labels, **manifest.task_options)
         )
         self.threshold = manifest.threshold
@@ -77,48 +77,48 @@ class Predictor:
 
     @property
     def head(self) -> str | None:
-        """Which head of its folder this is; None where it is all of it."""
+        """The name of the head; None for a whole folder."""
         return self.manifest.details.get("head")
 
     def predict(self, text: str) -> Prediction | Parse:
-        """The answer for one text. DataError: it is no text; a list goes to `predict_many`."""
+        """The prediction for one text; a parser gives a Parse. DataError: not a text. For a list use `predict_many`."""
         if isinstance(text, (list, tuple)):
             raise DataError(
                 _(
-                    "predict takes one text, found a {name} of {text}: use predict_many.",
-                    name=type(text).__name__,
-                    text=len(text),
+                    "predict takes one text, found a {type} of {count}: use predict_many.",
+                    type=type(text).__name__,
+                    count=len(text),
                 )
             )
         return self.predict_many([text])[0]
 
     def predict_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Prediction] | list[Parse]:
-        """The answers for many texts, in their order; of a parser Parses.
+        """The predictions for many texts, in their order; a parser gives Parses.
 
-        An empty text (after cleaning, or one of which a tokenizer that adds nothing leaves no token) has label None and
-        the note "empty"; a text that was cut to the model's length has a note that says so. ConfigError: a model with
-        many heads, of which one must be named. DataError: one of them is no text, such as the NaN of an empty cell.
+        A text that is empty after cleaning, or leaves no tokens, has label None and the note "empty". A text that was
+        cut to the model's length has a note that says so. ConfigError: the model has many heads; name one of them.
+        DataError: one of the values is not a text, such as the NaN of an empty cell.
         """
         if self.task == TASK:
             raise too_many_heads(self.folder, self.manifest)
-        answers = []
+        records: list[Prediction | Parse] = []
         for parts in self.run(texts, progress=progress):
-            answers += [self.decode(*part) for part in zip(*parts, strict=True)]
-        return answers
+            records += [self.decode(*part) for part in zip(*parts, strict=True)]
+        return cast("list[Prediction] | list[Parse]", records)
 
     def probabilities(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
-        """(n, labels) float32: for one label a sentence each row sums to 1; for multi-label each value is its own.
+        """(n, labels) float32. Each row sums to 1; for multi-label, each value is an independent probability.
 
-        An empty text has equal shares, or for multi-label zeros. ConfigError: a parser, which has none.
+        An empty text has equal shares, or zeros for multi-label. ConfigError: the model is a parser.
         """
         if self.decoder.output_kind == "trees":
-            raise ConfigError(_("{name} is a parser: it gives trees, no probabilities.", name=self.name))
+            raise ConfigError(_("{name} is a parser: it gives trees, not probabilities.", name=self.name))
         rows = [probabilities for __, __, probabilities, __, __ in self.run(texts, progress=progress)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
 
     def run(self, texts: Sequence[str], *, progress: bool = False) -> Iterator[tuple]:
-        """For each chunk of texts: the texts, the same as the model read them, a row of the task's answers each
-        (probabilities (n, L), or trees), which were cut, which were empty."""
+        """For each chunk of texts: the texts, the cleaned texts, the decoded outputs (probabilities (n, L), or n
+        trees), which texts were cut, and which were empty (both (n,) bool)."""
         texts = list_of_texts(texts)
         bar = progress_bar(len(texts)) if progress else None
         for start in range(0, len(texts), SORT_WINDOW):
@@ -143,14 +143,19 @@ class Predictor:
             bar.close()
 
     def decode(self, text: str, cleaned: str, row: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction | Parse:
-        """One row of the task's answers as a record. cleaned: the text as the model read it."""
+        """One row of the decoded outputs as a record. cleaned: the text as the model read it.
+
+        ConfigError: the model has many heads; open one of them.
+        """
+        if isinstance(self.decoder, HeadsDecoder):
+            raise too_many_heads(self.folder, self.manifest)
         note = f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
         return self.decoder.to_record(text, cleaned, row, EMPTY if is_empty else note, self.threshold)
 
     def save(self, folder: str | Path) -> Path:
-        """Copy the model folder; one that holds something else is refused. A plain transformers model gets a manifest.
+        """Copy the model folder to `folder`, and return its path. A plain transformers model gets a manifest.
 
-        BundleError: the target is a file, holds something else than a model, or lies in the model's own folder.
+        BundleError: the target is a file, holds something other than a model, or is inside the model's own folder.
         """
         target = Path(folder)
         if self.folder is None:
@@ -159,7 +164,7 @@ class Predictor:
         if self.head:
             raise BundleError(
                 _(
-                    "{name} is one head of {source} and is not saved alone; save the whole folder.",
+                    "{name} is one head of {source} and cannot be saved alone. Save the whole folder.",
                     name=self.name,
                     source=source,
                 )
@@ -172,43 +177,44 @@ class Predictor:
         text = (
             card.read_text(encoding="utf-8")
             if card.exists()
-            else f"# {source.name}\n\nLabels: {self.labels.listing}.\n"
+            else _("# {name}\n\nLabels: {labels}.\n", name=source.name, labels=self.labels.listing)
         )
-        save_bundle(target, self.manifest, lambda beside: copy_files(source, beside, names), text, remedy=SAVE_REMEDY)
+        remedy = _(SAVE_REMEDY)
+        save_bundle(target, self.manifest, lambda folder: copy_files(source, folder, names), text, remedy=remedy)
         shutil.rmtree(target / "run", ignore_errors=True)
         if (source / "run").is_dir():
-            with disk_errors(target, SAVE_REMEDY):
+            with disk_errors(target, remedy):
                 shutil.copytree(source / "run", target / "run")
         return target
 
 
 def list_of_texts(texts: Iterable[str]) -> list[str]:
-    """The texts as a list. DataError: a single text, or a value among them that is none, with its place from 0."""
+    """The texts as a list. DataError: a single text, or a value that is not a text, with its index from 0."""
     if isinstance(texts, str):
-        raise DataError(_("A list of texts is expected here, found a single text: put it in a list, or use predict."))
+        raise DataError(_("Expected a list of texts, found a single text. Put it in a list, or use predict."))
     texts = list(texts)
-    for place, text in enumerate(texts):
+    for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(
                 _(
-                    "Text {place} (counted from 0) is {text!r:.60}, a {name}; fill empty cells with ''.",
-                    place=place,
-                    text=text,
-                    name=type(text).__name__,
+                    "Text {index} (counted from 0) is {value!r:.60}, a {type}; fill empty cells with ''.",
+                    index=index,
+                    value=text,
+                    type=type(text).__name__,
                 )
             )
     return texts
 
 
 def progress_bar(total: int) -> Any:
-    """A bar on stderr that counts sentences."""
+    """A progress bar on stderr that counts sentences."""
     from tqdm import tqdm
 
-    return tqdm(total=total, unit="sentence", ncols=100)
+    return tqdm(total=total, unit=_("sentence"), ncols=100)
 
 
 def batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
-    """Runs of `order`, sentences from long to short, each of at most TOKENS with its padding, and of one at least."""
+    """`order` (from long to short) in batches of at most TOKENS with padding, and of at least one sentence."""
     first = 0
     while first < len(order):
         size = max(1, TOKENS // max(1, int(lengths[order[first]])))
@@ -217,24 +223,24 @@ def batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def plain_files(folder: Path) -> list[str]:
-    """The files of a plain transformers folder that a model needs: settings, weights, tokenizer; nothing pickled."""
+    """The files that a model needs from a plain transformers folder: settings, weights, tokenizer; nothing pickled."""
     return sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".safetensors", ".txt"))
 
 
 def copy_files(source: Path, target: Path, names: Sequence[str]) -> None:
-    """Copy files of one folder into another."""
+    """Copy files from one folder to another."""
     for name in names:
         shutil.copyfile(source / name, target / name)
 
 
 def load(folder: str | Path, *, precision: str = "fp32") -> Predictor:
-    """A Predictor from a model folder of munjang, or of plain transformers; FOLDER/HEAD is one of many heads.
+    """A Predictor from a model folder of munjang or of plain transformers; FOLDER/HEAD is one of many heads.
 
-    "mini/HEAD" is a head of the packaged model, unless there is a folder of that name. Heads of one folder that are
+    "mini/HEAD" is a head of the packaged model, unless there is a folder with that name. Heads of one folder that are
     open at the same time share its network.
-    precision: fp32, or bf16: matrix products of the native format in bf16, quicker where the processor has it; scores
-    then change in their third digit.
-    BundleError where the folder is no model, is cut short or was changed; nothing in it is ever unpickled or executed.
+    precision: fp32, or bf16 for matrix products of the native format, which is faster if the processor supports it;
+    scores then change in their third digit.
+    BundleError: the folder is not a model, is incomplete or was changed. Nothing in it is ever unpickled or executed.
     UnknownName: no such head.
     """
     path, name = find_model(folder)
@@ -250,12 +256,12 @@ def load(folder: str | Path, *, precision: str = "fp32") -> Predictor:
 
 
 def shared_runner(folder: Path, manifest: Manifest, precision: str) -> Runner:
-    """The runner of a folder with many heads, the same one as long as it is in use and the files are the same."""
+    """The runner of a folder with many heads; the same one as long as it is in use and the files are unchanged."""
     files = tuple((name, known["sha256"]) for name, known in sorted(manifest.files.items()))
     key = (folder.resolve(), precision, manifest.max_length, files)
     runner = RUNNING.get(key)
     if runner is None:
-        # To the network all heads are one classifier with many labels.
+        # For the network, all heads are one classifier with many labels.
         runner = load_runner(folder, replace(manifest, task="classification"), precision)
         RUNNING[key] = runner
     return runner

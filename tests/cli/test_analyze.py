@@ -95,7 +95,7 @@ def test_lines_come_out_one_for_one_in_columns(analyze, caplog):
     assert [line.count("\t") for line in printed] == [4] * 4
     assert printed[0] == "긍정\t0.9000\t수사 의문문\t0.9000\t좋아요"
     assert "In each line: sentiment, intent; then the text." in caplog.text
-    assert "3 rows answered, 1 empty, 1 set aside" in caplog.text
+    assert "3 rows predicted, 1 empty, 1 set aside" in caplog.text
 
 
 def test_lines_as_json(analyze):
@@ -118,7 +118,7 @@ def test_a_file_is_written_and_it_is_said(analyze, tmp_path, caplog):
         "가,좋아요,긍정,0.9,0.1,0.9,",
         "나,별로,부정,0.7,0.7,0.3,",
     ]
-    for part in ("cp949, comma delimiter", "texts in column 본문", "2 rows answered, 1 set aside", "rejected.csv"):
+    for part in ("cp949, comma delimiter", "texts in column 본문", "2 rows predicted, 1 set aside", "rejected.csv"):
         assert part in caplog.text
     assert "exists. Say --overwrite" in str(analyze(path, "--out", tmp_path / "b.csv").exception)
     assert analyze(path, "--out", tmp_path / "b.csv", "--overwrite").exception is None

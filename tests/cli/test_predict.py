@@ -98,7 +98,7 @@ def test_a_file_is_written_with_its_columns_found_out_and_said(predict, reviews,
     assert result.stdout.splitlines()[2].split() == ["가", "2", "0.0%", "50.0%", "50.0%"]
     written = (tmp_path / "b.csv").read_text(encoding="utf-8-sig").splitlines()
     assert written[1] == "가,좋아요,긍정,0.9,0.1,0.9,"
-    for part in ("cp949, comma delimiter", "texts in column 본문", "3 rows answered, 1 empty"):
+    for part in ("cp949, comma delimiter", "texts in column 본문", "3 rows predicted, 1 empty"):
         assert part in caplog.text
 
 

@@ -242,7 +242,7 @@ def test_another_number_of_labels_is_refused(exported, tmp_path):
     data = json.loads((target / "munjang.json").read_text("utf-8"))
     data["labels"]["names"].append("모름")
     (target / "munjang.json").write_text(json.dumps(data), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"gives 3 labels, munjang\.json names 4"):
+    with pytest.raises(BundleError, match=r"gives 3 labels, but munjang\.json names 4"):
         mj.load(target)
 
 

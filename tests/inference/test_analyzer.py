@@ -1,4 +1,4 @@
-"""All heads answer from one pass, alone and in files of any kind, in the base install."""
+"""All heads predict in one pass, for single texts and for files of any kind, in the base install."""
 
 import csv
 import json
@@ -36,7 +36,7 @@ def analyzer(folder):
 
 @pytest.fixture
 def mini(folder, monkeypatch):
-    """The folder in the place of the packaged model, which has no parser beside it."""
+    """The folder instead of the packaged model, without a parser beside it."""
     analysis.packaged_analyzer.cache_clear()
     monkeypatch.setattr(heads, "PACKAGED_HEADS", folder)
     monkeypatch.setattr(heads, "PACKAGED_PARSER", folder / "none")
@@ -94,13 +94,13 @@ def test_only_the_heads_asked_for_answer_in_their_order(folder):
 
 
 def test_what_has_no_heads_to_choose_from_is_refused(folder, tmp_path):
-    with pytest.raises(ConfigError, match="onnx/hate is one head; name the whole model"):
+    with pytest.raises(ConfigError, match=r"onnx/hate is one head\. Name the whole model, and choose heads with tasks"):
         mj.Analyzer(folder / "hate")
     with pytest.raises(BundleError, match="No model folder"):
         mj.Analyzer(tmp_path / "none")
     pytest.importorskip("sklearn")
     mj.train(mj.load_corpus("sample:sentiment"), mj.TrainConfig(backbone="linear"), out=tmp_path / "linear")
-    with pytest.raises(ConfigError, match="linear answers one question and has no heads: use predict"):
+    with pytest.raises(ConfigError, match="linear has a single task and no heads: use predict"):
         mj.Analyzer(tmp_path / "linear")
 
 

@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def packaged(folder, tiny_parser, monkeypatch):
-    """A model with heads and a tiny parser in the place of the packaged ones."""
+    """A model with heads and a tiny parser instead of the packaged ones."""
     for cached in (analysis.packaged_analyzer, analysis.shared_parser):
         cached.cache_clear()
     monkeypatch.setattr(heads, "PACKAGED_HEADS", folder)

@@ -1,4 +1,4 @@
-"""What each eojeol does for an answer is found out by leaving it out; in Python and over HTTP alike."""
+"""What each eojeol contributes to a prediction is measured by leaving it out; in Python and over HTTP alike."""
 
 import numpy as np
 import pytest
@@ -15,14 +15,14 @@ TEXT = "배우들 연기는  좋았는데\n내용이 너무 지루해요"
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A linear model with one label a text, and one with several."""
+    """A linear model with one label per text, and one with several."""
     root = tmp_path_factory.mktemp("models")
     mj.train(mj.load_corpus("sample:sentiment"), mj.TrainConfig(backbone="linear"), out=root / "sentiment")
     several_labels(root)
     return root
 
 
-def test_a_word_is_left_out_with_the_white_space_behind_it():
+def test_a_word_is_left_out_with_the_white_space_after_it():
     spans = eojeols(TEXT)
     assert [TEXT[start:end] for start, end in spans] == TEXT.split()
     assert without_word(TEXT, spans[2]) == "배우들 연기는  내용이 너무 지루해요"

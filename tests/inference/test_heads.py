@@ -1,4 +1,4 @@
-"""A folder with many heads: each opened as a classifier of its own, on one network; what does not fit is refused."""
+"""A folder with many heads: each opened as a separate classifier, on one network; what does not fit is refused."""
 
 import gc
 import json
@@ -40,7 +40,7 @@ def folder(folders, tmp_path):
 
 @pytest.fixture
 def mini(folders, monkeypatch):
-    """The exported folder in the place of the packaged model."""
+    """The exported folder instead of the packaged model."""
     monkeypatch.setattr(heads, "PACKAGED_HEADS", folders / "onnx-int8")
     return folders / "onnx-int8"
 
@@ -107,9 +107,7 @@ def test_the_whole_gives_probabilities_but_no_single_answer(folders):
     assert found.shape == (2, 7)
     np.testing.assert_allclose([found[:, :2].sum(1), found[:, 2:5].sum(1), found[:, 5:].sum(1)], 1, atol=1e-6)
     np.testing.assert_allclose(found[1], [1 / 2] * 2 + [1 / 3] * 3 + [1 / 2] * 2, atol=1e-6)
-    message = (
-        r"several questions at once: sentiment, hate, topic\. Name one .*onnx/sentiment, .*analyze --model .*onnx\."
-    )
+    message = r"has several tasks: sentiment, hate, topic\. Name one .*onnx/sentiment, .*analyze --model .*onnx\."
     with pytest.raises(ConfigError, match=message):
         model.predict("좋아요")
     with pytest.raises(ConfigError, match=message):
@@ -198,8 +196,8 @@ def facts(**values) -> dict:
         ([], r"details\.heads is '\[\]'"),
         ({}, r"details\.heads is '\{\}'"),
         ("sentiment", r"details\.heads is 'sentiment'"),
-        ({"a": facts()["a"]}, "it has 4 labels, its heads have 2"),
-        (dict(reversed(facts().items())), "label 1 is 'a/x', by the heads it should be 'b/x'"),
+        ({"a": facts()["a"]}, "it has 4 labels, but its heads have 2"),
+        (dict(reversed(facts().items())), "label 1 is 'a/x', but by its heads it should be 'b/x'"),
         ({"a": 3, "b": facts()["b"]}, "a is '3'"),
         ({"../a": facts()["a"]}, r"a head is called '\.\./a'"),
         ({"a/b": facts()["a"]}, "a head is called 'a/b'"),
@@ -216,13 +214,13 @@ def facts(**values) -> dict:
         (facts(temperature=[1]), r"a\.temperature is '\[1\]'"),
         (facts(labels=None), r"a\.labels is 'None'"),
         (facts(labels={"names": "xy"}), r"a\.labels is "),
-        (facts(labels={"names": ["x", 2]}), r"a\.labels has a label that is no text"),
+        (facts(labels={"names": ["x", 2]}), r"a\.labels has a label that is not a text"),
         (facts(labels={"names": ["x", "x"]}), "Label names must differ; given twice: x"),
-        (facts(labels={"names": ["x"]}), "a has 1 labels, expected two at least"),
+        (facts(labels={"names": ["x"]}), "a has 1 label, expected at least two"),
         (facts(labels={"names": ["x", "y"], "aliases": {"1": "z"}}), "Alias '1' stands for 'z'"),
         (facts(labels={"names": ["x", "y"], "aliases": [1]}), r"a\.labels is "),
-        (facts(labels={"names": ["x", "y", "z"]}), "it has 4 labels, its heads have 5"),
-        (facts(labels={"names": ["x", "z"]}), "label 2 is 'a/y', by the heads it should be 'a/z'"),
+        (facts(labels={"names": ["x", "y", "z"]}), "it has 4 labels, but its heads have 5"),
+        (facts(labels={"names": ["x", "z"]}), "label 2 is 'a/y', but by its heads it should be 'a/z'"),
         (facts(corpus=7), r"a\.corpus is '7'"),
         (facts(validation=[0.9]), r"a\.validation is '\[0\.9\]'"),
         (facts(test="good"), r"a\.test is 'good'"),

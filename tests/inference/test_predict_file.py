@@ -1,4 +1,4 @@
-"""A file through a model: the same rows in their order, answers beside them, nothing lost."""
+"""A file through a model: the same rows in their order, with predictions, nothing lost."""
 
 import csv
 import dataclasses
@@ -151,7 +151,7 @@ def test_a_threshold_decides_several_labels():
     assert Answering(threshold=0.3).check(model).threshold == 0.3
     with pytest.raises(ConfigError, match="use --min-score"):
         Answering(threshold=0.3).check(Words())
-    with pytest.raises(ConfigError, match="--min-score must lie between 0 and 1, found 80"):
+    with pytest.raises(ConfigError, match="--min-score must be between 0 and 1, found 80"):
         Answering(min_score=80).check(Words())
 
 

@@ -84,7 +84,7 @@ def test_a_tokenizer_of_more_pieces_than_the_network_is_refused(plain):
     data = json.loads(path.read_text(encoding="utf-8"))
     data["model"]["vocab"]["덧댄"] = 1_000_000
     path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"the tokenizer has 1000001 pieces, the network .* copy the model anew"):
+    with pytest.raises(BundleError, match=r"the tokenizer has 1000001 pieces, but the network .* Copy the model again"):
         mj.load(plain)
 
 
@@ -393,7 +393,7 @@ def test_the_manifest_is_the_last_to_come_and_config_the_last_but_one(folder, tm
 def test_a_linear_folder_whose_labels_were_changed_is_refused(tmp_path):
     model = mj.train(load_corpus("sample:sentiment"), mj.TrainConfig(backbone="linear"), out=tmp_path / "m")
     change_json(model.folder / "munjang.json", labels={"names": ["긍정", "부정"]})
-    with pytest.raises(BundleError, match=r"labels 부정, 긍정, munjang.json names 긍정, 부정"):
+    with pytest.raises(BundleError, match=r"labels 부정, 긍정, but munjang.json names 긍정, 부정"):
         mj.load(model.folder)
 
 

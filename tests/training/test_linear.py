@@ -165,14 +165,14 @@ def test_a_cut_file_is_no_model(tmp_path, parts, name):
     details = linear.save(tmp_path, parts)
     path = tmp_path / name
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(BundleError, match="no whole linear model"):
+    with pytest.raises(BundleError, match="is not a complete linear model"):
         linear.load(tmp_path, SimpleNamespace(details=details))
 
 
 def test_parts_that_do_not_fit_each_other_are_refused(tmp_path, parts):
     for broken, message in [
         (replace(parts, bias=np.zeros(3)), "bias as float32 \\(3,\\), expected float32 \\(1,\\)"),
-        (replace(parts, idf=parts.idf * np.nan), "idf with numbers that are not finite"),
+        (replace(parts, idf=parts.idf * np.nan), "has numbers in idf that are not finite"),
         (replace(parts, ngrams=[*parts.ngrams[:-1], "다섯글자임"]), "more than 4 characters"),
         (replace(parts, ngrams=[*parts.ngrams[:-1], parts.ngrams[0]]), "n-grams, expected"),
     ]:

@@ -1,6 +1,6 @@
-"""Forms in which a model is stored and run. A new one is a module here and a line in FORMATS.
+"""The formats in which a model is stored and run. A new one is a module here and a line in BACKENDS.
 
-Each module has `load(folder, manifest) -> Runner`; how a model gets there is its module's own business.
+Each module has `load(folder, manifest) -> Runner`, and writes its own format.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ PRECISIONS = ("fp32", "bf16")
 
 
 class Runner(Protocol):
-    """A loaded model: texts to encodings, encodings to batches, batches to outputs.
+    """A loaded model: from texts to encodings, from encodings to batches, from batches to outputs.
 
-    max_length: how long a text may be, in `unit` ("tokens" or "characters"); longer ones are cut.
+    max_length: how long a text may be, in `unit` ("tokens" or "characters"); longer texts are cut.
     """
 
     max_length: int
     unit: str
 
     def encode(self, texts: Sequence[str]) -> Any:
-        """Encodings of cleaned texts: len(), `.lengths` (n,) for sorting, `.truncated` (n,) bool."""
+        """Encodings of cleaned texts: `len()`, `.lengths` (n,) for sorting, `.truncated` (n,) bool."""
 
     def batch(self, encodings: Any, indices: np.ndarray) -> Batch:
         """One batch of the sentences at `indices`."""
@@ -52,12 +52,12 @@ def load_runner(folder: Path, manifest: Manifest, precision: str = "fp32") -> Ru
     """The runner of a model folder, by its format. precision: fp32, or bf16 for the native format's matrix products."""
     one_of("precision", precision, PRECISIONS)
     if manifest.format not in BACKENDS:
-        raise BundleError(str(unknown_name("format", manifest.format, BACKENDS)))
+        raise BundleError(str(unknown_name(_("format"), manifest.format, BACKENDS)))
     options = {} if precision == "fp32" else {"precision": precision}
     if options and manifest.format != "native":
         raise ConfigError(
             _(
-                "{folder} is of the format {format}, whose precision is fixed; leave it out.",
+                "{folder} has the format {format}, and its precision is fixed. Leave the precision out.",
                 folder=folder,
                 format=manifest.format,
             )

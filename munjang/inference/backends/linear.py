@@ -1,7 +1,7 @@
 """The linear format: TF-IDF of character n-grams and a weight for each, as safetensors and a list of n-grams.
 
-A folder holds `vocabulary.txt` (one n-gram a line; the spaces in them count) and `model.safetensors` (idf, weights,
-bias). Nothing is pickled and prediction needs NumPy alone. Plain transformers cannot open such a folder.
+A folder holds `vocabulary.txt` (one n-gram a line; spaces in them count) and `model.safetensors` (idf, weights, bias).
+Nothing is pickled, and prediction needs NumPy only. Plain transformers cannot open such a folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from munjang.models.folder import Manifest
 
 WEIGHTS, VOCABULARY = "model.safetensors", "vocabulary.txt"
-LONGEST_TEXT = 100_000  # characters; the rest of a text is cut off, so that one huge line cannot fill the memory
+LONGEST_TEXT = 100_000  # characters; a longer text is cut, so that one huge line cannot fill the memory
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class LinearParts:
     """A trained linear model.
 
     ngrams: (V,) strings of 1 to 4 characters; idf: (V,) float32; weights: (V, K) float32; bias: (K,) float32, where
-    K is the number of labels, or 1 for two labels of which a text has one: that column is the second label's.
-    The temperature is already in weights and bias: softmax (sigmoid for multi-label) of the logits are probabilities.
-    labels: names in the order of the logits. settings: how it was trained, as JSON values.
+    K is the number of labels. K is 1 if a text has one of two labels: the column then belongs to the second label.
+    The temperature is already in weights and bias: softmax (sigmoid for multi-label) of the logits gives probabilities.
+    labels: names in the order of the logits. settings: how the model was trained, as JSON values.
     """
 
     ngrams: Sequence[str]
@@ -44,7 +44,7 @@ class LinearParts:
 
 @dataclass(frozen=True)
 class LinearInputs:
-    """Texts ready to run; `lengths` in characters, by which batches may be sorted."""
+    """Texts ready to run. lengths: in characters, to sort batches by."""
 
     texts: Sequence[str]
     lengths: np.ndarray
@@ -55,7 +55,7 @@ class LinearInputs:
 
 
 class LinearRunner:
-    """Answers texts with a linear model."""
+    """Runs a linear model."""
 
     max_length = LONGEST_TEXT
     unit = "characters"
@@ -66,7 +66,7 @@ class LinearRunner:
         self.lookup = Lookup(keys_from_ngrams(parts.ngrams, self.alphabet))
 
     def encode(self, texts: Sequence[str]) -> LinearInputs:
-        """Cut texts to LONGEST_TEXT characters; everything else happens in `run`."""
+        """Texts cut to LONGEST_TEXT characters; everything else happens in `run`."""
         lengths = np.array([len(text) for text in texts], np.int64)
         cut = [text[:LONGEST_TEXT] for text in texts]
         return LinearInputs(cut, np.minimum(lengths, LONGEST_TEXT), lengths > LONGEST_TEXT)
@@ -84,6 +84,7 @@ class LinearRunner:
         """(texts, labels) float32."""
         rows, features, values = tfidf(texts, self.alphabet, self.lookup, self.parts.idf)
         weights, bias = self.parts.weights, self.parts.bias
+        sums: np.ndarray
         if len(bias) == 1:
             sums = np.bincount(rows, values * weights[features, 0], minlength=len(texts))[:, None]
         else:
@@ -96,14 +97,14 @@ class LinearRunner:
 
 
 def two_columns(margin: np.ndarray) -> np.ndarray:
-    """Logits of two labels whose softmax gives the second sigmoid(margin); margin (B, 1)."""
+    """Logits of two labels, (B, 2). Their softmax gives the second label sigmoid(margin). margin: (B, 1)."""
     return np.concatenate([-margin / 2, margin / 2], axis=1)
 
 
 def tfidf(
     texts: Sequence[str], alphabet: Alphabet, lookup: Lookup, idf: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Non-zero cells of the TF-IDF matrix, (row, feature, value): (1 + log count) · idf, each row of length 1."""
+    """Non-zero cells of the TF-IDF matrix as (rows, features, values): (1 + log count) · idf, each row of length 1."""
     rows, features, counts = count_features(texts, alphabet, lookup)
     values = (1 + np.log(counts)) * idf[features]
     norms = np.sqrt(np.bincount(rows, values**2, minlength=len(texts)))
@@ -122,7 +123,7 @@ def save(folder: str | Path, parts: LinearParts) -> dict[str, Any]:
 
 
 def load(folder: str | Path, manifest: Manifest) -> LinearRunner:
-    """The runner of a folder that `save` wrote; what it returned stands in `manifest.details`.
+    """The runner of a folder that `save` wrote. What `save` returned is in `manifest.details`.
 
     A missing or cut file, or parts that do not fit each other, are BundleErrors.
     """
@@ -135,23 +136,28 @@ def load(folder: str | Path, manifest: Manifest) -> LinearRunner:
         arrays = load_file(folder / WEIGHTS)
     except (OSError, UnicodeDecodeError, SafetensorError) as error:
         raise BundleError(
-            _("{folder} is no whole linear model: {reason}. Train it again.", folder=folder, reason=error)
+            _("{folder} is not a complete linear model: {reason}. Train it again.", folder=folder, reason=error)
         ) from error
     try:
         parts = LinearParts(ngrams, labels=tuple(details["labels"]), settings=details.get("settings", {}), **arrays)
         check_parts(parts, int(details["features"]))
         if parts.labels != manifest.labels.names:
-            own, named = ", ".join(map(str, parts.labels)), manifest.labels.listing
-            raise ValueError(f"its weights are for the labels {own}, munjang.json names {named}")
+            raise ValueError(
+                _(
+                    "its weights are for the labels {labels}, but munjang.json names {named}",
+                    labels=", ".join(map(str, parts.labels)),
+                    named=manifest.labels.listing,
+                )
+            )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
-            _("{folder} is no whole linear model: {reason}. Train it again.", folder=folder, reason=error)
+            _("{folder} is not a complete linear model: {reason}. Train it again.", folder=folder, reason=error)
         ) from error
     return LinearRunner(parts)
 
 
 def check_parts(parts: LinearParts, features: int) -> None:
-    """Refuse parts that do not fit each other with a ValueError that says what was found and expected."""
+    """Refuse parts that do not fit each other. ValueError: what was found and what was expected."""
     columns = (
         1 if parts.weights.ndim == 2 and parts.weights.shape[1] == 1 and len(parts.labels) == 2 else len(parts.labels)
     )
@@ -159,10 +165,24 @@ def check_parts(parts: LinearParts, features: int) -> None:
     for name, shape in expected.items():
         array = getattr(parts, name)
         if array.shape != shape or not np.issubdtype(array.dtype, np.floating):
-            raise ValueError(f"{WEIGHTS} has {name} as {array.dtype} {array.shape}, expected float32 {shape}")
+            raise ValueError(
+                _(
+                    "{file} has {name} as {type} {shape}, expected float32 {expected}",
+                    file=WEIGHTS,
+                    name=name,
+                    type=array.dtype,
+                    shape=array.shape,
+                    expected=shape,
+                )
+            )
         if not np.isfinite(array).all():
-            raise ValueError(f"{WEIGHTS} has {name} with numbers that are not finite")
-    if len(parts.ngrams) != features or len(set(parts.ngrams)) != features:
-        raise ValueError(f"{VOCABULARY} has {len(set(parts.ngrams)):,} n-grams, expected {features:,}")
+            raise ValueError(_("{file} has numbers in {name} that are not finite", file=WEIGHTS, name=name))
+    count = len(set(parts.ngrams))
+    if len(parts.ngrams) != features or count != features:
+        raise ValueError(
+            _("{file} has {count:,} n-grams, expected {expected:,}", file=VOCABULARY, count=count, expected=features)
+        )
     if not all(0 < len(ngram) <= LONGEST for ngram in parts.ngrams):
-        raise ValueError(f"{VOCABULARY} has an n-gram of no or more than {LONGEST} characters")
+        raise ValueError(
+            _("{file} has an n-gram that is empty or has more than {most} characters", file=VOCABULARY, most=LONGEST)
+        )

@@ -14,7 +14,7 @@ from munjang.models.folder import padding_positions, plain_reach, read_json_obje
 from munjang.models.silence import silence_transformers
 from munjang.records import Example
 from munjang.tasks import make_task
-from munjang.tasks.base import Batch, Encodings, Outputs, Task
+from munjang.tasks.base import Batch, Encodings, Outputs, Task, encode_texts
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Write config.json, model.safetensors (fp32), tokenizer.json and its settings.
 
-    The settings name the tokenizer's class as transformers 4 knows it too, and no longer a text than the network takes.
+    The settings name a tokenizer class that transformers 4 knows too, and a length that the network can take.
     """
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
@@ -40,15 +40,15 @@ def save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBas
         settings["tokenizer_class"] = "PreTrainedTokenizerFast"
     reach = plain_reach(model.config.to_dict())
     settings["model_max_length"] = min(int(settings.get("model_max_length", reach)), reach)
-    for name in ("is_local", "local_files_only"):  # of the folder that it was read from
+    for name in ("is_local", "local_files_only"):  # these describe the folder that the tokenizer was read from
         settings.pop(name, None)
     files.write_json(path, settings)
 
 
 class NativeRunner:
-    """Runs a transformers model on the CPU, or on an accelerator where there is one.
+    """Runs a transformers model on the CPU, or on a GPU if there is one.
 
-    Without padding where the kind of network is known, else padded; matrix products in `precision`, the rest in fp32.
+    Without padding for known kinds of networks, else padded. Matrix products in `precision`, the rest in fp32.
     """
 
     unit = "tokens"
@@ -69,7 +69,8 @@ class NativeRunner:
         self.pad_id = int(model.config.pad_token_id or 0)
 
     def encode(self, texts: Sequence[str]) -> Encodings:
-        return self.task.encode([Example(text) for text in texts], self.tokenizer, self.max_length)
+        examples = [Example(text) for text in texts]
+        return self.task.encode(examples, self.tokenizer, self.max_length, encode=encode_texts)
 
     def batch(self, encodings: Encodings, indices: np.ndarray) -> Batch:
         return self.task.collate(encodings, indices, self.pad_id)
@@ -84,7 +85,7 @@ class NativeRunner:
 
 def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRunner:
     """The runner of a transformers folder; weights from safetensors only, no code from the folder."""
-    require("a model in the native format", "train", "torch", "transformers")
+    require(_("a model in the native format"), "train", "torch", "transformers")
     from tokenizers import Tokenizer
 
     try:
@@ -98,15 +99,15 @@ def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRun
         pieces, rows = max(tokenizer.get_vocab().values(), default=0) + 1, model.get_input_embeddings().num_embeddings
     except BundleError:
         raise
-    except Exception as error:  # transformers, safetensors and tokenizers each raise kinds of their own
+    except Exception as error:  # transformers, safetensors and tokenizers raise errors of many kinds
         raise BundleError(
             _("{folder} cannot be loaded: {reason}", folder=folder, reason=files.first_line(error))
         ) from error
     if pieces > rows:
         raise BundleError(
             _(
-                "{folder}: the tokenizer has {pieces} pieces, the network {rows}. They do not belong "
-                "together; copy the model anew.",
+                "{folder}: the tokenizer has {pieces} pieces, but the network has {rows}. They do not belong "
+                "together. Copy the model again.",
                 folder=folder,
                 pieces=pieces,
                 rows=rows,

@@ -1,7 +1,7 @@
 """The ONNX format: one graph file, run by ONNX Runtime on the CPU. Needs neither torch nor transformers.
 
-A folder holds `model.onnx`, whose inputs (int64) and outputs (float32) are those of the task's `exported`, and
-`tokenizer.json`. `munjang export` writes it. Nothing in it is executed besides the operators of `onnx_file.OPERATORS`.
+A folder holds `model.onnx` and `tokenizer.json`; `munjang export` writes it. The task's `exported` names the inputs
+(int64) and outputs (float32) of the graph. Only the operators in `onnx_guard.OPERATORS` are executed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 from munjang.errors import BundleError, MissingExtra
 from munjang.files import first_line
 from munjang.inference.backends.onnx_guard import check_onnx
-from munjang.models import shared_embeddings as shared_words
+from munjang.models import shared_embeddings
 from munjang.records import Example
 from munjang.tasks import make_task
-from munjang.tasks.base import Batch, Encodings, Outputs, Task
+from munjang.tasks.base import Batch, Encodings, Outputs, Signature, Task, encode_texts
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def save(folder: Path, graph: bytes, tokenizer: tokenizers.Tokenizer) -> None:
 
 
 class OnnxRunner:
-    """Runs an exported network on the CPU. words: the embeddings, where they are not in the graph."""
+    """Runs an exported network on the CPU. words: the embeddings, if they are not in the graph."""
 
     unit = "tokens"
 
@@ -50,31 +50,34 @@ class OnnxRunner:
         pad_id: int, words: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         self.session, self.tokenizer, self.task = session, tokenizer, task
+        assert task.exported is not None  # `load` and the exporter refuse other tasks
+        self.signature: Signature = task.exported
         self.max_length, self.pad_id, self.words = max_length, pad_id, words
 
     def encode(self, texts: Sequence[str]) -> Encodings:
-        return self.task.encode([Example(text) for text in texts], self.tokenizer, self.max_length)
+        examples = [Example(text) for text in texts]
+        return self.task.encode(examples, self.tokenizer, self.max_length, encode=encode_texts)
 
     def batch(self, encodings: Encodings, indices: np.ndarray) -> Batch:
         return self.task.collate(encodings, indices, self.pad_id)
 
     def run(self, batch: Batch) -> Outputs:
-        form = self.task.exported
-        found = self.session.run(list(form.outputs), self.given(batch))
-        return dict(zip(form.outputs, found, strict=True)) | {name: batch[name] for name in form.kept}
+        outputs = self.session.run(list(self.signature.outputs), self.inputs(batch))
+        kept = {name: batch[name] for name in self.signature.kept}
+        return dict(zip(self.signature.outputs, outputs, strict=True)) | kept
 
-    def given(self, batch: Batch) -> dict[str, np.ndarray]:
-        """What the graph takes of a batch."""
-        arrays = {name: batch[name] for name in self.task.exported.inputs}
+    def inputs(self, batch: Batch) -> dict[str, np.ndarray]:
+        """The arrays of a batch that the graph takes."""
+        arrays = {name: batch[name] for name in self.signature.inputs}
         if self.words is None:
             return arrays
-        return {**arrays, shared_words.INPUT: self.words[batch["input_ids"]].astype(np.float32)}
+        return {**arrays, shared_embeddings.INPUT: self.words[batch["input_ids"]].astype(np.float32)}
 
 
 def open_session(graph: bytes) -> onnxruntime.InferenceSession:
-    """A session for a graph as munjang writes it, on every core that this process may use.
+    """A session for a graph that munjang wrote, on every core that this process may use.
 
-    Only basic rewriting: the fused SkipLayerNormalization is seven times slower than what it replaces (EXPERIMENTS,
+    Only basic optimizations: the fused SkipLayerNormalization is seven times slower than what it replaces (EXPERIMENTS,
     2026-11-22).
     """
     import onnxruntime
@@ -82,20 +85,20 @@ def open_session(graph: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.enable_mem_pattern = False  # every batch has another shape
+    options.enable_mem_pattern = False  # every batch has a different shape
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def cores() -> int:
-    """How many processors this process may use: those of the system, or fewer by OMP_NUM_THREADS, as torch takes it."""
-    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(found, int(asked)) if asked.isdecimal() and int(asked) else found
+    """How many processors this process may use; OMP_NUM_THREADS can lower the number, as with torch."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(available, int(limit)) if limit.isdecimal() and int(limit) else available
 
 
 def check_runtime() -> None:
-    """Refuse to go on without ONNX Runtime, which comes with munjang but can be missing where it has no build."""
+    """Refuse to go on without ONNX Runtime. It comes with munjang, but not every platform has a build of it."""
     if find_spec("onnxruntime") is None:
         raise MissingExtra(_("ONNX Runtime is not installed. Run: pip install onnxruntime"))
 
@@ -103,8 +106,8 @@ def check_runtime() -> None:
 def load(folder: Path, manifest: Manifest) -> OnnxRunner:
     """The runner of a folder that `munjang export` wrote.
 
-    BundleError: a file is missing or damaged, keeps weights in other files, holds operators that munjang does not
-    write, or its inputs, outputs or number of labels do not fit.
+    BundleError: a file is missing or damaged, the graph keeps weights in other files or holds operators that munjang
+    does not write, or its inputs, outputs or number of labels do not fit.
     """
     check_runtime()
     from tokenizers import Tokenizer
@@ -120,10 +123,10 @@ def load(folder: Path, manifest: Manifest) -> OnnxRunner:
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         task = make_task(manifest.task, manifest.labels, **manifest.task_options)
         pad_id, reach = (int(manifest.details[name]) for name in ("pad_id", "reach"))
-        words = shared_words.load_shared_embeddings(folder, manifest.details)
+        words = shared_embeddings.load_shared_embeddings(folder, manifest.details)
     except BundleError:
         raise
-    except Exception as error:  # the runtime and tokenizers each raise kinds of their own
+    except Exception as error:  # the runtime and tokenizers raise errors of many kinds
         raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=first_line(error))) from error
     check_signature(session, folder, task, words is not None)
     if manifest.max_length > reach:
@@ -139,48 +142,46 @@ def load(folder: Path, manifest: Manifest) -> OnnxRunner:
 
 
 def check_signature(session: Any, folder: Path, task: Task, shares_words: bool = False) -> None:
-    """Refuse a graph whose inputs and outputs are not those that the task wants, for its number of labels.
+    """Refuse a graph that does not have the inputs and outputs of the task, or not its number of labels. BundleError.
 
-    shares_words: whether it takes rows of a table of words beside the token ids.
+    shares_words: whether it takes rows of a table of word embeddings beside the token ids.
     """
-    form = task.exported
-    if form is None:
+    signature = task.exported
+    if signature is None:
         raise BundleError(
             _("{folder}: a {task} model of this kind has no exported form.", folder=folder, task=task.name)
         )
-    found = sorted((item.name, item.type, len(item.shape)) for item in session.get_inputs())
-    wanted = [(name, "tensor(int64)", rank) for name, rank in form.inputs.items()]
-    wanted += [(shared_words.INPUT, "tensor(float)", 3)] if shares_words else []
-    if found != sorted(wanted):
-        names = ", ".join(name for name, *__ in found)
+    inputs = sorted((item.name, item.type, len(item.shape)) for item in session.get_inputs())
+    expected = [(name, "tensor(int64)", rank) for name, rank in signature.inputs.items()]
+    expected += [(shared_embeddings.INPUT, "tensor(float)", 3)] if shares_words else []
+    if inputs != sorted(expected):
         raise BundleError(
             _(
-                "{folder}: {graph} takes {names}, expected {wanted}.",
+                "{folder}: {graph} takes {inputs}, expected {expected}.",
                 folder=folder,
                 graph=GRAPH,
-                names=names,
-                wanted=[name for name, *__ in wanted],
+                inputs=", ".join(name for name, *__ in inputs),
+                expected=", ".join(name for name, *__ in expected),
             )
         )
-    outputs = session.get_outputs()
-    given = [(item.name, item.type, len(item.shape)) for item in outputs]
-    if given != [(name, "tensor(float)", rank) for name, rank in form.outputs.items()]:
-        names = ", ".join(name for name, *__ in given)
+    last_shape = session.get_outputs()[-1].shape
+    outputs = [(item.name, item.type, len(item.shape)) for item in session.get_outputs()]
+    if outputs != [(name, "tensor(float)", rank) for name, rank in signature.outputs.items()]:
         raise BundleError(
             _(
-                "{folder}: {graph} gives {names}, expected {outputs}.",
+                "{folder}: {graph} gives {outputs}, expected {expected}.",
                 folder=folder,
                 graph=GRAPH,
-                names=names,
-                outputs=list(form.outputs),
+                outputs=", ".join(name for name, *__ in outputs),
+                expected=", ".join(signature.outputs),
             )
         )
-    if outputs[-1].shape[-1] != len(task.labels):
+    if last_shape[-1] != len(task.labels):
         raise BundleError(
             _(
-                "{folder}: the network gives {shape} labels, munjang.json names {labels}.",
+                "{folder}: the network gives {count} labels, but munjang.json names {expected}.",
                 folder=folder,
-                shape=outputs[-1].shape[-1],
-                labels=len(task.labels),
+                count=last_shape[-1],
+                expected=len(task.labels),
             )
         )

@@ -1,1 +1,1 @@
-"""Files in, the same rows with answers out."""
+"""A file in, the same rows with predictions out."""

@@ -1,4 +1,4 @@
-"""Analyse a file of any size: the same rows out, in their order, each head's answer in columns of its own."""
+"""Analyse a file of any size: the same rows out, in their order, with columns for each head."""
 
 from __future__ import annotations
 
@@ -18,31 +18,35 @@ from munjang.translation import _
 def analyses(
     model: Analyzer, table: Table, text: int, chunks: Sequence[int] = CHUNKS
 ) -> Iterator[tuple[Row, Analysis] | Bad]:
-    """Every row of the table with its analysis, and every unusable one, in file order and bounded memory.
+    """Every row of the table with its analysis, and every unusable row, in file order and bounded memory.
 
-    text: the place of the text column. chunks: how many rows are answered together; the last size goes on.
+    text: the index of the text column. chunks: how many rows are analysed together; the last size repeats.
     """
     return answered(table, text, model.analyze_many, chunks)
 
 
 def count(counts: Counts, analysis: Analysis) -> None:
-    """Count a row; empty or cut it is for every head alike."""
-    counts.add(next(iter(analysis.answers.values()), None) or as_prediction(analysis.structure), None)
+    """Count a row. A text is empty or cut for all heads alike, so the first one is counted, or else the tree."""
+    answer = next(iter(analysis.answers.values()), None)
+    if answer is None and analysis.structure is not None:
+        answer = as_prediction(analysis.structure)
+    if answer is not None:
+        counts.add(answer, None)
 
 
 def as_prediction(parse: Parse) -> Prediction:
-    """A tree as what is counted."""
+    """A tree as a prediction that can be counted."""
     return Prediction(parse.text, None if parse.note == EMPTY else label_text(parse.tree), {}, parse.note)
 
 
 def wanted_names(heads: Sequence[Head], scores: bool, structure: bool = False) -> list[str]:
     """The columns of the heads, then note: HEAD, HEAD_score, and with `scores` HEAD_score_LABEL for every label.
 
-    structure: whether a column for the tree comes before the note.
+    structure: whether there is a column for the tree before the note.
 
-    ConfigError: two would have the same name.
+    ConfigError: two columns would have the same name.
     """
-    names = []
+    names: list[str] = []
     for head in heads:
         names += [head.name, f"{head.name}_score"]
         names += [f"{head.name}_score_{label}" for label in head.labels if scores]
@@ -51,7 +55,7 @@ def wanted_names(heads: Sequence[Head], scores: bool, structure: bool = False) -
     twice = next((name for name in names if folded.count(name.casefold()) > 1), None)
     if twice:
         raise ConfigError(
-            _("Two columns of the answers would be called '{twice}'. Choose fewer heads with --tasks.", twice=twice)
+            _("Two columns of the output would be called '{name}'. Choose fewer heads with --tasks.", name=twice)
         )
     return names
 
@@ -60,10 +64,10 @@ def cells_of(analysis: Analysis, heads: Sequence[Head], scores: bool) -> list[An
     """The cells for `wanted_names`; an empty text has no scores."""
     cells: list[Any] = []
     for head in heads:
-        answer = analysis[head.name]
-        found = {name: round(score, 6) for name, score in answer.scores.items()}
-        cells += [answer.label or "", round(answer.score, 6) if found else None]
-        cells += [found.get(label) for label in head.labels if scores]
+        answer = analysis.answers[head.name]
+        rounded = {name: round(score, 6) for name, score in answer.scores.items()}
+        cells += [answer.label or "", round(answer.score, 6) if rounded else None]
+        cells += [rounded.get(label) for label in head.labels if scores]
     tree = [label_text(analysis.structure.tree)] if analysis.structure else []
     return [*cells, *tree, analysis.note]
 
@@ -79,16 +83,17 @@ def analyze_table(
     source: Path | None = None,
     progress: Callable[[Counts], None] = lambda counts: None,
 ) -> Counts:
-    """Write every row of the table with the heads' answers to `out`; returns what was counted.
+    """Write every row of the table with the predictions of the heads to `out`, and return the counts.
 
-    scores: every label's, or the best alone. The rest is as in `munjang.inference.files.predict.predict_table`.
+    scores: whether every label gets a score, or only the best. The rest: see
+    `munjang.inference.files.predict.predict_table`.
     """
     out, counts, heads = Path(out), Counts(), model.heads
     check_output(out, source, overwrite)
     wanted = wanted_names(heads, scores, model.parser is not None)
     columns = free_names(table.columns, wanted)
-    words = {"note", STRUCTURE, *(head.name for head in heads)}
-    numbers = frozenset(column for column, name in zip(columns, wanted, strict=True) if name not in words)
+    texts = {"note", STRUCTURE, *(head.name for head in heads)}
+    numbers = frozenset(column for column, name in zip(columns, wanted, strict=True) if name not in texts)
 
     def cells(row: Row, analysis: Analysis) -> list[Any]:
         count(counts, analysis)

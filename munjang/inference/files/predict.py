@@ -1,4 +1,4 @@
-"""Classify a file of any size: the same rows out, in their order, with label, scores and note beside them."""
+"""Classify a file of any size: the same rows out, in their order, with label, scores and note added."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from munjang.data.readers.columns import find_column
 from munjang.data.readers.table import Bad, Row, Table, cell_text
 from munjang.errors import ConfigError
 from munjang.inference.files.write import (
     CHUNKS,
+    EMPTY_GROUP,
     WITHHELD,
     Added,
     Counts,
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answering:
-    """How answers are given. scores: every label's, or the best alone; keep: only rows with one of these labels."""
+    """How a file is predicted.
+
+    scores: whether every label gets a score, or only the best. threshold: for multi-label. min_score: below it the
+    label is WITHHELD. keep: only rows with one of these labels. by: the column that groups the counts.
+    """
 
     scores: bool = True
     threshold: float | None = None
@@ -39,16 +44,16 @@ class Answering:
     by: str | None = None
 
     def check(self, model: Predictor) -> Answering:
-        """The same with names resolved; what does not fit the model is a ConfigError or DataError."""
+        """The same settings with the labels in `keep` resolved. ConfigError, DataError: they do not fit the model."""
         for name, value in (("threshold", self.threshold), ("min-score", self.min_score)):
             if value is not None and not 0 <= value <= 1:
-                raise ConfigError(_("--{name} must lie between 0 and 1, found {value}.", name=name, value=value))
+                raise ConfigError(_("--{name} must be between 0 and 1, found {value}.", name=name, value=value))
         if self.threshold is not None and model.task != "multi-label":
             raise ConfigError(
-                _("--threshold is for models with several labels a text; this one has one: use --min-score.")
+                _("--threshold is for models with several labels per text. This model has one label: use --min-score.")
             )
-        held = self.min_score is not None
-        return replace(self, keep=tuple(n if held and n == WITHHELD else model.labels.resolve(n) for n in self.keep))
+        withheld = () if self.min_score is None else (WITHHELD,)
+        return replace(self, keep=tuple(n if n in withheld else model.labels.resolve(n) for n in self.keep))
 
 
 def apply_thresholds(prediction: Prediction, answering: Answering, labels: Sequence[str]) -> Prediction:
@@ -67,36 +72,37 @@ def apply_thresholds(prediction: Prediction, answering: Answering, labels: Seque
 def predictions(
     model: Predictor, table: Table, text: int, answering: Answering, chunks: Sequence[int] = CHUNKS
 ) -> Iterator[tuple[Row, Prediction] | Bad]:
-    """The rows of `answered` with a model's predictions, settled."""
+    """The rows of `answered` with the predictions of a classifier, threshold and minimum score applied."""
 
-    def answer(texts: list[str]) -> Iterator[Prediction]:
-        return (apply_thresholds(found, answering, model.labels.names) for found in model.predict_many(texts))
+    def predict(texts: list[str]) -> Iterator[Prediction]:
+        records = cast("list[Prediction]", model.predict_many(texts))
+        return (apply_thresholds(record, answering, model.labels.names) for record in records)
 
-    return answered(table, text, answer, chunks)
+    return answered(table, text, predict, chunks)
 
 
 def kept(prediction: Prediction, answering: Answering) -> bool:
-    """Whether --keep lets the row through."""
+    """Whether --keep keeps the row."""
     return not answering.keep or any(name in answering.keep for name in names_of(prediction.label))
 
 
-def group_of(row: Row, place: int | None) -> str | None:
-    """The group of a row under --by."""
-    if place is None:
+def group_of(row: Row, column: int | None) -> str | None:
+    """The group of a row with --by; None without."""
+    if column is None:
         return None
-    return unicodedata.normalize("NFC", cell_text(row.cells[place])).strip() or "(empty)"
+    return unicodedata.normalize("NFC", cell_text(row.cells[column])).strip() or EMPTY_GROUP
 
 
 def output_columns(columns: Sequence[str], labels: Sequence[str], scores: bool) -> tuple[str, ...]:
-    """The names of the added columns: label, score, score_긍정, …, note; munjang_label, … where one is taken."""
+    """The names of the added columns: label, score, score_긍정, …, note; munjang_label, … if one of them is taken."""
     return free_names(columns, ["label", "score", *(f"score_{label}" for label in labels if scores), "note"])
 
 
 def output_cells(prediction: Prediction, labels: Sequence[str], scores: bool) -> list[Any]:
     """The cells for `output_columns`; an empty text has no scores."""
-    found = {name: round(score, 6) for name, score in prediction.scores.items()}
-    best = round(prediction.score, 6) if found else None
-    return [label_text(prediction.label), best, *(found.get(name) for name in labels if scores), prediction.note]
+    rounded = {name: round(score, 6) for name, score in prediction.scores.items()}
+    best = round(prediction.score, 6) if rounded else None
+    return [label_text(prediction.label), best, *(rounded.get(name) for name in labels if scores), prediction.note]
 
 
 def predict_table(
@@ -110,10 +116,10 @@ def predict_table(
     source: Path | None = None,
     progress: Callable[[Counts], None] = lambda counts: None,
 ) -> Counts:
-    """Write every row of the table with its answer to `out`; returns what was counted.
+    """Write every row of the table with its prediction to `out`, and return the counts.
 
     Rows that cannot be used are listed in OUT.rejected.csv with file, line, reason and text. Both files appear when all
-    is done, or not at all. source: the input file, which the output must not be.
+    rows are done, or not at all. source: the input file, which must not be the output.
     """
     out, answering = Path(out), (answering or Answering()).check(model)
     check_output(out, source, overwrite)

@@ -1,4 +1,4 @@
-"""Rows in, the same rows with answers out, in files of any size: what holds for every kind of answer."""
+"""Rows in, the same rows with predictions out, for files of any size and every kind of prediction."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from munjang.data.readers.writers import Writer, check_target, open_writer
 from munjang.errors import DataError
 from munjang.records import Prediction, names_of
 from munjang.tables import format_table
-from munjang.translation import _
+from munjang.translation import N_, _, ngettext
 
 Answer = TypeVar("Answer")
 
 WITHHELD = "보류"
-"""The answer below the minimum score: undecided, for a person to look at."""
-CHUNKS = (64, 128, 256, 512, 1_024)  # rows predicted together; small first, so that something shows soon
+"""The label below the minimum score: undecided, for a person to check."""
+CHUNKS = (64, 128, 256, 512, 1_024)  # rows predicted together; small first, so that results show soon
 MAX_GROUPS = 1_000
+NO_LABEL, EMPTY_GROUP, OTHER_GROUPS = N_("(none)"), N_("(empty)"), N_("(further groups)")
+"""Keys of `Counts` for rows without a label, for an empty cell under --by, and for groups beyond MAX_GROUPS."""
 
 
 @dataclass
 class Counts:
-    """What became of the rows; under --by, `sizes` has the rows and `groups` the label counts of each group."""
+    """What happened to the rows. With --by, `sizes` has the rows and `groups` the label counts of each group."""
 
     rows: int = 0
     written: int = 0
@@ -41,63 +43,65 @@ class Counts:
     groups: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, prediction: Prediction, group: str | None) -> None:
-        """Count one answer."""
+        """Count one prediction."""
         self.rows += 1
         self.empty += prediction.label is None
         self.truncated += "truncated" in prediction.note
         self.held += prediction.label == WITHHELD
         if group is not None:
             if group not in self.groups and len(self.groups) >= MAX_GROUPS:
-                group = "(further groups)"
-            self.groups.setdefault(group, Counter()).update(names_of(prediction.label) or ("(none)",))
+                group = OTHER_GROUPS
+            self.groups.setdefault(group, Counter()).update(names_of(prediction.label) or (NO_LABEL,))
             self.sizes[group] += 1
 
     def __str__(self) -> str:
-        parts = [f"{self.rows:,} row{'s' * (self.rows != 1)} answered"]
-        for number, what in (
-            (self.empty, "empty"),
-            (self.truncated, "truncated"),
-            (self.held, f"{WITHHELD} (below the minimum score)"),
-            (self.rejected, "set aside"),
-        ):
-            parts += [f"{number:,} {what}"] * bool(number)
+        parts = [ngettext("{count:,} row predicted", "{count:,} rows predicted", self.rows)]
+        if self.empty:
+            parts.append(_("{count:,} empty", count=self.empty))
+        if self.truncated:
+            parts.append(_("{count:,} truncated", count=self.truncated))
+        if self.held:
+            parts.append(_("{count:,} {label} (below the minimum score)", count=self.held, label=WITHHELD))
+        if self.rejected:
+            parts.append(_("{count:,} set aside", count=self.rejected))
         return ", ".join(parts)
 
     def table(self, labels: Sequence[str], column: str) -> str:
-        """Label shares per group as a table for the terminal, largest group first."""
+        """The share of each label by group, as a table for the terminal; the largest group first."""
         used = {name for counts in self.groups.values() for name in counts}
-        names = [*labels, *(name for name in (WITHHELD, "(none)") if name in used and name not in labels)]
+        names = [*labels, *(name for name in (WITHHELD, NO_LABEL) if name in used and name not in labels)]
+        special = {name: _(name) for name in (NO_LABEL, EMPTY_GROUP, OTHER_GROUPS)}
         rows = [
-            (group, size, *(f"{100 * self.groups[group][name] / size:.1f}%" for name in names))
+            (special.get(group, group), size, *(f"{100 * self.groups[group][name] / size:.1f}%" for name in names))
             for group, size in self.sizes.most_common()
         ]
-        return format_table([column, _("rows"), *names], rows)
+        return format_table([column, _("rows"), *(special.get(name, name) for name in names)], rows)
 
 
 def answered(
     table: Table, text: int, answer: Callable[[list[str]], Iterable[Answer]], chunks: Sequence[int] = CHUNKS
 ) -> Iterator[tuple[Row, Answer] | Bad]:
-    """Every row of the table with its answer, and every unusable one, in file order and bounded memory.
+    """Every row of the table with its prediction, and every unusable row, in file order and bounded memory.
 
-    text: the place of the text column. answer: gives an answer for each text. chunks: how many rows are answered
-    together; the last size goes on.
+    text: the index of the text column. answer: predicts for each text. chunks: how many rows are predicted together;
+    the last size repeats.
     """
     source, sizes = iter(table.read()), iter(chunks)
     size = chunks[-1]
     while items := list(islice(source, next(sizes, size))):
         texts = [cell_text(item.cells[text]) for item in items if isinstance(item, Row)]
-        found = iter(answer(texts) if texts else ())
+        answers = iter(answer(texts) if texts else ())
         for item in items:
-            yield (item, next(found)) if isinstance(item, Row) else item
+            yield (item, next(answers)) if isinstance(item, Row) else item
 
 
 def rejected_path(out: Path) -> Path:
-    """Where the rows that could not be used are listed: beside the output."""
+    """The file that lists unusable rows, beside the output."""
     return out.with_name(f"{out.name}.rejected.csv")
 
 
 def check_output(out: Path, source: Path | None, overwrite: bool) -> None:
-    """Refuse an output that is the input, or that exists, before any work is done."""
+    """Refuse an output that is the input or that exists, before any work is done. DataError."""
     for path in (out, rejected_path(out)):
         if source is not None and path.exists() and source.exists() and os.path.samefile(path, source):
             raise DataError(_("{path} is the input file itself. Name another file with --out.", path=path))
@@ -105,9 +109,9 @@ def check_output(out: Path, source: Path | None, overwrite: bool) -> None:
 
 
 def free_names(columns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Names for added columns: as they are, or where one is taken all with munjang_ before them.
+    """Names for added columns: unchanged, or if one of them is taken, all with the prefix munjang_.
 
-    If those are taken too (a file that was predicted twice), with munjang_2_, and so on.
+    If these are taken too (a file that was predicted twice), the prefix is munjang_2_, and so on.
     """
     taken, number = {name.casefold() for name in columns}, 0
     while True:
@@ -119,10 +123,10 @@ def free_names(columns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Added:
-    """What is added to a table. columns: names that are free in it; numbers: those of them with float64 values.
+    """What is added to a table. columns: names that are free in it. numbers: the columns with float64 values.
 
-    cells: the values for `columns` from a row and its answer, None to leave the row out; it also counts the answer in
-    `counts`.
+    cells: gives the values for `columns` from a row and its prediction, or None to leave the row out. It also counts
+    the prediction in `counts`.
     """
 
     columns: tuple[str, ...]
@@ -139,7 +143,7 @@ def write_table(
     overwrite: bool,
     progress: Callable[[Counts], None],
 ) -> None:
-    """Write answered rows to `out`, unusable ones to OUT.rejected.csv; both appear when all is done, or not at all."""
+    """Write predicted rows to `out` and unusable rows to OUT.rejected.csv. Both appear at the end, or not at all."""
     counts, types = added.counts, dict(table.types or {})
     if suffix_is_parquet(out):
         import pyarrow
@@ -165,9 +169,9 @@ def write_table(
                 progress(counts)
         counts.escaped = writer.escaped
     if rejected is None:
-        rejected_path(out).unlink(missing_ok=True)  # of an earlier run that is overwritten
+        rejected_path(out).unlink(missing_ok=True)  # from an earlier run that is overwritten
 
 
 def suffix_is_parquet(path: Path) -> bool:
-    """Whether column types matter for the file to be written."""
+    """Whether the output is Parquet, where column types matter."""
     return path.suffix.lower() == ".parquet"
