@@ -1,1 +1,1 @@
-"""Models over HTTP."""
+"""A web server for models."""

@@ -22,8 +22,9 @@ from munjang.serving.playground.assets import HEADERS, page_html
 from munjang.serving.playground.routes import add_playground
 from munjang.serving.service import Service, error_response, munjang_error
 from munjang.serving.settings import Settings
+from munjang.translation import _
 
-NO_BODY = 64  # bytes, the least that may be allowed: what a GET request brings is not looked at
+NO_BODY = 64  # bytes, the smallest limit that is allowed: the body of a GET request is ignored
 
 
 def make_app(models: Models, settings: Settings) -> FastAPI:
@@ -42,8 +43,8 @@ def make_app(models: Models, settings: Settings) -> FastAPI:
     @app.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> Response:
         message = {
-            404: "There is nothing at this address; /docs lists what there is.",
-            405: f"This address does not take {request.method}; /docs lists what there is.",
+            404: _("There is nothing at this address. See /docs for all addresses."),
+            405: _("This address does not take {method}. See /docs for all addresses.", method=request.method),
         }.get(error.status_code, str(error.detail))
         return error_response(error.status_code, message, dict(error.headers or {}))
 
@@ -61,7 +62,7 @@ def make_app(models: Models, settings: Settings) -> FastAPI:
 
 
 def add_answers(app: FastAPI, service: Service) -> None:
-    """The routes that classify."""
+    """Add the routes that predict."""
     models = service.models
 
     @app.post("/", summary="The default model, for the hub's clients", openapi_extra=HUB, responses=ERRORS)
@@ -94,16 +95,16 @@ def add_answers(app: FastAPI, service: Service) -> None:
         responses=ERRORS,
     )
     async def named_analyze(request: Request, name: str) -> Response:
-        return await service.respond(request, lambda body: service.analyze(*models.network(name), body))
+        return await service.respond(request, lambda body: service.analyze(*models.resolve(name), body))
 
     @app.post(
         "/models/{name:path}/explain",
-        summary="What each eojeol of one text does for the answers",
+        summary="What each eojeol of one text contributes to the answers",
         openapi_extra=EXPLAIN,
         responses=ERRORS,
     )
     async def named_explain(request: Request, name: str) -> Response:
-        return await service.respond(request, lambda body: service.explain(*models.network(name), body))
+        return await service.respond(request, lambda body: service.explain(*models.resolve(name), body))
 
     @app.post("/models/{name:path}", summary="A model, for the hub's clients", openapi_extra=HUB, responses=ERRORS)
     async def named_hub(request: Request, name: str) -> Response:
@@ -111,7 +112,7 @@ def add_answers(app: FastAPI, service: Service) -> None:
 
 
 def add_facts(app: FastAPI, service: Service) -> None:
-    """The routes that say what there is and how it goes."""
+    """Add the routes that describe the models and the state of the server."""
     models = service.models
 
     def answered(value: Any, status: int = 200) -> Response:
@@ -121,39 +122,39 @@ def add_facts(app: FastAPI, service: Service) -> None:
     async def home(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
             return Response(page_html(), media_type="text/html", headers=HEADERS)
-        known = [] if service.settings.api_key else models.known  # this address needs no key, so it tells nothing
+        known = [] if service.settings.api_key else models.known  # this address needs no key, so it names no models
         return answered({"munjang": __version__, "models": known, "docs": "/docs"})
 
-    @app.get("/models", summary="All models, and which is the default")
+    @app.get("/models", summary="All models, and the default")
     async def all_models() -> Response:
-        described = [network.describe() for network in (*models.networks.values(), *models.parsers.values())]
+        described = [model.describe() for model in (*models.loaded.values(), *models.parsers.values())]
         return answered({"default": models.first and models.first.name, "models": described})
 
     @app.get("/models/{name:path}/card", summary="How good a model is: scores, confusion matrix, README")
     async def card(request: Request, name: str) -> Response:
-        def work(_: bytes) -> Response:
+        def work(body: bytes) -> Response:
             classifier = models.classifier(name)
-            return answered(card_of(models.network_of(classifier), classifier))
+            return answered(card_of(models.model_of(classifier), classifier))
 
-        return await service.at_the_desk(request, work, NO_BODY)
+        return await service.respond_in_file_thread(request, work, NO_BODY)
 
     @app.get("/models/{name:path}", summary="One model: its labels, heads and length")
     async def one_model(name: str) -> Response:
         if name.rstrip("/") in models.parsers:
             return answered(models.parsers[name.rstrip("/")].describe())
         try:
-            network, classifiers = models.network(name.rstrip("/"))
+            model, classifiers = models.resolve(name.rstrip("/"))
         except MunjangError as error:
             return munjang_error(error)
-        if name.rstrip("/") in models.networks:
-            return answered(network.describe())
-        return answered({**network.describe(), **classifiers[0].describe()})
+        if name.rstrip("/") in models.loaded:
+            return answered(model.describe())
+        return answered({**model.describe(), **classifiers[0].describe()})
 
     @app.get("/health", summary="200 while the server can answer")
     async def health() -> Response:
-        return (
-            answered({"status": "ok"}) if service.healthy else error_response(503, "A queue has stopped; start anew.")
-        )
+        if service.healthy:
+            return answered({"status": "ok"})
+        return error_response(503, _("A queue has stopped. Start the server again."))
 
     @app.get("/metrics", summary="Counts and times for Prometheus")
     async def metrics() -> Response:

@@ -1,7 +1,7 @@
-"""Requests gathered into batches: a bounded queue before each network, one thread that runs them all.
+"""Requests gathered into batches: a bounded queue for each model, and one thread that runs all models.
 
-What waits is held in turns of a few texts from each request, so that a large request delays the small ones behind it by
-a turn and not by its whole length.
+A batch takes a few texts from each request in turn, so that a large request delays the small ones behind it by one turn
+and not by its whole length.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
-BATCH_CHARACTERS = 4_096  # characters that are taken together, about 64 reviews; as tokens they fill one or two passes
-TURN = 16  # texts of one request before the next one has its turn
+BATCH_CHARACTERS = 4_096  # characters in a batch, about 64 reviews; as tokens they fill one or two forward passes
+TURN = 16  # texts of one request before the next request has its turn
 
 Finish = Callable[[ModelOutputs], bytes]
-"""From what the network says of a request's texts to the body of its answer; runs in the network's thread."""
+"""From the outputs for the texts of a request to the body of the response; runs in the model's thread."""
 
 
 @dataclass(eq=False)
 class PendingRequest:
-    """A request's texts, how many of them were taken, and what is known of those."""
+    """The texts of a request, how many of them were taken into batches, and the outputs for these."""
 
     texts: Sequence[str]
     finish: Finish
@@ -47,19 +47,19 @@ class PendingRequest:
 
 
 class BatchQueue:
-    """The queue of one network. `serve` runs until `close`; `answer` is called by requests, on the same event loop."""
+    """The queue of one model. `serve` runs until `close`; `answer` is called by requests, on the same event loop."""
 
-    def __init__(self, network: LoadedModel, settings: Settings, threads: Executor, metrics: Metrics) -> None:
-        self.network, self.settings, self.threads, self.metrics = network, settings, threads, metrics
+    def __init__(self, model: LoadedModel, settings: Settings, executor: Executor, metrics: Metrics) -> None:
+        self.model, self.settings, self.executor, self.metrics = model, settings, executor, metrics
         self.jobs: deque[PendingRequest] = deque()
         self.waiting = 0  # texts that no batch has taken yet
-        self.crowd = 1  # requests that were under way when the last batch had been answered
+        self.crowd = 1  # requests in the last batch, and those that waited when it was done
         self.target, self.enough = 1, asyncio.Event()
         self.closing = False
-        self.rate = 0.0  # texts a second, lately
+        self.rate = 0.0  # recent texts per second
 
     async def answer(self, texts: Sequence[str], finish: Finish) -> bytes:
-        """What `finish` makes of the network's answer. Overloaded: no room. Cancelling gives up the place."""
+        """What `finish` makes of the model's outputs. Overloaded: no room. Cancelling removes the request."""
         if self.closing:
             raise Overloaded(_("The server is stopping."))
         room = self.settings.limits.queue - self.waiting
@@ -67,12 +67,12 @@ class BatchQueue:
             self.metrics.turned_away.add(reason="queue")
             raise Overloaded(
                 _(
-                    "{waiting:,} texts are waiting for {network}; there is room for {room:,} more of "
-                    "{queue:,}. Try again later.",
+                    "{waiting:,} texts are waiting for {model}; there is room for {room:,} more of "
+                    "{limit:,}. Try again later.",
                     waiting=self.waiting,
-                    network=self.network.name,
+                    model=self.model.name,
                     room=max(room, 0),
-                    queue=self.settings.limits.queue,
+                    limit=self.settings.limits.queue,
                 ),
                 self.retry_s(),
             )
@@ -88,21 +88,21 @@ class BatchQueue:
             raise
 
     def withdraw(self, job: PendingRequest) -> None:
-        """Take a request that nobody waits for out of the queue."""
-        with suppress(ValueError):  # a batch has taken all of it
+        """Remove a request from the queue that nobody waits for."""
+        with suppress(ValueError):  # it is not in the queue: a batch has taken all of it
             self.jobs.remove(job)
             self.count(-job.left)
 
     def count(self, texts: int) -> None:
         self.waiting += texts
-        self.metrics.waiting.set(self.waiting, model=self.network.name)
+        self.metrics.waiting.set(self.waiting, model=self.model.name)
 
     def retry_s(self) -> int:
-        """In how many seconds the queue should be half empty: 1 to 60."""
+        """The seconds until the queue should be half empty: 1 to 60."""
         return round(min(60.0, max(1.0, self.waiting / 2 / self.rate))) if self.rate else 1
 
     async def serve(self) -> None:
-        """Answer what comes, batch by batch, until closed and empty."""
+        """Answer requests, batch by batch, until the queue is closed and empty."""
         while True:
             await self.gather(1, None)
             if not self.jobs:
@@ -114,7 +114,7 @@ class BatchQueue:
             self.crowd = max(1, len({id(job) for job, __ in turns}) + len(self.jobs))
 
     async def gather(self, target: int, wait_s: float | None) -> None:
-        """Wait until that many requests are there, at most `wait_s` (None: for ever), or until the lane closes."""
+        """Wait for `target` requests, but at most `wait_s` (None: no limit), or until the queue closes."""
         self.target = target
         self.enough.clear()
         if len(self.jobs) < target and not self.closing:
@@ -122,19 +122,19 @@ class BatchQueue:
                 await asyncio.wait_for(self.enough.wait(), wait_s)
 
     def close(self) -> None:
-        """Let `serve` end once everything that was accepted is answered."""
+        """Let `serve` end when all accepted requests are answered."""
         self.closing = True
         self.enough.set()
 
     def take(self) -> list[tuple[PendingRequest, slice]]:
-        """Texts for a batch, a few of each request in turn; one at least, and about BATCH characters at most."""
+        """Texts for a batch, a few of each request in turn: at least one, and at most about BATCH_CHARACTERS."""
         turns: list[tuple[PendingRequest, slice]] = []
         room = BATCH_CHARACTERS
         while self.jobs and room > 0:
             job = self.jobs.popleft()
             first = job.taken
             while job.left and job.taken - first < TURN and room > 0:
-                room -= self.network.cost(job.texts[job.taken])
+                room -= self.model.cost(job.texts[job.taken])
                 job.taken += 1
             turns.append((job, slice(first, job.taken)))
             self.count(first - job.taken)
@@ -143,26 +143,26 @@ class BatchQueue:
         return turns
 
     async def run(self, turns: list[tuple[PendingRequest, slice]]) -> None:
-        """Run a batch in the thread and hand out what is complete; a batch that fails is tried request by request."""
+        """Run a batch in the thread and answer complete requests. If a batch fails, its requests run one by one."""
         loop, began = asyncio.get_running_loop(), time.perf_counter()
         turns = [(job, part) for job, part in turns if not job.future.done()]
         texts = sum(part.stop - part.start for __, part in turns)
         if not texts:
             return
         try:
-            done = await loop.run_in_executor(self.threads, self.work, turns)
-        except Exception as error:  # runtimes raise kinds of their own; the server goes on
+            done = await loop.run_in_executor(self.executor, self.work, turns)
+        except Exception as error:  # runtimes raise errors of many kinds; the server goes on
             if len(turns) > 1:
                 for turn in turns:
                     await self.run([turn])
                 return
-            log.error("%s failed on a batch: %s.", self.network.name, type(error).__name__)
+            log.error("%s failed on a batch: %s.", self.model.name, type(error).__name__)
             self.fail(turns[0][0], error)
             return
         spent = time.perf_counter() - began
         self.rate = 0.9 * self.rate + 0.1 * texts / spent if self.rate else texts / spent
-        self.metrics.batch_texts.observe(texts, model=self.network.name)
-        self.metrics.texts.add(texts, model=self.network.name)
+        self.metrics.batch_texts.observe(texts, model=self.model.name)
+        self.metrics.texts.add(texts, model=self.model.name)
         for job, body in done:
             if job.future.done():
                 continue
@@ -172,30 +172,32 @@ class BatchQueue:
                 job.future.set_result(body)
 
     def fail(self, job: PendingRequest, error: Exception) -> None:
-        """Tell a request that it cannot be answered, and forget the rest of it."""
+        """Answer a request with an error, and drop the rest of it."""
         self.withdraw(job)
         if not job.future.done():
             job.future.set_exception(error)
 
     def work(self, turns: list[tuple[PendingRequest, slice]]) -> list[tuple[PendingRequest, bytes | Exception]]:
-        """In the thread: run the texts of all turns at once, and finish the requests that are complete by it."""
-        rows = self.network.run([text for job, part in turns for text in job.texts[part]])
+        """In the thread: run the texts of all turns at once, and finish the requests that are now complete."""
+        outputs = self.model.run([text for job, part in turns for text in job.texts[part]])
         done: list[tuple[PendingRequest, bytes | Exception]] = []
         start = 0
         for job, part in turns:
             stop = start + part.stop - part.start
-            job.parts.append(ModelOutputs(*(array[start:stop] for array in (rows.logits, rows.truncated, rows.empty))))
+            job.parts.append(
+                ModelOutputs(*(array[start:stop] for array in (outputs.logits, outputs.truncated, outputs.empty)))
+            )
             start = stop
             if part.stop == len(job.texts):
                 try:
                     done.append((job, job.finish(joined(job.parts))))
-                except Exception as error:  # it is this request's alone
+                except Exception as error:  # it concerns this request only
                     done.append((job, error))
         return done
 
 
 def joined(parts: Sequence[ModelOutputs]) -> ModelOutputs:
-    """The rows of several batches as one."""
+    """The outputs of several batches as one."""
     if len(parts) == 1:
         return parts[0]
     columns = zip(*((part.logits, part.truncated, part.empty) for part in parts), strict=True)

@@ -1,4 +1,4 @@
-"""One loaded model: its network, and the classifiers on it; or a parser."""
+"""A loaded model: its network, and the classifiers on it; or a parser."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from munjang.tasks.base import Outputs
 
 @dataclass(frozen=True)
 class ModelOutputs:
-    """What a network says of n texts: logits (n, L) of all its heads (of a parser n trees), which were cut, which had
-    nothing to read."""
+    """What a model gives for n texts.
+
+    logits: (n, L) of all heads; for a parser n trees. truncated, empty: (n,) bool, which texts were cut or empty.
+    """
 
     logits: np.ndarray
     truncated: np.ndarray
@@ -28,9 +30,9 @@ class ModelOutputs:
 
 @dataclass(frozen=True)
 class Classifier:
-    """One classifier: a network of its own, or one head of many. name: what a client calls it.
+    """One classifier: a whole model, or one head of many. name: what a client calls it.
 
-    columns: where its logits stand among the network's. threshold: for multi-label.
+    columns: the position of its logits among all logits of the model. threshold: for multi-label.
     """
 
     name: str
@@ -43,23 +45,23 @@ class Classifier:
     corpus: str = ""
 
     def describe(self) -> dict[str, Any]:
-        """What /models/NAME says of one head, as JSON values."""
+        """What /models/NAME says about one head, as JSON values."""
         return {
             "name": self.name, "task": self.task, "corpus": self.corpus, "labels": list(self.labels), "heads": [],
         }  # fmt: skip
 
-    def logits(self, rows: ModelOutputs) -> np.ndarray:
-        """(n, own labels) float32, of which `probabilities` are the softmax or the logistic function."""
-        return rows.logits[:, self.columns] / np.float32(self.temperature)
+    def logits(self, outputs: ModelOutputs) -> np.ndarray:
+        """(n, labels) float32, the input of `probabilities`."""
+        return outputs.logits[:, self.columns] / np.float32(self.temperature)
 
     def probabilities(self, logits: np.ndarray, task: str | None = None) -> np.ndarray:
-        """(n, own labels) float32 of this view's own logits. task: whose function, where not the model's own."""
+        """(n, labels) float32 from `logits`: softmax, or sigmoid for multi-label. task: uses its function instead."""
         return make_task(task or self.task, self.labels).probabilities({"logits": logits})
 
 
 @dataclass(frozen=True)
 class RawLogits:
-    """In the place of a Predictor's decoder: the logits as they are. labels: how many there are of a text."""
+    """Replaces the decoder of a Predictor and gives its logits unchanged. labels: how many logits a text has."""
 
     labels: int
 
@@ -75,35 +77,35 @@ class RawLogits:
 
 
 class LoadedModel:
-    """One folder, opened: what runs, and the views on it, in the order of its heads."""
+    """An opened folder: its runner, and its classifiers in the order of its heads."""
 
     def __init__(self, name: str, predictor: Predictor) -> None:
         self.name, self.manifest, self.runner = name, predictor.manifest, predictor.runner
         self.folder = predictor.folder
-        self.plain = copy(predictor)
-        self.plain.decoder = RawLogits(len(predictor.labels))
+        self.raw = copy(predictor)
+        self.raw.decoder = RawLogits(len(predictor.labels))
         self.classifiers = classifiers_of(name, predictor)
-        self.many = predictor.task == TASK
+        self.many_heads = predictor.task == TASK
 
     def run(self, texts: Sequence[str]) -> ModelOutputs:
         """The logits of a few texts: cleaned, tokenised, run in batches by length."""
-        parts = list(self.plain.run(texts))
-        return ModelOutputs(*(np.concatenate([part[place] for part in parts]) for place in (2, 3, 4)))
+        parts = list(self.raw.run(texts))
+        return ModelOutputs(*(np.concatenate([part[column] for part in parts]) for column in (2, 3, 4)))
 
     def cost(self, text: str) -> int:
-        """About how much work a text is, in characters; what is cut off costs little."""
+        """About how much work a text is, in characters; the part that is cut costs little."""
         return min(len(text) + 2, 4 * self.runner.max_length)
 
     def describe(self) -> dict[str, Any]:
-        """What /models says of it, as JSON values."""
+        """What /models says about it, as JSON values."""
         manifest = self.manifest
         facts = {
             "name": self.name, "task": manifest.task, "format": manifest.format,
             "max_length": self.runner.max_length, "unit": self.runner.unit,
         }  # fmt: skip
-        if not self.many:
-            own = {"head": self.classifiers[0].head, "corpus": manifest.corpus, "labels": list(manifest.labels)}
-            return {**facts, **own, "heads": []}
+        if not self.many_heads:
+            head = {"head": self.classifiers[0].head, "corpus": manifest.corpus, "labels": list(manifest.labels)}
+            return {**facts, **head, "heads": []}
         heads = [
             {
                 "name": classifier.head,
@@ -134,10 +136,10 @@ def classifiers_of(name: str, predictor: Predictor) -> tuple[Classifier, ...]:
 
 
 class LoadedParser:
-    """A parser on a server: for its lane a network, whose `logits` are trees."""
+    """An opened parser. Its queue uses it like a LoadedModel; its `logits` are trees."""
 
     classifiers = ()
-    many = False
+    many_heads = False
 
     def __init__(self, name: str, predictor: Predictor) -> None:
         self.name, self.predictor = name, predictor
@@ -145,18 +147,18 @@ class LoadedParser:
 
     def run(self, texts: Sequence[str]) -> ModelOutputs:
         """The parses of a few texts, an array of objects."""
-        found = np.empty(len(texts), dtype=object)
-        found[:] = self.predictor.predict_many(texts)
-        notes = [parse.note for parse in found]
+        parses = np.empty(len(texts), dtype=object)
+        parses[:] = self.predictor.predict_many(texts)
+        notes = [parse.note for parse in parses]
         cut, empty = ([note not in ("", EMPTY) for note in notes], [note == EMPTY for note in notes])
-        return ModelOutputs(found, np.array(cut), np.array(empty))
+        return ModelOutputs(parses, np.array(cut), np.array(empty))
 
     def cost(self, text: str) -> int:
-        """About how much work a text is, in characters; what is cut off costs little."""
+        """About how much work a text is, in characters; the part that is cut costs little."""
         return min(len(text) + 2, 4 * self.runner.max_length)
 
     def describe(self) -> dict[str, Any]:
-        """What /models says of it, as JSON values."""
+        """What /models says about it, as JSON values."""
         manifest = self.manifest
         return {
             "name": self.name, "task": manifest.task, "format": manifest.format, "max_length": self.runner.max_length,

@@ -1,4 +1,4 @@
-"""What /metrics says, in Prometheus's text format (version 0.0.4)."""
+"""The metrics of a server, in Prometheus's text format (version 0.0.4); always in English."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def written(name: str, labels: MetricLabels, value: float) -> str:
 
 
 def escaped(text: str) -> str:
-    """A label's value as the format wants it."""
+    """The value of a label, escaped for the format."""
     return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
@@ -79,14 +79,14 @@ class Histogram:
 
 
 class Metrics:
-    """Everything that a server counts. Routes are named by their pattern, so a client cannot add rows by its paths."""
+    """Everything that a server counts. Routes are named by their pattern, so that clients cannot add rows by paths."""
 
     def __init__(self) -> None:
         self.requests = Numbers("munjang_requests_total", "counter", "Requests answered, by route and status.")
         self.turned_away = Numbers("munjang_turned_away_total", "counter", "Requests that found no room, by reason.")
         self.gone = Numbers("munjang_clients_gone_total", "counter", "Clients that left before their answer.")
-        self.texts = Numbers("munjang_texts_total", "counter", "Texts that a network has read.")
-        self.waiting = Numbers("munjang_waiting_texts", "gauge", "Texts that wait for a network.")
+        self.texts = Numbers("munjang_texts_total", "counter", "Texts that a model has read.")
+        self.waiting = Numbers("munjang_waiting_texts", "gauge", "Texts that wait for a model.")
         self.under_way = Numbers("munjang_requests_under_way", "gauge", "Requests that are being read or answered.")
         self.seconds = Histogram("munjang_request_seconds", "Time from a request to its answer, by route.", SECONDS)
         self.batch_texts = Histogram("munjang_batch_texts", "Texts that were answered together.", TEXTS)
@@ -95,7 +95,7 @@ class Metrics:
         self.under_way.set(0)
 
     def text(self) -> str:
-        """The whole page."""
+        """The response of /metrics."""
         resident = Numbers("process_resident_memory_bytes", "gauge", "Resident memory.")
         started = Numbers("process_start_time_seconds", "gauge", "When the server started, in Unix time.")
         resident.set(resident_bytes())
@@ -108,7 +108,7 @@ class Metrics:
 
 
 def resident_bytes() -> int:
-    """The memory that this process holds; 0 where the system does not say."""
+    """The memory that this process holds; 0 if the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:

@@ -1,4 +1,4 @@
-"""A plain page for people, without anything from the network: the routes."""
+"""A plain page that lists the routes for people, in English like /openapi.json. It loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def docs_html(title: str, *parts: str) -> str:
-    """A whole document. parts: HTML; title: plain text."""
+    """A whole document. title: plain text. parts: HTML."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -31,7 +31,7 @@ def docs_html(title: str, *parts: str) -> str:
 
 
 def docs_page(openapi: Mapping[str, Any], models: Models) -> str:
-    """Every route with its body, as the OpenAPI description has it."""
+    """Every route with its body, from the OpenAPI description."""
     parts = [
         "<p>Bodies and answers are JSON in UTF-8. The machine-readable form is <a href='/openapi.json'>"
         f"/openapi.json</a>. {{name}} is one of {escape(', '.join(models.known))}"
@@ -44,7 +44,7 @@ def docs_page(openapi: Mapping[str, Any], models: Models) -> str:
 
 
 def route_section(method: str, path: str, facts: Mapping[str, Any]) -> str:
-    """One route: what it is for, an example of its body, the options, the errors."""
+    """One route: its purpose, an example of its body, the options, the errors."""
     lines = [f"<h2><code>{method} {escape(path)}</code></h2>", f"<p>{escape(facts.get('summary', ''))}.</p>"]
     content = facts.get("requestBody", {}).get("content", {}).get("application/json")
     if content:

@@ -1,4 +1,4 @@
-"""A server from its settings to its end: the socket, the loop, the signals."""
+"""Runs a server: the socket, the event loop, the signals."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
-BACKLOG = 1_024  # connections that the system keeps until they are taken
+BACKLOG = 1_024  # connections that the system keeps until they are accepted
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which says when it is ready."""
+    """uvicorn's server, which calls `ready` when it is ready."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -36,10 +36,9 @@ class Server(uvicorn.Server):
 
 
 def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "fp32") -> None:
-    """Serve models until SIGTERM or SIGINT; what was accepted by then is answered first.
+    """Serve models until SIGTERM or SIGINT. Accepted requests are answered first; a second SIGINT stops at once.
 
-    names: as `open_models` takes them. ConfigError: the address cannot be had. Errors of models as `munjang.load` has
-    them. A second SIGINT stops at once.
+    names: see `open_models`. ConfigError: the address cannot be used. Errors of models: see `munjang.load`.
     """
     listener = open_socket(settings.host, settings.port)
     try:
@@ -47,15 +46,15 @@ def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "
         app = make_app(models, settings)
         url = address(listener, settings.host)
         if settings.host not in (LOCAL, "localhost", "::1") and not settings.api_key:
-            log.warning("Whoever reaches %s may ask; --api-key asks for a key.", url)
+            log.warning("Everyone who can reach %s can use it; --api-key requires a key.", url)
 
         def ready() -> None:
-            log.info("Serving %s at %s (/docs says how to ask). Ctrl-C stops.", ", ".join(models.known), url)
+            log.info("Serving %s at %s (/docs lists all routes). Ctrl-C stops.", ", ".join(models.known), url)
 
         server = Server(server_config(app, settings), ready)
         handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            # uvicorn takes the signals over, and when it has stopped raises them again: by then they are ignored.
+            # uvicorn handles the signals, and raises them again when it has stopped: by then they are ignored.
             server.run(sockets=[listener])
         finally:
             for number, handler in handlers.items():
@@ -66,7 +65,7 @@ def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """uvicorn's settings. No log of requests: their paths are a client's words."""
+    """uvicorn's settings. Requests are not logged: their paths are text from clients."""
     return uvicorn.Config(
         app, log_config=None, log_level="warning", access_log=False, server_header=False, ws="none", lifespan="on",
         timeout_keep_alive=30, timeout_graceful_shutdown=int(settings.limits.timeout_s) + 5, backlog=BACKLOG,
@@ -77,24 +76,24 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 def open_socket(host: str, port: int) -> socket.socket:
     """A bound socket, before any model is read. ConfigError: no such host, or the port is taken or not allowed."""
     try:
-        family, kind, protocol, __, place = socket.getaddrinfo(
+        family, kind, protocol, __, socket_address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (socket.gaierror, UnicodeError) as error:
         raise ConfigError(
-            _("--host {host} is no address of this machine. Usual are {local} and 0.0.0.0.", host=host, local=LOCAL)
+            _("--host {host} is not an address of this machine. Use {local} or 0.0.0.0.", host=host, local=LOCAL)
         ) from error
     listener = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
+        listener.bind(socket_address)
     except OSError as error:
         listener.close()
         raise ConfigError(
             _(
-                "Nothing can listen at {host}, port {port}: {reason}. Choose another with --port, or "
-                "--port 0 for a free one.",
+                "The server cannot listen at {host}, port {port}: {reason}. Choose another port with --port, or a free "
+                "one with --port 0.",
                 host=host,
                 port=port,
                 reason=error.strerror or error,

@@ -1,4 +1,4 @@
-"""What happens to a request: read, checked, answered by its lane; whatever goes wrong becomes a JSON error."""
+"""The way of a request: read, checked, answered by the queue of its model. Every failure becomes a JSON error."""
 
 from __future__ import annotations
 
@@ -39,49 +39,49 @@ from munjang.serving.metrics import Metrics
 from munjang.serving.middleware import error_body
 from munjang.serving.models import Models
 from munjang.serving.settings import Overloaded, Settings
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
 ERROR_TYPES = {401: "Unauthorized", 404: "NotFound", 405: "NotFound", 413: "Validation", 421: "Misdirected",
          422: "Validation", 503: "Overloaded", 504: "Timeout"}  # fmt: skip
-"""Status -> error_type; any other is Backend."""
+"""Status -> error_type; Backend for any other status."""
 
-
-FILES = 8  # of the largest file that may be kept at once, as bodies of requests
+FILES = 8  # files of the largest size that may be kept at once, as bodies of requests
 
 Answered = TypeVar("Answered")
 
 
 class ClientGone(Exception):
-    """Nobody is left to answer."""
+    """The client closed its connection."""
 
 
 class Service:
-    """The models of a server, a lane for each network, and what they count."""
+    """The models of a server, a queue for each model, and the metrics."""
 
     def __init__(self, models: Models, settings: Settings) -> None:
         self.models, self.settings, self.metrics = models, settings, Metrics()
-        self.held = MemoryBudget(BODIES * settings.limits.body_bytes)
-        self.files = MemoryBudget(FILES * settings.limits.file_bytes)
-        self.threads = ThreadPoolExecutor(1, thread_name_prefix="munjang")
+        self.body_budget = MemoryBudget(BODIES * settings.limits.body_bytes)
+        self.file_budget = MemoryBudget(FILES * settings.limits.file_bytes)
+        self.executor = ThreadPoolExecutor(1, thread_name_prefix="munjang")
         self.file_executor = ThreadPoolExecutor(1, thread_name_prefix="munjang-files")
         self.queues = {
-            name: BatchQueue(network, settings, self.threads, self.metrics)
-            for name, network in (*models.networks.items(), *models.parsers.items())
+            name: BatchQueue(model, settings, self.executor, self.metrics)
+            for name, model in (*models.loaded.items(), *models.parsers.items())
         }
         self.running: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
-    async def alive(self, _: FastAPI) -> AsyncIterator[None]:
-        """Lanes run within; at the end they finish what was accepted."""
-        self.running = [asyncio.create_task(batch_queue.serve()) for batch_queue in self.queues.values()]
+    async def alive(self, app: FastAPI) -> AsyncIterator[None]:
+        """Run the queues inside the context; at its end, they finish the accepted requests."""
+        self.running = [asyncio.create_task(queue.serve()) for queue in self.queues.values()]
         try:
             yield
         finally:
-            for batch_queue in self.queues.values():
-                batch_queue.close()
+            for queue in self.queues.values():
+                queue.close()
             await asyncio.gather(*self.running, return_exceptions=True)
-            self.threads.shutdown()
+            self.executor.shutdown()
             self.file_executor.shutdown(cancel_futures=True)
 
     @property
@@ -90,91 +90,92 @@ class Service:
 
     def hub(self, classifier: Classifier, body: dict[str, Any]) -> tuple[LoadedModel, ParsedInputs, Finish]:
         """A request in the shape of the hub's clients."""
-        asked, options = hub_inputs(body["inputs"], self.settings.limits), hub_options(body)
-        network = self.models.network_of(classifier)
-        return network, asked, partial(hub_body, asked, classifier, network, options)
+        inputs, options = hub_inputs(body["inputs"], self.settings.limits), hub_options(body)
+        model = self.models.model_of(classifier)
+        return model, inputs, partial(hub_body, inputs, classifier, model, options)
 
     def predict(self, classifier: Classifier, body: dict[str, Any]) -> tuple[LoadedModel, ParsedInputs, Finish]:
         """A request to /predict in the shape of text-embeddings-inference."""
-        asked, options = tei_inputs(body["inputs"], self.settings.limits), tei_options(body)
-        network = self.models.network_of(classifier)
-        return network, asked, partial(tei_body, asked, classifier, network, options)
+        inputs, options = tei_inputs(body["inputs"], self.settings.limits), tei_options(body)
+        model = self.models.model_of(classifier)
+        return model, inputs, partial(tei_body, inputs, classifier, model, options)
 
     def analyze(
-        self, network: LoadedModel, classifiers: Sequence[Classifier], body: dict[str, Any]
+        self, model: LoadedModel, classifiers: Sequence[Classifier], body: dict[str, Any]
     ) -> tuple[LoadedModel, ParsedInputs, Finish]:
-        """A request to /analyze: every head of a network, or those in `tasks`."""
-        asked, tasks = hub_inputs(body["inputs"], self.settings.limits), asked_tasks(body)
-        return network, asked, partial(analysis_body, asked, chosen_classifiers(network, classifiers, tasks), network)
+        """A request to /analyze: every head of a model, or those in `tasks`."""
+        inputs, tasks = hub_inputs(body["inputs"], self.settings.limits), asked_tasks(body)
+        return model, inputs, partial(analysis_body, inputs, chosen_classifiers(model, classifiers, tasks), model)
 
     def explain(
-        self, network: LoadedModel, classifiers: Sequence[Classifier], body: dict[str, Any]
+        self, model: LoadedModel, classifiers: Sequence[Classifier], body: dict[str, Any]
     ) -> tuple[LoadedModel, ParsedInputs, Finish]:
         """A request to /explain: one text, without each of its eojeols in turn."""
-        asking = ExplainRequest.of(one_text(body["inputs"], self.settings.limits), self.settings.limits.words)
-        classifiers = chosen_classifiers(network, classifiers, asked_tasks(body))
-        return network, ParsedInputs(asking.texts, True), partial(explain_body, asking, classifiers, network)
+        parsed = ExplainRequest.of(one_text(body["inputs"], self.settings.limits), self.settings.limits.words)
+        classifiers = chosen_classifiers(model, classifiers, asked_tasks(body))
+        return model, ParsedInputs(parsed.texts, True), partial(explain_body, parsed, classifiers, model)
 
     async def respond(
         self, request: Request, read: Callable[[dict[str, Any]], tuple[LoadedModel, ParsedInputs, Finish]]
     ) -> Response:
-        """Read a request and have it answered by the lane of its network."""
+        """Read a request and have it answered by the queue of its model."""
 
-        async def answer(share: Lease) -> Response:
-            network, asked, finish = read(parse(await read_body(request, self.settings.limits, share)))
-            body = await unless_gone(request, self.queues[network.name].answer(asked.texts, finish))
+        async def answer(lease: Lease) -> Response:
+            model, inputs, finish = read(parse(await read_body(request, self.settings.limits, lease)))
+            body = await unless_gone(request, self.queues[model.name].answer(inputs.texts, finish))
             if self.settings.log_texts:
-                log.info("%s %s -> %s", network.name, json.dumps(list(asked.texts), ensure_ascii=False), body.decode())
+                log.info("%s %s -> %s", model.name, json.dumps(list(inputs.texts), ensure_ascii=False), body.decode())
             return Response(body, media_type="application/json")
 
-        return await self.within(answer, self.held)
+        return await self.within(answer, self.body_budget)
 
-    async def at_the_desk(self, request: Request, work: Callable[[bytes], Response], most: int) -> Response:
-        """Read a body of at most that many bytes and have it answered in the thread for files, one at a time."""
+    async def respond_in_file_thread(self, request: Request, work: Callable[[bytes], Response], most: int) -> Response:
+        """Read a body of at most `most` bytes and have it answered in the thread for files, one at a time."""
 
-        async def answer(share: Lease) -> Response:
-            body = await read_body(request, replace(self.settings.limits, body_bytes=most), share)
+        async def answer(lease: Lease) -> Response:
+            body = await read_body(request, replace(self.settings.limits, body_bytes=most), lease)
             loop = asyncio.get_running_loop()
             return await unless_gone(request, loop.run_in_executor(self.file_executor, work, body))
 
-        return await self.within(answer, self.files)
+        return await self.within(answer, self.file_budget)
 
-    async def within(self, answer: Callable[[Lease], Awaitable[Response]], held: MemoryBudget) -> Response:
-        """What `answer` gives within the timeout; whatever goes wrong becomes a JSON error."""
+    async def within(self, answer: Callable[[Lease], Awaitable[Response]], budget: MemoryBudget) -> Response:
+        """What `answer` gives within the timeout. Every failure becomes a JSON error."""
         limits = self.settings.limits
-        share = Lease(held)
+        lease = Lease(budget)
         try:
             async with asyncio.timeout(limits.timeout_s):
-                return await answer(share)
+                return await answer(lease)
         except (ClientGone, ClientDisconnect):
             self.metrics.gone.add()
             return Response(status_code=499)
         except TimeoutError:
-            return error_response(504, f"Not answered within {limits.timeout_s:g} seconds, the limit of this server.")
+            message = _("No answer within {seconds:g} seconds, the limit of this server.", seconds=limits.timeout_s)
+            return error_response(504, message)
         except MunjangError as error:
             return munjang_error(error)
         except Exception as error:  # the message may hold a text, so it is not logged
             log.error("%s while answering: %s", type(error).__name__, error_location(error))
-            return error_response(500, "The server could not answer this; its log says where it failed.")
+            return error_response(500, _("The server could not answer this request. Its log says where it failed."))
         finally:
-            share.release()
+            lease.release()
 
 
 def chosen_classifiers(
-    network: LoadedModel, classifiers: Sequence[Classifier], tasks: Sequence[str] | None
+    model: LoadedModel, classifiers: Sequence[Classifier], tasks: Sequence[str] | None
 ) -> Sequence[Classifier]:
-    """The views of these heads, all of them for None. UnknownName."""
+    """The classifiers of these heads; all of them for None. UnknownName."""
     if tasks is None:
         return classifiers
     by_head = {classifier.head: classifier for classifier in classifiers}
     for name in tasks:
         if name not in by_head:
-            raise unknown_name(f"head of {network.name}", name, by_head)
+            raise unknown_name(_("head of {model}", model=model.name), name, by_head)
     return [by_head[name] for name in tasks]
 
 
 async def unless_gone(request: Request, work: Awaitable[Answered]) -> Answered:
-    """The result of `work`, which is cancelled when the client closes its connection. ClientGone."""
+    """The result of `work`. ClientGone: the client closed its connection first; `work` is then cancelled."""
     answer = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(until_gone(request))
     try:
@@ -188,13 +189,13 @@ async def unless_gone(request: Request, work: Awaitable[Answered]) -> Answered:
 
 
 async def until_gone(request: Request) -> None:
-    """Wait for the end of the connection."""
+    """Wait until the client closes the connection."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 def error_location(error: Exception) -> str:
-    """Where an error came from, without the message and the values in it."""
+    """The files and lines that an error came from, without its message and values."""
     return " < ".join(
         f"{frame.filename}:{frame.lineno}" for frame in reversed(traceback.extract_tb(error.__traceback__))
     )
@@ -206,6 +207,6 @@ def error_response(status: int, message: str, headers: dict[str, str] | None = N
 
 
 def munjang_error(error: MunjangError) -> Response:
-    """An error with the status of its kind."""
+    """The response for an error, with the status of its class."""
     headers = {"Retry-After": str(error.retry_s)} if isinstance(error, Overloaded) else None
     return error_response(error.http_status, str(error), headers)

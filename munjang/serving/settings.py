@@ -1,4 +1,4 @@
-"""What a server is told: where it listens, how much it takes, who may ask."""
+"""The settings of a server: its address, its limits, its access rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOCAL = "127.0.0.1"
 
 
 class Overloaded(MunjangError):
-    """There is no room. retry_s: when there is likely to be room."""
+    """There is no room for a request. retry_s: the seconds until there is probably room again."""
 
     http_status = 503
 
@@ -25,11 +25,11 @@ class Overloaded(MunjangError):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken. A ConfigError names a value that is out of range.
+    """The limits of a server. ConfigError: a value is out of range.
 
-    queue: texts that may wait for one network, and requests that may be under way at once. timeout_s: for reading a
-    request and answering it. body_bytes, texts, characters: of one request, of one request, of one text. file_bytes,
-    rows: of a file that the playground sends to be read.
+    queue: texts that may wait for one model, and requests that may be open at once. timeout_s: the time to read and
+    answer a request. body_bytes, texts: of one request. characters: of one text. file_bytes, rows: of a file that the
+    playground sends.
     """
 
     queue: int = 1_024
@@ -43,24 +43,20 @@ class Limits:
     def __post_init__(self) -> None:
         for name, least in (("queue", 1), ("body_bytes", 64), ("texts", 1), ("characters", 1), ("file_bytes", 64),
                             ("rows", 1)):  # fmt: skip
-            if getattr(self, name) < least:
+            value = getattr(self, name)
+            if value < least:
                 raise ConfigError(
-                    _(
-                        "{name} is {getattr}; it must be {least} at least.",
-                        name=name,
-                        getattr=getattr(self, name),
-                        least=least,
-                    )
+                    _("{name} is {value}; it must be at least {least}.", name=name, value=value, least=least)
                 )
         if not 0 < self.timeout_s <= 3_600:
             raise ConfigError(
-                _("timeout_s is {timeout_s:g}; it must be more than 0 and at most 3600.", timeout_s=self.timeout_s)
+                _("timeout_s is {value:g}; it must be more than 0 and at most 3600.", value=self.timeout_s)
             )
         if self.texts > self.queue:
             raise ConfigError(
                 _(
-                    "A request may bring {texts} texts, but only {queue} may wait. Allow fewer texts a "
-                    "request, or a longer queue.",
+                    "A request may have {texts} texts, but only {queue} texts may wait. Allow fewer texts per request, "
+                    "or a longer queue.",
                     texts=self.texts,
                     queue=self.queue,
                 )
@@ -68,18 +64,18 @@ class Limits:
 
     @property
     def words(self) -> int:
-        """Eojeols of a text that is explained: without each of them it must fit into the queue once more."""
+        """How many eojeols a text may have to be explained: the queue must have room for it without each of them."""
         return min(MAX_WORDS, self.queue - 1)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A server's settings. ConfigError: an empty key, an origin that is none, a port or a wait out of range.
+    """The settings of a server. ConfigError: an invalid origin or host name, or a port or wait out of range.
 
-    port: 0 takes a free one. wait_s: how long a batch waits for requests that are likely to come. default: the model
-    that answers at / and /predict; the first if left out. api_key: what a client must show; "" asks for none. origins:
-    pages of other sites that may ask (CORS). log_texts: whether texts and answers may stand in the log. hosts: names
-    by which clients may call this server beside its own, see `known_hosts`.
+    port: 0 takes a free one. wait_s: how long a batch waits for requests that will probably come. default: the model
+    that answers at / and /predict; the first one if left out. api_key: what a client must send; "" for no key. origins:
+    other sites whose pages may use the server (CORS). log_texts: whether texts and answers are logged. hosts: more
+    names by which clients may call this server; see `known_hosts`.
     """
 
     host: str = LOCAL
@@ -97,37 +93,37 @@ class Settings:
             raise ConfigError(_("The port is {port}; it must be 0 to 65535, where 0 takes a free one.", port=self.port))
         if not 0 <= self.wait_s <= 1:
             raise ConfigError(
-                _("A batch would wait {wait_s:g} ms for more; it must be 0 to 1000.", wait_s=1000 * self.wait_s)
+                _("A batch would wait {wait:g} ms for more requests; it must be 0 to 1000.", wait=1000 * self.wait_s)
             )
         for origin in self.origins:
             if origin != "*" and (not origin.startswith(("http://", "https://")) or origin.count("/") != 2):
                 raise ConfigError(
                     _(
-                        "'{origin}' is no origin; write it like https://example.org, without a path, or *.",
+                        "'{origin}' is not an origin. Write it like https://example.org, without a path, or *.",
                         origin=origin,
                     )
                 )
         for name in self.hosts:
             if not name or set(name) & set("/*:@ "):
                 raise ConfigError(
-                    _("'{name}' is no name of a host; write it like munjang.example.org, without a port.", name=name)
+                    _("'{name}' is not a host name. Write it like munjang.example.org, without a port.", name=name)
                 )
 
     @property
     def known_hosts(self) -> frozenset[str]:
-        """What the header Host may name, without its port; empty where every name will do.
+        """The names that the header Host may have, without the port; empty if every name is allowed.
 
-        Where only this machine can connect, a page of another site could still have its own name point here (DNS
-        rebinding) and read what is answered: so the names are those of this machine, and those that were allowed.
+        Even if only this machine can connect, a page of another site could let its own name point here (DNS rebinding)
+        and read the answers. So only the names of this machine and the names in `hosts` are allowed.
         """
         if not self.hosts and not is_loopback(self.host):
             return frozenset()
-        own = f"[{self.host}]" if ":" in self.host else self.host
-        return frozenset(name.casefold() for name in ("localhost", LOCAL, "[::1]", own, *self.hosts))
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return frozenset(name.casefold() for name in ("localhost", LOCAL, "[::1]", host, *self.hosts))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
+    """Whether an address can be reached from this machine only."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -135,9 +131,9 @@ def is_loopback(host: str) -> bool:
 
 
 def checked_key(key: str | None) -> str:
-    """The key that clients must show, "" for none. ConfigError: it is set but empty, or holds a space or line break."""
+    """The key that clients must send, "" for no key. ConfigError: it is empty, or has a space or line break."""
     if key is None:
         return ""
     if not key or key != "".join(key.split()):
-        raise ConfigError(_("The API key is empty or holds white space. Leave it out for a server that asks for none."))
+        raise ConfigError(_("The API key is empty or has white space. Leave it out for a server without a key."))
     return key

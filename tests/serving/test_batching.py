@@ -38,8 +38,8 @@ class Held:
 
     def __init__(self, folder):
         self.models = open_models([str(folder)])
-        self.network = self.models.networks["topic"]
-        self.own_run, self.network.run = self.network.run, self.run
+        self.model = self.models.loaded["topic"]
+        self.own_run, self.model.run = self.model.run, self.run
         self.let, self.begun, self.batches = threading.Event(), threading.Semaphore(0), []
 
     def run(self, texts):
@@ -54,9 +54,9 @@ def held(folder):
     return Held(folder)
 
 
-def lane_of(held, **limits):
+def queue_of(held, **limits):
     settings = Settings(limits=Limits(**{"texts": 1, **limits}), wait_s=limits.pop("wait_s", 0))
-    return BatchQueue(held.network, settings, ThreadPoolExecutor(1), Metrics())
+    return BatchQueue(held.model, settings, ThreadPoolExecutor(1), Metrics())
 
 
 def shape(rows):
@@ -72,10 +72,10 @@ async def until(condition):
 
 
 def answered(held, scenario, **limits):
-    """Run `scenario(lane)` beside a lane that serves; at its end the lane is closed."""
+    """Run `scenario(batch_queue)` beside a queue that serves; at its end the queue is closed."""
 
     async def main():
-        batch_queue = lane_of(held, **limits)
+        batch_queue = queue_of(held, **limits)
         serving = asyncio.create_task(batch_queue.serve())
         try:
             return await asyncio.wait_for(scenario(batch_queue), 20)
@@ -83,7 +83,7 @@ def answered(held, scenario, **limits):
             held.let.set()
             batch_queue.close()
             await asyncio.wait_for(serving, 20)
-            batch_queue.threads.shutdown()
+            batch_queue.executor.shutdown()
 
     return asyncio.run(main())
 
@@ -185,7 +185,7 @@ def test_a_batch_that_fails_is_tried_request_by_request(held, caplog):
             raise RuntimeError("나쁜 비밀")
         return held.own_run(texts)
 
-    held.network.run = failing
+    held.model.run = failing
 
     async def scenario(batch_queue):
         asks = (batch_queue.answer([text], shape) for text in ("좋은 글", "나쁜 글", "다른 글"))
@@ -394,7 +394,7 @@ def test_texts_stand_in_the_log_only_where_it_is_said(held, caplog):
 def test_a_dead_queue_makes_the_server_unhealthy(held):
     with served(held.models) as server:
         assert server.ask("/health").status == 200
-        held.models.networks["topic"].cost = None  # what cannot happen, happens inside the queue itself
+        held.models.loaded["topic"].cost = None  # what cannot happen, happens inside the queue itself
         raw_request(server, {"inputs": "가"}).close()
         for _ in range(500):
             if server.ask("/health").status == 503:

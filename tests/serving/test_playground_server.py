@@ -99,7 +99,7 @@ def test_both_languages_have_the_same_words():
 def test_an_explanation_is_that_of_the_library_for_every_head(server):
     found = server.ask("/models/mini/explain", {"inputs": TEXT}).body
     assert found["method"] == "leave-one-out" and [word["text"] for word in found["words"]] == TEXT.split()
-    assert list(found["answers"]) == [classifier.head for classifier in server.models.networks["mini"].classifiers]
+    assert list(found["answers"]) == [classifier.head for classifier in server.models.loaded["mini"].classifiers]
     for head in ("sentiment", "topic"):
         expected = mj.explain(mj.load(f"mini/{head}"), TEXT)
         answer = found["answers"][head]
@@ -107,13 +107,13 @@ def test_an_explanation_is_that_of_the_library_for_every_head(server):
         # Other batches round otherwise in 8 bits.
         assert answer["shares"] == pytest.approx([word.share for word in expected.words], abs=0.02)
     one = server.ask("/models/reviews/explain", {"inputs": TEXT}).body["answers"]["reviews"]
-    expected = mj.explain(mj.load(server.models.networks["reviews"].folder), TEXT)
+    expected = mj.explain(mj.load(server.models.loaded["reviews"].folder), TEXT)
     assert one["drops"] == pytest.approx([word.drop for word in expected.words], abs=1e-5)
     assert list(server.ask("/models/mini/explain", {"inputs": TEXT, "tasks": ["hate"]}).body["answers"]) == ["hate"]
 
 
 def test_without_its_only_word_a_text_counts_as_one_of_which_nothing_is_known(server, several):
-    for model, folder in (("several", several), ("reviews", server.models.networks["reviews"].folder)):
+    for model, folder in (("several", several), ("reviews", server.models.loaded["reviews"].folder)):
         found = server.ask(f"/models/{model}/explain", {"inputs": "비난"}).body["answers"][model]
         (word,) = mj.explain(mj.load(folder), "비난").words
         assert (found["drops"], found["shares"]) == ([pytest.approx(word.drop, abs=1e-6)], [1.0])
@@ -165,10 +165,10 @@ def test_a_sheet_is_read_with_its_kinds_of_cells(server):
     [
         ("a.csv", b"", 422, "The file is empty"),
         ("a.csv.gz", b"\x1f\x8b\x08\x00", 422, "is packed with gzip"),
-        ("a.parquet", b"PAR1", 422, "of no kind that is read here"),
-        ("a.exe", b"MZ", 422, "of no kind that is read here"),
-        ("a.xlsx", b"PK\x03\x04 broken", 422, "no readable .xlsx file"),
-        ("a.xls", b"\xd0\xcf\x11\xe0" + bytes(600), 422, "of no kind that is read here"),
+        ("a.parquet", b"PAR1", 422, "is not a kind of file that can be read here"),
+        ("a.exe", b"MZ", 422, "is not a kind of file that can be read here"),
+        ("a.xlsx", b"PK\x03\x04 broken", 422, "not a readable .xlsx file"),
+        ("a.xls", b"\xd0\xcf\x11\xe0" + bytes(600), 422, "is not a kind of file that can be read here"),
         ("a.txt", "말\n".encode() * 301, 413, "has more than 300 rows"),
         ("a.txt", b"x" * 20_001, 413, "longer than 20,000 bytes"),
         ("a.csv", b"a,b\n", 422, "no row can be used"),
@@ -222,7 +222,7 @@ def test_a_downloaded_sheet_has_texts_and_no_formulas(server):
         ({"columns": None}, "columns should be a list"),
         ({"rows": {}}, "rows should be a list of lists"),
         ({"rows": [["a"]]}, "rows[0] should be a list of 2 cells"),
-        ({"rows": [["a", []]]}, "rows[0] has a cell that is no text"),
+        ({"rows": [["a", []]]}, "rows[0] has a cell that is not a text"),
         ({"rows": [["a", "\ud800"]]}, "half a surrogate pair"),
     ],
 )
@@ -304,5 +304,5 @@ def test_a_server_for_every_network_goes_by_any_name_unless_names_are_given():
     assert "a.example" in Settings(host="0.0.0.0", hosts=["A.example"]).known_hosts
     assert "[::1]" in Settings(host="::1").known_hosts and "127.0.0.7" in Settings(host="127.0.0.7").known_hosts
     for name in ("http://a.example", "a.example:80", "*", ""):
-        with pytest.raises(ConfigError, match="is no name of a host"):
+        with pytest.raises(ConfigError, match="is not a host name"):
             Settings(hosts=[name])

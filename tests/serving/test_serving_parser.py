@@ -69,8 +69,8 @@ def test_empty_and_long_texts_have_notes(server):
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [
-        ("/parse", b"{", 422, "The body is no JSON"),
-        ("/parse", {"text": "가"}, 422, "The body has no 'inputs'"),
+        ("/parse", b"{", 422, "The body is not JSON"),
+        ("/parse", {"text": "가"}, 422, "The body has no key 'inputs'"),
         ("/parse", {"inputs": 3}, 422, "inputs is a number"),
         ("/parse", {"inputs": "가" * 401}, 422, "inputs has 401 characters; this server takes at most 400"),
         ("/parse", {"inputs": ["가"] * 41}, 422, "inputs has 41 texts"),

@@ -1,4 +1,4 @@
-"""Bodies of answers, in the shapes that clients expect; made in the network's thread."""
+"""Bodies of responses, in the shapes that clients expect. They are made in the model's thread."""
 
 from __future__ import annotations
 
@@ -11,36 +11,39 @@ import numpy as np
 from munjang.errors import DataError
 from munjang.serving.api.requests import FUNCTIONS, Options, ParsedInputs
 from munjang.serving.loaded import Classifier, LoadedModel, ModelOutputs
+from munjang.translation import N_, _
 
 DIGITS = 7  # of a score; float32 has no more
+UNITS = {"tokens": N_("tokens"), "characters": N_("characters")}
+"""The unit of a runner -> its name in a message."""
 
 
 def dumped(value: Any) -> bytes:
-    """JSON in UTF-8, Hangul as it is."""
+    """JSON in UTF-8, with Hangul unescaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def hub_body(
-    asked: ParsedInputs, classifier: Classifier, network: LoadedModel, options: Options, rows: ModelOutputs
+    inputs: ParsedInputs, classifier: Classifier, model: LoadedModel, options: Options, outputs: ModelOutputs
 ) -> bytes:
-    """`[[{"label", "score"}, …]]`: a list for each text, also for a single one."""
-    return dumped(label_lists(asked, classifier, network, options, rows))
+    """`[[{"label", "score"}, …]]`: a list for each text, also for a single text."""
+    return dumped(label_lists(inputs, classifier, model, options, outputs))
 
 
 def tei_body(
-    asked: ParsedInputs, classifier: Classifier, network: LoadedModel, options: Options, rows: ModelOutputs
+    inputs: ParsedInputs, classifier: Classifier, model: LoadedModel, options: Options, outputs: ModelOutputs
 ) -> bytes:
-    """`[{"score", "label"}, …]` for a single text, for a batch a list of these."""
-    lists = label_lists(asked, classifier, network, options, rows)
-    return dumped(lists[0] if asked.single else lists)
+    """`[{"score", "label"}, …]` for a single text; a list of these for a batch."""
+    lists = label_lists(inputs, classifier, model, options, outputs)
+    return dumped(lists[0] if inputs.single else lists)
 
 
 def label_lists(
-    asked: ParsedInputs, classifier: Classifier, network: LoadedModel, options: Options, rows: ModelOutputs
+    inputs: ParsedInputs, classifier: Classifier, model: LoadedModel, options: Options, outputs: ModelOutputs
 ) -> list[list[dict[str, Any]]]:
-    """For each text its labels with their scores, highest first. DataError: a text is empty, or too long to be cut."""
-    refuse_unanswerable(asked, network, options, rows)
-    logits = classifier.logits(rows)
+    """The labels of each text with their scores, highest first. DataError: a text is empty, or too long and not cut."""
+    refuse_unusable_texts(inputs, model, options, outputs)
+    logits = classifier.logits(outputs)
     if options.function == "none":
         scores = logits
     else:
@@ -50,49 +53,54 @@ def label_lists(
     ]
 
 
-def refuse_unanswerable(asked: ParsedInputs, network: LoadedModel, options: Options, rows: ModelOutputs) -> None:
-    """DataError for texts of which these shapes cannot say why there is no answer."""
-    for wrong, why in (
-        (rows.empty, "has nothing in it to classify"),
-        (rows.truncated & (not options.cut), f"is longer than the {network.runner.max_length:,} {network.runner.unit} "
-         "that the model takes; leave out truncate, or say true, to have it cut"),
-    ):  # fmt: skip
-        if wrong.any():
-            place = int(np.argmax(wrong))
-            raise DataError(f"{'inputs' if asked.single else f'inputs[{place}]'} {why}.")
+def refuse_unusable_texts(inputs: ParsedInputs, model: LoadedModel, options: Options, outputs: ModelOutputs) -> None:
+    """DataError: a text is empty, or too long and not to be cut. These response shapes have no room for a note."""
+
+    def first_name(flags: np.ndarray) -> str:
+        return "inputs" if inputs.single else f"inputs[{int(np.argmax(flags))}]"
+
+    if outputs.empty.any():
+        raise DataError(_("{name} has nothing in it to classify.", name=first_name(outputs.empty)))
+    if outputs.truncated.any() and not options.cut:
+        raise DataError(
+            _(
+                "{name} is longer than the {limit:,} {unit} that the model takes. Leave out truncate, or set it to "
+                "true, to have the text cut.",
+                name=first_name(outputs.truncated),
+                limit=model.runner.max_length,
+                unit=_(UNITS[model.runner.unit]),
+            )
+        )
 
 
 def ranked(classifier: Classifier, row: np.ndarray, top_k: int | None = None) -> list[tuple[str, float]]:
     """The labels of one text with their scores, highest first."""
     order = np.argsort(-row, kind="stable")[:top_k]
-    return [(classifier.labels.names[place], round(float(row[place]), DIGITS)) for place in order]
+    return [(classifier.labels.names[index], round(float(row[index]), DIGITS)) for index in order]
 
 
 def analysis_body(
-    asked: ParsedInputs, classifiers: Sequence[Classifier], network: LoadedModel, rows: ModelOutputs
+    inputs: ParsedInputs, classifiers: Sequence[Classifier], model: LoadedModel, outputs: ModelOutputs
 ) -> bytes:
-    """`{"answers": {head: {"label", "score", "scores"}}, "note"}`, for a list of texts a list of these.
+    """`{"answers": {head: {"label", "score", "scores"}}, "note"}`; a list of these for a list of texts.
 
-    A text with nothing in it has label null, no scores and the note "empty". For a model with several labels a text,
-    label is a list.
+    An empty text has label null, no scores and the note "empty". If a text can have several labels, label is a list.
     """
-    probabilities = [classifier.probabilities(classifier.logits(rows)) for classifier in classifiers]
-    found = []
-    for place in range(len(asked.texts)):
-        empty = bool(rows.empty[place])
+    probabilities = [classifier.probabilities(classifier.logits(outputs)) for classifier in classifiers]
+    analyses = []
+    for index in range(len(inputs.texts)):
+        empty = bool(outputs.empty[index])
         answers = {
-            classifier.head: answer(classifier, own[place])
-            if not empty
-            else {"label": None, "score": 0.0, "scores": {}}
-            for classifier, own in zip(classifiers, probabilities, strict=True)
+            classifier.head: {"label": None, "score": 0.0, "scores": {}} if empty else answer(classifier, rows[index])
+            for classifier, rows in zip(classifiers, probabilities, strict=True)
         }
-        cut = f"truncated to {network.runner.max_length:,} {network.runner.unit}" if rows.truncated[place] else ""
-        found.append({"answers": answers, "note": "empty" if empty else cut})
-    return dumped(found[0] if asked.single else found)
+        cut = f"truncated to {model.runner.max_length:,} {model.runner.unit}" if outputs.truncated[index] else ""
+        analyses.append({"answers": answers, "note": "empty" if empty else cut})
+    return dumped(analyses[0] if inputs.single else analyses)
 
 
 def answer(classifier: Classifier, row: np.ndarray) -> dict[str, Any]:
-    """What one classifier says of one text."""
+    """The prediction of one classifier for one text, as JSON values."""
     pairs = ranked(classifier, row)
     label: str | list[str] = pairs[0][0]
     if classifier.task == "multi-label":

@@ -1,4 +1,4 @@
-"""What is known of how good a model is: the scores in its folder, its confusion matrix, its README."""
+"""What is known about the quality of a model: the scores in its folder, its confusion matrix, its README."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ log = logging.getLogger("munjang")
 MAX_README = 200_000  # characters
 
 
-def card_of(network: LoadedModel, classifier: Classifier) -> dict[str, Any]:
+def card_of(model: LoadedModel, classifier: Classifier) -> dict[str, Any]:
     """A model's card as JSON values.
 
-    scores: for each split that was scored its size, metrics and, where known, 95% intervals. per_label and confusion
-    (row: the true label) belong to `tested`, a split; null where the folder has none. evaluated: whether there is any
-    score at all. readme: the folder's README in Markdown, "" for none.
+    scores: the size, metrics and, if known, 95% intervals of each split that was scored. per_label and confusion (row:
+    the reference label) belong to the split `tested`; null if the folder has none. evaluated: whether there are any
+    scores. readme: the README of the folder in Markdown, "" for none.
     """
-    card = {**network.describe(), **classifier.describe(), "scores": noted_scores(network, classifier),
-            "per_label": None, "confusion": None, "tested": None, "readme": readme(network.folder)}  # fmt: skip
-    report = None if network.many or "/" in classifier.name else saved_report(network.folder)
+    card = {**model.describe(), **classifier.describe(), "scores": noted_scores(model, classifier),
+            "per_label": None, "confusion": None, "tested": None, "readme": readme(model.folder)}  # fmt: skip
+    report = None if model.many_heads or "/" in classifier.name else saved_report(model.folder)
     if report is not None and tuple(report.labels) == classifier.labels.names:
         card["scores"] = [scored(report), *(score for score in card["scores"] if score["split"] != report.split)]
         card["tested"] = report.split
         card["per_label"] = [asdict(score) for score in report.per_label]
         card["confusion"] = None if report.confusion is None else report.confusion.tolist()
-    elif (cells := test_notes(network, classifier).get("confusion")) and is_square(cells, len(classifier.labels)):
+    elif (cells := test_notes(model, classifier).get("confusion")) and is_square(cells, len(classifier.labels)):
         card["tested"], card["confusion"] = "test", cells
     card["evaluated"] = bool(card["scores"])
     return card
@@ -49,31 +49,29 @@ def scored(report: Report) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def noted_scores(network: LoadedModel, classifier: Classifier) -> list[dict[str, Any]]:
-    """The scores that munjang.json notes of a model or of one head, test first."""
-    if network.many:
-        head = next(head for head in read_heads(network.manifest, network.name) if head.name == classifier.head)
-        noted = {"test": head.test, "validation": head.validation}
+def noted_scores(model: LoadedModel, classifier: Classifier) -> list[dict[str, Any]]:
+    """The scores of a model or of one head in munjang.json, test first."""
+    if model.many_heads:
+        head = next(head for head in read_heads(model.manifest, model.name) if head.name == classifier.head)
+        by_split = {"test": head.test, "validation": head.validation}
     else:
-        noted = {"test": test_notes(network, classifier), "validation": network.manifest.validation}
-    found = []
-    for split, values in noted.items():
+        by_split = {"test": test_notes(model, classifier), "validation": model.manifest.validation}
+    scores = []
+    for split, values in by_split.items():
         metrics = {name: value for name, value in values.items() if name in METRICS and is_score(value)}
         if metrics:
-            found.append(
+            scores.append(
                 {"split": split, "corpus": classifier.corpus, "n": values.get("n"), "metrics": metrics, "intervals": {}}
             )
-    return found
+    return scores
 
 
-def test_notes(network: LoadedModel, classifier: Classifier) -> dict[str, Any]:
-    """What munjang.json says of a head's test split; nothing for other models."""
-    if network.many:
-        return dict(
-            next(head for head in read_heads(network.manifest, network.name) if head.name == classifier.head).test
-        )
-    noted = network.manifest.details.get("test", {})
-    return dict(noted) if isinstance(noted, dict) else {}
+def test_notes(model: LoadedModel, classifier: Classifier) -> dict[str, Any]:
+    """What munjang.json says about the test split of a model or of one head; {} if nothing."""
+    if model.many_heads:
+        return dict(next(head for head in read_heads(model.manifest, model.name) if head.name == classifier.head).test)
+    notes = model.manifest.details.get("test", {})
+    return dict(notes) if isinstance(notes, dict) else {}
 
 
 def is_score(value: Any) -> bool:
@@ -81,14 +79,14 @@ def is_score(value: Any) -> bool:
 
 
 def is_square(cells: Any, size: int) -> bool:
-    """Whether a value is a matrix of counts of that size."""
+    """Whether a value is a matrix of numbers of this size."""
     return isinstance(cells, list) and len(cells) == size and all(
         isinstance(row, list) and len(row) == size and all(map(is_score, row)) for row in cells
     )  # fmt: skip
 
 
 def saved_report(folder: Path | None) -> Report | None:
-    """The report that training left in the folder; a broken one is said in the log."""
+    """The report that training left in the folder; None without one. A broken report is logged."""
     path = None if folder is None else folder / "run" / "test.json"
     if path is None or not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Answers to /explain: the model is asked for a text, and again without each of its eojeols."""
+"""Responses of /explain: the model predicts for a text, and again without each of its eojeols."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from munjang.tasks import make_task
 
 @dataclass(frozen=True)
 class ExplainRequest:
-    """One text to explain. spans: its eojeols; texts: what the network is asked, the whole text first."""
+    """One text to explain. spans: its eojeols. texts: what the model reads, the whole text first."""
 
     text: str
     spans: Sequence[tuple[int, int]]
@@ -24,39 +24,41 @@ class ExplainRequest:
 
     @classmethod
     def of(cls, text: str, most: int) -> ExplainRequest:
-        """The asking for a text. DataError: it has more eojeols than `most`."""
+        """The request for a text. DataError: it has more eojeols than `most`."""
         spans = eojeols(text)
         check_count(len(spans), most)
         return cls(text, spans, variants(text, spans))
 
 
 def explain_body(
-    asking: ExplainRequest, classifiers: Sequence[Classifier], network: LoadedModel, rows: ModelOutputs
+    request: ExplainRequest, classifiers: Sequence[Classifier], model: LoadedModel, outputs: ModelOutputs
 ) -> bytes:
-    """`{"method", "words": [{"text", "start", "end"}], "answers": {head: …}, "note"}`, an answer being
-    `{"label", "score", "drops", "shares"}`.
+    """`{"method", "words": [{"text", "start", "end"}], "answers": {head: {"label", "score", "drops", "shares"}},
+    "note"}`.
 
-    drops and shares have a number for each word, as `munjang.inference.explain.Word` says. A text with nothing in it
-    has no words, and label null.
+    drops and shares have a number for each word; see `munjang.inference.explain.Word`. An empty text has no words, and
+    label null.
     """
-    empty = bool(rows.empty[0])
+    empty = bool(outputs.empty[0])
     words = [
-        {"text": asking.text[start:end], "start": start, "end": end} for start, end in asking.spans if not empty
+        {"text": request.text[start:end], "start": start, "end": end} for start, end in request.spans if not empty
     ]  # fmt: skip
-    note = f"truncated to {network.runner.max_length:,} {network.runner.unit}" if rows.truncated[0] else ""
+    note = f"truncated to {model.runner.max_length:,} {model.runner.unit}" if outputs.truncated[0] else ""
     nothing = {"label": None, "score": 0.0, "drops": [], "shares": []}
-    answers = {classifier.head: dict(nothing) if empty else explained(classifier, rows) for classifier in classifiers}
+    answers = {
+        classifier.head: dict(nothing) if empty else explained(classifier, outputs) for classifier in classifiers
+    }
     return dumped({"method": METHOD, "words": words, "answers": answers, "note": "empty" if empty else note})
 
 
-def explained(classifier: Classifier, rows: ModelOutputs) -> dict[str, Any]:
-    """The likeliest label of one classifier, and what each eojeol does for it."""
-    probabilities = classifier.probabilities(classifier.logits(rows))
-    probabilities[rows.empty] = make_task(classifier.task, classifier.labels).empty_output(1)
-    place = int(probabilities[0].argmax())
-    drops, shares = effects(probabilities[:, place])
+def explained(classifier: Classifier, outputs: ModelOutputs) -> dict[str, Any]:
+    """The label with the highest probability for one classifier, and what each eojeol contributes to it."""
+    probabilities = classifier.probabilities(classifier.logits(outputs))
+    probabilities[outputs.empty] = make_task(classifier.task, classifier.labels).empty_output(1)
+    column = int(probabilities[0].argmax())
+    drops, shares = effects(probabilities[:, column])
     return {
-        "label": classifier.labels.names[place], "score": round(float(probabilities[0, place]), DIGITS),
+        "label": classifier.labels.names[column], "score": round(float(probabilities[0, column]), DIGITS),
         "drops": round_scores(drops), "shares": round_scores(shares),
     }  # fmt: skip
 

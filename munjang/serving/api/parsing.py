@@ -1,4 +1,4 @@
-"""Parsers behind HTTP: /parse, and what a server has of a parser beside the lane that every network has."""
+"""Parsers over HTTP: the routes /parse and /models/NAME/parse, and their responses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from munjang.serving.api.answers import DIGITS, dumped
 from munjang.serving.api.requests import ParsedInputs, hub_inputs, refuse_value
 from munjang.serving.api.schemas import ERRORS, PARSE
 from munjang.serving.loaded import LoadedParser, ModelOutputs
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.records import Parse
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
     from munjang.serving.service import Service
 
 
-def parse_body(asked: ParsedInputs, with_triples: bool, rows: ModelOutputs) -> bytes:
-    """`{"words", "heads", "relations", "probabilities", "note"}`, for a list of texts a list of these.
+def parse_body(inputs: ParsedInputs, with_triples: bool, outputs: ModelOutputs) -> bytes:
+    """`{"words", "heads", "relations", "probabilities", "note"}`; a list of these for a list of texts.
 
-    heads: for each word the place of its head from 1, 0 of the root. A text with nothing in it has no words and the
-    note "empty". with_triples: whether subjects, objects and modifiers are added.
+    heads: the position of each word's head, from 1; 0 for the root. An empty text has no words and the note "empty".
+    with_triples: whether subjects, objects and modifiers are added.
     """
-    found = [as_json(parse, with_triples) for parse in rows.logits]
-    return dumped(found[0] if asked.single else found)
+    trees = [as_json(parse, with_triples) for parse in outputs.logits]
+    return dumped(trees[0] if inputs.single else trees)
 
 
 def as_json(parse: Parse, with_triples: bool) -> dict[str, Any]:
@@ -44,27 +45,29 @@ def as_json(parse: Parse, with_triples: bool) -> dict[str, Any]:
 
 
 def asked_triples(body: Mapping[str, Any]) -> bool:
-    """`triples` of /parse."""
+    """The option `triples` of /parse. DataError: not true or false."""
     value = body.get("triples")
     if value is not None and not isinstance(value, bool):
-        refuse_value("triples", value, "true or false")
+        refuse_value("triples", value, _("true or false"))
     return bool(value)
 
 
 def read(service: Service, name: str | None, body: dict[str, Any]) -> tuple[LoadedParser, ParsedInputs, Finish]:
     """A request to /parse, or to /models/NAME/parse."""
     parser = service.models.parser(name)
-    asked = hub_inputs(body["inputs"], service.settings.limits)
-    return parser, asked, partial(parse_body, asked, asked_triples(body))
+    inputs = hub_inputs(body["inputs"], service.settings.limits)
+    return parser, inputs, partial(parse_body, inputs, asked_triples(body))
 
 
 def add_parsing(app: FastAPI, service: Service) -> None:
-    """The routes that parse; before any other that begins with /models/."""
+    """Add the routes that parse. This must happen before any other route that begins with /models/."""
 
-    @app.post("/parse", summary="The trees of texts, by the first parser", openapi_extra=PARSE, responses=ERRORS)
+    @app.post("/parse", summary="Trees of texts, by the first parser", openapi_extra=PARSE, responses=ERRORS)
     async def parse(request: Request) -> Response:
         return await service.respond(request, partial(read, service, None))
 
-    @app.post("/models/{name:path}/parse", summary="The same, by a parser", openapi_extra=PARSE, responses=ERRORS)
+    @app.post(
+        "/models/{name:path}/parse", summary="Trees of texts, by one parser", openapi_extra=PARSE, responses=ERRORS
+    )
     async def named_parse(request: Request, name: str) -> Response:
         return await service.respond(request, partial(read, service, name))

@@ -1,4 +1,4 @@
-"""What /openapi.json says of bodies and errors. They are read and checked by `requests`, for messages of our own."""
+"""What /openapi.json says about bodies and errors; always in English. `requests` checks bodies itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANSWER = {
     "properties": {
         "answers": {
             "type": "object",
-            "description": "head -> its answer; label is null for an empty text, a list for several labels a text",
+            "description": "head -> its answer; label is null for an empty text, a list if a text can have several",
             "additionalProperties": {
                 "type": "object",
                 "properties": {
@@ -58,20 +58,20 @@ HUB = route(
                 "top_k": {"type": "integer", "minimum": 1, "description": "How many labels; all if left out"},
                 "function_to_apply": {
                     "enum": ["softmax", "sigmoid", "none"],
-                    "description": "Instead of the model's own",
+                    "description": "Instead of the function of the model",
                 },
             },
             "additionalProperties": False,
         },
     },
-    {"type": "array", "items": SCORES, "description": "A list of labels for each text, the highest score first"},
+    {"type": "array", "items": SCORES, "description": "A list of labels for each text, highest score first"},
     {"inputs": "배송이 정말 빨라요", "parameters": {"top_k": 1}},
 )
 PREDICT = route(
     {
         "inputs": {"oneOf": [TEXT, ONE, {"type": "array", "items": ONE, "minItems": 1, "description": "A batch"}]},
-        "raw_scores": {"type": "boolean", "default": False, "description": "Logits in the place of probabilities"},
-        "truncate": {"type": "boolean", "default": True, "description": "Cut a text that is too long, or refuse it"},
+        "raw_scores": {"type": "boolean", "default": False, "description": "Logits instead of probabilities"},
+        "truncate": {"type": "boolean", "default": True, "description": "Whether a long text is cut, or refused"},
     },
     {"oneOf": [SCORES, {"type": "array", "items": SCORES}], "description": "Flat for one text, a list for a batch"},
     {"inputs": [["배송이 정말 빨라요"], ["환불해 주세요"]], "raw_scores": False},
@@ -94,10 +94,10 @@ TREE = {
         "heads": {
             "type": "array",
             "items": {"type": "integer", "minimum": 0},
-            "description": "Of each word the place of its head, from 1; 0 of the root",
+            "description": "The position of each word's head, from 1; 0 for the root",
         },
         "relations": {"type": "array", "items": {"type": "string"}},
-        "probabilities": {"type": "array", "items": {"type": "number"}, "description": "Of each word's head"},
+        "probabilities": {"type": "array", "items": {"type": "number"}, "description": "One for each word's head"},
         "triples": {
             "type": "array",
             "items": {
@@ -129,7 +129,7 @@ EXPLAIN = route(
     {
         "type": "object",
         "properties": {
-            "method": {"type": "string", "description": "leave-one-out: the model was asked again without each eojeol"},
+            "method": {"type": "string", "description": "leave-one-out: predicted again without each eojeol"},
             "words": {
                 "type": "array",
                 "items": {"type": "object"},
@@ -154,9 +154,9 @@ def error(description: str) -> dict[str, Any]:
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     401: error("The API key is missing or wrong"),
-    404: error("No such model or head; the known are listed"),
+    404: error("No such model or head; the message lists the known ones"),
     413: error("The body is too large"),
-    422: error("The body cannot be used; the message names the place, the limit and the remedy"),
-    503: error("No room in the queue; the header Retry-After says when to come again"),
-    504: error("Not answered in time"),
+    422: error("The body cannot be used; the message says where, the limit and what to do"),
+    503: error("No room in the queue; the header Retry-After says when to try again"),
+    504: error("No answer within the time limit"),
 }

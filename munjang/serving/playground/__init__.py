@@ -1,1 +1,1 @@
-"""The page for people, and what it asks of the server."""
+"""The web page for people, and the routes that it needs."""

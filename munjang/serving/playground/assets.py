@@ -1,4 +1,4 @@
-"""The files of the playground, which come with the package: read once, served as they are under a strict policy."""
+"""The files of the playground, which are part of the package: read once, served unchanged with a strict policy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HEADERS = {
     "Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }  # fmt: skip
-"""What the page and its files are sent with: no script, style or address but this server's own."""
+"""The headers of the page and its files: scripts, styles and addresses of this server only."""
 
 PAGE_FILES = {
     f"/playground/{path.relative_to(FOLDER).as_posix()}": path
     for path in sorted(FOLDER.rglob("*"))
     if path.suffix in CONTENT_TYPES
 }
-"""Address -> file. A name that a client sends is looked up here and never becomes a path."""
+"""Address -> file. A name that a client sends is looked up here; it never becomes a path."""
 
 
 def page_html() -> bytes:

@@ -1,4 +1,4 @@
-"""The routes of the playground: its page and files, tables in and out, what may be sent."""
+"""The routes of the playground: its files, reading and writing tables, and its limits."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from munjang.serving.playground.uploads import asked_upload, read_upload
 from munjang.serving.service import Service
 from munjang.serving.settings import Limits
 
-TABLE_BYTES = 4  # times the largest file: what a table with its answers may be as JSON
+TABLE_BYTES = 4  # times the largest file: the size that a table with predictions may have as JSON
 
 
 def add_playground(app: FastAPI, service: Service) -> None:
-    """The routes under /playground; the page itself is at /, beside what answers there to programs."""
+    """Add the routes under /playground. The page itself is at /, which answers programs with JSON."""
     limits = service.settings.limits
     files = {address: path.read_bytes() for address, path in PAGE_FILES.items()}
 
@@ -38,7 +38,7 @@ def add_playground(app: FastAPI, service: Service) -> None:
             upload = asked_upload(query.get("name", ""), query, body)
             return Response(dumped(read_upload(upload, limits)), media_type="application/json")
 
-        return await service.at_the_desk(request, work, limits.file_bytes)
+        return await service.respond_in_file_thread(request, work, limits.file_bytes)
 
     @app.post("/playground/table", include_in_schema=False)
     async def table(request: Request) -> Response:
@@ -46,7 +46,7 @@ def add_playground(app: FastAPI, service: Service) -> None:
             data, kind = write_download(parse_object(body))
             return Response(data, media_type=kind, headers={"Content-Disposition": "attachment"})
 
-        return await service.at_the_desk(request, work, TABLE_BYTES * limits.file_bytes)
+        return await service.respond_in_file_thread(request, work, TABLE_BYTES * limits.file_bytes)
 
 
 async def file_response(data: bytes, kind: str) -> Response:
@@ -55,6 +55,6 @@ async def file_response(data: bytes, kind: str) -> Response:
 
 
 def limit_values(limits: Limits) -> dict[str, int]:
-    """How much the page may send at once, by the names of the limits."""
+    """How much the page may send at once: name of the limit -> value."""
     names = ("texts", "characters", "body_bytes", "file_bytes", "rows", "words")
     return {name: getattr(limits, name) for name in names}

@@ -1,4 +1,4 @@
-"""A file that the playground sends: read by munjang's own readers, given back as rows; nothing of it is kept."""
+"""A file that the playground sends: read by munjang's own readers and sent back as rows. Nothing of it is kept."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from munjang.translation import _
 READABLE_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".text", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm")
 LISTED_ROWS = 100  # rows set aside that are listed
 COLUMNS = 200
-UNPACKED = 20  # times its size that an Excel file may be when it is unpacked
-MAX_SAFE_INTEGER = 2**53  # whole numbers that JavaScript holds exactly
+UNPACKED = 20  # times the largest file: the size that an Excel file may have when it is unpacked
+MAX_SAFE_INTEGER = 2**53  # up to here, JavaScript holds whole numbers exactly
 HINT = re.compile(r" \(--[^)]*\)|; --[a-z-]+ .*? says otherwise")  # advice about the command line
 
 
 class FileTooLarge(DataError):
-    """More rows, or more text, than a browser should hold."""
+    """A file has more rows or more text than a browser should hold."""
 
     http_status = 413
 
 
 @dataclass(frozen=True)
 class Upload:
-    """The bytes of a file, what it is called, and how it is to be read: "" leaves that to be found out."""
+    """The bytes of a file, its name, and how to read it. encoding, sheet: "" to detect it."""
 
     name: str
     data: bytes
@@ -45,15 +45,15 @@ class Upload:
 
 
 def file_name(words: str) -> str:
-    """A name that can stand in a folder, from what a browser calls a file; its ending is kept."""
+    """A safe file name from the name that a browser sends; the ending is kept."""
     last = re.split(r"[/\\]", words)[-1]
     return re.sub(r"[^\w.\- ]", "_", last)[-60:].lstrip(". ") or "file.txt"
 
 
 def read_upload(upload: Upload, limits: Limits) -> dict[str, Any]:
-    """The rows of a file as JSON values: its columns, the place of the text column, cells, what was set aside.
+    """A file as JSON values: its columns, the index of the text column, its rows, and the rows that were set aside.
 
-    It stands in a temporary folder while it is read. DataError: it cannot be read, or is packed; FileTooLarge.
+    The file is in a temporary folder while it is read. DataError: it cannot be read, or is packed. FileTooLarge.
     """
     if not upload.data:
         raise DataError(_("The file is empty (0 bytes)."))
@@ -70,16 +70,16 @@ def read_upload(upload: Upload, limits: Limits) -> dict[str, Any]:
 
 
 def refuse_packed(path: Path, limits: Limits) -> None:
-    """DataError for files that could unpack to more than a server should hold, and for kinds that are not read here."""
+    """Refuse files that could unpack to more than a server should hold, and unsupported kinds. DataError."""
     head = path.read_bytes()[:4]
     if head[:2] == b"\x1f\x8b":
         raise DataError(_("{path} is packed with gzip. Unpack it first, or use munjang predict.", path=path))
     if head == b"PAR1" or (path.suffix.lower() not in READABLE_ENDINGS and head != b"PK\x03\x04" and path.suffix):
         raise DataError(
             _(
-                "{path} is of no kind that is read here: {readable_endings}.",
+                "{path} is not a kind of file that can be read here. These are: {endings}.",
                 path=path,
-                readable_endings=", ".join(READABLE_ENDINGS),
+                endings=", ".join(READABLE_ENDINGS),
             )
         )
     if head == b"PK\x03\x04":
@@ -88,28 +88,28 @@ def refuse_packed(path: Path, limits: Limits) -> None:
                 size = sum(item.file_size for item in archive.infolist())
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise DataError(
-                _("{path} is no readable .xlsx file ({reason}). Save it again from Excel.", path=path, reason=error)
+                _("{path} is not a readable .xlsx file ({reason}). Save it again with Excel.", path=path, reason=error)
             ) from error
         if size > UNPACKED * limits.file_bytes:
             raise FileTooLarge(
                 _(
-                    "{path} unpacks to {size:,} bytes; at most {unpacked:,} are read.",
+                    "{path} unpacks to {size:,} bytes; at most {limit:,} are read.",
                     path=path,
                     size=size,
-                    unpacked=UNPACKED * limits.file_bytes,
+                    limit=UNPACKED * limits.file_bytes,
                 )
             )
 
 
 def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
-    """What `read_upload` gives back, from a table that was opened."""
+    """The values of `read_upload`, from an opened table. folder: its temporary folder, removed from messages."""
     if len(table.columns) > COLUMNS:
         raise DataError(
             _(
-                "{file} has {columns:,} columns; at most {columns2} are taken here.",
+                "{file} has {count:,} columns; at most {limit} can be read here.",
                 file=table.file,
-                columns=len(table.columns),
-                columns2=COLUMNS,
+                count=len(table.columns),
+                limit=COLUMNS,
             )
         )
     rows: list[list[Any]] = []
@@ -126,17 +126,17 @@ def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
         if len(rows) >= limits.rows or size > 2 * limits.file_bytes:
             raise FileTooLarge(
                 _(
-                    "{file} has more than {rows:,} rows, or {file_bytes:,} characters: too much for a "
-                    "page. Classify it with munjang predict MODEL FILE --out OUT, or send a part of it.",
+                    "{file} has more than {rows:,} rows or {characters:,} characters, too much for this page. "
+                    "Classify it with munjang predict MODEL FILE --out OUT, or send a part of it.",
                     file=table.file,
                     rows=limits.rows,
-                    file_bytes=2 * limits.file_bytes,
+                    characters=2 * limits.file_bytes,
                 )
             )
         rows.append(cells)
         lines.append(item.line)
     if not rows:
-        raise DataError(_("{file}: no row can be used; {aside:,} set aside.", file=table.file, aside=aside))
+        raise DataError(_("{file}: no row can be used; {count:,} set aside.", file=table.file, count=aside))
     text, __ = guess_text(table.columns, [list(row) for row in islice(rows, SAMPLED_ROWS)])
     return {
         "columns": list(table.columns), "text": text, "rows": rows, "lines": lines, "set_aside": aside,
@@ -150,7 +150,7 @@ def json_cell(cell: Any) -> str | int | float | bool | None:
         return cell
     if isinstance(cell, int) and abs(cell) <= MAX_SAFE_INTEGER:
         return cell
-    if isinstance(cell, float) and abs(cell) < MAX_SAFE_INTEGER:  # neither NaN nor infinity is
+    if isinstance(cell, float) and abs(cell) < MAX_SAFE_INTEGER:  # false for NaN and infinity
         return int(cell) if cell.is_integer() else cell
     return cell_text(cell)
 
@@ -161,7 +161,7 @@ def shown_message(message: str, folder: str) -> str:
 
 
 def asked_upload(name: str, query: Mapping[str, str], data: bytes) -> Upload:
-    """The upload that a request means. DataError: an option that is too long to be one."""
+    """The upload of a request. DataError: an option is too long."""
     encoding, sheet = query.get("encoding", ""), query.get("sheet", "")
     if max(len(encoding), len(sheet)) > 100:
         raise DataError(_("encoding and sheet are names of at most 100 characters."))
