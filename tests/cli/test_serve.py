@@ -176,7 +176,7 @@ def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path):
 
 def test_it_warns_where_everybody_may_ask(folder):
     with process(folder, "--host", "0.0.0.0") as (child, _):
-        assert "Whoever reaches http://0.0.0.0:" in child.said and "--api-key asks for a key" in child.said
+        assert "Everyone who can reach http://0.0.0.0:" in child.said and "--api-key requires a key" in child.said
 
 
 def test_without_the_web_packages_it_says_what_to_install(folder, monkeypatch):

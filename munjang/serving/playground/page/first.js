@@ -1,4 +1,4 @@
-// Before anything is drawn: the theme and the language that were chosen last, so that the page does not change its mind.
+// Before anything is drawn: the last chosen theme and language, so that the page does not switch visibly.
 {
   const kept = (name) => {
     try {

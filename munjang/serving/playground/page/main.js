@@ -1,4 +1,4 @@
-// The page's beginning: words, looks, tabs, then the models, then what each view does with them.
+// Starts the page: words, theme, tabs, then the models, then each view.
 
 import { startCard } from "./views/card.js";
 import { startCompare } from "./views/compare.js";
@@ -20,7 +20,7 @@ try {
   const models = await loadModels();
   for (const start of models.networks.length ? [startSentence, startFile, startCompare, startCard] : []) start(models);
   startTree(models);
-  byId("docs-link").hidden = Boolean(key()); // a link cannot show the key
+  byId("docs-link").hidden = Boolean(key()); // a link cannot send the key
 } catch (error) {
   problem(error);
 }

@@ -1,4 +1,4 @@
-// Questions to the server that sent this page, and to no other: with the key where there is one, patient where it is busy.
+// Requests to the server of this page, and to no other: with the key if there is one, repeated while the server is busy.
 
 import { askForKey, key } from "./key.js";
 import { say } from "../words/words.js";
@@ -12,13 +12,13 @@ export class Refused extends Error {
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
-/** Header values are bytes: a key outside ASCII goes as UTF-8. */
+/** Header values are bytes: a key outside ASCII is sent as UTF-8. */
 const bearer = (words) =>
   `Bearer ${[...new TextEncoder().encode(words)].map((byte) => String.fromCharCode(byte)).join("")}`;
 
 /**
- * The response to a request. json: a value to send; body: bytes to send as they are. tries: how often a busy server is
- * asked again. Refused: the server says no, or is not there.
+ * The response to a request. json: a value to send; body: bytes to send unchanged. tries: how often the request is
+ * repeated while the server is busy. Refused: the server answers with an error, or cannot be reached.
  */
 export async function ask(path, { json, body, signal, tries = 0 } = {}) {
   for (let turn = 0; ; turn += 1) {
@@ -47,7 +47,7 @@ export async function ask(path, { json, body, signal, tries = 0 } = {}) {
   }
 }
 
-/** The JSON value that a request gives. */
+/** The JSON value of a response. */
 export const askJson = async (path, options) => (await ask(path, options)).json();
 
 async function reason(response) {

@@ -1,19 +1,19 @@
-// A dependency tree as arcs over its words, and what it says of each noun. Plain DOM: texts enter as textContent alone,
-// nothing is fetched. `tree` is an answer of POST /parse: words, heads, relations; with probabilities and triples
-// ("triples": true) arcs say how sure they are, and the nouns are listed below.
+// A dependency tree as arcs over its words, and what it says about each noun. Plain DOM: texts are set as textContent
+// only, nothing is fetched. `tree` is a response of POST /parse: words, heads, relations. With probabilities, arcs show
+// their confidence; with triples ("triples": true), the nouns are listed below.
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 16, NARROW = 9, GAP = 26, MARGIN = 18, LEVEL = 30, LINE = 24; // pixels
 
 const SAID = { modifier: "modified by", subject: "subject of", object: "object of" };
 
-/** Draw a tree into an element, in the place of what is there. said: the words before a noun's modifiers and predicates. */
+/** Draw a tree into an element and replace its content. said: the words before the modifiers and predicates of a noun. */
 export function drawTree(container, tree, said = SAID) {
   const parts = tree.words.length ? [picture(tree), ...nounList(tree, said)] : [text("p", "arcs-empty", "–")];
   container.replaceChildren(...parts);
 }
 
-/** For each noun its modifiers, each with all that hangs from it, and the predicates it is subject or object of. */
+/** The modifiers of each noun, with everything below them, and the predicates that it is the subject or object of. */
 export function nouns(tree) {
   const found = new Map();
   const of = (place) => {
@@ -46,7 +46,7 @@ function picture(tree) {
     left += width + GAP;
   }
   const levels = arcLevels(tree.heads);
-  const base = Math.ceil(MARGIN + 0.75 * LEVEL * Math.max(...levels)) + LINE; // a curve goes three quarters of its way
+  const base = Math.ceil(MARGIN + 0.75 * LEVEL * Math.max(...levels)) + LINE; // a curve reaches three quarters of its height
   const width = left - GAP + MARGIN, height = base + 2 * LINE;
   const drawing = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", class: "arcs-tree" });
   drawing.setAttribute("aria-label", tree.words.map((word, i) => arcText(tree, i)).join("; "));
@@ -59,7 +59,7 @@ function picture(tree) {
   return frame;
 }
 
-/** The arc from a word's head to it, with the relation on it; the root's comes down from above. */
+/** The arc from a word's head to the word, with the relation on it; the arc of the root comes from above. */
 function arc(tree, i, centres, level, base) {
   const head = tree.heads[i], end = centres[i], top = base - LEVEL * level;
   const start = head ? centres[head - 1] + (end > centres[head - 1] ? 6 : -6) : end;
@@ -81,14 +81,14 @@ function arc(tree, i, centres, level, base) {
   return group;
 }
 
-/** What one arc says, in words: `나는 ← 걸었다, NP_SBJ, 0.98`. */
+/** One arc in words: `나는 ← 걸었다, NP_SBJ, 0.98`. */
 function arcText(tree, i) {
   const head = tree.heads[i], sure = tree.probabilities?.[i];
   const pair = head ? `${tree.words[i]} ← ${tree.words[head - 1]}` : tree.words[i];
   return `${pair}, ${tree.relations[i]}${sure === undefined ? "" : `, ${sure.toFixed(2)}`}`;
 }
 
-/** How high each arc goes, from 1: above every arc that lies within it. */
+/** The height of each arc, from 1: above every arc inside it. */
 function arcLevels(heads) {
   const spans = heads.map((head, i) => [Math.min(i + 1, head || i + 1), Math.max(i + 1, head)]);
   const order = spans.map((_, i) => i).sort((a, b) => spans[a][1] - spans[a][0] - (spans[b][1] - spans[b][0]));
@@ -100,7 +100,7 @@ function arcLevels(heads) {
   return levels;
 }
 
-/** About how wide a word is; Hangul and the like take twice the room of Latin letters. */
+/** The approximate width of a word; Hangul and similar letters are twice as wide as Latin letters. */
 function wordWidth(word) {
   return [...word].reduce((sum, letter) => sum + (letter.codePointAt(0) >= 0x1100 ? WIDE : NARROW), 0);
 }

@@ -1,13 +1,13 @@
-// A classifier's answer as bars: a row for each label, the likeliest first.
+// A prediction as bars: a row for each label, the highest score first.
 
 import { make } from "./dom.js";
 import { gloss, percent, say } from "../words/words.js";
 
-const FEW = 4; // labels shown at first; five are shown rather than four and a button
+const FEW = 4; // labels shown at first; five labels are shown instead of four and a button
 const nameOf = (label) => (Array.isArray(label) ? label.join(" · ") || say("shares.none") : label);
 
 export class Bars {
-  /** head: what is asked; few: how many labels are shown at first. */
+  /** head: the name of the head. few: how many labels are shown at first. */
   constructor(head, labels, { few = FEW } = {}) {
     this.head = head;
     this.few = labels.length <= few + 1 ? labels.length : few;
@@ -30,7 +30,7 @@ export class Bars {
     return { fill, name, value, element: make("li", {}, name, make("span", { class: "track" }, fill), value) };
   }
 
-  /** Show scores by label; chosen: the label or labels that are the answer. */
+  /** Show scores by label. chosen: the predicted label or labels. */
   update(scores, chosen) {
     const picked = [chosen ?? []].flat();
     this.order = [...this.rows.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
@@ -55,7 +55,7 @@ export class Bars {
   }
 }
 
-/** A label as a heading shows it, with what it means where that is known. */
+/** A label as a heading shows it, with its meaning if that is known. */
 export function spelled(head, label) {
   const beside = Array.isArray(label) ? "" : gloss(head, label);
   return beside ? `${nameOf(label)} (${beside})` : nameOf(label);

@@ -1,4 +1,4 @@
-// Elements without markup: whatever comes from data becomes text, never HTML.
+// Elements without markup: data becomes text, never HTML.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -19,14 +19,14 @@ export function make(tag, facts = {}, ...children) {
 /** An option of a select. */
 export const option = (value, text = value) => make("option", { value }, text);
 
-/** Fill a select with [value, text] pairs; the chosen value stays where it is still there. */
+/** Fill a select with [value, text] pairs; the chosen value stays if it is still there. */
 export function fill(select, pairs) {
   const before = select.value;
   select.replaceChildren(...pairs.map(([value, text]) => option(value, text)));
   if (pairs.some(([value]) => String(value) === before)) select.value = before;
 }
 
-/** A function that runs once nobody has called it for so long. */
+/** A function that runs when it has not been called for `wait_ms`. */
 export function calm(wait_ms, work) {
   let timer = 0;
   return (...words) => {

@@ -1,4 +1,4 @@
-// The API key: asked for when the server wants it, kept in this tab.
+// The API key: requested when the server needs it, kept in this tab.
 
 import { byId } from "./dom.js";
 
@@ -19,13 +19,13 @@ function keep(words) {
   try {
     sessionStorage.setItem(NAME, words);
   } catch {
-    // Storage is switched off: the key holds for this page.
+    // Storage is switched off: the key is kept until the page closes.
   }
 }
 
-/** Wait until a key was typed. shown: the key that the server did not take, "" for none; several may wait at once. */
+/** Wait until a key is typed. shown: the key that the server refused, "" for none. Several requests may wait at once. */
 export function askForKey(shown) {
-  if (shown !== key()) return Promise.resolve(); // another question has got a newer key meanwhile
+  if (shown !== key()) return Promise.resolve(); // another request has a newer key meanwhile
   asking ??= new Promise((done) => {
     const dialog = byId("key-dialog");
     const input = byId("key");

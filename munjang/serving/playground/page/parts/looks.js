@@ -12,7 +12,7 @@ function keepTheme(name) {
   try {
     localStorage.setItem("munjang-theme", name);
   } catch {
-    // Storage is switched off: the choice holds for this page.
+    // Storage is switched off: the choice is kept until the page closes.
   }
 }
 

@@ -1,10 +1,10 @@
-// The Markdown of model cards as elements: headings, paragraphs, lists, tables, code. Nothing in it becomes HTML or a link.
+// The Markdown of model cards as elements: headings, paragraphs, lists, tables, code. Nothing becomes HTML or a link.
 
 import { make } from "./dom.js";
 
 const plain = (text) => text.replace(/\\([\\`*_{}[\]()#+\-.!|<>~&])/g, "$1");
 
-/** A line's `code`, **bold** and [links](…), of which the words stay. */
+/** `code`, **bold** and [links](…) of a line; only the text of a link stays. */
 function inline(text) {
   return text
     .split(/(`[^`]+`|\*\*[^*]+\*\*|\[[^\]]*\]\([^)]*\))/)
@@ -43,7 +43,7 @@ function table(lines) {
   );
 }
 
-/** Lines from `start` as long as `fits` holds. */
+/** The lines from `start` while `fits` is true. */
 function run(lines, start, fits) {
   let end = start;
   while (end < lines.length && fits(lines[end])) end += 1;

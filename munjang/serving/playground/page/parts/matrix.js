@@ -1,10 +1,10 @@
-// A confusion matrix: a row for each true label, tinted by the share within the row.
+// A confusion matrix: a row for each reference label, coloured by the share within the row.
 
 import { make } from "./dom.js";
 import { gloss, number, percent, say } from "../words/words.js";
 
-export const FEW = 3; // labels of which a matrix fits into half a page
-const MANY = 8; // labels from which cells are small
+export const FEW = 3; // with so many labels, a matrix fits into half a page
+const MANY = 8; // with more labels, cells are small
 
 export function matrix(labels, counts, head) {
   const many = labels.length > MANY;

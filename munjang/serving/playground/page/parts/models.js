@@ -1,4 +1,4 @@
-// What the server has: networks, the classifiers on them, and how much may be sent at once.
+// The models of the server, their classifiers, and how much may be sent at once.
 
 import { askJson } from "./api.js";
 
@@ -6,8 +6,8 @@ import { askJson } from "./api.js";
 export const address = (name, verb) => `models/${name.split("/").map(encodeURIComponent).join("/")}/${verb}`;
 
 /**
- * {networks, views, limits, parser}. A network is {name, heads: [{head, view, labels}]}; a view, one classifier of a network, is
- * {name, head, labels}. head: the key of its answers. parser: a name, or null. The default network and view stand first.
+ * {networks, views, limits, parser}. A network (a model) is {name, heads: [{head, view, labels}]}. A view (one classifier
+ * of a network) is {name, head, labels}. head: the key of its answers. parser: a name, or null. The default comes first.
  */
 export async function loadModels() {
   const [found, limits] = await Promise.all([askJson("models"), askJson("playground/limits")]);
@@ -32,7 +32,7 @@ export async function loadModels() {
 /** The pairs for a select of views. */
 export const viewPairs = (views) => views.map((view) => [view.name, view.name]);
 
-/** Texts that JSON and the server take: no half characters, not over the limit. */
+/** A text that JSON and the server accept: no half surrogate pairs, not over the limit. */
 export function fitting(text, limits) {
   const whole = text.toWellFormed ? text.toWellFormed() : text.replace(/\p{Surrogate}/gu, "\ufffd");
   return whole.length <= limits.characters ? whole : [...whole].slice(0, limits.characters).join("");

@@ -1,4 +1,4 @@
-// One line at the top of the page for what went wrong; it goes when something works again.
+// One line at the top of the page with the last error; it disappears when something works again.
 
 import { byId } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// A model's card: what it is, how often it is right, what it takes for what.
+// The card of a model: its facts, its scores, its confusion matrix.
 
 import { askJson } from "../parts/api.js";
 import { byId, fill, make } from "../parts/dom.js";

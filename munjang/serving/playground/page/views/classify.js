@@ -1,10 +1,10 @@
-// Many texts, a piece at a time: each piece waits for the one before, so that others' questions come between.
+// Many texts, a piece at a time: each piece waits for the one before, so that requests of others come between.
 
 import { askJson } from "../parts/api.js";
 import { address, fitting } from "../parts/models.js";
 
-const PIECE = 32; // texts; with 64 a file is no quicker and others wait five times as long (EXPERIMENTS, 2026-11-23)
-const PATIENCE = 120; // times that a busy server is asked again
+const PIECE = 32; // texts; with 64 a file is not faster, and others wait five times as long (EXPERIMENTS, 2026-11-23)
+const PATIENCE = 120; // how often a request is repeated while the server is busy
 const size = (text) => 3 * text.length + 8; // bytes as JSON, at most
 
 /** Slices [first, last) of texts that fit into one request. */
@@ -22,8 +22,8 @@ function* pieces(texts, limits) {
 }
 
 /**
- * Ask a view for all texts, in their order. tell: called after each piece with its answers, {label, score, scores, note},
- * and the place of the first. Refused; AbortError once `signal` says so.
+ * Classify all texts in their order. tell: called after each piece with its answers, {label, score, scores, note}, and
+ * the index of the first one. Refused; AbortError when `signal` aborts.
  */
 export async function classify(view, texts, limits, signal, tell) {
   const fit = texts.map((text) => fitting(text, limits));

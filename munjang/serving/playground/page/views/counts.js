@@ -3,15 +3,15 @@
 import { byId, make } from "../parts/dom.js";
 import { gloss, inWords, number, percent, say } from "../words/words.js";
 
-export const NONE = ""; // the label of a row without one
+export const NONE = ""; // the label of a row without a label
 
-/** The labels of an answer, one or several, as the table and the counts know them. */
+/** The labels of an answer, one or several, for the table and the counts. */
 export const labelsOf = (answer) => {
   const labels = [answer?.label ?? []].flat();
   return labels.length ? labels : [NONE];
 };
 
-/** chosen: called with a label, or null for all. */
+/** chosen: called with a label, or null for all labels. */
 export function startCounts(chosen) {
   let view = null;
   let answers = [];

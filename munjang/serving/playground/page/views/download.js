@@ -1,9 +1,9 @@
-// The table as a file. The server writes it, with the writers and the care for formulas that its command line has.
+// The table as a file. The server writes it with the writers of the command line, which disarm formulas.
 
 import { labelsOf } from "./counts.js";
 import { make } from "../parts/dom.js";
 
-const LATER_MS = 60_000; // until the browser has surely saved it
+const LATER_MS = 60_000; // by then the browser has saved it
 
 const rounded = (score) => Math.round(score * 1e6) / 1e6;
 
@@ -19,7 +19,7 @@ function answerCells(answer, labels) {
   ];
 }
 
-/** What `playground/table` takes. */
+/** The body of a request to `playground/table`. */
 export function tableOf(kind, table, { view, answers }) {
   return {
     kind,
@@ -31,7 +31,7 @@ export function tableOf(kind, table, { view, answers }) {
 
 const whole = (cell) => (typeof cell === "string" && cell.toWellFormed ? cell.toWellFormed() : cell);
 
-/** Have the table written by `send` and offer it as a file that is called after the one that was brought. */
+/** Have the table written by `send`, and offer it as a file, named after the original file. */
 export async function save(kind, name, table, work, send) {
   const response = await send(tableOf(kind, table, work));
   const link = make("a", {

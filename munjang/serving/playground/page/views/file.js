@@ -1,4 +1,4 @@
-// The second view: a file is brought, read by the server, classified piece by piece, looked at, taken away.
+// The second view: a file is chosen, read by the server, classified piece by piece, shown, and downloaded.
 
 import { ask, askJson } from "../parts/api.js";
 import { classify } from "./classify.js";
@@ -60,7 +60,7 @@ export function startFile({ views, limits }) {
       byId("classify").focus();
     } catch (error) {
       byId("work-facts").textContent = "";
-      byId("reading").open = true; // another encoding or sheet may be what it takes
+      byId("reading").open = true; // another encoding or sheet may help
       problem(error);
     }
   }
@@ -102,7 +102,7 @@ export function startFile({ views, limits }) {
       own.stopped = true;
       own.why = error.name === "AbortError" ? "" : error.message;
     }
-    if (work !== own) return; // another file was brought meanwhile
+    if (work !== own) return; // another file was chosen meanwhile
     own.seconds = (performance.now() - own.began) / 1000;
     byId("stop").hidden = true;
     byId("classify").disabled = false;

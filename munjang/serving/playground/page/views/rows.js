@@ -1,4 +1,4 @@
-// The table of a classified file: sorted, filtered, a page at a time, so that ten thousand rows are as quick as ten.
+// The table of a classified file: sorted, filtered, shown page by page, so that ten thousand rows are as fast as ten.
 
 import { labelsOf } from "./counts.js";
 import { byId, calm, fill, make } from "../parts/dom.js";
@@ -18,7 +18,7 @@ export function startRows(filtered) {
   const search = byId("rows-search");
   const select = byId("rows-label");
 
-  /** The columns: row, text, answer, score, then the others of the file. */
+  /** The columns: row, text, answer, score, then the other columns of the file. */
   function columns() {
     const others = table.columns.map((name, i) => ({ key: `c${i}`, title: name, value: (row) => table.rows[row][i] }));
     const [text] = others.splice(table.text, 1);
@@ -155,7 +155,7 @@ export function startRows(filtered) {
   });
 
   return {
-    /** found: what the server read, with `texts`, `answers` (filled as they come), `view` and the place of the texts. */
+    /** found: what the server read, with `texts`, `answers` (filled as they come), `view` and the index of the text column. */
     show(found) {
       table = { ...found, lower: found.texts.map((text) => text.toLowerCase()) };
       [page, label, sort, search.value] = [0, null, { key: "line", down: false }, ""];
@@ -163,7 +163,7 @@ export function startRows(filtered) {
       select.value = "*";
       refresh();
     },
-    /** More answers have come: the page that is looked at shows them, its order stays until the end. */
+    /** More answers have come: the current page shows them; its order stays until the end. */
     update() {
       const focused = document.activeElement?.dataset?.key;
       draw();
@@ -173,7 +173,7 @@ export function startRows(filtered) {
       arrange();
       draw();
     },
-    /** Show only the rows with this label, all for null. */
+    /** Show only the rows with this label; all rows for null. */
     only,
     label: () => label,
   };

@@ -1,4 +1,4 @@
-// The first view: a sentence, and every task's answer while it is typed.
+// The first view: a sentence, and the prediction of every task while it is typed.
 
 import { askJson } from "../parts/api.js";
 import { Bars, spelled } from "../parts/bars.js";
@@ -92,7 +92,7 @@ export function startSentence({ networks, limits }) {
   });
 
   async function answer() {
-    under_way.abort(); // an answer to what was typed before is of no use
+    under_way.abort(); // the answer for an older text is no longer needed
     under_way = new AbortController();
     const { signal } = under_way;
     const text = fitting(input.value, limits);

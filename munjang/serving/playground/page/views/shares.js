@@ -1,4 +1,4 @@
-// What each eojeol of the sentence does for an answer, as the server finds it out: by leaving it out.
+// What each eojeol of the sentence contributes to a prediction; the server measures it by leaving the eojeol out.
 
 import { askJson } from "../parts/api.js";
 import { spelled } from "../parts/bars.js";
@@ -7,9 +7,9 @@ import { address } from "../parts/models.js";
 import { problem } from "../parts/problem.js";
 import { inWords, number, percent, say, taskName } from "../words/words.js";
 
-const RESTING_MS = 350; // longer than for the answers: it costs an answer for each eojeol
+const RESTING_MS = 350; // longer than for predictions: this costs one prediction for each eojeol
 
-/** limits: of the server. picked: called with the head that was chosen here. */
+/** limits: of the server. picked: called with the head that is chosen here. */
 export function startShares(limits, picked) {
   const select = byId("shares-head");
   const list = byId("eojeols");

@@ -14,7 +14,7 @@ export function startTabs() {
       byId(tab.getAttribute("aria-controls")).hidden = !here;
     }
   };
-  // Not at the start: the browser would take the view for the place from which the Tab key goes on.
+  // Not at the start: the Tab key would then continue from the view, not from the top of the page.
   const choose = (tab) => {
     open(tab);
     history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);

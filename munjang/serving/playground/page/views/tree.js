@@ -1,4 +1,4 @@
-// The sentence's tree, where a parser is served: which word hangs from which, drawn by arcs.js.
+// The dependency tree of the sentence, if a parser is served; drawn by arcs.js.
 
 import { askJson } from "../parts/api.js";
 import { drawTree } from "../parts/arcs.js";

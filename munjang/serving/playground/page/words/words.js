@@ -1,4 +1,4 @@
-// What the page says, in Korean and English, and everything that changes with the language.
+// The words of the page in Korean and English, and everything that changes with the language.
 
 import { en } from "./words.en.js";
 import { ko } from "./words.ko.js";
@@ -14,7 +14,7 @@ export function say(key, values = {}) {
   return words.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-/** Have `work` run at once, and whenever the language changes. */
+/** Run `work` now, and whenever the language changes. */
 export function inWords(work) {
   listeners.add(work);
   work();
@@ -25,12 +25,12 @@ export function setLanguage(name) {
   try {
     localStorage.setItem("munjang-language", name);
   } catch {
-    // Storage is switched off: the choice holds for this page.
+    // Storage is switched off: the choice is kept until the page closes.
   }
   for (const work of listeners) work();
 }
 
-/** Write the words of all elements that name a key. */
+/** Set the words of all elements that name a key. */
 export function label(root = document) {
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = say(element.dataset.t);
   for (const element of root.querySelectorAll("[data-t-placeholder]"))
@@ -41,7 +41,7 @@ export function label(root = document) {
 
 export const number = (value) => new Intl.NumberFormat(language()).format(value);
 
-/** A share of one as a percentage with one digit. */
+/** A fraction as a percentage with one decimal. */
 export const percent = (value, signed = false) =>
   new Intl.NumberFormat(language(), {
     style: "percent",
@@ -52,10 +52,10 @@ export const percent = (value, signed = false) =>
     .format(value)
     .replace("-", "\u2212");
 
-/** What a task is called: the heads that come with munjang have names in both languages. */
+/** The name of a task: the packaged heads have names in both languages. */
 export const taskName = (head) => TABLES[language()][`task.${head}`] ?? head;
 
-/** What stands beside a label for those who do not read its language; "" where there is nothing to add. */
+/** An explanation of a label for people who do not read its language; "" if there is none. */
 export function gloss(head, name) {
   if (head === "language" && /^[a-z]{2,3}$/.test(name)) {
     const found = new Intl.DisplayNames([language()], { type: "language", fallback: "none" }).of(name);
