@@ -227,13 +227,13 @@ def facts(**values) -> dict:
         (facts(calibration=1), r"a\.calibration is '1'"),
     ],
 )
-def test_what_is_wrongly_said_of_heads_is_refused(noted, message):
+def test_a_wrong_description_of_heads_is_refused(noted, message):
     manifest = Manifest("onnx", "heads", mj.LabelSet(("a/x", "a/y", "b/x", "b/y")), details={"heads": noted})
     with pytest.raises(BundleError, match=rf"^models/m: munjang\.json describes no usable heads: .*{message}"):
         heads.read_heads(manifest, "models/m")
 
 
-def test_what_is_rightly_said_of_heads_is_read():
+def test_a_right_description_of_heads_is_read():
     manifest = Manifest("onnx", "heads", mj.LabelSet(("a/x", "a/y", "b/x", "b/y")), details={"heads": facts()})
     assert [(head.name, head.columns, head.temperature) for head in heads.read_heads(manifest, "m")] == [
         ("a", slice(0, 2), 1.5), ("b", slice(2, 4), 1.5),

@@ -1,4 +1,4 @@
-"""Requests wait in a bounded queue, share batches fairly, and leave their place when nobody waits for them."""
+"""Requests wait in a bounded queue, share batches fairly, and leave the queue when nobody waits for them."""
 
 import asyncio
 import http.client
@@ -34,7 +34,7 @@ def folder(tmp_path_factory):
 
 
 class Held:
-    """A real network whose batches wait for `let`; `batches` are the texts of each."""
+    """A real model whose batches wait for `let`; `batches` are the texts of each."""
 
     def __init__(self, folder):
         self.models = open_models([str(folder)])
@@ -257,7 +257,7 @@ def test_closing_finishes_what_was_accepted(held):
 
 
 def raw_request(server, body):
-    """A connection on which a request was sent, and nothing read."""
+    """A connection with a request sent, and nothing read."""
     place = urlsplit(server.url)
     raw = json.dumps(body).encode()
     connection = socket.create_connection((place.hostname, place.port), 20)
@@ -266,7 +266,7 @@ def raw_request(server, body):
 
 
 def wait_for(server, line, value):
-    """Until /metrics says so, which is answered beside the network's thread."""
+    """Wait until /metrics shows the value; it is answered outside the model's thread."""
     for _ in range(1_000):
         if server.number(line) == value:
             return
@@ -366,7 +366,7 @@ def test_a_stopping_server_answers_what_it_has_accepted(held):
             connection.close()
 
 
-def test_texts_stand_in_the_log_only_where_it_is_said(held, caplog):
+def test_texts_are_logged_only_if_the_settings_say_so(held, caplog):
     caplog.set_level(logging.DEBUG)
     held.let.set()
     own_run = held.own_run

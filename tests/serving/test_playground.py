@@ -43,7 +43,7 @@ def server(folder):
 
 @pytest.fixture
 def opened(chromium, server):
-    """A function that opens the page; at the end nothing may have gone wrong in it, and nothing left for elsewhere."""
+    """A function that opens the page; at the end, there must be no errors in it and no requests to other sites."""
     contexts, wrong = [], []
 
     def start(url=server.url, width=1280, *, expected=(), **options):
@@ -72,7 +72,7 @@ def page(opened):
 
 
 def until(page, condition):
-    """Wait until an expression holds. Playwright's own way of it evaluates strings, which the page's policy forbids."""
+    """Wait until an expression holds. Playwright's own function evaluates strings, which the policy of the page forbids."""
     end = time.monotonic() + WAIT_MS / 1000
     while not page.evaluate(condition):
         assert time.monotonic() < end, condition
@@ -99,7 +99,7 @@ def downloaded(page, kind):
 
 
 def narrow(page):
-    """Whether nothing has to be pushed sideways to be read."""
+    """Whether nothing has to be scrolled sideways to be read."""
     return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -324,7 +324,7 @@ def test_two_models_are_compared_on_one_text(page, server):
     until(page, "document.getElementById('compare-verdict').textContent.includes('서로 다른')")
 
 
-def test_a_models_card_shows_scores_and_what_is_taken_for_what(page, folder):
+def test_a_models_card_shows_scores_and_the_confusion_matrix(page, folder):
     saved = json.loads((folder / "run" / "test.json").read_text(encoding="utf-8"))
     page.click("#tab-card")
     page.select_option("#card-model", "reviews")

@@ -1,4 +1,4 @@
-"""What the playground asks of the server: its files, tables in and out, explanations, cards; who may call it how."""
+"""The server's side of the playground: its files, tables in and out, explanations, cards, and access rules."""
 
 import http.client
 import io
@@ -48,7 +48,7 @@ def read(server, name, data, **options):
 
 
 def raw(server, path, body=None, **headers):
-    """An answer as bytes, with its headers."""
+    """A response as bytes: status, headers, body."""
     place = urlsplit(server.url)
     connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
     connection.request("GET" if body is None else "POST", path, body and json.dumps(body), headers)
@@ -112,7 +112,7 @@ def test_an_explanation_is_that_of_the_library_for_every_head(server):
     assert list(server.ask("/models/mini/explain", {"inputs": TEXT, "tasks": ["hate"]}).body["answers"]) == ["hate"]
 
 
-def test_without_its_only_word_a_text_counts_as_one_of_which_nothing_is_known(server, several):
+def test_without_its_only_word_a_text_counts_as_an_empty_text(server, several):
     for model, folder in (("several", several), ("reviews", server.models.loaded["reviews"].folder)):
         found = server.ask(f"/models/{model}/explain", {"inputs": "비난"}).body["answers"][model]
         (word,) = mj.explain(mj.load(folder), "비난").words

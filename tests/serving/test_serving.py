@@ -1,4 +1,4 @@
-"""The server speaks as the hub's client and text-embeddings-inference's clients expect, and says what is wrong."""
+"""The server answers as clients of the hub and of text-embeddings-inference expect, and says what is wrong."""
 
 import json
 import re
@@ -29,7 +29,7 @@ FULL = [text for text in TEXTS if text]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A many-headed exported network, and a linear model with one label and one with several labels a text."""
+    """An exported network with many heads, and linear models with one and with several labels per text."""
     root = tmp_path_factory.mktemp("models")
     export_model(save_heads(root / "native"), "onnx", root / "onnx")
     mj.train(mj.load_corpus("sample:topic"), mj.TrainConfig(backbone="linear"), out=root / "topic")
@@ -92,7 +92,7 @@ def test_a_sentence_pair_is_refused_with_what_to_send_instead(server):
     assert server.ask("/", {"inputs": {"text": "a", "text_pair": "b"}}).status == 422
 
 
-def test_raw_scores_are_the_logits_of_which_scores_are_the_softmax(server):
+def test_scores_are_the_softmax_of_the_raw_scores(server):
     raw = scores_of(server.ask("/models/onnx/hate/predict", {"inputs": "별로", "raw_scores": True}).body)
     soft = scores_of(server.ask("/models/onnx/hate/predict", {"inputs": "별로"}).body)
     shares = np.exp(list(raw.values())) / np.exp(list(raw.values())).sum()
@@ -235,7 +235,7 @@ def test_a_body_over_the_limit_is_refused_also_without_a_length(limited):
 
 
 def chunked(server, parts):
-    """A body sent in parts of which the length is not said."""
+    """The answer to a body that is sent in parts, without its length."""
     import http.client
     from urllib.parse import urlsplit
 

@@ -1,4 +1,4 @@
-"""/parse: the trees of a parser beside classifiers, within the same limits and errors."""
+"""/parse: the trees of a parser beside classifiers, with the same limits and errors."""
 
 import json
 import re
