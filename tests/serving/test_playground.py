@@ -72,7 +72,7 @@ def page(opened):
 
 
 def until(page, condition):
-    """Wait until an expression holds. Playwright's own function evaluates strings, which the policy of the page forbids."""
+    """Wait until an expression holds. Playwright's own function evaluates strings; the page's policy forbids that."""
     end = time.monotonic() + WAIT_MS / 1000
     while not page.evaluate(condition):
         assert time.monotonic() < end, condition
