@@ -1,4 +1,4 @@
-"""What a task is: the few things that differ between classifying, guessing masked words and parsing."""
+"""What a task is: the few things that differ between classification, masked-word prediction and parsing."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Batch = dict[str, Any]
 """Named arrays of one batch: `input_ids (B, T)`, `attention_mask (B, T)`, `labels (B,)` or `(B, L)`."""
 
 Outputs = dict[str, np.ndarray]
-"""Named arrays that a model gives for a batch: `logits (B, L)` float32; of a parser `arcs (B, W, W + 1)` and so on."""
+"""Named arrays that a model gives for a batch: `logits (B, L)` float32; a parser gives `arcs (B, W, W + 1)`, …"""
 
 
 @dataclass(frozen=True)
 class Encodings:
     """Token ids of many sentences, kept flat.
 
-    ids: (all tokens,) uint16 where the vocabulary allows, else int32; read-only where it lies in a file.
+    ids: (all tokens,) uint16 where the vocabulary allows it, else int32; read-only if it is in a file.
     starts: (n + 1,) int64; sentence i is ids[starts[i]:starts[i + 1]].
     truncated: (n,) bool, whether the text was longer than the model takes.
-    columns: arrays with one row a sentence, such as labels (n,) int64 or (n, L) float32.
+    columns: arrays with one row for each sentence, such as labels (n,) int64 or (n, L) float32.
     """
 
     ids: np.ndarray
@@ -48,7 +48,7 @@ class Encodings:
 
     @property
     def lengths(self) -> np.ndarray:
-        """(n,) tokens a sentence, special tokens included."""
+        """(n,) how many tokens each sentence has, special tokens included."""
         return np.diff(self.starts)
 
     def sentence(self, index: int) -> np.ndarray:
@@ -60,7 +60,7 @@ class Encodings:
 class Signature:
     """What an exported network of a task takes and gives: name -> number of dimensions.
 
-    The last dimension of the last output is as long as there are labels. kept: arrays of the batch that `decode` needs
+    The last dimension of the last output has one entry for each label. kept: arrays of the batch that `decode` needs
     beside the outputs.
     """
 
@@ -71,10 +71,10 @@ class Signature:
 
 @dataclass(frozen=True)
 class TrainingDefaults:
-    """What a training run of a task takes where its settings leave it open.
+    """What a training run of a task uses for settings that are left out.
 
-    batch_size: sentences a step. epochs: over train; more where they are not least_steps optimizer steps, up to
-    most_epochs. rate: the backbone's learning rate times this. dropout: None: as the backbone has it.
+    batch_size: sentences a step. epochs: over train; more if they are fewer than least_steps optimizer steps, up to
+    most_epochs. rate: the backbone's learning rate is multiplied by it. dropout: None keeps the backbone's own.
     """
 
     batch_size: int = 32
@@ -88,23 +88,47 @@ class TrainingDefaults:
 CLASSIFIER = Signature({"input_ids": 2, "attention_mask": 2}, {"logits": 2})
 
 TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
-"""Token ids of texts, as `encode_texts` makes them or a cache remembers them."""
+"""Token ids of texts, as `encode_texts` makes them or a cache has them."""
 
 TOKENIZER_CHUNK = 8192  # texts tokenised at once: the tokenizer's own records of a token are large
 
 
 class Task(Protocol):
-    """One kind of problem. `name` is its key in TASKS, `labels` what it decides between."""
+    """One kind of problem. `name` is its key in TASKS, `labels` are the labels it chooses from."""
 
-    name: str
-    labels: LabelSet
-    monitor: str  # the key of score() that chooses checkpoints; higher is better
-    output_kind: str  # "probabilities", or "trees"
-    exported: Signature | None  # None: it cannot be exported
-    speed: str  # what the progress bar counts: "sentences_s" or "tokens_s"
-    cuts_texts: bool  # whether the few longest texts may lose their ends
-    training_defaults: TrainingDefaults  # of a training run
-    options: dict[str, Any]  # what make_task needs beside the labels to make it again, as JSON values
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> LabelSet: ...
+
+    @property
+    def monitor(self) -> str:
+        """The key of score() that chooses checkpoints; higher is better."""
+
+    @property
+    def output_kind(self) -> str:
+        """What `decode` gives: "probabilities" or "trees"."""
+
+    @property
+    def exported(self) -> Signature | None:
+        """What an exported network takes and gives; None: it cannot be exported."""
+
+    @property
+    def speed(self) -> str:
+        """What the progress bar counts: "sentences_s" or "tokens_s"."""
+
+    @property
+    def cuts_texts(self) -> bool:
+        """Whether the few longest texts may lose their ends."""
+
+    @property
+    def training_defaults(self) -> TrainingDefaults:
+        """Settings of a training run that are left out."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What make_task needs beside the labels to make the task again, as JSON values."""
 
     def build(self, source: str | None = None, **options: Any) -> PreTrainedModel:
         """The network for a backbone (folder or hub id), or for a transformers config given as `config`."""
@@ -116,9 +140,14 @@ class Task(Protocol):
         """A cleaned text as `encode` takes it."""
 
     def encode(
-        self, examples: Sequence[Example], tokenizer: tokenizers.Tokenizer, max_length: int, *, encode: TextEncoder
+        self,
+        examples: Sequence[Example],
+        tokenizer: tokenizers.Tokenizer,
+        max_length: int,
+        *,
+        encode: TextEncoder = ...,
     ) -> Encodings:
-        """Token ids, and the label columns where the examples are labelled. encode: `encode_texts` unless given."""
+        """Token ids, and the label columns if all examples have labels. encode: `encode_texts` unless given."""
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
         """One batch, padded to its longest sentence."""
@@ -126,67 +155,68 @@ class Task(Protocol):
     def step_batch(
         self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
     ) -> tuple[Batch, int]:
-        """The sentences indices[own] as a batch to learn from, and what the losses of the whole step are divided by.
+        """The sentences indices[own] as a training batch, and the divisor for the losses of the whole step.
 
         indices: the sentences of the step, over all processes. rng: the same in every process, made from seed and step.
         """
 
-    def forward(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        """The logits of a batch on the network's device."""
+    def forward(self, network: torch.nn.Module, batch: Batch) -> Any:
+        """The logits of a batch on the network's device: a tensor, or named tensors for a parser."""
 
-    def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
-        """The sum of the batch's losses, a scalar; the loop divides it by the number that `step_batch` gave."""
+    def loss(self, logits: Any, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
+        """The sum of the batch's losses, a scalar; the loop divides it by the number from `step_batch`."""
 
     def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
-        """What a network says of a batch, as named arrays."""
+        """The outputs of a network for a batch, as named arrays."""
 
     def empty_output(self, count: int) -> np.ndarray:
-        """(count, …): what `decode` would give for texts of which nothing can be said."""
+        """(count, …): what `decode` would give for texts without content."""
 
     def decode(self, outputs: Outputs) -> np.ndarray:
-        """(B, …): the answers in a batch's outputs, one row a sentence: probabilities, or trees."""
+        """(B, …): the predictions in a batch's outputs, one row a sentence: probabilities, or trees."""
 
     def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction | Parse:
-        """One row of `decode` as a record. text: as it was given; ready: as it was encoded."""
+        """One row of `decode` as a record. text: as it was given; cleaned: as it was encoded."""
 
-    def predictions(self, logits: torch.Tensor) -> np.ndarray:
-        """What `score` needs of the logits of a batch, one row for each of its labels."""
+    def predictions(self, logits: Any) -> np.ndarray:
+        """The part of a batch's logits that `score` needs, one row for each of its labels."""
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-        """Metrics of the answers against the labels, in the same order."""
+        """Metrics of the predictions against the references, in the same order."""
 
 
 def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
     """Token ids of texts, special tokens added, cut to `max_length` tokens."""
     set_length(tokenizer, max_length)
-    found = Collected(id_type(tokenizer), len(texts), max_length)
+    collected = Collected(id_type(tokenizer), len(texts), max_length)
     chunks = [slice(start, start + TOKENIZER_CHUNK) for start in range(0, len(texts), TOKENIZER_CHUNK)]
 
     def tokenise(chunk: slice) -> list[tokenizers.Encoding]:
-        # Copies: the library leaves each text it has seen with a second form of itself, kept as long as the text is.
+        # Copies: the library gives each text that it reads a second form, which is kept as long as the text.
         return tokenizer.encode_batch_fast([f"{text} "[:-1] for text in texts[chunk]])
 
     if len(chunks) < 2:
-        found.take(*map(tokenise, chunks))
-        return found.encodings()
-    with ThreadPoolExecutor(1) as ahead:  # the next chunk is tokenised, by all cores, while this one is taken over
+        collected.take(*map(tokenise, chunks))
+        return collected.encodings()
+    with ThreadPoolExecutor(1) as ahead:  # all cores tokenise the next chunk while this one is taken over
         coming = ahead.submit(tokenise, chunks[0])
         for chunk in [*chunks[1:], None]:
             ready = coming.result()
             if chunk:
                 coming = ahead.submit(tokenise, chunk)
-            found.take(ready)
-    return found.encodings()
+            collected.take(ready)
+    return collected.encodings()
 
 
 def set_length(tokenizer: tokenizers.Tokenizer, max_length: int) -> None:
-    """Have a tokenizer cut texts to `max_length` tokens and pad none.
+    """Make a tokenizer cut texts to `max_length` tokens and not pad them.
 
-    One that does so already is left alone: another thread may be at work with it, which older versions do not bear.
+    A tokenizer that does so already is not touched: another thread may be using it, and older versions cannot
+    stand that.
     """
     if tokenizer.padding is not None:
         tokenizer.no_padding()
-    plain = {"max_length": max_length, "stride": 0, "strategy": "longest_first", "direction": "right"}
+    plain: dict[str, Any] = {"max_length": max_length, "stride": 0, "strategy": "longest_first", "direction": "right"}
     if tokenizer.truncation != plain:
         tokenizer.enable_truncation(**plain)
 
@@ -205,13 +235,14 @@ class Collected:
         sentences = [record.ids for record in records]
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         self.ids += np.fromiter(chain.from_iterable(sentences), self.kind, int(lengths.sum())).data
-        here = slice(self.done + 1, self.done + 1 + len(sentences))
-        self.starts[here] = self.starts[self.done] + np.cumsum(lengths)
-        for place in np.flatnonzero(lengths >= self.max_length):
-            self.truncated[self.done + place] = bool(records[place].overflowing)
+        chunk = slice(self.done + 1, self.done + 1 + len(sentences))
+        self.starts[chunk] = self.starts[self.done] + np.cumsum(lengths)
+        for index in np.flatnonzero(lengths >= self.max_length).tolist():
+            self.truncated[self.done + index] = bool(records[index].overflowing)
         self.done += len(sentences)
 
     def encodings(self) -> Encodings:
+        """All sentences that were added."""
         return Encodings(np.frombuffer(self.ids, dtype=self.kind), self.starts, self.truncated)
 
 
@@ -223,20 +254,20 @@ def id_type(tokenizer: tokenizers.Tokenizer) -> type[np.integer]:
 def shorten_encodings(
     encodings: Encodings, texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int
 ) -> Encodings:
-    """The encodings of `texts` cut to fewer tokens: what `encode_texts` gives for `max_length`, columns kept."""
+    """The encodings of `texts` cut to `max_length` tokens, as `encode_texts` would give them; columns are kept."""
     lengths = encodings.lengths
-    cut = np.flatnonzero(lengths > max_length)
-    if not len(cut):
+    cut = np.flatnonzero(lengths > max_length).tolist()
+    if not cut:
         return encodings
-    again = encode_texts([texts[place] for place in cut], tokenizer, max_length)
+    again = encode_texts([texts[index] for index in cut], tokenizer, max_length)
     kept = np.ones(len(encodings.ids), dtype=bool)
-    for place in cut:
-        kept[encodings.starts[place] + max_length : encodings.starts[place + 1]] = False
+    for index in cut:
+        kept[encodings.starts[index] + max_length : encodings.starts[index + 1]] = False
     starts = np.zeros_like(encodings.starts)
     np.cumsum(np.minimum(lengths, max_length), out=starts[1:])
     shorter = Encodings(encodings.ids[kept], starts, encodings.truncated.copy(), encodings.columns)
-    for number, place in enumerate(cut):
-        shorter.sentence(place)[:] = again.sentence(number)
+    for number, index in enumerate(cut):
+        shorter.sentence(index)[:] = again.sentence(number)
     shorter.truncated[cut] = True
     return shorter
 

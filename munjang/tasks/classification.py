@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.errors import BundleError, FetchError
+from munjang.errors import BundleError, DataError, FetchError
 from munjang.metrics.scores import metric_values, one_hot
-from munjang.records import EMPTY, Example, LabelSet, Prediction, names_of
+from munjang.records import EMPTY, Example, Label, LabelSet, Prediction, names_of
 from munjang.tasks.base import (
     CLASSIFIER,
     Batch,
@@ -21,7 +21,7 @@ from munjang.tasks.base import (
     encode_texts,
     pad_batch,
 )
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-HEAD_WEIGHTS = ("classifier", "pooler")  # parts of the names of weights that a new head brings with it
+HEAD_WEIGHTS = ("classifier", "pooler")  # parts of the names of weights that come with a new head
 
 
 @dataclass(frozen=True)
 class Classification:
-    """One label a sentence. Label column: (n,) int64, the position in `labels`."""
+    """One label for each sentence. Label column: (n,) int64, the position in `labels`."""
 
     labels: LabelSet
     name: str = "classification"
@@ -50,7 +50,7 @@ class Classification:
 
     @property
     def options(self) -> dict[str, Any]:
-        """None: the labels are enough to make this task again."""
+        """Empty: the labels are enough to make this task again."""
         return {}
 
     def build(self, source: str | None = None, **options: Any) -> PreTrainedModel:
@@ -58,15 +58,17 @@ class Classification:
         return build_classifier(self, source, **options)
 
     def open(self, folder: Path) -> PreTrainedModel:
-        """The classifier of a folder; one with another number of labels is a BundleError."""
+        """The classifier of a folder. BundleError: it has another number of labels."""
         return open_classifier(self, folder)
 
     def preprocess(self, text: str) -> str:
+        """The text itself."""
         return text
 
     def label_column(self, examples: Sequence[Example]) -> np.ndarray:
-        places = {label: self.labels.index(label) for label in {example.label for example in examples}}
-        return np.fromiter((places[example.label] for example in examples), np.int64, len(examples))
+        """The labels as `labels` in Encodings has them. DataError: a label that is not in the set."""
+        numbers = {label: self.labels.index(class_name(label)) for label in {example.label for example in examples}}
+        return np.fromiter((numbers[example.label] for example in examples), np.int64, len(examples))
 
     def encode(
         self,
@@ -76,12 +78,14 @@ class Classification:
         *,
         encode: TextEncoder = encode_texts,
     ) -> Encodings:
+        """Token ids of the texts, and `labels` if all examples have one."""
         encodings = encode([example.text for example in examples], tokenizer, max_length)
         if examples and all(example.label is not None for example in examples):
             return replace(encodings, columns={"labels": self.label_column(examples)})
         return encodings
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
+        """One batch, padded to its longest sentence, with its rows of the columns."""
         batch = pad_batch(encodings, indices, pad_id)
         return batch | {name: column[indices] for name, column in encodings.columns.items()}
 
@@ -96,7 +100,7 @@ class Classification:
         return network(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
 
     def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
-        """Cross-entropy, summed over the batch; weights (L,) multiply each sentence by its label's weight."""
+        """Cross-entropy, summed over the batch; weights (L,): each sentence counts with its label's weight."""
         from torch.nn.functional import cross_entropy
 
         return cross_entropy(logits.float(), batch["labels"], weight=weights, reduction="sum")
@@ -106,7 +110,7 @@ class Classification:
         return {"logits": self.forward(network, batch).float().cpu().numpy()}
 
     def empty_output(self, count: int) -> np.ndarray:
-        """(count, L) equal shares."""
+        """(count, L) equal probabilities."""
         return self.probabilities({"logits": np.zeros((count, len(self.labels)), np.float32)})
 
     def decode(self, outputs: Outputs) -> np.ndarray:
@@ -114,7 +118,7 @@ class Classification:
         return self.probabilities(outputs)
 
     def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
-        """One row of probabilities as a Prediction; the likeliest label is the answer."""
+        """One row of probabilities as a Prediction with the likeliest label."""
         if note == EMPTY:
             return Prediction(text, None, {}, note)
         scores = ranked_probabilities(self.labels, row)
@@ -130,20 +134,20 @@ class Classification:
         """The probabilities, (B, L) float32."""
         return self.probabilities({"logits": logits.float().cpu().numpy()})
 
-    def score(self, references: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-        found = metric_values(
-            *(one_hot(x, len(self.labels)) for x in (references, probabilities.argmax(axis=1))), "multi-class"
-        )
-        return {name: found[name] for name in ("accuracy", "macro_f1")}
+    def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+        """accuracy and macro_f1 of probabilities (n, L) against label numbers (n,)."""
+        count = len(self.labels)
+        values = metric_values(one_hot(references, count), one_hot(predictions.argmax(axis=1), count), "multi-class")
+        return {name: values[name] for name in ("accuracy", "macro_f1")}
 
     def class_weights(self, encodings: Encodings) -> np.ndarray:
-        """(L,) float32: what `loss` weighs each label by, so that rare ones count as much as common ones."""
+        """(L,) float32: the weight of each label in `loss`, so that rare labels count as much as common ones."""
         return class_weights(encodings, self.labels)
 
 
 @dataclass(frozen=True)
 class MultiLabel(Classification):
-    """Any number of labels a sentence. Label column: (n, L) float32 of 0 and 1."""
+    """Any number of labels for each sentence. Label column: (n, L) float32 of 0 and 1."""
 
     name: str = "multi-label"
     problem_type = "multi_label_classification"
@@ -151,6 +155,7 @@ class MultiLabel(Classification):
     threshold: float = 0.5
 
     def label_column(self, examples: Sequence[Example]) -> np.ndarray:
+        """(n, L) float32. DataError: a label that is not in the set."""
         column = np.zeros((len(examples), len(self.labels)), dtype=np.float32)
         for row, example in enumerate(examples):
             for name in names_of(example.label):
@@ -169,7 +174,7 @@ class MultiLabel(Classification):
         return np.zeros((count, len(self.labels)), np.float32)
 
     def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
-        """One row of probabilities as a Prediction; labels from the threshold on are the answer."""
+        """One row of probabilities as a Prediction with the labels that reach the threshold."""
         if note == EMPTY:
             return Prediction(text, None, {}, note)
         chosen = tuple(name for name, value in zip(self.labels.names, row, strict=True) if value >= threshold)
@@ -179,9 +184,17 @@ class MultiLabel(Classification):
         """The logistic function of each logit, (B, L) float32; rows need not sum to 1."""
         return 1.0 / (1.0 + np.exp(-np.clip(outputs["logits"].astype(np.float32), -60, 60)))
 
-    def score(self, references: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-        found = metric_values(references > 0, probabilities >= self.threshold, "multi-label")
-        return {name: found[name] for name in ("micro_f1", "macro_f1")}
+    def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+        """micro_f1 and macro_f1 of probabilities (n, L) against labels (n, L)."""
+        values = metric_values(references > 0, predictions >= self.threshold, "multi-label")
+        return {name: values[name] for name in ("micro_f1", "macro_f1")}
+
+
+def class_name(label: Label | None) -> str:
+    """A label that is one name. DataError: several names, a tree, or none."""
+    if isinstance(label, str):
+        return label
+    raise DataError(_("A classifier needs one label for each text; found {label}.", label=label))
 
 
 def ranked_probabilities(labels: LabelSet, row: np.ndarray) -> dict[str, float]:
@@ -190,7 +203,7 @@ def ranked_probabilities(labels: LabelSet, row: np.ndarray) -> dict[str, float]:
 
 
 def open_classifier(task: Classification, folder: Path) -> PreTrainedModel:
-    """AutoModelForSequenceClassification of a folder in fp32; BundleError where it has another number of labels."""
+    """AutoModelForSequenceClassification of a folder in fp32. BundleError: it has another number of labels."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
@@ -200,17 +213,22 @@ def open_classifier(task: Classification, folder: Path) -> PreTrainedModel:
     if model.config.num_labels != len(task.labels):
         raise BundleError(
             _(
-                "{folder}: the network gives {num_labels} labels, munjang.json names {labels}.",
+                "{folder}: the network gives {given} labels, munjang.json names {named}.",
                 folder=folder,
-                num_labels=model.config.num_labels,
-                labels=len(task.labels),
+                given=model.config.num_labels,
+                named=len(task.labels),
             )
         )
     return model
 
 
-def build_classifier(task: Classification, source: str | None, *, config: Any = None, **options: Any):
-    """AutoModelForSequenceClassification in fp32 with the task's names and problem type; refuses pickled weights."""
+def build_classifier(
+    task: Classification, source: str | None, *, config: Any = None, **options: Any
+) -> PreTrainedModel:
+    """AutoModelForSequenceClassification in fp32 with the task's names and problem type; refuses pickled weights.
+
+    FetchError: weights outside the head do not fit the config.json of `source`.
+    """
     import torch
     from transformers import AutoModelForSequenceClassification
 
@@ -224,25 +242,28 @@ def build_classifier(task: Classification, source: str | None, *, config: Any = 
     if config is not None:
         config.update(head)
         return AutoModelForSequenceClassification.from_config(config)
-    model, found = AutoModelForSequenceClassification.from_pretrained(
+    model, loading = AutoModelForSequenceClassification.from_pretrained(
         source,
         **head,
         use_safetensors=True,
         trust_remote_code=False,
-        dtype=torch.float32,  # what a folder says of itself would be taken else, and fp16 weights hardly learn
+        dtype=torch.float32,  # else the folder's own dtype is used, and fp16 weights hardly learn
         ignore_mismatched_sizes=True,  # another number of labels is expected; anything else is refused below
         output_loading_info=True,
         **options,
     )
-    lacking = [*found["missing_keys"], *(key if isinstance(key, str) else key[0] for key in found["mismatched_keys"])]
-    strange = [name for name in lacking if not any(part in name for part in HEAD_WEIGHTS)]
-    if strange:
+    mismatched = [key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]]
+    lacking = [*loading["missing_keys"], *mismatched]
+    outside_head = [name for name in lacking if not any(part in name for part in HEAD_WEIGHTS)]
+    if outside_head:
         raise FetchError(
-            _(
-                "{source} does not fit its own config.json: {strange} weights such as {strange2}.",
+            ngettext(
+                "{source} does not fit its own config.json: {count} weight is missing or has another shape, {example}.",
+                "{source} does not fit its own config.json: {count} weights are missing or have another shape, "
+                "such as {example}.",
+                len(outside_head),
                 source=source,
-                strange=len(strange),
-                strange2=strange[0],
+                example=outside_head[0],
             )
         )
     return model
@@ -251,7 +272,7 @@ def build_classifier(task: Classification, source: str | None, *, config: Any = 
 def class_weights(encodings: Encodings, labels: LabelSet) -> np.ndarray:
     """(L,) float32 balanced weights of the train labels.
 
-    One label a sentence: n / (L * count), whose mean over the sentences is 1 where every label occurs. Several:
+    One label for each sentence: n / (L * count); the mean over the sentences is 1 if every label occurs. Several:
     negatives over positives of each label, at most 20, as binary cross-entropy's weight of the positives.
     """
     column = encodings.columns["labels"]

@@ -1,6 +1,6 @@
-"""Guessing masked words: what a BERT is pre-trained on. Masks are drawn anew at every step.
+"""Masked-word prediction, the pre-training task of a BERT. Every step draws new masks.
 
-Only the masked positions go through the vocabulary projection, where else half of a small network's time would go.
+Only the masked positions go through the vocabulary projection, which would else take half of a small network's time.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-MASKED, REPLACED = 0.8, 0.1  # of the tokens to guess: seen as [MASK], as another piece; the rest as they are (BERT)
+MASKED, REPLACED = 0.8, 0.1  # of the tokens to predict: shown as [MASK], as another piece; the rest unchanged (BERT)
 
 
 @dataclass(frozen=True)
 class MaskingVocabulary:
-    """What masking knows of a vocabulary.
+    """What masking needs to know about a vocabulary.
 
-    inside: (V,) bool, the piece goes on with the word before it. fixed: (V,) bool, special pieces, never masked.
-    others: ids that may stand in for a piece.
+    inside: (V,) bool, the piece continues a word. fixed: (V,) bool, special pieces, never masked. others: ids that may
+    replace a piece.
     """
 
     inside: np.ndarray
@@ -39,7 +39,10 @@ class MaskingVocabulary:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> MaskingVocabulary:
-        """The pieces of a WordPiece vocabulary, or of one that marks the beginnings of words with ▁ or Ġ."""
+        """The pieces of a WordPiece vocabulary, or of one that marks the beginnings of words with ▁ or Ġ.
+
+        ConfigError: the tokenizer has no mask token.
+        """
         if tokenizer.mask_token_id is None:
             raise ConfigError(_("This tokenizer has no mask token, so no words can be masked with it."))
         vocabulary = tokenizer.get_vocab()
@@ -57,9 +60,9 @@ class MaskingVocabulary:
 
 @dataclass(frozen=True)
 class MaskedWords:
-    """Labels are the ids of the masked tokens, (K,) int64; batches name their places in `positions`, (K,) int64.
+    """Labels are the ids of the masked tokens, (K,) int64; `positions` (K,) int64 of a batch says where they are.
 
-    A batch without padding has no `attention_mask`. Runs on networks that `munjang.encoder.packed.pack` has packed.
+    A batch without padding has no `attention_mask`. Runs on networks from `munjang.encoder.packed.pack`.
     """
 
     pieces: MaskingVocabulary
@@ -73,7 +76,10 @@ class MaskedWords:
     exported = None
 
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
-        """AutoModelForMaskedLM from a folder, a hub id, or fresh from `config`, in fp32."""
+        """AutoModelForMaskedLM in fp32, from a folder or a hub id, or a new one from `config`.
+
+        ConfigError: a type of model that is not in PACKABLE.
+        """
         import torch
         from transformers import AutoModelForMaskedLM
 
@@ -87,12 +93,11 @@ class MaskedWords:
                 source, use_safetensors=True, trust_remote_code=False, **options
             )
         if model.config.model_type not in PACKABLE:
-            known = ", ".join(sorted(PACKABLE))
             raise ConfigError(
                 _(
-                    "Models of type {model_type} cannot be pre-trained here; known: {known}.",
-                    model_type=model.config.model_type,
-                    known=known,
+                    "Models of type {type} cannot be pre-trained here; the known types are {known}.",
+                    type=model.config.model_type,
+                    known=", ".join(sorted(PACKABLE)),
                 )
             )
         return model
@@ -105,18 +110,19 @@ class MaskedWords:
         *,
         encode: TextEncoder = encode_texts,
     ) -> Encodings:
+        """Token ids of the texts."""
         return encode([example.text for example in examples], tokenizer, max_length)
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
-        """A batch with nothing masked."""
+        """A batch without masks."""
         return pad_batch(encodings, indices, pad_id)
 
     def step_batch(
         self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
     ) -> tuple[Batch, int]:
-        """The sentences indices[own] with words masked; losses are divided by all masked tokens of the step.
+        """The sentences indices[own] with masked words; losses are divided by all masked tokens of the step.
 
-        Every process draws the masks of the whole step, so that any number of processes learns from the same.
+        Every process draws the masks of the whole step, so the masks do not depend on the number of processes.
         """
         lengths = encodings.starts[indices + 1] - encodings.starts[indices]
         ids = np.concatenate([encodings.sentence(i) for i in indices]).astype(np.int64)
@@ -126,26 +132,26 @@ class MaskedWords:
         inside = np.arange(width) < lengths[own][:, None]  # (B, T)
         mine = np.zeros(len(indices), dtype=bool)
         mine[own] = True
-        mine = np.repeat(mine, lengths)
+        mine = np.repeat(mine, lengths)  # (all tokens,): tokens of the sentences indices[own]
         input_ids = np.full(inside.shape, pad_id, dtype=np.int64)
         input_ids[inside] = shown[mine]
         positions = np.flatnonzero(inside)[predicted[mine]]
         batch = {"input_ids": input_ids, "positions": positions, "labels": ids[mine & predicted]}
-        if not inside.all():  # most batches are of one length, and attention without a mask is cheaper
+        if not inside.all():  # most batches have one length, and attention without a mask is cheaper
             batch["attention_mask"] = inside.astype(np.int64)
         return batch, max(1, int(predicted.sum()))
 
     def choose(self, ids: np.ndarray, lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Which tokens to guess, (all tokens,) bool: in each sentence one word at least, and `masking` of its tokens.
+        """Which tokens to predict, (all tokens,) bool: one word of each sentence at least, and `masking` of its tokens.
 
-        Words come in random order until the share is reached; the last one by chance, so that the share holds on
-        average however long words are.
+        Words are taken in random order until the share is reached. Chance decides about the last word, so the share is
+        right on average, however long words are.
         """
         sentence = np.repeat(np.arange(len(lengths)), lengths)
         free = ~self.pieces.fixed[ids]
         begins = free & ~(self.pieces.inside[ids] & self.whole_words)
         begins |= free & ~np.concatenate([[False], free[:-1]])
-        word = np.cumsum(begins) - 1  # of the tokens that are free
+        word = np.cumsum(begins) - 1  # the word of each free token
         first = np.flatnonzero(begins)
         if not len(first):
             return np.zeros(len(ids), dtype=bool)
@@ -153,10 +159,9 @@ class MaskedWords:
         home = sentence[first]  # the sentence of each word
         order = np.lexsort((rng.random(len(first)), home))
         before = np.cumsum(sizes[order]) - sizes[order]  # tokens of the words that come earlier, in all sentences
-        heads = np.flatnonzero(
-            np.concatenate([[True], home[1:] != home[:-1]])
-        )  # `home` is sorted, and so is home[order]
-        before -= np.repeat(before[heads], np.diff([*heads, len(order)]))
+        new_sentence = np.concatenate([[True], home[1:] != home[:-1]])  # `home` is sorted, and so is home[order]
+        firsts = np.flatnonzero(new_sentence)
+        before -= np.repeat(before[firsts], np.diff([*firsts, len(order)]))
         budget = self.masking * np.bincount(home, weights=sizes, minlength=len(lengths))[home]
         chosen = np.zeros(len(first), dtype=bool)
         chosen[order] = (before == 0) | (before + rng.random(len(order)) * sizes[order] < budget)
@@ -165,15 +170,15 @@ class MaskedWords:
     def hide(self, ids: np.ndarray, predicted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The ids as the network sees them."""
         shown = ids.copy()
-        places = np.flatnonzero(predicted)
-        fate = rng.random(len(places))
-        shown[places[fate < MASKED]] = self.pieces.mask_id
-        swapped = places[(fate >= MASKED) & (fate < MASKED + REPLACED)]
-        shown[swapped] = rng.choice(self.pieces.others, len(swapped))
+        positions = np.flatnonzero(predicted)
+        chance = rng.random(len(positions))
+        shown[positions[chance < MASKED]] = self.pieces.mask_id
+        replaced = positions[(chance >= MASKED) & (chance < MASKED + REPLACED)]
+        shown[replaced] = rng.choice(self.pieces.others, len(replaced))
         return shown
 
     def frequency_loss(self, train: Encodings, held_out: Encodings) -> float:
-        """The mean loss on held-out texts of one who knows only how common each piece is in train, in nats a piece."""
+        """The mean loss on held-out texts of a model that knows only piece frequencies in train, in nats a piece."""
         counts = np.where(self.pieces.fixed, 0, np.bincount(train.ids, minlength=len(self.pieces.fixed)) + 1)
         ids = held_out.ids[~self.pieces.fixed[held_out.ids]]
         return float(np.log(counts.sum()) - np.log(counts[ids]).mean())
@@ -195,5 +200,5 @@ class MaskedWords:
         return logits.argmax(dim=-1).cpu().numpy()
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-        """The share of the masked tokens that is predicted right."""
+        """masked_accuracy: the share of the masked tokens that are predicted right."""
         return {"masked_accuracy": float((references == predictions).mean())}

@@ -116,8 +116,8 @@ def test_each_word_knows_its_first_and_last_piece(trained):
     encodings = encode_words(["나는 구름그림을", "없는글자\u4e9c"], trained.runner.tokenizer, 64)
     assert encodings.columns["words"].tolist() == [2, 1]
     tokens = [trained.runner.tokenizer.id_to_token(int(i)) for i in encodings.sentence(0)]
-    (first, last), (begin, end) = encodings.columns["places"][0, 1:]
-    assert encodings.columns["places"][0, 0].tolist() == [0, 0]
+    (first, last), (begin, end) = encodings.columns["pieces"][0, 1:]
+    assert encodings.columns["pieces"][0, 0].tolist() == [0, 0]
     assert "".join(tokens[first : last + 1]).replace("##", "") == "나는"
     assert "".join(tokens[begin : end + 1]).replace("##", "") == "구름그림을"
 

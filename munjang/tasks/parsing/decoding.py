@@ -1,9 +1,9 @@
 """The best tree for a table of scores, exactly: head-final, projective, or any.
 
-All take scores (B, W, W + 1): [b, i, j] is how well word i + 1 hangs from word j, j = 0 being the root; and words (B,),
-how many words each sentence has. They return heads (B, W) int64, 0 beyond a sentence's words. Scores need not be
-probabilities; the sum over the words is what is best. Minus infinity forbids an arc; where nothing else is left, a
-legal tree comes out all the same. NumPy alone; the dynamic programmes go over a whole batch at once.
+All take scores (B, W, W + 1): [b, i, j] is how well word i + 1 hangs from word j, and j = 0 is the root; and words
+(B,), how many words each sentence has. They return heads (B, W) int64, 0 beyond a sentence's words. Scores need not be
+probabilities; the best tree has the largest sum over its words. Minus infinity forbids an arc; if only forbidden arcs
+are left, the result is still a legal tree. NumPy only; the dynamic programmes run over a whole batch at once.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ import numpy as np
 
 from munjang.data.trees.shapes import ANY, HEAD_FINAL, PROJECTIVE, cycle
 
-LOWEST = -1e9  # in the place of minus infinity, so that sums stay numbers
+LOWEST = -1e9  # used instead of minus infinity, to keep sums finite
 
 
 def head_final_trees(scores: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The best trees whose arcs all go to the right and do not cross; the last word is the root.
+    """The best trees with all heads on the right and no crossing arcs; the last word is the root.
 
-    inside[i, j] is the best way to have words i to j - 1 below word j. Word i hangs from some k up to j; as no arc may
-    cross its own, the words between i and k are below k, and k and what follows it are below j:
+    inside[i, j] is the best score with words i to j - 1 below word j. Word i hangs from some k, at most j. No arc may
+    cross the arc of i, so the words between i and k are below k, and k and the words after it are below j:
         inside[i, j] = max over k in i + 1 .. j of score[i, k] + inside[i + 1, k] + inside[k, j]
-    with inside[j, j] = 0. O(W^3), spans of one length of the whole batch in one step.
+    with inside[j, j] = 0. O(W^3); one step handles the spans of one length in the whole batch.
     """
     batch, width, _ = scores.shape
     arcs = np.maximum(np.nan_to_num(scores[:, :, 1:].astype(np.float64), nan=LOWEST, neginf=LOWEST), LOWEST)
-    inside = np.zeros((batch, width + 1, width))  # [b, i, j]; i = j + 1 is not asked for
+    inside = np.zeros((batch, width + 1, width))  # [b, i, j]; i = j + 1 is not used
     choice = np.zeros((batch, width, width), np.int64)
     for length in range(1, width):
         starts = np.arange(width - length)
         ends = starts + length
         heads = starts[:, None] + np.arange(1, length + 1)  # (spans, candidates)
         first = starts[:, None]
-        found = arcs[:, first, heads] + inside[:, first + 1, heads] + inside[:, heads, ends[:, None]]
-        best = found.argmax(axis=2)  # (B, spans)
-        inside[:, starts, ends] = np.take_along_axis(found, best[:, :, None], 2)[:, :, 0]
+        sums = arcs[:, first, heads] + inside[:, first + 1, heads] + inside[:, heads, ends[:, None]]
+        best = sums.argmax(axis=2)  # (B, spans)
+        inside[:, starts, ends] = np.take_along_axis(sums, best[:, :, None], 2)[:, :, 0]
         choice[:, starts, ends] = starts + 1 + best
     heads = np.zeros((batch, width), np.int64)
     for sentence, count in enumerate(words):
@@ -53,8 +53,8 @@ def head_final_trees(scores: np.ndarray, words: np.ndarray) -> np.ndarray:
 def projective_trees(scores: np.ndarray, words: np.ndarray) -> np.ndarray:
     """The best trees without crossing arcs and with one root: Eisner (1996), by spans of the whole batch.
 
-    open_*[s, t]: an arc between s and t, complete_*[s, t]: a head with all its words on one side. Each word takes the
-    place of the root in turn at the end, so that there is one.
+    open_*[s, t]: a span with an arc between s and t. left, right [s, t]: a head with all its dependents on one side. At
+    the end each word is tried as the root, so there is exactly one.
     """
     batch, width, _ = scores.shape
     table = np.maximum(np.nan_to_num(scores.astype(np.float64), nan=LOWEST, neginf=LOWEST), LOWEST)
@@ -112,8 +112,8 @@ def trace_heads(heads: np.ndarray, split: dict[str, np.ndarray], root: int, coun
 def spanning_trees(scores: np.ndarray, words: np.ndarray) -> np.ndarray:
     """The best trees of any shape with one root: Chu-Liu (1965) and Edmonds (1967).
 
-    Where the best head of every word makes a tree with one root, as it mostly does, that is it. Else the algorithm runs
-    with every root arc made so dear that one is the fewest there can be.
+    If the best heads of all words already make a tree with one root, as they mostly do, that is the result. Else the
+    algorithm runs with root arcs at such a cost that the best tree has only one of them.
     """
     batch, width, _ = scores.shape
     table = np.maximum(np.nan_to_num(scores.astype(np.float64), nan=LOWEST, neginf=LOWEST), LOWEST)
@@ -122,32 +122,33 @@ def spanning_trees(scores: np.ndarray, words: np.ndarray) -> np.ndarray:
     for sentence, count in enumerate(map(int, words)):
         if not count:
             continue
-        own = table[sentence, :count, : count + 1]
-        greedy = own.argmax(axis=1)
+        arcs = table[sentence, :count, : count + 1]
+        greedy = arcs.argmax(axis=1)
         if (greedy == 0).sum() == 1 and not cycle(greedy.tolist()):
             heads[sentence, :count] = greedy
         else:
-            heads[sentence, :count] = one_root(own)
+            heads[sentence, :count] = one_root(arcs)
     return heads
 
 
 def one_root(scores: np.ndarray) -> np.ndarray:
-    """The best tree with one root of one sentence, heads (W,). scores (W, W + 1).
+    """The heads (W,) of the best tree with one root for one sentence. scores (W, W + 1).
 
-    A root arc costs more than the whole range of all trees, so a tree with fewer of them is always better.
+    A root arc costs more than the scores of two trees can differ, so a tree with fewer root arcs is always better.
     """
     finite = scores[np.isfinite(scores)]
-    dear = scores.copy()
-    dear[:, 0] -= (finite.max() - finite.min() + 1.0) * (len(scores) + 1)
+    penalised = scores.copy()
+    penalised[:, 0] -= (finite.max() - finite.min() + 1.0) * (len(scores) + 1)
     table = np.full((len(scores) + 1, len(scores) + 1), -np.inf)  # [child, head], the root among the children
-    table[1:] = dear
+    table[1:] = penalised
     return edmonds(table)[1:]
 
 
 def edmonds(table: np.ndarray) -> np.ndarray:
-    """The best heads (N,) of nodes of which 0 is the root; table (N, N): [child, head]. heads[0] is 0.
+    """The best heads (N,) of nodes; node 0 is the root, and heads[0] is 0. table (N, N): [child, head].
 
-    Every node takes its best head; a cycle is drawn together into one node, solved, and opened where the rest enters.
+    Every node takes its best head. A cycle is contracted into one node, the smaller problem is solved, and the cycle is
+    opened where an arc enters it.
     """
     heads = table.argmax(axis=1)
     heads[0] = 0
@@ -156,20 +157,20 @@ def edmonds(table: np.ndarray) -> np.ndarray:
         return heads
     inside = np.array(loop)
     outside = np.setdiff1d(np.arange(len(table)), inside)  # 0 is among them
-    held = table[inside, heads[inside]]
-    entering = table[np.ix_(inside, outside)] - held[:, None]  # what it costs to break the cycle at each of its nodes
+    kept = table[inside, heads[inside]]
+    entering = table[np.ix_(inside, outside)] - kept[:, None]  # the cost of breaking the cycle at each of its nodes
     leaving = table[np.ix_(outside, inside)]
     smaller = np.full((len(outside) + 1, len(outside) + 1), -np.inf)
     smaller[:-1, :-1] = table[np.ix_(outside, outside)]
     smaller[-1, :-1] = entering.max(axis=0)
     smaller[:-1, -1] = leaving.max(axis=1)
-    found = edmonds(smaller)
-    for place, head in enumerate(found[:-1]):
-        node = outside[place]
-        heads[node] = inside[leaving[place].argmax()] if head == len(outside) else outside[head]
+    solved = edmonds(smaller)
+    for row, head in enumerate(solved[:-1]):
+        node = outside[row]
+        heads[node] = inside[leaving[row].argmax()] if head == len(outside) else outside[head]
     heads[0] = 0
-    broken = entering[:, found[-1]].argmax()
-    heads[inside[broken]] = outside[found[-1]]
+    broken = entering[:, solved[-1]].argmax()
+    heads[inside[broken]] = outside[solved[-1]]
     return heads
 
 
@@ -178,4 +179,4 @@ DECODERS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     PROJECTIVE: projective_trees,
     ANY: spanning_trees,
 }
-"""Scheme of a corpus -> what finds the best tree in it."""
+"""Scheme of a corpus -> its decoder."""

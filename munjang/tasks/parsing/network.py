@@ -1,4 +1,4 @@
-"""The networks of parsing: an encoder of transformers, and a head that reads the first and last piece of every word."""
+"""The networks of parsers: an encoder of transformers, and a head on the first and last piece of every word."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from munjang.encoder.dropout import drop
 from munjang.errors import FetchError
 from munjang.tasks.parsing.pieces import WordPieces
 from munjang.tasks.parsing.tagger import Tagger
-from munjang.translation import _
+from munjang.translation import ngettext
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
 SETTINGS_KEY = "munjang_parser"
-"""The key of config.json under which a head's settings stand."""
+"""The key of config.json for the settings of a head."""
 
-REACH = 32  # words: how far the bias by distance tells one from another
-BIAS_SCALE = 10.0  # so that the bias by distance learns at the rate of an encoder
+REACH = 32  # words: larger distances share one bias
+BIAS_SCALE = 10.0  # so that the bias by distance learns at an encoder's learning rate
 
 
 class ArcScores(NamedTuple):
-    """What the biaffine head says of a batch, unmasked.
+    """The unmasked scores of the biaffine head for a batch.
 
-    arcs (B, W, W + 1): word i from word j, 0 the root. relations (B, W, W + 1, R): likewise by each relation.
+    arcs (B, W, W + 1): word i hangs from word j; 0 is the root. relations (B, W, W + 1, R): the same for each relation.
     words (B,): how many words each sentence has.
     """
 
@@ -60,9 +60,9 @@ class BiaffineHead(nn.Module):
         nn.init.zeros_(self.relation)
 
     def forward(self, pieces: Tensor, words: Tensor, tags: Tensor | None = None) -> ArcScores:
-        """pieces (sum of words + 1, 2, width): of each sentence the root's and every word's first and last piece.
+        """pieces (sum of words + 1, 2, width): the first and last piece of each sentence's root and words.
 
-        tags: their parts of speech, (sum of words + 1, 2), for a head that has learnt with them.
+        tags: their parts of speech, (sum of words + 1, 2), for a head that was trained with them.
         """
         rate = self.dropout if self.training else 0.0
         inner = nn.functional.leaky_relu(self.inner(drop(self.pieces(pieces, tags), rate)), 0.1)
@@ -76,10 +76,11 @@ class BiaffineHead(nn.Module):
 
 
 PARSER_HEADS: dict[str, type[nn.Module]] = {"biaffine": BiaffineHead, "labeling": Tagger}
+"""The `kind` in a head's stored settings -> its module."""
 
 
 class WordNetwork(nn.Module):
-    """An encoder and a head over its words. Saved, it is a folder from which plain transformers opens the encoder."""
+    """An encoder and a head over its words. Plain transformers opens the encoder from its saved folder."""
 
     def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
@@ -98,14 +99,14 @@ class WordNetwork(nn.Module):
         return None
 
     def read(self, hidden: Tensor, words: Tensor, **more: Tensor) -> Any:
-        """What the head makes of the hidden states (K, width), two a word and two for the root; in fp32."""
+        """The head's scores for the hidden states (K, width), two for each word and two for the root; in fp32."""
         with torch.autocast(hidden.device.type, enabled=False):
             return self.parser(hidden.float().unflatten(0, (-1, 2)), words, **more)
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, positions: Tensor, words: Tensor, **more: Tensor
     ) -> SimpleNamespace:
-        """.logits: what `read` gives of the rest; positions (K,) in the flattened (B * T)."""
+        """.logits: the result of `read`; positions (K,) in the flattened (B * T)."""
         encoder = getattr(self, self.part)
         hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return SimpleNamespace(logits=self.read(hidden.flatten(0, 1)[positions], words, **more))
@@ -119,22 +120,28 @@ class WordNetwork(nn.Module):
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def build_parser(settings: dict[str, Any], source: str | None, *, config: PretrainedConfig | None, **options: Any):
-    """A network with a fresh head: over the encoder of a folder or hub id, or a fresh one from `config`, in fp32."""
+def build_parser(
+    settings: dict[str, Any], source: str | None, *, config: PretrainedConfig | None, **options: Any
+) -> WordNetwork:
+    """A network in fp32 with a new head, on the encoder of a folder or hub id, or on a new one from `config`.
+
+    FetchError: the folder lacks weights that its config.json asks for.
+    """
     if config is not None:
         setattr(config, SETTINGS_KEY, settings)
         return WordNetwork(AutoModel.from_config(config))
-    encoder, found = AutoModel.from_pretrained(
+    encoder, loading = AutoModel.from_pretrained(
         source, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True, **options
     )
-    lacking = [name for name in found["missing_keys"] if "pooler" not in name]
-    if lacking:
+    missing = [name for name in loading["missing_keys"] if "pooler" not in name]
+    if missing:
         raise FetchError(
-            _(
-                "{source} does not fit its own config.json: {lacking} weights such as {lacking2}.",
+            ngettext(
+                "{source} does not fit its own config.json: {count} weight is missing, {example}.",
+                "{source} does not fit its own config.json: {count} weights are missing, such as {example}.",
+                len(missing),
                 source=source,
-                lacking=len(lacking),
-                lacking2=lacking[0],
+                example=missing[0],
             )
         )
     setattr(encoder.config, SETTINGS_KEY, settings)
@@ -142,7 +149,7 @@ def build_parser(settings: dict[str, Any], source: str | None, *, config: Pretra
 
 
 def open_network(folder: Path) -> WordNetwork:
-    """The network that was saved in a folder, in fp32. Errors of transformers, safetensors and torch pass through."""
+    """The network of a model folder, in fp32. Errors of transformers, safetensors and torch pass through."""
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     config.dtype = torch.float32
     network = WordNetwork(AutoModel.from_config(config))
@@ -156,8 +163,8 @@ def with_one(x: Tensor) -> Tensor:
 
 
 def distances(words: int, device: torch.device) -> Tensor:
-    """(W, W + 1): for word i and head j which entry of the bias, by j - i within REACH; the root has its own."""
+    """(W, W + 1): the entry of the bias for word i and head j, by j - i within REACH; the root has its own."""
     child = torch.arange(1, words + 1, device=device)[:, None]
-    found = (torch.arange(words + 1, device=device) - child).clamp(-REACH, REACH) + REACH
-    found[:, 0] = 2 * REACH + 1
-    return found
+    entries = (torch.arange(words + 1, device=device) - child).clamp(-REACH, REACH) + REACH
+    entries[:, 0] = 2 * REACH + 1
+    return entries

@@ -1,4 +1,4 @@
-"""What a parser's head reads of a word: its first and last piece, and where it has been given, its parts of speech."""
+"""What a parser's head reads of a word: its first and last piece, and its parts of speech if they are given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ TAG_WIDTH = 64
 
 
 class WordPieces(nn.Module):
-    """size: how wide a word is. tags: how many parts of speech there are beside 0, the unknown and the root's."""
+    """The input of a parser's head. size: the width of a word. tags: how many parts of speech there are.
+
+    Number 0 comes beside them; it is for unknown ones and for the root.
+    """
 
     def __init__(self, width: int, tags: int = 0) -> None:
         super().__init__()
@@ -17,6 +20,6 @@ class WordPieces(nn.Module):
         self.size = 2 * width + (2 * TAG_WIDTH if tags else 0)
 
     def forward(self, pieces: Tensor, tags: Tensor | None = None) -> Tensor:
-        """pieces (N, 2, width) and tags (N, 2) of words and roots to (N, size)."""
+        """(N, size) from the pieces (N, 2, width) and tags (N, 2) of words and roots."""
         flat = pieces.flatten(1)
         return flat if self.tags is None else torch.cat([flat, self.tags(tags).flatten(1)], dim=1)

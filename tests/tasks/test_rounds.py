@@ -16,8 +16,8 @@ from munjang.errors import BundleError, ConfigError, DataError
 from munjang.records import Example, Tree
 from munjang.tasks import make_task
 from munjang.tasks.parsing.decoding import head_final_trees
-from munjang.tasks.parsing.labeling import round_arrays, rounds
 from munjang.tasks.parsing.parts import ends, tag_names, untagged
+from munjang.tasks.parsing.rounds import round_arrays, tree_rounds
 
 pytest.importorskip("torch")
 import torch
@@ -61,15 +61,15 @@ def with_pos(tmp_path_factory):
 
 def test_the_rounds_of_a_tree_worked_by_hand():
     """새털구름을→그린→것이→구름그림이다; 내가→그린→구름그림이다."""
-    assert rounds(TREES[1][1]) == [
+    assert tree_rounds(TREES[1][1]) == [
         ([0, 1, 2, 3, 4, 5], [True, False, False, True, False, False]),
         ([1, 2, 4, 5], [True, False, True, False]),
         ([2, 5], [True, False]),
         ([5], [True]),
     ]
-    assert rounds([0]) == [([0], [True])]
+    assert tree_rounds([0]) == [([0], [True])]
     with pytest.raises(ValueError, match="no head-final tree"):
-        rounds([0, 1])
+        tree_rounds([0, 1])
 
 
 @given(st.integers(1, 30), st.integers(0, 2**31))
@@ -78,7 +78,7 @@ def test_the_rounds_of_any_head_final_tree_lead_back_to_it(words, seed):
     scores = np.random.default_rng(seed).normal(size=(1, words, words + 1))
     (heads,) = head_final_trees(scores, np.array([words])).tolist()
     found = [0] * words
-    for left, go in rounds(heads):
+    for left, go in tree_rounds(heads):
         for place, word in enumerate(left):
             if go[place] and len(left) > 1:
                 found[word] = left[place + 1] + 1
@@ -114,7 +114,7 @@ def test_whatever_the_tagger_says_the_trees_are_legal(seed):
     torch.nn.init.normal_(head.tag.weight, std=3.0)
     head.tag.bias.data[0] = seed * 4 - 8.0  # from taggers that take everything to such as take nothing
     words = torch.tensor([1, 2, 9, 30, 5])
-    found = head(torch.randn(int((words + 1).sum()), 2, 8), words).found
+    found = head(torch.randn(int((words + 1).sum()), 2, 8), words).trees
     for row, count in enumerate(words.tolist()):
         heads = found.heads[row, :count].tolist()
         assert is_head_final(heads) and is_projective(heads)

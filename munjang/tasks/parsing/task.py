@@ -1,0 +1,179 @@
+"""What every parser shares, whatever its network: words and their pieces, columns of labels, trees as answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from munjang.config.checks import one_of
+from munjang.data.trees.shapes import ANY, SCHEMES
+from munjang.errors import ConfigError
+from munjang.records import Example, LabelSet, Parse, Tree
+from munjang.tasks.base import (
+    Batch,
+    Encodings,
+    Outputs,
+    Signature,
+    TextEncoder,
+    TrainingDefaults,
+    encode_texts,
+    pad_batch,
+)
+from munjang.tasks.parsing.parts import tag_column, untagged, words_and_tags
+from munjang.tasks.parsing.rows import label_column, object_array, only_seen, to_parse
+from munjang.tasks.parsing.words import CUTS, SPACES, encode_words, spaced, word_batch
+from munjang.translation import _
+
+if TYPE_CHECKING:
+    import tokenizers
+    import torch
+    from transformers import PreTrainedModel
+
+WORD_INPUTS = ("input_ids", "attention_mask", "positions", "words", "tags")
+"""The arrays of a batch that every parser's network takes."""
+
+Scores = TypeVar("Scores")
+"""What a parser's network gives for a batch."""
+
+
+@dataclass(frozen=True)
+class ParsingTask(ABC, Generic[Scores]):
+    """A tree a sentence. Columns: `labels` (n, W, 2) int16, head and relation of each word, -1 beyond its words.
+
+    In a batch `labels` are those of its words one after another, (N, 2). labels: the relations. scheme: the shape of
+    the trees (munjang.data.trees.shapes.SCHEMES). cut: where words of raw text end. tags: parts of speech, for a
+    parser that is given them.
+    """
+
+    labels: LabelSet
+    scheme: str = ANY
+    cut: str = SPACES
+    tags: tuple[str, ...] = ()
+    dropout: float = 0.33
+    name: str = "parsing"
+    monitor: str = "las"
+    speed = "sentences_s"
+    parser: ClassVar[str]  # its key in PARSERS, which model folders store
+    output_kind = "trees"
+    training_defaults = TrainingDefaults(
+        batch_size=16, epochs=10, least_steps=600, most_epochs=40.0, rate=5 / 3
+    )  # EXPERIMENTS, 2026-11-22
+    cuts_texts = False
+
+    def __post_init__(self) -> None:
+        one_of("scheme", self.scheme, SCHEMES)
+        one_of("cut", self.cut, CUTS)
+
+    @property
+    @abstractmethod
+    def exported(self) -> Signature | None:
+        """What an exported network takes and gives; None where there is no exported form."""
+
+    @abstractmethod
+    def forward(self, network: torch.nn.Module, batch: Batch) -> Scores:
+        """What the network gives for a batch on its device."""
+
+    @abstractmethod
+    def loss(self, logits: Scores, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
+        """The sum of the losses of a batch."""
+
+    @abstractmethod
+    def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
+        """What the network gives for a batch, as named arrays."""
+
+    @abstractmethod
+    def decode(self, outputs: Outputs) -> np.ndarray:
+        """(B,) of (words, 3): heads, relation numbers and the heads' probabilities."""
+
+    @abstractmethod
+    def predictions(self, logits: Scores) -> np.ndarray:
+        """(N, 2) heads and relations of the words of a batch, one after another."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `munjang.tasks.make_task` needs beside the labels to make this task again."""
+        tags = {"tags": list(self.tags)} if self.tags else {}
+        return {"parser": self.parser, "scheme": self.scheme, "cut": self.cut, **tags}
+
+    def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
+        """An encoder with a fresh head, from a folder, a hub id, or `config=`."""
+        from munjang.tasks.parsing.network import build_parser
+
+        head: dict[str, Any] = {"kind": self.parser, "relations": len(self.labels), "dropout": self.dropout}
+        if self.tags:
+            head["tags"] = len(self.tags)
+        return build_parser(head, source, config=config, **options)
+
+    def open(self, folder: Path) -> PreTrainedModel:
+        """The network of a model folder, in fp32."""
+        from munjang.tasks.parsing.network import open_network
+
+        return open_network(folder)
+
+    def preprocess(self, text: str) -> str:
+        """The words of a cleaned text between single spaces."""
+        return " ".join(text.split()) if self.tags else spaced(text, self.cut)
+
+    def encode(
+        self,
+        examples: Sequence[Example],
+        tokenizer: tokenizers.Tokenizer,
+        max_length: int,
+        *,
+        encode: TextEncoder = encode_texts,
+    ) -> Encodings:
+        """As `encode_words`. `encode` is not used: a cache of token ids has no positions of pieces.
+
+        DataError: the parser was trained with parts of speech, and a word has none.
+        """
+        texts: Sequence[str] = [example.text for example in examples]
+        tags: Sequence[tuple[str, ...]] = ()
+        if self.tags and examples:
+            texts, tags = zip(*map(words_and_tags, examples), strict=True)
+        encodings = encode_words(texts, tokenizer, max_length)
+        if self.tags:
+            column = tag_column(tags, self.tags, encodings.columns["pieces"].shape[1])
+            encodings = replace(encodings, columns={**encodings.columns, "tags": column})
+        trees = [example.label for example in examples if isinstance(example.label, Tree)]
+        if trees and len(trees) == len(examples):
+            labels = label_column(trees, self.labels)
+            return replace(encodings, columns={**encodings.columns, "labels": labels})
+        return only_seen(encodings)
+
+    def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
+        """One batch, padded to its longest sentence."""
+        batch = pad_batch(encodings, indices, pad_id)
+        batch |= word_batch(encodings, indices, batch["input_ids"].shape[1])
+        if "labels" in encodings.columns:
+            labels = encodings.columns["labels"][indices].astype(np.int64)
+            batch["labels"] = labels[labels[:, :, 0] >= 0]
+        return batch
+
+    def step_batch(
+        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
+    ) -> tuple[Batch, int]:
+        """The batch of indices[own]; losses are divided by the number of words."""
+        return self.collate(encodings, indices[own], pad_id), int(encodings.columns["words"][indices].sum())
+
+    def empty_output(self, count: int) -> np.ndarray:
+        """(count,) outputs for texts without content: trees without words."""
+        return object_array([np.zeros((0, 3))] * count)
+
+    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Parse:
+        """The tree of one text. Its words are those of `cleaned`."""
+        words = untagged(cleaned)[0] if self.tags else cleaned
+        return to_parse(text, words.split(), row, note, self.labels, self.scheme)
+
+    def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+        """uas, las: shares of the words with the right head, and with the right head and relation."""
+        right = references == predictions
+        return {"uas": float(right[:, 0].mean()), "las": float(right.all(axis=1).mean())}
+
+    def class_weights(self, encodings: Encodings) -> np.ndarray:
+        """Refused with a ConfigError: a parser has no classes to weight."""
+        raise ConfigError(_("class_weights is for classifiers; leave it out for a parser."))
