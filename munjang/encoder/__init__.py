@@ -1,1 +1,1 @@
-"""Networks of transformers run faster, with the same answers: no padding, fewer passes over the weights."""
+"""Runs networks of transformers faster with the same results: no padding, fewer passes over the weights."""

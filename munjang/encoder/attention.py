@@ -1,4 +1,4 @@
-"""Attention within each sentence of a row of tokens without padding between sentences."""
+"""Attention within each sentence, for tokens of all sentences in one row without padding."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from munjang.encoder.dropout import dropout_mask
 
 @dataclass(frozen=True)
 class TokenLayout:
-    """Where the tokens of B sentences, one after another, lie in a grid of heads and places.
+    """How the tokens of B sentences in one row map to a grid of heads and positions.
 
-    into: (3 * B * H * T,) for the grid of queries, keys, values, the row of (tokens * 3 * H) it comes from; places
-    beyond a sentence's end take its first token. back: (tokens * H,) the place in (B * H * T) of every token's head.
-    ahead: (B * H * T,) as `into`, of one third. returned: (tokens * 3 * H,) as `back`, for all three.
-    starts: (B,) the first token of each sentence. places: (tokens,) the place of each token in its sentence, from 0.
-    inside: (B, 1, T, 1) False beyond a sentence's end, else True; None where no sentence is shorter than the longest.
+    into: (3 * B * H * T,) for each cell of the grid of queries, keys and values, its row in (tokens * 3 * H); cells
+    beyond a sentence's end take its first token. back: (tokens * H,) the cell in (B * H * T) of every token's head.
+    ahead: (B * H * T,) as `into`, for one third. returned: (tokens * 3 * H,) as `back`, for all three.
+    starts: (B,) the first token of each sentence. positions: (tokens,) each token's position in its sentence, from 0.
+    inside: (B, 1, T, 1) False beyond a sentence's end, else True; None if all sentences have the same length.
     """
 
     shape: tuple[int, int, int]  # B, H, T
@@ -28,37 +28,37 @@ class TokenLayout:
     ahead: Tensor
     returned: Tensor
     starts: Tensor
-    places: Tensor
+    positions: Tensor
     inside: Tensor | None
 
     @classmethod
     def of(cls, lengths: Tensor, heads: int) -> TokenLayout:
-        """lengths: (B,) int64."""
+        """The layout of sentences of `lengths` (B,) int64 tokens."""
         device = lengths.device
         count, longest = len(lengths), int(lengths.max())
         starts = lengths.cumsum(0) - lengths
-        place = torch.arange(longest, device=device)
-        inside = place < lengths[:, None]  # (B, T)
-        token = starts[:, None] + torch.where(inside, place, 0)  # (B, T)
+        position = torch.arange(longest, device=device)
+        inside = position < lengths[:, None]  # (B, T)
+        token = starts[:, None] + torch.where(inside, position, 0)  # (B, T)
         head = torch.arange(heads, device=device)
         third = torch.arange(3, device=device)
         ahead = token[:, None, :] * heads + head[:, None]  # (B, H, T)
         into = (token[None, :, None, :] * 3 + third[:, None, None, None]) * heads + head[:, None]  # (3, B, H, T)
         sentence = torch.repeat_interleave(torch.arange(count, device=device), lengths)
-        places = torch.arange(len(sentence), device=device) - starts[sentence]
-        back = (sentence[:, None] * heads + head) * longest + places[:, None]  # (tokens, H)
+        positions = torch.arange(len(sentence), device=device) - starts[sentence]
+        back = (sentence[:, None] * heads + head) * longest + positions[:, None]  # (tokens, H)
         returned = third[:, None] * (count * heads * longest) + back[:, None, :]  # (tokens, 3, H)
         full = bool((lengths == longest).all())
         return cls(
             (count, heads, longest), into.flatten(), back.flatten(), ahead.flatten(), returned.flatten(),
-            starts, places, None if full else inside[:, None, :, None],
+            starts, positions, None if full else inside[:, None, :, None],
         )  # fmt: skip
 
 
 class Attention(torch.autograd.Function):
     """Queries, keys and values (tokens, 3 * width) to contexts (tokens, width).
 
-    Plain matrix products: at the length of sentences they are faster than fused kernels, above all on the way back.
+    Plain matrix products: for sentence lengths they are faster than fused kernels, above all in the backward pass.
     """
 
     @staticmethod
@@ -89,12 +89,12 @@ class Attention(torch.autograd.Function):
         if layout.inside is not None:
             grad.view(count, heads, longest, size).mul_(layout.inside)
         grad = grad.view(count * heads, longest, size)
-        found = torch.empty(3, *q.shape, dtype=q.dtype, device=q.device)
-        torch.bmm((shares * drawn[0] if drawn else shares).transpose(1, 2), grad, out=found[2])
+        grads = torch.empty(3, *q.shape, dtype=q.dtype, device=q.device)
+        torch.bmm((shares * drawn[0] if drawn else shares).transpose(1, 2), grad, out=grads[2])
         down = torch.bmm(grad, v.transpose(1, 2))
         if drawn:
             down.mul_(drawn[0])
         down = torch._softmax_backward_data(down, shares, 2, shares.dtype).mul_(1 / math.sqrt(size))
-        torch.bmm(down, k, out=found[0])
-        torch.bmm(down.transpose(1, 2), q, out=found[1])
-        return found.view(-1, size).index_select(0, layout.returned).view(tokens, -1), None, None
+        torch.bmm(down, k, out=grads[0])
+        torch.bmm(down.transpose(1, 2), q, out=grads[1])
+        return grads.view(-1, size).index_select(0, layout.returned).view(tokens, -1), None, None

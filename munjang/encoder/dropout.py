@@ -1,4 +1,4 @@
-"""Dropout whose masks are drawn cheaply: one random byte a value."""
+"""Dropout with cheap masks: one random byte for each value."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 def share(probability: float) -> int:
-    """How many of 256 values are dropped; never all of them, which would leave nothing to scale."""
+    """How many of 256 values are dropped; never all of them, because nothing would be left to scale."""
     return min(255, round(probability * 256))
 
 
 def dropout_mask(shape: torch.Size | tuple[int, ...], probability: float, dtype: torch.dtype, device) -> Tensor:
-    """0 with `probability`, rounded to a multiple of 1/256, else 1 / (1 - that): what dropout multiplies with.
+    """The factors of dropout: 0 with `probability`, rounded to a multiple of 1/256, else 1 / (1 - that).
 
-    Eight masks' worth of bytes come from one 64-bit random word, where torch draws a number for every value.
+    One 64-bit random word gives the bytes for eight values; torch itself draws a number for every value.
     """
     count = 1
     for size in shape:

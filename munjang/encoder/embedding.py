@@ -1,7 +1,7 @@
-"""Training only those rows of the word embedding that the corpus has words for.
+"""Training only the rows of the word embedding that the corpus uses.
 
-A multilingual vocabulary has 119,547 rows, of which a Korean corpus touches a few thousand. Trained whole, AdamW goes
-over all of them at every step, and their gradient is a table of zeros of the same size.
+A multilingual vocabulary has 119,547 rows, and a Korean corpus uses a few thousand of them. When the whole table is
+trained, AdamW updates all rows at every step, and the gradient is a table of the same size that is mostly zeros.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 COMPACTABLE = ("bert", "roberta", "xlm-roberta", "electra", "distilbert")
-"""Model types that ask of a token id no more than its row; BART looks for its end of text, GPT-2 for its padding."""
-MIN_IDLE_SHARE = 0.25  # of the rows must lie idle, else the table stays whole
-LAST_PAD = 1_000  # rows below the padding row are all kept, so that its number stays (RoBERTa counts by it)
+"""Model types that use a token id only to look up its row. BART looks for its end of text, GPT-2 for its padding."""
+MIN_IDLE_SHARE = 0.25  # this share of the rows must be unused, else the table stays whole
+LAST_PAD = 1_000  # all rows below the padding row are kept, so its number stays the same (RoBERTa counts from it)
 
 
 @dataclass(frozen=True)
 class Compaction:
-    """Which rows (kept,) of the whole table (V, width) a network is trained with."""
+    """The rows (kept,) of the whole table (V, width) that a network is trained with."""
 
     rows: np.ndarray
     whole: torch.Tensor
 
     def ids(self, ids: np.ndarray) -> np.ndarray:
         """Token ids of the vocabulary as rows of the small table, int32."""
-        places = np.zeros(len(self.whole), dtype=np.int32)
-        places[self.rows] = np.arange(len(self.rows), dtype=np.int32)
-        return places[ids]
+        new_rows = np.zeros(len(self.whole), dtype=np.int32)
+        new_rows[self.rows] = np.arange(len(self.rows), dtype=np.int32)
+        return new_rows[ids]
 
     def expand(self, model: PreTrainedModel) -> None:
-        """Give the model its whole table back, the trained rows in their places and the others as they were."""
+        """Give the model its whole table back: the trained rows where they were, the others unchanged."""
         table = model.get_input_embeddings()
         with torch.no_grad():
             self.whole[torch.from_numpy(self.rows)] = table.weight.detach().to(self.whole)
@@ -43,9 +43,9 @@ class Compaction:
 
 
 def compact_embeddings(model: PreTrainedModel, *used: np.ndarray) -> Compaction | None:
-    """Leave the model only the embedding rows of the token ids in `used`; None where it would not pay or not be safe.
+    """Leave the model only the embedding rows for the token ids in `used`; None if that does not pay or is not safe.
 
-    The model must be trained with ids as `Compaction.ids` gives them, and made whole again afterwards.
+    The model must be trained with the ids from `Compaction.ids`, and `Compaction.expand` must be called afterwards.
     """
     if model.config.model_type not in COMPACTABLE:
         return None
@@ -53,11 +53,11 @@ def compact_embeddings(model: PreTrainedModel, *used: np.ndarray) -> Compaction 
     padding = table.padding_idx or 0
     if padding > LAST_PAD or getattr(model, "_tied_weights_keys", None):
         return None
-    found = np.zeros(table.num_embeddings, dtype=bool)
-    found[: padding + 1] = True
+    is_used = np.zeros(table.num_embeddings, dtype=bool)
+    is_used[: padding + 1] = True
     for ids in used:
-        found |= np.bincount(ids, minlength=len(found)) > 0
-    rows = np.flatnonzero(found)
+        is_used |= np.bincount(ids, minlength=len(is_used)) > 0
+    rows = np.flatnonzero(is_used)
     if len(rows) > (1 - MIN_IDLE_SHARE) * table.num_embeddings:
         return None
     whole = table.weight.detach()

@@ -1,7 +1,7 @@
-"""Memory that a training run keeps between its steps, instead of giving it back to the system and asking again.
+"""Memory that a training run keeps between its steps, instead of returning it to the system and asking again.
 
-Every large tensor is else mapped anew and its pages filled with zeros by the system: a quarter of a step and more
-(EXPERIMENTS, 2026-11-22).
+Otherwise the system maps every large tensor again and fills its pages with zeros, which takes a quarter of a step and
+more (EXPERIMENTS, 2026-11-22).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from contextlib import contextmanager
 
 import torch
 
-# glibc's numbers for mallopt. Left alone it raises two of them by itself with what is freed, up to these values;
-# once told anything it no longer does, and 128 KiB for good would make whatever comes after training slow.
+# glibc's numbers for mallopt. By default glibc raises two of these values by itself when memory is freed, up to the
+# values in DEFAULTS. After any call of mallopt it stops that, and a fixed 128 KiB would make everything after training
+# slow.
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX = -1, -2, -3, -4
 DEFAULTS = {TRIM_THRESHOLD: 64 * 2**20, TOP_PAD: 128 * 1024, MMAP_THRESHOLD: 32 * 2**20, MMAP_MAX: 65_536}
 KEEPING = {TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 64 * 2**20, MMAP_MAX: 0}
@@ -23,10 +24,10 @@ EVERY = 100  # steps between two clearings
 
 @contextmanager
 def kept_memory(device: torch.device) -> Iterator[Callable[[int], None]]:
-    """Within the block the process keeps the memory it frees; where `device` is the processor and the C library glibc.
+    """Within the block the process keeps the memory that it frees, if `device` is the CPU and the C library is glibc.
 
-    Gives a function to call with the number of each step: now and then it returns pages that lie idle, since tensors
-    of ever new sizes would else spread over more and more of them (4 GB became 11 in an hour).
+    Gives a function to call with the number of each step. Now and then it returns unused pages, because tensors of
+    always new sizes would spread over more and more pages (4 GB became 11 in an hour).
     """
     libc = glibc() if device.type == "cpu" else None
     if libc is None:

@@ -1,4 +1,4 @@
-"""BERT, RoBERTa and ELECTRA without padding: the tokens of all sentences in one row, attention within each."""
+"""BERT, RoBERTa and ELECTRA without padding: tokens of all sentences in one row, attention within each sentence."""
 
 from __future__ import annotations
 
@@ -21,56 +21,56 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 PACKABLE = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra"}
-"""Model type -> the attribute under which its classifier keeps the encoder."""
+"""Model type -> the attribute of its classifier that holds the encoder."""
 
 ROUND = 32  # tokens
 
 
 class TrainableLinears:
-    """The four products of a layer with weights that change: queries, keys and values; context; inner; outer."""
+    """The four products of a layer with trainable weights: queries, keys and values; context; inner; outer."""
 
     def __init__(self, layer: Any, dtype: torch.dtype) -> None:
         self.layer, self.dtype = layer, dtype
 
     def qkv(self, hidden: Tensor) -> Tensor:
-        own = self.layer.attention.self
-        return dense(hidden, self.dtype, own.query, own.key, own.value)
+        attention = self.layer.attention.self
+        return dense(hidden, self.dtype, attention.query, attention.key, attention.value)
 
     def context(self, context: Tensor) -> Tensor:
         return dense(context, self.dtype, self.layer.attention.output.dense)
 
     def inner(self, hidden: Tensor) -> Tensor:
-        own = self.layer.intermediate
-        return own.intermediate_act_fn(dense(hidden, self.dtype, own.dense))
+        intermediate = self.layer.intermediate
+        return intermediate.intermediate_act_fn(dense(hidden, self.dtype, intermediate.dense))
 
     def outer(self, inner: Tensor) -> Tensor:
         return dense(inner, self.dtype, self.layer.output.dense)
 
 
 class InferenceLinears:
-    """The same four products with weights laid out once."""
+    """The same four products with prepacked weights."""
 
     def __init__(self, layer: Any, dtype: torch.dtype) -> None:
-        own = layer.attention.self
-        self.qkv = PrepackedLinear(dtype, own.query, own.key, own.value)
+        attention = layer.attention.self
+        self.qkv = PrepackedLinear(dtype, attention.query, attention.key, attention.value)
         self.context = PrepackedLinear(dtype, layer.attention.output.dense)
         self.dense = PrepackedLinear(dtype, layer.intermediate.dense)
         self.outer = PrepackedLinear(dtype, layer.output.dense)
         self.activation = layer.intermediate.intermediate_act_fn
 
     def inner(self, hidden: Tensor) -> Tensor:
-        if type(self.activation).__name__ == "GELUActivation":  # the one that oneDNN has as part of a product
+        if type(self.activation).__name__ == "GELUActivation":  # oneDNN fuses only this one into a product
             return self.dense(hidden, gelu=True)
         return self.activation(self.dense(hidden))
 
 
 class Packed(torch.nn.Module):
-    """A classifier or masked language model of transformers, called like it; its weights are the model's own.
+    """A classifier or masked language model of transformers without padding. Called like the model; shares its weights.
 
-    Every layer runs over the real tokens alone, and after the last attention over those alone whose hidden states the
-    head looks at: each sentence's first token, the masked ones, or those that a network with a method `read` names.
-    Follows autocast: bf16 products; norms, sums and weights in fp32. Dropout is drawn by
-    `keep_mask`. A frozen one predicts in the type it was frozen in.
+    Every layer runs over the real tokens only. After the last attention it runs only over the tokens that the head
+    needs: each sentence's first token, the masked ones, or those at `positions` for a network with a method `read`.
+    Follows autocast: bf16 products; norms, sums and weights in fp32. Dropout masks come from `dropout_mask`. A frozen
+    network predicts in the dtype that it was frozen in.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -78,10 +78,10 @@ class Packed(torch.nn.Module):
         self.model = model
         config = model.config
         self.family = PACKABLE[config.model_type]
-        self.trunk = [getattr(model, self.family)]  # in a list: no second name for the weights
+        self.trunk = [getattr(model, self.family)]  # in a list, so torch sees no second name for the weights
         self.heads = config.num_attention_heads
         self.frozen: dict[torch.nn.Module, InferenceLinears] = {}
-        self.guesses = model.get_output_embeddings() is not None
+        self.predicts_tokens = model.get_output_embeddings() is not None
         self.reads = hasattr(model, "read")
         self.drops = config.hidden_dropout_prob, config.attention_probs_dropout_prob
 
@@ -90,16 +90,18 @@ class Packed(torch.nn.Module):
     ) -> SimpleNamespace:
         """input_ids, attention_mask (B, T) to .logits (B, L) of a classifier.
 
-        Of a masked language model: .logits (K, V) for `positions` (K,), places in the flattened (B * T). Of a network
-        with a method `read`: .logits are what it makes of the hidden states (K, width) there, and of `more`.
+        Masked language model: .logits (K, V) for `positions` (K,) in the flattened (B * T). Network with a method
+        `read`: .logits are its result for the hidden states (K, width) at `positions` and for `more`.
         """
         hidden = self.hidden(input_ids, attention_mask, positions)
         if self.reads:
             return SimpleNamespace(logits=self.model.read(hidden, **more))
-        return SimpleNamespace(logits=self.guess(hidden) if self.guesses else self.classify(hidden[:, None]))
+        return SimpleNamespace(
+            logits=self.predict_tokens(hidden) if self.predicts_tokens else self.classify(hidden[:, None])
+        )
 
     def hidden(self, input_ids: Tensor, attention_mask: Tensor | None, positions: Tensor | None) -> Tensor:
-        """The hidden states that the head looks at, (K, width) fp32."""
+        """The hidden states that the head needs, (K, width) fp32."""
         kind = input_ids.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
         if attention_mask is None:
@@ -114,11 +116,11 @@ class Packed(torch.nn.Module):
             if not self.frozen:
                 ids, lengths = round_up_tokens(ids, lengths)
             layout = TokenLayout.of(lengths, self.heads)
-            own = keep if self.guesses or self.reads else layout.starts[:sentences]
-            return self.encode(ids, layout, own, dtype)
+            needed = keep if self.predicts_tokens or self.reads else layout.starts[:sentences]
+            return self.encode(ids, layout, needed, dtype)
 
     def freeze(self, dtype: torch.dtype) -> None:
-        """Make the layers ready to predict in `dtype`, and for nothing else: their own weights are let go of."""
+        """Prepare the layers for prediction in `dtype`, and for nothing else: their original weights are dropped."""
         for layer in self.trunk[0].encoder.layer:
             self.frozen[layer] = InferenceLinears(layer, dtype)
             for module in layer.modules():
@@ -132,14 +134,14 @@ class Packed(torch.nn.Module):
             return self.model.classifier(self.model.dropout(self.model.bert.pooler(first)))
         return self.model.classifier(first)
 
-    def guess(self, hidden: Tensor) -> Tensor:
+    def predict_tokens(self, hidden: Tensor) -> Tensor:
         """(K, width) hidden states to (K, V) logits over the vocabulary."""
         if self.family == "electra":
             return self.model.generator_lm_head(self.model.generator_predictions(hidden))
         return (self.model.cls if self.family == "bert" else self.model.lm_head)(hidden)
 
     def encode(self, ids: Tensor, layout: TokenLayout, keep: Tensor, dtype: torch.dtype) -> Tensor:
-        """Hidden states of the last layer, (kept, width) fp32, of the tokens `keep` (kept,) among ids (tokens,)."""
+        """Hidden states of the last layer, (kept, width) fp32, for the tokens `keep` (kept,) among ids (tokens,)."""
         hidden_drop, attention_drop = self.drops if self.training else (0.0, 0.0)
         hidden = self.embed(ids, layout, hidden_drop)
         *__, last = layers = self.trunk[0].encoder.layer
@@ -156,28 +158,27 @@ class Packed(torch.nn.Module):
         """The embeddings of ids (tokens,), (tokens, width) fp32."""
         trunk = self.trunk[0]
         tables = trunk.embeddings
-        places = self.places(ids, layout)
-        hidden = tables.word_embeddings(ids) + tables.position_embeddings(places)
+        hidden = tables.word_embeddings(ids) + tables.position_embeddings(self.positions(ids, layout))
         hidden = drop(tables.LayerNorm(hidden + tables.token_type_embeddings.weight[0]), dropout)
         project = getattr(trunk, "embeddings_project", None)
         return hidden if project is None else project(hidden)
 
-    def places(self, ids: Tensor, layout: TokenLayout) -> Tensor:
-        """The position of each of the tokens ids (tokens,) in its sentence, as the family counts, (tokens,)."""
+    def positions(self, ids: Tensor, layout: TokenLayout) -> Tensor:
+        """The position (tokens,) of each of the tokens ids (tokens,) in its sentence, as the family counts."""
         if self.family != "roberta":
-            return layout.places
-        # Its first places are for padding, and a token of the padding's number takes none wherever it stands.
+            return layout.positions
+        # RoBERTa's first positions are for padding, and a token with the padding id is never counted.
         padding = self.trunk[0].embeddings.padding_idx
         counted = (ids != padding).long()
         through = counted.cumsum(0)
-        first = torch.arange(len(ids), device=ids.device) - layout.places  # of each token's sentence
+        first = torch.arange(len(ids), device=ids.device) - layout.positions  # of each token's sentence
         return (through - through[first] + counted[first]) * counted + padding
 
 
 def round_up_tokens(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """ids (tokens,) of sentences of `lengths` (B,) with sentences that no one looks at, to a multiple of ROUND tokens.
+    """ids (tokens,) and `lengths` (B,) with unused sentences added, up to a multiple of ROUND tokens.
 
-    oneDNN makes a kernel for every new number of rows, and forgets old ones: with few numbers it finds them again.
+    oneDNN makes a kernel for every new number of rows and forgets old ones. With few numbers it finds them again.
     """
     lacking, longest = -len(ids) % ROUND, int(lengths.max())
     if not lacking:
@@ -188,9 +189,9 @@ def round_up_tokens(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pack(model: PreTrainedModel) -> torch.nn.Module:
-    """The model run without padding, if its kind is known here and both ways give the same; else the model itself.
+    """The model without padding, if its type is known here and both ways give the same logits; else the model itself.
 
-    Raises ConfigError for a masked language model that cannot be packed: it would guess every token.
+    ConfigError: a masked language model that cannot be packed; it would predict every token.
     """
     config = model.config
     if config.model_type not in PACKABLE or getattr(config, "is_decoder", False):
@@ -203,25 +204,32 @@ def pack(model: PreTrainedModel) -> torch.nn.Module:
     packed.train(training)
     if torch.allclose(padded, without, rtol=1e-3, atol=1e-3):
         return packed
-    said = f"This version of transformers runs {config.model_type} in a way of its own"
-    if packed.guesses:
-        raise ConfigError(_("{said}, so it cannot be pre-trained here. Use another version.", said=said))
-    log.warning("%s; sentences are padded.", said)
+    if packed.predicts_tokens:
+        raise ConfigError(
+            _(
+                "This version of transformers computes {type} models in another way, so they cannot be pre-trained "
+                "here. Install another version of transformers.",
+                type=config.model_type,
+            )
+        )
+    log.warning(
+        "This version of transformers computes %s models in another way; sentences are padded.", config.model_type
+    )
     return model
 
 
 def check_against_padded(packed: Packed) -> tuple[Tensor, Tensor]:
-    """The logits of two sentences of three and two tokens, padded and packed; where they are read, hidden states."""
+    """The logits of two sentences of three and two tokens, padded and packed; hidden states if the network reads."""
     model = packed.model
     device = next(model.parameters()).device
     last, padding = model.get_input_embeddings().num_embeddings - 1, model.config.pad_token_id or 0
     ids = torch.tensor([[last, last - 1, last - 2], [last - 1, last, padding]], device=device)
     mask = torch.tensor([[1, 1, 1], [1, 1, 0]], device=device)
-    places = torch.arange(5, device=device)  # all but the padding
+    positions = torch.arange(5, device=device)  # all but the padding
     if packed.reads:
         padded = packed.trunk[0](input_ids=ids, attention_mask=mask).last_hidden_state
-        return padded.flatten(0, 1)[places], packed.hidden(ids, mask, places)
+        return padded.flatten(0, 1)[positions], packed.hidden(ids, mask, positions)
     padded = model(input_ids=ids, attention_mask=mask).logits
-    if not packed.guesses:
+    if not packed.predicts_tokens:
         return padded, packed(ids, mask).logits
-    return padded.flatten(0, 1)[places], packed(ids, mask, places).logits
+    return padded.flatten(0, 1)[positions], packed(ids, mask, positions).logits

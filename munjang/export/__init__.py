@@ -1,1 +1,1 @@
-"""A model as an ONNX graph: it answers without torch."""
+"""A model as an ONNX graph, for prediction without torch."""

@@ -1,4 +1,4 @@
-"""The card of an exported model: the source's own, with what the export changed."""
+"""The card of an exported model: the source's card, with the changes of the export."""
 
 from __future__ import annotations
 
@@ -13,29 +13,35 @@ from munjang.translation import _
 PLAIN = re.compile(r"^Plain transformers opens the (?:same folder|encoder)\b.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
-def exported_card(source: Predictor, manifest: Manifest, found: AnswerDifference) -> str:
-    """The source's README.md, what it says of plain transformers replaced, and a section on the export."""
+def exported_card(source: Predictor, manifest: Manifest, difference: AnswerDifference) -> str:
+    """The source's README.md without its section on plain transformers, and a section on the export."""
     path = source.folder / "README.md" if source.folder else None
     text = path.read_text(encoding="utf-8") if path and path.exists() else f"# {source.name}\n"
     text = text.replace('library_name: "transformers"', 'library_name: "munjang"')
-    text = PLAIN.sub("Prediction needs neither torch nor transformers: `pip install munjang`.\n\n", text)
-    how = (
-        "in 32-bit floating point"
-        if manifest.details["precision"] == "fp32"
-        else (f"in 8 bits ({manifest.details['activations']}), embeddings included")
-    )
-    return (
-        f"{text.rstrip()}\n\n## Exported\n\nThis is `model.onnx` for ONNX Runtime, written by `munjang export`; it "
-        f"calculates {how}. Tried against the model that it was made of: {found}. The scores above are that model's.\n"
-        f"{heads_table(found)}"
-    )
+    installation = _("Prediction needs neither torch nor transformers: `pip install munjang`.")
+    text = PLAIN.sub(lambda match: f"{installation}\n\n", text)
+    if manifest.details["precision"] == "fp32":
+        written = _(
+            "This is `model.onnx` for ONNX Runtime, written by `munjang export`. It computes in 32-bit floating point."
+        )
+    else:
+        written = _(
+            "This is `model.onnx` for ONNX Runtime, written by `munjang export`. It computes in 8 bits "
+            "({activations}), embeddings included.",
+            activations=_(manifest.details["activations"]),
+        )
+    compared = _("Compared with the model that it was exported from: {difference}.", difference=difference)
+    scores = _("The scores above are those of the model that it was exported from.")
+    heading = _("Exported")
+    return f"{text.rstrip()}\n\n## {heading}\n\n{written} {compared} {scores}\n{heads_table(difference)}"
 
 
-def heads_table(found: AnswerDifference) -> str:
-    """How often each of many heads gives the same label as before; nothing for a model that is one."""
-    if not found.heads:
+def heads_table(difference: AnswerDifference) -> str:
+    """How often each head of a model with several heads predicts the same label as before; else nothing."""
+    if not difference.heads:
         return ""
     table = markdown_table(
-        [_("head"), _("labels that agree")], [[name, f"{same:.1%}"] for name, same in found.heads.items()]
+        [_("head"), _("labels that agree")], [[name, f"{share:.1%}"] for name, share in difference.heads.items()]
     )
-    return f"\nBy head, each with its temperature applied:\n\n{table}\n"
+    caption = _("By head, each with its temperature applied:")
+    return f"\n{caption}\n\n{table}\n"

@@ -1,4 +1,4 @@
-"""The head of a biaffine parser as part of an ONNX graph: from the tokens' hidden states to a score for every pair."""
+"""The head of a biaffine parser as part of an ONNX graph: from hidden states of tokens to a score for every pair."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ SLOPE = 0.1  # of the leaky ReLU
 
 
 def score_pairs(graph: Builder, head: WordPairs, x: str) -> tuple[Shapes, Shapes]:
-    """The tokens (B·T, width) to arcs (B, W, W + 1) and relations (B, W, W + 1, R); the graph's inputs and outputs."""
+    """Adds the head from the tokens (B·T, width) to arcs (B, W, W + 1) and relations (B, W, W + 1, R).
+
+    Gives the graph's inputs and outputs.
+    """
     one, ends = graph.constant([1], np.int64), graph.constant([2**31], np.int64)
     pieces = graph.op("Gather", x, "positions", axis=0)
     pieces = graph.op("Reshape", pieces, graph.constant([-1, len(head.inner[0])], np.int64))
@@ -29,7 +32,7 @@ def score_pairs(graph: Builder, head: WordPairs, x: str) -> tuple[Shapes, Shapes
     below = [graph.op("Slice", part, one, ends, one) for part in (arc_child, relation_child)]  # (B, W, …)
 
     sides = graph.op("Shape", "nodes")
-    batch, width = (part_of(graph, sides, place) for place in (0, 1))
+    batch, width = (dimension(graph, sides, index) for index in (0, 1))
     child = graph.linear(flatten_words(graph, below[0], arc + 1), (head.arc, np.zeros(arc, np.float32)), "arc")
     child = graph.op("Reshape", child, graph.op("Concat", batch, graph.constant([-1, arc], np.int64), axis=0))
     scores = graph.op("MatMul", child, graph.op("Transpose", arc_head, perm=[0, 2, 1]))
@@ -57,21 +60,21 @@ def flatten_words(graph: Builder, x: str, size: int) -> str:
     return graph.op("Reshape", x, graph.constant([-1, size], np.int64))
 
 
-def part_of(graph: Builder, shape: str, place: int) -> str:
+def dimension(graph: Builder, shape: str, index: int) -> str:
     """One number of a shape, (1,)."""
-    bounds = (graph.constant([end], np.int64) for end in (place, place + 1))
+    bounds = (graph.constant([end], np.int64) for end in (index, index + 1))
     return graph.op("Slice", shape, *bounds, graph.constant([0], np.int64))
 
 
 def by_distance(graph: Builder, table: np.ndarray, width: str) -> str:
-    """(W, W + 1): the bias of each pair of words by how far apart they are; width: (1,), W + 1."""
+    """(W, W + 1): the bias of each pair of words by their distance; width: (1,), W + 1."""
     zero, one = (graph.constant(number, np.int64) for number in (0, 1))
-    places = graph.op("Range", zero, graph.op("Reshape", width, graph.constant([], np.int64)), one)  # (W + 1,)
-    child = graph.op("Slice", places, *(graph.constant([number], np.int64) for number in (1, 2**31, 0)))
-    apart = graph.op("Sub", places, graph.op("Reshape", child, graph.constant([-1, 1], np.int64)))
+    positions = graph.op("Range", zero, graph.op("Reshape", width, graph.constant([], np.int64)), one)  # (W + 1,)
+    child = graph.op("Slice", positions, *(graph.constant([number], np.int64) for number in (1, 2**31, 0)))
+    apart = graph.op("Sub", positions, graph.op("Reshape", child, graph.constant([-1, 1], np.int64)))
     near = graph.op("Clip", apart, graph.constant(-REACH, np.int64), graph.constant(REACH, np.int64))
     entry = graph.op("Add", near, graph.constant(REACH, np.int64))
-    is_root = graph.op("Cast", graph.op("Equal", places, zero), to=TensorProto.INT64)
-    lacking = graph.op("Sub", graph.constant(2 * REACH + 1, np.int64), entry)
-    entry = graph.op("Add", entry, graph.op("Mul", is_root, lacking))
+    is_root = graph.op("Cast", graph.op("Equal", positions, zero), to=TensorProto.INT64)
+    to_root = graph.op("Sub", graph.constant(2 * REACH + 1, np.int64), entry)
+    entry = graph.op("Add", entry, graph.op("Mul", is_root, to_root))
     return graph.op("Gather", graph.constant(table, np.float32), entry, axis=0)

@@ -1,4 +1,4 @@
-"""A network as plain arrays: the same parts whatever its family calls them."""
+"""A network as plain arrays, with the same names of parts for every family of networks."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ ACTIVATIONS = {"gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "
 
 @dataclass(frozen=True)
 class Names:
-    """What a family of networks calls its weights. layer: a format string with the layer's number.
+    """The names of a family's weights. layer: a format string with the layer's number.
 
-    Of `parts` the first six are linear (query, key, value, after attention, into and out of the wide layer), the last
-    two are norms. head: the two linear maps after the first token, with `between` on the first one's result.
+    parts: six linear maps (query, key, value, after attention, into and out of the wide layer), then two norms. head:
+    the two linear maps on the first token; `between` is the activation between them.
     """
 
     stem: str
@@ -61,12 +61,12 @@ FAMILIES: dict[str, Names] = {
         "distilbert", "distilbert.transformer.layer.{}.", DISTIL_LAYER, ("pre_classifier", "classifier"), "relu"
     ),
 }
-"""model_type of config.json -> names. A new family of the same build is one row."""
+"""model_type of config.json -> names. A new family of the same architecture is one row."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of the encoder; the norms stand after the sums, as in BERT."""
+    """One layer of the encoder; the norms come after the sums, as in BERT."""
 
     query: Linear
     key: Linear
@@ -80,7 +80,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class FirstToken:
-    """A head on each sentence's first token: two linear maps, `between` on the first one's result."""
+    """A head on each sentence's first token: two linear maps, with the activation `between` between them."""
 
     first: Linear
     second: Linear
@@ -91,8 +91,8 @@ class FirstToken:
 class WordPairs:
     """A biaffine head on the first and last piece of every word; shapes as in munjang.tasks.parsing.network.
 
-    inner: from both pieces to the four roles, a one added to the first, third and fourth. arc: (A + 1, A).
-    relation: (P + 1, R * (P + 1)). distance: (reaches, both sides and 0, then the root), scaled.
+    inner: from both pieces to the four roles; a one is added to the first, third and fourth. arc: (A + 1, A).
+    relation: (P + 1, R * (P + 1)). distance: the scaled bias of the distances -REACH to REACH, then of the root.
     """
 
     inner: Linear
@@ -106,9 +106,9 @@ class WordPairs:
 class NetworkArrays:
     """An encoder with a head.
 
-    words: (vocabulary, embedding width); None where the graph takes rows of it. positions: (rows, embedding width), the
-    embedding of token type 0 added. skip_id: RoBERTa's padding id, after which its positions begin and which does not
-    count as one; None where positions simply count from 0. project: ELECTRA's map from embedding width to width.
+    words: (vocabulary, embedding width); None if the graph takes its rows as an input. positions: (rows, embedding
+    width), with the embedding of token type 0 added. skip_id: RoBERTa's padding id; its positions begin after it, and
+    padding is not counted; None if positions count from 0. project: ELECTRA's map from embedding width to width.
     """
 
     words: np.ndarray | None
@@ -125,7 +125,7 @@ class NetworkArrays:
 
     @property
     def reach(self) -> int:
-        """How many tokens it takes."""
+        """How many tokens a sentence can have."""
         return len(self.positions) - (0 if self.skip_id is None else self.skip_id + 1)
 
     @property
@@ -135,13 +135,13 @@ class NetworkArrays:
 
 
 def read_network(folder: Path, task: Task) -> NetworkArrays:
-    """The network of a model folder. BundleError: damaged, or of a family that is not in FAMILIES."""
+    """The network of a model folder. BundleError: it is damaged, or its family is not in FAMILIES."""
     try:
         with silence_transformers():
             model = task.open(folder)
     except BundleError:
         raise
-    except Exception as error:  # transformers and safetensors each raise kinds of their own
+    except Exception as error:  # transformers and safetensors raise many types of errors
         raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=first_line(error))) from error
     config = model.config.to_dict()
     check_family(config)
@@ -150,7 +150,7 @@ def read_network(folder: Path, task: Task) -> NetworkArrays:
 
 
 def check_family(config: Mapping[str, Any]) -> None:
-    """Refuse a config that the graph builder does not know with a BundleError that names what it found."""
+    """Refuse a config that the graph builder does not know. BundleError: family, activation or positions."""
     kind, activation = config.get("model_type"), config.get("hidden_act") or config.get("activation")
     if kind not in FAMILIES:
         raise BundleError(
@@ -174,7 +174,7 @@ def check_family(config: Mapping[str, Any]) -> None:
 
 
 def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> NetworkArrays:
-    """The parts from a checked config and named weights (out, in)."""
+    """The network from a checked config and named weights (out, in)."""
     names = FAMILIES[config["model_type"]]
 
     def linear(name: str) -> Linear:
@@ -211,7 +211,7 @@ def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> 
 
 
 def word_pairs(weights: Mapping[str, np.ndarray]) -> WordPairs:
-    """The head of a biaffine parser; the ones that its products have for a bias are columns of `inner` here."""
+    """The head of a biaffine parser. The constant 1 for the biases of its products is a column of `inner` here."""
     from munjang.tasks.parsing.network import BIAS_SCALE
 
     arc, relation = weights["parser.arc"], weights["parser.relation"]
@@ -219,7 +219,7 @@ def word_pairs(weights: Mapping[str, np.ndarray]) -> WordPairs:
     weight, bias = weights["parser.inner.weight"].T, weights["parser.inner.bias"]
     columns, shifts = [], []
     for role, (start, stop) in enumerate(pairwise(bounds)):
-        one = int(role != 1)  # heads of arcs have none
+        one = int(role != 1)  # the heads of arcs have no constant 1
         columns.append(np.pad(weight[:, start:stop], ((0, 0), (0, one))))
         shifts.append(np.pad(bias[start:stop], (0, one), constant_values=1))  # 1 stays 1 through the leaky ReLU
     return WordPairs(

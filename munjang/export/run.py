@@ -1,4 +1,4 @@
-"""From a model folder to an exported one: read, build, try on sentences, and only then write."""
+"""Exports a model folder: read it, build the graph, check it on sentences, and only then write it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from munjang.export.card import exported_card
 from munjang.export.sample import AnswerDifference, answer_difference, sentences
 from munjang.inference.backends.onnx import OnnxRunner, check_runtime, open_session, save
 from munjang.inference.predictor import Predictor, load
-from munjang.models import shared_embeddings as shared_words
 from munjang.models.folder import MANIFEST, check_model_target, save_bundle
-from munjang.models.shared_embeddings import own_rows
-from munjang.translation import _
+from munjang.models.shared_embeddings import delta_details, own_rows, save_shared_embeddings
+from munjang.translation import N_, _
 
 if TYPE_CHECKING:
     import tokenizers
@@ -31,27 +30,29 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 FORMAT_PRECISIONS = {"onnx": "fp32", "onnx-int8": "int8"}
-"""Formats that a model can be exported to -> how they calculate."""
-EXPORT_REMEDY = "Free some space and export again."
+"""Formats that a model can be exported to -> their precision."""
+EXPORT_REMEDY = N_("Free some space and export again.")
+FIXED_RANGES, TOKEN_RANGES = N_("fixed ranges"), N_("a range for each token")
+"""What the manifest stores as `activations`; the card translates it."""
 
 
 @dataclass(frozen=True)
 class Tolerances:
-    """How far an exported model's answers on the sample may be from its source's.
+    """How far an exported model's predictions on the sample may be from its source's.
 
-    fp32: the largest difference of a probability. fixed_mean: in 8 bits, the mean difference up to which ranges are
-    fixed beforehand; beyond it every token's own is measured. agreement: in 8 bits, the least share of equal labels, of
-    many heads that of each. words: likewise of a parser's words, by head and relation; in fp32 `exact_words`.
+    fp32: the largest difference of a probability. fixed_mean: in 8 bits, ranges are fixed before if the mean difference
+    is at most this, else measured for every token. agreement: in 8 bits, the least share of equal labels, for each head
+    of several heads. words: the same for a parser's words, by head and relation; in fp32 `exact_words`.
     """
 
     fp32: float = 1e-3
     fixed_mean: float = 5e-3
     agreement: float = 0.97
-    words: float = 0.95  # one in six heads of a parser is wrong as it is: many choices are close
+    words: float = 0.95  # one in six heads of a parser is wrong anyway: many choices are close
     exact_words: float = 0.995
 
     def least(self, task: Task, precision: str) -> float:
-        """The least agreement of a task's answers."""
+        """The least agreement that is allowed for a task."""
         if task.output_kind == "trees":
             return self.exact_words if precision == "fp32" else self.words
         return 0.0 if precision == "fp32" else self.agreement
@@ -66,24 +67,57 @@ def export_model(
     limits: Tolerances = Tolerances(),
     share_words: bool = False,
 ) -> Predictor:
-    """Write a model as one that ONNX Runtime answers with, without torch; returns it, loaded from `out`.
+    """Write a model for ONNX Runtime, which predicts without torch; returns it, loaded from `out`.
 
-    format: "onnx" (fp32, the same answers) or "onnx-int8" (a third of the size, several times faster, answers almost
-    the same). share_words: leave out the word embeddings that are the packaged encoder's, for a model that is packaged
-    beside it in 8 bits. The exported model is tried on sentences first. BundleError, with nothing written: the model is
-    not in the native format, is one head of many or of an unknown family, `out` holds something else, fp32
-    probabilities differ by over 1e-3, or in 8 bits less than 97% of the labels (of any head; of a parser 95% of the
-    words) agree.
+    format: "onnx" (fp32, the same predictions) or "onnx-int8" (a third of the size, several times faster, almost the
+    same predictions). share_words: leave out word embeddings that equal the packaged encoder's, for a model that is
+    packaged beside it in 8 bits. The exported model is checked on sentences first. BundleError, and nothing is written:
+    the model is not in the native format, is one head of a network, or has an unknown family; `out` holds something
+    else; fp32 probabilities differ by more than 1e-3; in 8 bits less than 97% of the labels (of each head; for a parser
+    95% of the words) agree.
     """
     if format not in FORMAT_PRECISIONS:
-        raise unknown_name("export format", format, FORMAT_PRECISIONS)
+        raise unknown_name(_("export format"), format, FORMAT_PRECISIONS)
     if share_words and FORMAT_PRECISIONS[format] != "int8":
         raise ConfigError(_("Words are shared in 8 bits only: export to onnx-int8."))
-    require("an export to ONNX", "export", "torch", "transformers", "onnx")
+    require(_("an export to ONNX"), "export", "torch", "transformers", "onnx")
     check_runtime()
     from munjang.export.network import read_network
 
     source, target = model if isinstance(model, Predictor) else load(model), Path(out)
+    folder = exportable_folder(source)
+    check_export_target(folder, target, overwrite)
+    network = read_network(folder, source.runner.task)
+    delta = own_rows(network.words) if share_words else None
+    network = replace(network, words=None) if delta else network
+    tokenizer = open_tokenizer(folder)
+    context = ExportContext(source, network, tokenizer, delta and delta.table())
+    graph, activations, difference = choose_graph(context, sentences(), FORMAT_PRECISIONS[format], limits)
+    log.info("%s: %s.", format, difference)
+    details = {
+        **source.manifest.details, "precision": FORMAT_PRECISIONS[format], "activations": activations,
+        "pad_id": network.pad_id, "reach": network.reach, "family": source.manifest.origin or source.manifest.backbone,
+        "sample": difference.to_dict(),
+    }  # fmt: skip
+    if delta:
+        details["words"] = delta_details()
+    manifest = replace(
+        source.manifest, format="onnx", details=details, max_length=min(source.manifest.max_length, network.reach),
+        munjang=__version__,
+    )  # fmt: skip
+    card = exported_card(source, manifest, difference)
+
+    def fill(beside: Path) -> None:
+        save(beside, graph, tokenizer)
+        if delta:
+            save_shared_embeddings(beside, delta)
+
+    save_bundle(target, manifest, fill, card, remedy=_(EXPORT_REMEDY))
+    return load(target)
+
+
+def exportable_folder(source: Predictor) -> Path:
+    """The folder of a model. BundleError: it has another format, no exported form, or is one head of several."""
     if source.manifest.format != "native" or source.folder is None:
         raise BundleError(
             _(
@@ -94,7 +128,7 @@ def export_model(
     if source.head is not None:
         raise BundleError(
             _(
-                "{source} is one head of a network; export the whole of it: {folder}.",
+                "{source} is one head of a network; export the whole network: {folder}.",
                 source=source.name,
                 folder=source.folder,
             )
@@ -102,44 +136,16 @@ def export_model(
     if source.runner.task.exported is None:
         raise BundleError(
             _(
-                "{source} works in rounds or with given parts of speech, which has no exported form. "
+                "{source} works in rounds or with given parts of speech; such a parser has no exported form. "
                 "Train --parser biaffine without --pos.",
                 source=source.name,
             )
         )
-    check_export_target(source.folder, target, overwrite)
-    network = read_network(source.folder, source.runner.task)
-    own = own_rows(network.words) if share_words else None
-    network = replace(network, words=None) if own else network
-    tokenizer = open_tokenizer(source.folder)
-    texts = sentences()
-    graph, how, found = choose_graph(
-        ExportContext(source, network, tokenizer, own and own.table()), texts, FORMAT_PRECISIONS[format], limits
-    )
-    log.info("%s: %s.", format, found)
-    details = {
-        **source.manifest.details, "precision": FORMAT_PRECISIONS[format], "activations": how, "pad_id": network.pad_id,
-        "reach": network.reach, "family": source.manifest.origin or source.manifest.backbone, "sample": found.to_dict(),
-    }  # fmt: skip
-    if own:
-        details["words"] = shared_words.delta_details()
-    manifest = replace(
-        source.manifest, format="onnx", details=details, max_length=min(source.manifest.max_length, network.reach),
-        munjang=__version__,
-    )  # fmt: skip
-    card = exported_card(source, manifest, found)
-
-    def fill(folder: Path) -> None:
-        save(folder, graph, tokenizer)
-        if own:
-            shared_words.save_shared_embeddings(folder, own)
-
-    save_bundle(target, manifest, fill, card, remedy=EXPORT_REMEDY)
-    return load(target)
+    return source.folder
 
 
 def check_export_target(source: Path, target: Path, overwrite: bool) -> None:
-    """Refuse the model itself, another one without `overwrite`, and what `check_model_target` refuses."""
+    """Refuse the source's own folder, another model without `overwrite`, and what `check_model_target` refuses."""
     if target.resolve() == source.resolve():
         raise BundleError(_("{target} is the model's own folder; choose another folder.", target=target))
     check_model_target(source, target)
@@ -148,7 +154,7 @@ def check_export_target(source: Path, target: Path, overwrite: bool) -> None:
 
 
 def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:
-    """The tokenizer of a model folder; a plain transformers folder without tokenizer.json is a BundleError."""
+    """The tokenizer of a model folder. BundleError: a plain transformers folder without tokenizer.json."""
     from tokenizers import Tokenizer
 
     path = folder / "tokenizer.json"
@@ -159,7 +165,7 @@ def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:
 
 @dataclass(frozen=True)
 class ExportContext:
-    """What an export is made of. words: the embeddings, where they are not in the network."""
+    """The source of an export. words: the word embeddings, if they are not in the network."""
 
     source: Predictor
     network: NetworkArrays
@@ -167,7 +173,7 @@ class ExportContext:
     words: np.ndarray | None
 
     def predictor(self, graph: bytes) -> Predictor:
-        """A predictor with the source's text steps and a graph in memory."""
+        """A predictor for a graph in memory, with the source's text steps."""
         source = self.source
         length, pad_id = source.manifest.max_length, self.network.pad_id
         runner = OnnxRunner(open_session(graph), self.tokenizer, source.runner.task, length, pad_id, self.words)
@@ -175,50 +181,58 @@ class ExportContext:
 
 
 def choose_graph(
-    made: ExportContext, texts: Sequence[str], precision: str, limits: Tolerances
+    context: ExportContext, texts: Sequence[str], precision: str, limits: Tolerances
 ) -> tuple[bytes, str, AnswerDifference]:
-    """The graph whose answers are near enough, how it treats what flows through it, and how near.
+    """The graph with predictions within the limits, its treatment of activations, and its difference from the source.
 
-    In 8 bits the ranges of what flows are fixed beforehand where that keeps the answers; else every token's is measured
-    as it runs, which is more exact and a quarter slower. A BundleError where nothing is near enough.
+    In 8 bits the ranges of activations are fixed before if that keeps the predictions. Else they are measured for every
+    token at run time, which is more exact and a quarter slower. BundleError: no graph is within the limits.
     """
     from munjang.export.graph import build_graph
 
-    least = limits.least(made.source.runner.task, precision)
+    least = limits.least(context.source.runner.task, precision)
 
     def tried(ranges: Mapping[str, Range] | None) -> tuple[bytes, AnswerDifference]:
-        graph, __ = build_graph(made.network, ranges)
-        return graph, answer_difference(made.source, made.predictor(graph), texts)
+        graph, __ = build_graph(context.network, ranges)
+        return graph, answer_difference(context.source, context.predictor(graph), texts)
 
     if precision == "fp32":
-        graph, found = tried(None)
-        if not (found.largest <= limits.fp32 and found.agreement >= least):
-            raise BundleError(_("The exported model gives other answers, so it is not written: {found}.", found=found))
-        return graph, "fp32", found
-    graph, found = tried(measured(made, sentences(start=100)))
-    if found.mean <= limits.fixed_mean and found.agreement >= least:
-        return graph, "fixed ranges", found
-    log.info("Fixed ranges do not fit this network (%s); every token's own is measured instead.", found)
-    graph, found = tried({})
-    if not found.agreement >= least:
+        graph, difference = tried(None)
+        if not (difference.largest <= limits.fp32 and difference.agreement >= least):
+            raise BundleError(
+                _(
+                    "The exported model gives other predictions, so it is not written: {difference}.",
+                    difference=difference,
+                )
+            )
+        return graph, "fp32", difference
+    graph, difference = tried(measured_ranges(context, sentences(start=100)))
+    if difference.mean <= limits.fixed_mean and difference.agreement >= least:
+        return graph, FIXED_RANGES, difference
+    log.info("Fixed ranges do not fit this network (%s); ranges are measured for every token instead.", difference)
+    graph, difference = tried({})
+    if not difference.agreement >= least:
         raise BundleError(
-            _("In 8 bits the model gives other answers, so it is not written: {found}. Export to onnx.", found=found)
+            _(
+                "In 8 bits the model gives other predictions, so it is not written: {difference}. Export to onnx.",
+                difference=difference,
+            )
         )
-    return graph, "a range for each token", found
+    return graph, TOKEN_RANGES, difference
 
 
-def measured(made: ExportContext, texts: Sequence[str]) -> dict[str, Range]:
-    """The range of the input of each linear map over some texts, cleaned as the model cleans."""
+def measured_ranges(context: ExportContext, texts: Sequence[str]) -> dict[str, Range]:
+    """The range of each linear map's input over some texts, which are cleaned as the model cleans."""
     from munjang.export.graph import build_graph
     from munjang.text.cleaning import clean_text
 
-    graph, inputs = build_graph(made.network, watched=True)
-    runner, source = made.predictor(graph).runner, made.source
+    graph, inputs = build_graph(context.network, watched=True)
+    runner, source = context.predictor(graph).runner, context.source
     names = list(dict.fromkeys(inputs.values()))
     low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
     encodings = runner.encode([source.decoder.preprocess(clean_text(text, source.steps)) for text in texts])
     for index in range(len(encodings)):  # one by one, so that there is no padding
-        given = runner.inputs(runner.batch(encodings, np.array([index])))
-        for name, values in zip(names, runner.session.run(names, given), strict=True):
+        arrays = runner.inputs(runner.batch(encodings, np.array([index])))
+        for name, values in zip(names, runner.session.run(names, arrays), strict=True):
             low[name], high[name] = min(low[name], values.min()), max(high[name], values.max())
     return {name: (float(low[tensor]), float(high[tensor])) for name, tensor in inputs.items()}

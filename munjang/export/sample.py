@@ -1,4 +1,4 @@
-"""Sentences on which an exported model is tried, and how far its answers are from those of the model it was made of."""
+"""Sentences to check an exported model, and how far its predictions are from those of its source."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from munjang.data.corpora.table import CORPORA
 from munjang.inference.heads import TASK, read_heads
 from munjang.inference.predictor import Predictor
 from munjang.records import Parse
+from munjang.translation import _
 
 TRIAL_CORPORA = ("sample:sentiment", "sample:topic", "sample:intent", "sample:language")
 EACH = 24  # sentences of each corpus
@@ -21,11 +22,11 @@ EDGES = (
     "ㅋ", ".", "1", "!?", "네", "  아  ", "ㅠㅠㅠㅠㅠㅠㅠㅠ", "😀👍", "OK", "http://example.com/?q=1", "漢字 かな",
     "[CLS] [SEP] <s>", "010-1234-5678", "각", "\u1112\u1161\u11ab\u1100\u1173\u11af", "뷁꿻쀍",
 )  # fmt: skip
-"""Texts that models are seldom trained on: almost empty ones, other scripts, marks, decomposed Hangul."""
+"""Texts that are rare in training: almost empty ones, other scripts, special tokens, decomposed Hangul."""
 
 
 def sentences(start: int = 0) -> list[str]:
-    """Some 110 texts: short, ordinary, long, and longer than a model takes. start: which of the samples' rows."""
+    """About 110 texts: short, ordinary, long, and longer than a model takes. start: the first row of each sample."""
     texts = [text for name in TRIAL_CORPORA for text in rows(name)[start : start + EACH]]
     korean = texts[: 3 * EACH]
     long = [" ".join(korean[i : i + count]) for i, count in ((0, 3), (8, 6), (20, 12), (0, 24), (0, 72))]
@@ -35,18 +36,20 @@ def sentences(start: int = 0) -> list[str]:
 def rows(name: str) -> list[str]:
     """The train texts of an embedded sample."""
     row = CORPORA[name]
-    found = (item for file in find(row).files for item in read_file(file, row))
-    return [example.text for split, example in found if split == "train"]
+    examples = (item for file in find(row).files for item in read_file(file, row))
+    return [example.text for split, example in examples if split == "train"]
 
 
 OF_WORDS = "words' heads and relations"
+"""The stored value of `AnswerDifference.of` for parsers."""
 
 
 @dataclass(frozen=True)
 class AnswerDifference:
-    """How far answers are from the first model's. agreement: share of labels that are the same.
+    """How far the predictions are from those of the first model. agreement: the share of labels that are the same.
 
-    heads: that share for each head of a network with many; `agreement` is then the least of them. of: what agrees.
+    largest, mean: differences of probabilities. heads: the agreement of each head in a network with several heads;
+    `agreement` is then the lowest of them. of: what agrees, "labels" or OF_WORDS.
     """
 
     sentences: int
@@ -57,23 +60,40 @@ class AnswerDifference:
     of: str = "labels"
 
     def to_dict(self) -> dict[str, Any]:
-        usual = {"heads": {}, "of": "labels"}
-        return {name: value for name, value in asdict(self).items() if name not in usual or value != usual[name]}
+        """As JSON has it; `heads` and `of` only if they are not the defaults."""
+        defaults = {"heads": {}, "of": "labels"}
+        return {name: value for name, value in asdict(self).items() if name not in defaults or value != defaults[name]}
 
     def __str__(self) -> str:
-        worst = (
-            f" in the worst of {len(self.heads)} heads ({min(self.heads, key=self.heads.get)})" if self.heads else ""
-        )
-        return (
-            f"{self.agreement:.1%} of the {self.of} agree{worst} on {self.sentences} sentences, "
-            f"probabilities differ by {self.largest:.1e} at most, {self.mean:.1e} in the mean"
+        numbers = {
+            "agreement": self.agreement, "sentences": self.sentences, "largest": self.largest, "mean": self.mean,
+        }  # fmt: skip
+        if self.heads:
+            return _(
+                "{agreement:.1%} of the labels agree for {head}, the lowest of {heads} heads, on {sentences} "
+                "sentences; probabilities differ by {largest:.1e} at most and {mean:.1e} on average",
+                head=min(self.heads, key=lambda name: self.heads[name]),
+                heads=len(self.heads),
+                **numbers,
+            )
+        if self.of == OF_WORDS:
+            return _(
+                "{agreement:.1%} of the words' heads and relations agree on {sentences} sentences; "
+                "probabilities differ by {largest:.1e} at most and {mean:.1e} on average",
+                **numbers,
+            )
+        return _(
+            "{agreement:.1%} of the labels agree on {sentences} sentences; "
+            "probabilities differ by {largest:.1e} at most and {mean:.1e} on average",
+            **numbers,
         )
 
 
 def answer_difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> AnswerDifference:
     """How far the second model's probabilities are from the first's.
 
-    For several labels a text each label counts, of many heads each answer, of parsers each word.
+    Counts each label for models with several labels per text, each head for models with several heads, each word for
+    parsers.
     """
     if first.task == "parsing":
         return tree_difference(first, second, texts)
@@ -81,7 +101,7 @@ def answer_difference(first: Predictor, second: Predictor, texts: Sequence[str])
     apart, heads = np.abs(ours - theirs), {}
     if first.task == TASK:
         parts = {head.name: head.columns for head in read_heads(first.manifest, first.name)}
-        heads = {name: same_label(ours[:, own], theirs[:, own]) for name, own in parts.items()}
+        heads = {name: same_label(ours[:, part], theirs[:, part]) for name, part in parts.items()}
         agreement = min(heads.values())
     elif first.task == "multi-label":
         agreement = float(((ours >= first.threshold) == (theirs >= first.threshold)).mean())
@@ -91,10 +111,10 @@ def answer_difference(first: Predictor, second: Predictor, texts: Sequence[str])
 
 
 def tree_difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> AnswerDifference:
-    """The words that have the same head and relation, and the probabilities of those heads."""
+    """The share of words with the same head and relation, and how far the probabilities of equal heads differ."""
     ours, theirs = ([arc for parse in model.predict_many(texts) for arc in arcs_of(parse)] for model in (first, second))
-    same = np.array([own[:2] == other[:2] for own, other in zip(ours, theirs, strict=True)])
-    apart = np.abs([own[2] - other[2] for own, other in zip(ours, theirs, strict=True) if own[0] == other[0]])
+    same = np.array([a[:2] == b[:2] for a, b in zip(ours, theirs, strict=True)])
+    apart = np.abs([a[2] - b[2] for a, b in zip(ours, theirs, strict=True) if a[0] == b[0]])
     return AnswerDifference(len(texts), float(apart.max()), float(apart.mean()), float(same.mean()), of=OF_WORDS)
 
 

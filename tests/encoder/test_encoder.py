@@ -48,7 +48,7 @@ CLASSIFIERS = {
     "roberta": (RobertaConfig, RobertaForSequenceClassification),
     "electra": (ElectraConfig, ElectraForSequenceClassification),
 }
-GUESSERS = {"bert": BertForMaskedLM, "roberta": RobertaForMaskedLM, "electra": ElectraForMaskedLM}
+LANGUAGE_MODELS = {"bert": BertForMaskedLM, "roberta": RobertaForMaskedLM, "electra": ElectraForMaskedLM}
 LENGTHS = {"of many lengths": (5, 9, 3, 9, 1, 4), "of one length": (7, 7, 7), "alone": (6,)}
 
 
@@ -111,9 +111,9 @@ def test_a_packed_classifier_has_the_logits_and_gradients_of_the_padded_one(fami
         torch.testing.assert_close(got[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
 
 
-@pytest.mark.parametrize("family", GUESSERS)
+@pytest.mark.parametrize("family", LANGUAGE_MODELS)
 def test_a_packed_language_model_has_the_logits_and_gradients_of_the_padded_one(family):
-    model = make(family, GUESSERS[family])
+    model = make(family, LANGUAGE_MODELS[family])
     ids, mask = batch((5, 9, 3), model.config.pad_token_id)
     places = torch.tensor([0, 4, 9, 17, 20])  # the first sentence's first and last token, the second's, the third's
     labels = torch.tensor([7, 8, 9, 10, 11])

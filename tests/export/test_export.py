@@ -115,7 +115,7 @@ def test_eight_bits_do_not_depend_on_the_batch(source, tmp_path, mean):
 
 
 def test_an_export_that_differs_is_refused_and_leaves_nothing(source, tmp_path):
-    with pytest.raises(BundleError, match=r"gives other answers, so it is not written: .* differ by"):
+    with pytest.raises(BundleError, match=r"gives other predictions, so it is not written: .* differ by"):
         export_model(source, "onnx", tmp_path / "out", limits=Tolerances(fp32=1e-12))
     with pytest.raises(BundleError, match="Export to onnx"):
         export_model(source, "onnx-int8", tmp_path / "out", limits=Tolerances(agreement=1.01))

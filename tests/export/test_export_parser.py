@@ -59,7 +59,7 @@ def test_eight_bits_give_legal_trees_of_any_sentence(trained, tmp_path):
     known = [parse.tree for parse in small.predict_many([text for text, *_ in TREES])]
     right = [tree == example.label for tree, example in zip(known, examples(), strict=True)]
     assert np.mean(right) >= 0.8
-    with pytest.raises(BundleError, match="In 8 bits the model gives other answers"):
+    with pytest.raises(BundleError, match="In 8 bits the model gives other predictions"):
         export_model(trained, "onnx-int8", tmp_path / "strict", limits=Tolerances(fixed_mean=0, words=1.01))
     assert not (tmp_path / "strict").exists()
 

@@ -165,7 +165,7 @@ def test_an_exported_folder_keeps_its_heads_and_says_how_near_each_is(folders, f
     assert set(found.manifest.details["sample"]["heads"]) == set(HEADS)
     assert np.abs(found.probabilities(TEXTS) - source.probabilities(TEXTS)).max() < (1e-5 if form == "onnx" else 0.1)
     card = (folders / form / "README.md").read_text("utf-8")
-    assert "in the worst of 3 heads" in card and "| topic |" in card
+    assert "the lowest of 3 heads" in card and "| topic |" in card
 
 
 def test_each_head_must_agree_not_the_highest_of_all():
@@ -180,7 +180,7 @@ def test_each_head_must_agree_not_the_highest_of_all():
     second = model([0.9, 0.1, 0.4, 0.6], [0.9, 0.1, 0.6, 0.4])
     found = answer_difference(first, second, ["글", "글"])
     assert (found.heads, found.agreement) == ({"a": 1.0, "b": 0.5}, 0.5)
-    assert "50.0% of the labels agree in the worst of 2 heads (b)" in str(found)
+    assert "50.0% of the labels agree for b, the lowest of 2 heads" in str(found)
 
 
 def facts(**values) -> dict:
