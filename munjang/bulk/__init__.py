@@ -1,1 +1,1 @@
-"""Corpora past one machine's reach: a plan of parts, workers on Ray Data that write one each, a folder of Parquet."""
+"""Classification of very large files: a plan of parts, workers on Ray Data that write them, a folder of Parquet."""

@@ -1,7 +1,7 @@
-"""The only module that knows Ray: an instance of our own on this machine, or a cluster that is there, and its workers.
+"""The only module that uses Ray: starts Ray on this machine or joins a running cluster, and runs workers.
 
-Ray tells its makers of its use and opens a web page unless told not to; here it does neither, and an instance of our
-own is reached from this machine alone.
+By default Ray reports its use to its makers and opens a web page. Here it does neither, and Ray started by munjang
+can be reached only from this machine.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from munjang.translation import _
 log = logging.getLogger("munjang")
 
 STORE = 100_000_000
-"""Bytes of shared memory of an instance of our own: what travels is numbers of parts and counts, no texts."""
-STARTS_S = 120  # seconds in which Ray's first process must be there, even on a busy machine
-ANSWERS_S = 10.0  # seconds in which a cluster's port must open
-IN_FLIGHT = 2  # parts given to a worker at once: the next stands ready when one is done
+"""Bytes of shared memory for Ray on this machine: workers send numbers of parts and counts, no texts."""
+STARTS_S = 120  # seconds for Ray's first process to start, even on a busy machine
+ANSWERS_S = 10.0  # seconds for a cluster's port to open
+IN_FLIGHT = 2  # parts given to a worker at once, so that the next is ready when one is done
 
 
 @dataclass(frozen=True)
 class WorkerPool:
-    """Workers of one run. threads: processors for each."""
+    """The workers of one run. threads: processors for each worker."""
 
     workers: int
     threads: int
@@ -45,21 +45,21 @@ class WorkerPool:
 
 @contextmanager
 def ray_running(address: str | None, workers: int | None) -> Iterator[WorkerPool]:
-    """Ray for the length of the block, and how many workers of which size it holds.
+    """Ray within the block; gives the number and the size of its workers.
 
-    address: of a cluster, "auto" for the one that this machine belongs to; None starts an instance of our own, or takes
-    the one that this program has started before. ConfigError: no cluster answers, or it has no processors.
+    address: of a cluster, "auto" for the cluster of this machine; None starts Ray on this machine, or uses Ray that
+    this program has started before. ConfigError: no cluster answers, or it has no processors.
     """
-    with ray_settings(own=address is None):
+    with ray_settings(private=address is None):
         import ray
 
         before = ray.is_initialized()
         folder = "" if before else tempfile.mkdtemp(prefix="munjang-ray-", dir=short_folder())
         try:
             if not before and address is None:
-                own = WorkerPool(*own_size(workers))
+                pool = WorkerPool(*own_size(workers))
                 start(
-                    address="local", num_cpus=own.workers * own.threads, num_gpus=0, include_dashboard=False,
+                    address="local", num_cpus=pool.workers * pool.threads, num_gpus=0, include_dashboard=False,
                     _node_ip_address="127.0.0.1", object_store_memory=STORE, _temp_dir=folder,
                 )  # fmt: skip
             elif not before:
@@ -72,13 +72,13 @@ def ray_running(address: str | None, workers: int | None) -> Iterator[WorkerPool
 
 
 def own_size(workers: int | None) -> tuple[int, int]:
-    """(workers, processors for each) on this machine: one each where nothing is said."""
+    """(workers, processors for each) on this machine; by default one worker for each processor."""
     count = workers or cores()
     return count, max(1, cores() // count)
 
 
 def pool_of(nodes: Sequence[float], workers: int | None) -> WorkerPool:
-    """The workers that machines with so many processors hold: one a processor, or `workers`, as wide as all fit."""
+    """The workers for machines with so many processors: one for each, or `workers` with as many threads as fit."""
     total = int(sum(nodes))
     if total < 1:
         raise ConfigError(_("The cluster has no processors that are free to use."))
@@ -90,19 +90,18 @@ def pool_of(nodes: Sequence[float], workers: int | None) -> WorkerPool:
 
 
 def short_folder() -> str | None:
-    """Where Ray's sockets go: the system's temporary folder, or /tmp where its name is too long for them."""
+    """The folder for Ray's sockets: the system's temporary folder, or /tmp if its name is too long for sockets."""
     folder = tempfile.gettempdir()
     return folder if len(folder) < 30 or not os.path.isdir("/tmp") else "/tmp"
 
 
 def connect(address: str) -> None:
-    """Join a cluster. ConfigError: none answers there."""
+    """Join a cluster. ConfigError: none answers at the address."""
     if address.startswith("ray://"):
         raise ConfigError(
             _(
-                "{address} is the address of a Ray client, through which data is not streamed. Run "
-                "munjang on a machine of the cluster with --address auto (ray job submit does that), "
-                "or name HOST:6379.",
+                "{address} is the address of a Ray client, which does not stream data. Run munjang on a machine of the "
+                "cluster with --address auto (ray job submit does that), or give HOST:6379.",
                 address=address,
             )
         )
@@ -116,11 +115,11 @@ def connect(address: str) -> None:
 
 
 def no_cluster(address: str, error: Exception) -> ConfigError:
-    """The error where no cluster answers."""
+    """The error if no cluster answers."""
     return ConfigError(
         _(
             "No Ray cluster answers at {address} ({reason}). Start one with ray start --head, "
-            "check the address, or leave --address away to use this machine alone.",
+            "check the address, or leave out --address to use only this machine.",
             address=address,
             reason=first_line(error),
         )
@@ -128,7 +127,7 @@ def no_cluster(address: str, error: Exception) -> ConfigError:
 
 
 def start(**options: Any) -> None:
-    """`ray.init` that prints nothing and leaves the handling of signals as it was."""
+    """`ray.init` without output; the handling of signals stays as it was."""
     import ray
 
     main = threading.current_thread() is threading.main_thread()
@@ -147,7 +146,7 @@ def start(**options: Any) -> None:
 
 @contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Within the block nothing is printed on stderr, not even by libraries in C++, which know of no Python logging."""
+    """Within the block nothing is printed on stderr, not even by C++ libraries, which do not use Python's logging."""
     sys.stderr.flush()
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -161,23 +160,23 @@ def silent_stderr() -> Iterator[None]:
 
 
 @contextmanager
-def ray_settings(own: bool) -> Iterator[None]:
-    """Ray's variables of the environment for the length of the block; the user's own values stay, except reporting.
+def ray_settings(private: bool) -> Iterator[None]:
+    """Ray's environment variables within the block; the user's own values stay, except for usage reports.
 
-    own: an instance of our own, which listens on the loopback alone and has a secret that lives as long as it does.
+    private: Ray is started on this machine; it listens only on the loopback and has a secret of its own for this run.
     """
     level = os.environ.get("RAY_BACKEND_LOG_LEVEL", "fatal")
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": level}
-    settings["RAY_DEDUP_LOGS_SKIP_REGEX"] = "."  # what Ray would print on stdout of a worker that died: nothing
-    if own:
-        # The first is Ray's own switch for machines that may not listen on their network; the second keeps Ray from
-        # writing a secret into the home folder; the third from installing an environment again for each worker.
+    settings["RAY_DEDUP_LOGS_SKIP_REGEX"] = "."  # so Ray prints nothing on stdout about a dead worker
+    if private:
+        # The first is Ray's own switch for machines that may not listen on their network. The second keeps Ray from
+        # writing a secret into the home folder, the third from installing an environment again for each worker.
         settings["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         settings["RAY_AUTH_MODE"], settings["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
         settings["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
         settings["RAY_gcs_server_port_wait_time_s"] = str(STARTS_S)
     elif "RAY_AUTH_MODE" not in os.environ and has_token():
-        # Ray's own rule, which Ray 2.60 applies too late where an address is given: no cluster seems to answer then.
+        # Ray's own rule. Ray 2.60 applies it too late if an address is given, and then no cluster seems to answer.
         settings["RAY_AUTH_MODE"] = "token"
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
@@ -192,15 +191,16 @@ def ray_settings(own: bool) -> Iterator[None]:
 
 
 def has_token() -> bool:
-    """Whether the user has a secret for clusters, where Ray looks for it."""
+    """Whether the user has a secret for clusters in one of the places where Ray looks for it."""
     path = os.environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser("~/.ray/auth_token")
     return bool(os.environ.get("RAY_AUTH_TOKEN")) or os.path.isfile(path)
 
 
 def results(worker: type, arguments: tuple, numbers: Sequence[int], pool: WorkerPool) -> Iterator[dict[str, Any]]:
-    """What the workers say of each number, as it is done. worker: a class that is called with {"number": array}.
+    """The workers' result for each number, as soon as it is done.
 
-    An actor of a pool that dies is started again, and what it had is given out again, however often (Ray Data's own
+    worker: a class whose instances are called with {"number": array}.
+    If an actor of a pool dies, it is started again and its numbers are given out again, without a limit (Ray Data's own
     settings). MunjangError: Ray itself gave up.
     """
     import ray
@@ -220,12 +220,12 @@ def results(worker: type, arguments: tuple, numbers: Sequence[int], pool: Worker
             for answer in answers.iter_rows():
                 yield json.loads(answer["result"])
         except ray.exceptions.RayError as error:
-            raise MunjangError(_("Ray gave up: {last_line}", last_line=last_line(error))) from error
+            raise MunjangError(_("Ray gave up: {reason}", reason=last_line(error))) from error
 
 
 @contextmanager
 def quiet_data() -> Iterator[None]:
-    """Ray Data without bars and reports for the length of the block."""
+    """Ray Data without progress bars and reports within the block."""
     import ray.data
 
     context, logger = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
@@ -240,6 +240,6 @@ def quiet_data() -> Iterator[None]:
 
 
 def last_line(error: Exception) -> str:
-    """What a worker's traceback ends in."""
+    """The last line of a worker's traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""What is to be classified: files found in folders and stores, alike in their columns, and rows of them as tables."""
+"""The input of a run: files from folders and stores with the same columns, and their rows as tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file. root: opens its file system; path: in that file system; name: for messages; rows: None unless Parquet."""
+    """A file. root: the name that opens its file system; path: in that file system; name: for messages.
+
+    rows: None unless it is Parquet.
+    """
 
     root: str
     path: str
@@ -31,20 +34,22 @@ class InputFile:
 
 
 def find_sources(names: Sequence[str]) -> list[InputFile]:
-    """The files that names mean: files, and of a folder its Parquet files at any depth, or else its files of one other
-    kind that munjang reads; hidden ones (._) are left out. DataError: nothing there.
+    """The files behind names of files and folders.
+
+    A folder gives its Parquet files at any depth, or if it has none, its files of one other kind that munjang reads.
+    Hidden files (names with . or _ first) are left out. DataError: a name without files, or a file that is named twice.
     """
-    found: list[InputFile] = []
+    sources: list[InputFile] = []
     for name in names:
         location = find_location(name)
         kind = location.kind()
         if not kind:
             raise DataError(_("No file or folder {name}.", name=name))
-        found += [source_of(name, location)] if kind == "file" else folder_sources(name, location)
-    paths = [(source.root, source.path) for source in found]
-    if twice := next((source for source in found if paths.count((source.root, source.path)) > 1), None):
-        raise DataError(_("{twice} is named twice.", twice=twice.name))
-    return found
+        sources += [source_of(name, location)] if kind == "file" else folder_sources(name, location)
+    paths = [(source.root, source.path) for source in sources]
+    if repeated := next((source for source in sources if paths.count((source.root, source.path)) > 1), None):
+        raise DataError(_("{file} is named twice.", file=repeated.name))
+    return sources
 
 
 def folder_sources(name: str, location: Location) -> list[InputFile]:
@@ -56,22 +61,22 @@ def folder_sources(name: str, location: Location) -> list[InputFile]:
     by_kind.pop("", None)
     if not by_kind:
         raise DataError(
-            _("{name} holds no file that can be read: expected Parquet, CSV, TSV, JSON Lines or Excel.", name=name)
+            _("{folder} holds no file that can be read: expected Parquet, CSV, TSV, JSON Lines or Excel.", folder=name)
         )
     kind = "parquet" if "parquet" in by_kind else next(iter(by_kind))
     if kind != "parquet" and len(by_kind) > 1:
         raise DataError(
             _(
-                "{name} holds files of several kinds ({by_kind}). Name those that are meant.",
-                name=name,
-                by_kind=", ".join(sorted(by_kind)),
+                "{folder} holds files of several kinds ({kinds}). Name the files to classify.",
+                folder=name,
+                kinds=", ".join(sorted(by_kind)),
             )
         )
     return [source_of(name, location / path) for path in by_kind[kind]]
 
 
 def source_of(root: str, location: Location) -> InputFile:
-    """A file with its size, and of Parquet its rows. DataError: a text file in a store, or no Parquet file."""
+    """A file with its size, and its rows if it is Parquet. DataError: a text file in a store, or broken Parquet."""
     info = location.filesystem.get_file_info(location.path)
     rows = None
     if is_parquet(location.path):
@@ -80,8 +85,8 @@ def source_of(root: str, location: Location) -> InputFile:
     elif location.local is None:
         raise DataError(
             _(
-                "{location}: of a store only Parquet files are read. Copy it to a disk, or make it Parquet.",
-                location=location.name,
+                "{file}: only Parquet files are read from a store. Copy it to a disk, or convert it to Parquet.",
+                file=location.name,
             )
         )
     modified = "" if info.mtime is None else info.mtime.isoformat()
@@ -89,18 +94,18 @@ def source_of(root: str, location: Location) -> InputFile:
 
 
 def is_parquet(path: str) -> bool:
-    """Whether a file can be read from any row on: Parquet that is not packed in gzip."""
+    """Whether reading can begin at any row: a Parquet file without gzip around it."""
     return path.lower().endswith(PARQUET_SUFFIXES)
 
 
 @contextmanager
 def opened(location: Location) -> Iterator:
-    """The file as a stream in which can be sought. DataError: it cannot be opened."""
+    """The file as a seekable stream. DataError: it cannot be opened."""
     try:
         stream = location.filesystem.open_input_file(location.path)
     except OSError as error:
         raise DataError(
-            _("{location} cannot be opened: {reason}.", location=location.name, reason=error.strerror or error)
+            _("{file} cannot be opened: {reason}.", file=location.name, reason=error.strerror or error)
         ) from error
     with stream:
         yield stream
@@ -108,7 +113,7 @@ def opened(location: Location) -> Iterator:
 
 @contextmanager
 def table_of(source: InputFile, options: ReadOptions, first: int = 0, last: int | None = None) -> Iterator[Table]:
-    """The rows of a file from `first` (from 0) to before `last`; a file that is not Parquet always whole."""
+    """The rows of a file from `first` (counted from 0) to before `last`; a file that is not Parquet is given whole."""
     location = Location(source.name, source.path, find_location(source.root).filesystem)
     if not is_parquet(source.path):
         yield open_table(source.path, options)

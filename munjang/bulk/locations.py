@@ -1,7 +1,7 @@
-"""Folders and files that every worker reaches: paths on a shared disk, or URIs of a store such as s3://bucket/folder.
+"""Folders and files that every worker can reach: paths on a shared disk, or URIs of a store such as s3://bucket/folder.
 
-What is written appears whole or not at all: on disks it is written beside and renamed, and stores show an object when
-its upload has ended.
+Files appear whole or not at all. On disks they are written under another name and renamed; stores show an object when
+its upload is complete.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from munjang.files import first_line
 from munjang.translation import _
 
 OBJECTS = ("s3", "gcs", "abfs")
-"""Kinds of file systems where an upload shows when it is complete, and where renaming would copy."""
+"""Kinds of file systems that show an upload only when it is complete, and where renaming would copy."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """A file or folder. name: as messages show it. path: as its file system (of pyarrow) knows it."""
+    """A file or folder. name: as messages show it. path: as its file system (from pyarrow) uses it."""
 
     name: str
     path: str
@@ -32,32 +32,32 @@ class Location:
 
     @property
     def local(self) -> Path | None:
-        """The path on this machine's disks, or None for a store."""
+        """The path on this machine's disks, None for a store."""
         return Path(self.path) if self.filesystem.type_name == "local" else None
 
     def __truediv__(self, name: str) -> Location:
         return replace(self, name=f"{self.name.rstrip('/')}/{name}", path=f"{self.path.rstrip('/')}/{name}")
 
     def kind(self) -> str:
-        """file, folder, or "" where nothing is."""
+        """One of file, folder, or "" if there is nothing."""
         kinds = {"File": "file", "Directory": "folder"}
         return kinds.get(self.filesystem.get_file_info(self.path).type.name, "")
 
     def files(self) -> dict[str, int]:
-        """The files anywhere below a folder by their path in it, sorted, with their sizes; {} where there is none."""
+        """The files at any depth in a folder: path in the folder -> size, sorted; {} if there are none."""
         from pyarrow.fs import FileSelector
 
-        found = self.filesystem.get_file_info(FileSelector(self.path, allow_not_found=True, recursive=True))
+        entries = self.filesystem.get_file_info(FileSelector(self.path, allow_not_found=True, recursive=True))
         start = len(self.path.rstrip("/")) + 1
-        return dict(sorted((item.path[start:], item.size) for item in found if item.type.name == "File"))
+        return dict(sorted((entry.path[start:], entry.size) for entry in entries if entry.type.name == "File"))
 
     def read_json(self) -> Any:
-        """What a JSON file holds. DataError: it is none."""
+        """The content of a JSON file. DataError: it cannot be read, or is not JSON."""
         try:
             with self.filesystem.open_input_stream(self.path) as stream:
                 return json.loads(stream.read())
         except (OSError, ValueError) as error:
-            raise DataError(_("{name} cannot be read: {reason}.", name=self.name, reason=first_line(error))) from error
+            raise DataError(_("{file} cannot be read: {reason}.", file=self.name, reason=first_line(error))) from error
 
     def write_json(self, value: Any) -> None:
         """Write a JSON file, whole or not at all."""
@@ -70,7 +70,7 @@ class Location:
             self.filesystem.move(path, self.path)
 
     def take(self, file: Path) -> None:
-        """Move a finished file of this machine here, over what may be here."""
+        """Move a finished local file to this location, and replace a file that is there."""
         if self.local:
             os.replace(file, self.local)
             return
@@ -83,11 +83,11 @@ class Location:
         file.unlink()
 
     def make(self) -> None:
-        """Make the folder and those above it."""
+        """Make the folder and its parents."""
         self.filesystem.create_dir(self.path, recursive=True)
 
     def remove(self) -> None:
-        """Delete a file or a folder with all that is in it; nothing where it is gone."""
+        """Delete a file, or a folder with its content; do nothing if it does not exist."""
         kind = self.kind()
         if kind == "folder":
             self.filesystem.delete_dir(self.path)
@@ -96,7 +96,7 @@ class Location:
 
 
 def find_location(name: str | Path) -> Location:
-    """The place of a path or URI. ConfigError: a URI of no known kind."""
+    """The location of a path or URI. ConfigError: a URI of an unknown kind."""
     import pyarrow
     from pyarrow.fs import FileSystem, LocalFileSystem
 
@@ -108,8 +108,8 @@ def find_location(name: str | Path) -> Location:
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise ConfigError(
             _(
-                "{text} cannot be opened: {reason}. Known are paths, s3://, gs://, abfs:// and hdfs://.",
-                text=text,
+                "{uri} cannot be opened: {reason}. Known are paths, s3://, gs://, abfs:// and hdfs://.",
+                uri=text,
                 reason=first_line(error),
             )
         ) from error

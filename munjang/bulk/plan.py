@@ -1,6 +1,6 @@
-"""The plan of a run: which rows make which part, and everything else that decides what comes out.
+"""The plan of a run: the rows of each part, and everything else that decides the output.
 
-It is written into the output folder before the work, so that a run that goes on later is the same run.
+It is written into the output folder before the work, so that a resumed run is the same run.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from munjang.translation import _
 log = logging.getLogger("munjang")
 
 PART_ROWS = 65_536
-"""Rows of a part at most: what is lost with a worker, and what is one file of the output."""
-PARTS_EACH = 8  # parts for each worker at least, where there are enough rows, so that none is left waiting at the end
-FEWEST = 1_024  # rows of a part; fewer cost more in files than they spare in waiting
+"""The most rows of a part. A part is one file of the output, and is lost if its worker dies."""
+PARTS_EACH = 8  # parts for each worker at least, if there are enough rows, so that no worker waits long at the end
+FEWEST = 1_024  # rows of a part; with fewer rows, the files cost more time than the shorter wait saves
 
 
 @dataclass(frozen=True)
 class Partition:
-    """The rows of one file from `first` (from 0) to before `last` (None: its end), which become one part."""
+    """The rows of one part: those of a file from `first` (counted from 0) to before `last` (None: its end)."""
 
     number: int
     source: InputFile
@@ -52,13 +52,13 @@ class Partition:
 
     @property
     def name(self) -> str:
-        """The name of the part, without its ending; names sort as the rows do."""
+        """The name of the part without its suffix; names sort in the order of the rows."""
         return f"part-{self.number:06d}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides a run's output. text: the column of the texts. mark: of the model, see `model_facts`."""
+    """Everything that decides a run's output. text: the column of the texts. mark: the model's, see `model_facts`."""
 
     model: str
     mark: str
@@ -74,16 +74,16 @@ class Plan:
 
     def partitions(self) -> list[Partition]:
         """The parts in the order of the files and their rows."""
-        found: list[Partition] = []
+        partitions: list[Partition] = []
         for source in self.sources:
             starts = [0] if source.rows is None else range(0, source.rows, self.part_rows)
             for first in starts:
                 last = None if source.rows is None else min(first + self.part_rows, source.rows)
-                found.append(Partition(len(found), source, first, last))
-        return found
+                partitions.append(Partition(len(partitions), source, first, last))
+        return partitions
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it: lists for tuples."""
+        """The plan as JSON stores it: lists instead of tuples."""
         return json.loads(json.dumps(asdict(self)))
 
 
@@ -95,77 +95,81 @@ def make_plan(
     precision: str,
     part_rows: int,
 ) -> Plan:
-    """The plan, with the text column found in the first file. part_rows: 0 to choose it later.
+    """The plan, with the text column of the first file. part_rows: 0 to choose it later.
 
-    ConfigError: a parser, many heads, settings out of range. DataError: files that are missing, empty, or differ in
+    ConfigError: a parser, several heads, settings out of range. DataError: files that are missing, empty, or differ in
     their columns.
     """
     name, manifest, mark = model_facts(model)
-    found = find_sources([str(source) for source in sources])
-    empty = [source for source in found if source.rows == 0]
-    used = [source for source in found if source.rows != 0]
+    files = find_sources([str(source) for source in sources])
+    empty = [file for file in files if file.rows == 0]
+    used = [file for file in files if file.rows != 0]
     if not used:
-        raise DataError(_("{found} is empty: it has no rows.", found=found[0].name))
-    for source in empty:
-        log.info("%s: no rows", source.name)
+        raise DataError(_("{file} is empty: it has no rows.", file=files[0].name))
+    for file in empty:
+        log.info("%s: no rows", file.name)
     with table_of(used[0], reading) as table:
-        location = find_text(table, reading, sample_rows(table))
+        text_column = find_text(table, reading, sample_rows(table))
         for note in table.notes:
             log.info("%s", note)
         shape = table.columns, table.types
     if answering.by is not None:
         find_column(answering.by, shape[0], used[0].name, "--by")
-    for source in used[1:]:
-        check_alike(source, reading, shape, used[0].name)
+    for file in used[1:]:
+        check_alike(file, reading, shape, used[0].name)
     return Plan(
-        name, mark, tuple(manifest.labels.names), precision, tuple(used), shape[0], shape[0][location],
+        name, mark, tuple(manifest.labels.names), precision, tuple(used), shape[0], shape[0][text_column],
         answering.check(manifest), reading, part_rows,
     )  # fmt: skip
 
 
 def with_part_rows(plan: Plan, workers: int) -> Plan:
-    """The plan with parts so large that every worker has several, within bounds."""
+    """The plan with a size of parts that gives every worker several parts, between FEWEST and PART_ROWS rows."""
     rows = sum(source.rows or 0 for source in plan.sources)
     return replace(plan, part_rows=min(PART_ROWS, max(FEWEST, -(-rows // (workers * PARTS_EACH)))))
 
 
 def check_alike(source: InputFile, reading: ReadOptions, shape: tuple, first: str) -> None:
-    """Refuse a file whose columns are not those of the first one: the parts would not make one table."""
+    """Refuse a file with other columns than the first one: the parts would not make one table."""
     with table_of(source, reading) as table:
         if table.columns != shape[0]:
             raise DataError(
                 _(
-                    "{source} has the columns {columns}, {first} has {shape}. Files of one run must be alike.",
-                    source=source.name,
+                    "{file} has the columns {columns}, {first_file} has {first_columns}. "
+                    "All files of a run need the same columns.",
+                    file=source.name,
                     columns=", ".join(table.columns),
-                    first=first,
-                    shape=", ".join(shape[0]),
+                    first_file=first,
+                    first_columns=", ".join(shape[0]),
                 )
             )
-        if (table.types or {}) != (shape[1] or {}):
-            own, other = table.types or {}, shape[1] or {}
-            name = next(name for name in table.columns if own.get(name) != other.get(name))
+        types, first_types = table.types or {}, shape[1] or {}
+        if types != first_types:
+            column = next(name for name in table.columns if types.get(name) != first_types.get(name))
             raise DataError(
                 _(
-                    "{source}: column {name} is {get}, in {first} it is {get2}. Files of one run must be alike.",
-                    source=source.name,
-                    name=name,
-                    get=own.get(name, "text"),
-                    first=first,
-                    get2=other.get(name, "text"),
+                    "{file}: column {column} is {type}, in {first_file} it is {first_type}. "
+                    "All files of a run need the same types of columns.",
+                    file=source.name,
+                    column=column,
+                    type=types.get(column, "text"),
+                    first_file=first,
+                    first_type=first_types.get(column, "text"),
                 )
             )
 
 
 def model_facts(model: str | Path) -> tuple[str, Manifest, str]:
-    """A model's name as any worker finds it, its manifest, and a mark that no other model has.
+    """The name by which any worker finds a model, its manifest, and a mark that no other model has.
 
-    ConfigError: a parser, or a folder with many heads of which none is named.
+    ConfigError: a parser, or a folder with several heads without the name of a head.
     """
     path, head = find_model(model)
     manifest = read_manifest(path)
     if manifest.task == "parsing":
-        raise ConfigError(_("{model} is a parser, which --engine ray does not run. Leave --engine away.", model=model))
+        raise ConfigError(
+            _("{model} is a parser, and --engine ray runs only classifiers. Leave out --engine.", model=model)
+        )
     if manifest.task == TASK:
         if head is None:
             raise too_many_heads(path, manifest)

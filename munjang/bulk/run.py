@@ -26,10 +26,10 @@ from munjang.translation import _
 log = logging.getLogger("munjang")
 
 BULK_MANIFEST = "_manifest.json"
-"""Written last: a folder that has it holds a finished run."""
+"""Written last: a folder with this file holds a finished run."""
 PLAN = f"{WORK_FOLDER}/run.json"
-OWN = re.compile(r"part-\d{6,}\.parquet|" + REJECTED + r"/part-\d{6,}\.csv")
-"""Names that a run gives."""
+PART_NAMES = re.compile(r"part-\d{6,}\.parquet|" + REJECTED + r"/part-\d{6,}\.csv")
+"""The names of files that a run writes."""
 NUMBERS = ("rows", "written", "empty", "truncated", "held", "rejected")
 
 
@@ -51,14 +51,14 @@ def predict_files(
     """Classify files of any size on Ray Data: OUT/part-000000.parquet, … with the columns of `munjang predict --out`.
 
     sources: Parquet files, other files that munjang reads (each is one part), folders of them; paths that all workers
-    reach, or URIs such as s3://. The parts hold the rows in the order of the files; OUT/_manifest.json, written last,
-    says what each holds, and OUT/_rejected has the rows that could not be used. A worker that dies is replaced.
-    workers: one a processor if left out. address: of a Ray cluster, "auto" for the one this machine is in; None starts
-    Ray on this machine for as long as it takes. part_rows: rows of a part, chosen if left out. resume: go on with a run
-    that was cut short, or leave a finished one as it is. overwrite: delete an earlier run in `out`.
-    Returns what became of the rows. ConfigError, DataError, BundleError, MissingExtra.
+    can reach, or URIs such as s3://. The parts hold the rows in the order of the files. OUT/_manifest.json, written
+    last, describes each part, and OUT/_rejected has the rows that could not be used. A worker that dies is replaced.
+    workers: by default one for each processor. address: of a Ray cluster, "auto" for the cluster of this machine; None
+    starts Ray on this machine for the run. part_rows: rows of a part, chosen if left out. resume: go on with an
+    interrupted run, or leave a finished one as it is. overwrite: delete an earlier run in `out`.
+    Returns the counts of the rows. ConfigError, DataError, BundleError, MissingExtra.
     """
-    require("classifying with several workers", "scale", "ray")
+    require(_("classifying with several workers"), "scale", "ray")
     names = [sources] if isinstance(sources, (str, Path)) else list(sources)
     check_numbers(workers, part_rows, resume, overwrite)
     target = find_location(out)
@@ -69,13 +69,13 @@ def predict_files(
     if going_on:
         plan = same_plan(plan, (target / (PLAN if state == "begun" else BULK_MANIFEST)).read_json(), target, part_rows)
     if going_on and state == "finished":
-        log.info("%s: finished before; nothing is left to do.", target.name)
+        log.info("%s: this run is finished; there is nothing left to do.", target.name)
         return total((target / BULK_MANIFEST).read_json()["parts"])
     return carry_out(plan, target, workers, address, going_on, progress)
 
 
 def check_numbers(workers: int | None, part_rows: int | None, resume: bool, overwrite: bool) -> None:
-    """Refuse what cannot be meant."""
+    """Refuse numbers below 1, and --resume with --overwrite."""
     for flag, value in (("workers", workers), ("part-rows", part_rows)):
         if value is not None and value < 1:
             raise ConfigError(_("--{flag} must be 1 or more, found {value}.", flag=flag, value=value))
@@ -84,7 +84,7 @@ def check_numbers(workers: int | None, part_rows: int | None, resume: bool, over
 
 
 def state_of(target: Location) -> str:
-    """What a folder holds: new (nothing), begun, finished, or other (what no run has written)."""
+    """What a folder holds: new (nothing), a begun or a finished run, or other (files that are not from a run)."""
     if target.kind() == "file":
         return "other"
     if (target / BULK_MANIFEST).kind():
@@ -95,46 +95,56 @@ def state_of(target: Location) -> str:
 
 
 def check_state(state: str, target: Location, resume: bool, overwrite: bool) -> None:
-    """Refuse a folder that another run or another program has filled, unless it is said what to do with it."""
+    """Refuse a folder with another run or other files, unless `resume` or `overwrite` says what to do with a run."""
     if state == "other":
         raise DataError(
-            _("{target} exists and is no folder of an earlier run. Name another folder with --out.", target=target.name)
+            _("{folder} exists and is no folder of an earlier run. Name another folder with --out.", folder=target.name)
         )
     if state == "finished" and not (resume or overwrite):
         raise DataError(
             _(
-                "{target} holds a finished run. Say --overwrite to replace it, or name another folder.",
-                target=target.name,
+                "{folder} holds a finished run. Say --overwrite to replace it, or name another folder.",
+                folder=target.name,
             )
         )
     if state == "begun" and not (resume or overwrite):
         raise DataError(
             _(
-                "{target} holds a run that was cut short. Say --resume to go on, or --overwrite to begin anew.",
-                target=target.name,
+                "{folder} holds an interrupted run. Say --resume to go on, or --overwrite to start again.",
+                folder=target.name,
             )
         )
 
 
-def same_plan(plan: Plan, noted: Mapping[str, Any], target: Location, part_rows: int | None) -> Plan:
-    """The plan with the noted size of parts. ConfigError: something else differs, so parts would not fit together."""
-    noted = noted.get("plan", noted)
+def same_plan(plan: Plan, stored: Mapping[str, Any], target: Location, part_rows: int | None) -> Plan:
+    """The plan with the stored size of parts. ConfigError: something else differs, so parts would not fit together."""
+    stored = stored.get("plan", stored)
     if part_rows is None:
-        plan = replace(plan, part_rows=int(noted["part_rows"]))
-    own = plan.to_dict()
-    different = [key for key in own if own[key] != noted.get(key)]
-    if different:
-        key = "model" if different[0] == "mark" else different[0]
-        was, now = (json.dumps(value, ensure_ascii=False)[:200] for value in (noted.get(key), own[key]))
-        change = "the model's files were changed" if was == now else f"{key} was {was}, now it is {now}"
+        plan = replace(plan, part_rows=int(stored["part_rows"]))
+    settings = plan.to_dict()
+    different = [key for key in settings if settings[key] != stored.get(key)]
+    if not different:
+        return plan
+    key = "model" if different[0] == "mark" else different[0]
+    before, now = (json.dumps(value, ensure_ascii=False)[:200] for value in (stored.get(key), settings[key]))
+    if before == now:
         raise ConfigError(
             _(
-                "{target} was begun otherwise: {change}. Go on as before, or begin anew with --overwrite.",
-                target=target.name,
-                change=change,
+                "The model's files have changed since the run in {folder} was started. Use the same model, "
+                "or start again with --overwrite.",
+                folder=target.name,
             )
         )
-    return plan
+    raise ConfigError(
+        _(
+            "The run in {folder} was started with another setting: {setting} was {before}, now it is {now}. "
+            "Use the same settings, or start again with --overwrite.",
+            folder=target.name,
+            setting=key,
+            before=before,
+            now=now,
+        )
+    )
 
 
 def carry_out(
@@ -145,11 +155,11 @@ def carry_out(
     going_on: bool,
     progress: Callable[[Counts], None],
 ) -> Counts:
-    """Make what parts are missing and write the manifest."""
+    """Make the missing parts and write the manifest."""
     from munjang.bulk.cluster import WorkerPool, ray_running, results
 
     start = time.time()
-    done = receipts(target) if going_on else {}
+    done = kept_receipts(target) if going_on else {}
     pool = WorkerPool(0, 0)
     if not (going_on and len(done) == len(plan.partitions())):
         with ray_running(address, workers) as pool:
@@ -160,21 +170,21 @@ def carry_out(
             if done:
                 log.info("%s: %d of %d parts were done before", target.name, len(done), len(plan.partitions()))
             log.info("%d parts, %d workers with %d processors each", len(missing), pool.workers, pool.threads)
-            with said_how_to_go_on(target), closing(results(Worker, (plan, reach(target)), missing, pool)) as found:
-                done |= collected(found, done, progress)
+            with resume_advice(target), closing(results(Worker, (plan, reach(target)), missing, pool)) as receipts:
+                done |= collected(receipts, done, progress)
     return finish_bulk_run(plan, target, done, pool, start)
 
 
 def reach(target: Location) -> str:
-    """How workers, which may stand in other folders, name the output."""
+    """The name of the output for workers, which may run in other folders."""
     return target.path if target.local else target.name
 
 
 def start_bulk_run(plan: Plan, target: Location) -> None:
-    """Write the plan into the folder and delete the parts of an earlier run; files of others stay.
+    """Write the plan into the folder and delete the parts of an earlier run; other files stay.
 
-    In this order: receipts, new plan, old manifest, old parts. Whenever it is cut off, the folder is the old run or the
-    new one, none of whose parts is done.
+    In this order: receipts, new plan, old manifest, old parts. If it is interrupted, the folder holds either the old
+    run, or the new run without any finished part.
     """
     (target / ATTEMPTS).make()
     for path in (target / WORK_FOLDER).files():
@@ -188,33 +198,33 @@ def start_bulk_run(plan: Plan, target: Location) -> None:
 def clear_parts(target: Location, wanted: set[str]) -> None:
     """Delete the parts and lists of rejected rows that are not `wanted`."""
     for path in target.files():
-        if OWN.fullmatch(path) and path not in wanted:
+        if PART_NAMES.fullmatch(path) and path not in wanted:
             (target / path).remove()
 
 
-def receipts(target: Location) -> dict[int, dict[str, Any]]:
-    """The receipts of parts that are done and there in their full size; what dead workers left is cleared away."""
+def kept_receipts(target: Location) -> dict[int, dict[str, Any]]:
+    """The receipts of finished parts that have their full size; the rest of dead workers is deleted."""
     (target / ATTEMPTS).remove()
     (target / ATTEMPTS).make()
     sizes = target.files()
-    found: dict[int, dict[str, Any]] = {}
+    receipts: dict[int, dict[str, Any]] = {}
     for path in sizes:
         if not path.startswith(f"{WORK_FOLDER}/part-") or not path.endswith(".json"):
             continue
         receipt = (target / path).read_json()
         if sizes.get(receipt["name"]) == receipt["bytes"]:
-            found[receipt["number"]] = receipt
+            receipts[receipt["number"]] = receipt
         else:
             (target / path).remove()
-    return found
+    return receipts
 
 
 def collected(
-    found: Iterator[dict[str, Any]], before: Mapping[int, Any], progress: Callable[[Counts], None]
+    receipts: Iterator[dict[str, Any]], before: Mapping[int, Any], progress: Callable[[Counts], None]
 ) -> dict[int, dict[str, Any]]:
-    """The receipts as they come. A failure of a worker is raised as the error that it was."""
+    """The receipts by number of part. A worker's failure is raised as the same error here."""
     counts, done = total(list(before.values())), {}
-    for receipt in found:
+    for receipt in receipts:
         if "kind" in receipt:
             raise getattr(errors, receipt["kind"], MunjangError)(receipt["message"])
         done[receipt["number"]] = receipt
@@ -224,8 +234,8 @@ def collected(
 
 
 @contextmanager
-def said_how_to_go_on(target: Location) -> Iterator[None]:
-    """Where the block is left with an error or by Ctrl-C, say what stays and how to go on."""
+def resume_advice(target: Location) -> Iterator[None]:
+    """If the block ends with an error or by Ctrl-C, log what stays and how to go on."""
     try:
         yield
     except BaseException:
@@ -236,7 +246,7 @@ def said_how_to_go_on(target: Location) -> Iterator[None]:
 def finish_bulk_run(
     plan: Plan, target: Location, done: Mapping[int, Mapping[str, Any]], pool: Any, start: float
 ) -> Counts:
-    """Check that every part is there with all its rows, write the manifest and clear the work away."""
+    """Check that every part exists with all its rows, write the manifest and delete the work folder."""
     partitions = plan.partitions()
     for partition in partitions:
         check_part(partition, done.get(partition.number), target)
@@ -246,7 +256,7 @@ def finish_bulk_run(
     lists = {
         f"{REJECTED}/{partition.name}.csv" for partition in partitions if done[partition.number]["counts"]["rejected"]
     }
-    clear_parts(target, {part["name"] for part in parts} | lists)  # of an earlier run whose deletion was cut off
+    clear_parts(target, {part["name"] for part in parts} | lists)  # parts of an earlier run may still be there
     counts = total(parts)
     manifest = {
         "munjang": plan.munjang,
@@ -267,25 +277,26 @@ def finish_bulk_run(
 
 
 def check_part(partition: Partition, receipt: Mapping[str, Any] | None, target: Location) -> None:
-    """Refuse to call a run finished in which a part is missing or short of rows."""
+    """Refuse to finish a run in which a part is missing or has lost rows. MunjangError, DataError."""
     if receipt is None:
         raise MunjangError(
             _(
-                "{target}: no answer came for {partition}. Go on with --resume.",
-                target=target.name,
-                partition=partition.name,
+                "{folder}: no worker finished {part}. Go on with --resume.",
+                folder=target.name,
+                part=partition.name,
             )
         )
     rows = receipt["counts"]["rows"] + receipt["counts"]["rejected"]
     if partition.last is not None and rows != partition.last - partition.first:
         raise DataError(
             _(
-                "{source}, rows {first:,} to {last:,}: {rows:,} rows were read. Was the file changed "
-                "meanwhile? Begin anew with --overwrite.",
-                source=partition.source.name,
+                "{file}, rows {first:,} to {last:,}: expected {expected:,} rows, found {found:,}. The file was "
+                "probably changed during the run. Start again with --overwrite.",
+                file=partition.source.name,
                 first=partition.first + 1,
                 last=partition.last,
-                rows=rows,
+                expected=partition.last - partition.first,
+                found=rows,
             )
         )
 

@@ -1,8 +1,8 @@
-"""One worker: it loads the model once and turns rows of a file into one part, again and again.
+"""One worker: it loads the model once, and then makes parts from rows of files.
 
-A part goes through the same code as `munjang predict FILE --out PART`. It is written in a folder of this attempt and
-then renamed, so that a worker that dies leaves none, and a second attempt writes the same part. A part is done when
-its receipt, which is written after it, is there.
+A part is made by the same code as `munjang predict FILE --out PART`. It is written in a folder of this attempt and then
+renamed, so a worker that dies leaves no half part, and a second attempt writes the same part. The receipt is written
+after the part; a part with a receipt is done.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from munjang.inference.predictor import Predictor, load
 from munjang.translation import _
 
 WORK_FOLDER = "_work"
-"""Folder of a run that is not finished: receipts, and what is being written."""
+"""Folder of an unfinished run: its receipts, and the files that are being written."""
 ATTEMPTS = f"{WORK_FOLDER}/attempts"
 REJECTED = "_rejected"
 MOST_ATTEMPTS = 3
-"""How many workers may die at one part: then the part is what kills them."""
+"""How many workers may die at one part; after that the part itself is the likely cause."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a part cannot be made; `kind` names an error of munjang.errors."""
+    """Why a part cannot be made. kind: the name of an error in munjang.errors."""
 
     kind: str
     message: str
 
 
 class Worker:
-    """What an actor holds. threads: processors that it may use."""
+    """A Ray actor that makes parts. threads: the processors that it may use."""
 
     def __init__(self, plan: Plan, out: str, threads: int) -> None:
         self.plan, self.threads = plan, threads
@@ -57,11 +57,11 @@ class Worker:
         self.model: Predictor | None = None
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
-        """For Ray Data: numbers of parts in, a JSON object for each out: its receipt, or a Failure."""
+        """For Ray Data: takes numbers of parts, gives a JSON object for each: its receipt, or a Failure."""
         return {"result": [json.dumps(self.result(self.partitions[int(number)])) for number in batch["number"]]}
 
     def result(self, partition: Partition) -> dict[str, Any]:
-        """The receipt of a part, made now or found; of one that cannot be made, its Failure as a dict."""
+        """The receipt of a part, made now or before; a Failure as a dict if the part cannot be made."""
         try:
             return make_part(self.plan, partition, self.out, self.opened)
         except MunjangError as error:
@@ -70,16 +70,19 @@ class Worker:
             return asdict(Failure("MunjangError", f"{partition.source.name}, {partition.name}: {first_line(error)}"))
 
     def opened(self) -> Predictor:
-        """The model, loaded at the first part. BundleError: it is not there, or not the one of the plan."""
+        """The model, loaded for the first part. BundleError: it is missing, or not the model of the plan.
+
+        ConfigError: another version of munjang.
+        """
         if self.model is None:
             if self.plan.munjang != __version__:
                 raise ConfigError(
                     _(
-                        "{socket} has munjang {version}, the run was begun with {munjang}. Install the same "
-                        "version everywhere.",
-                        socket=socket.gethostname(),
+                        "{host} has munjang {version}, but the run was begun with {planned}. Install the same version "
+                        "on every machine.",
+                        host=socket.gethostname(),
                         version=__version__,
-                        munjang=self.plan.munjang,
+                        planned=self.plan.munjang,
                     )
                 )
             limit_threads(self.threads)
@@ -87,9 +90,10 @@ class Worker:
             if mark != self.plan.mark:
                 raise BundleError(
                     _(
-                        "{model} on {socket} is not the model that the run began with.",
+                        "{model} on {host} is not the model that the run began with. Copy the same model to every "
+                        "machine.",
                         model=self.plan.model,
-                        socket=socket.gethostname(),
+                        host=socket.gethostname(),
                     )
                 )
             self.model = load(self.plan.model, precision=self.plan.precision)
@@ -97,7 +101,7 @@ class Worker:
 
 
 def limit_threads(threads: int) -> None:
-    """Have this process, a worker among others, compute on so many processors."""
+    """Let this process, one of several workers, compute on so many processors."""
     import sys
 
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the runtimes of exported models and of torch
@@ -106,9 +110,10 @@ def limit_threads(threads: int) -> None:
 
 
 def make_part(plan: Plan, partition: Partition, out: Location, model: Any) -> dict[str, Any]:
-    """Write a part and its receipt, which is returned; a part that is done is left as it is.
+    """Write a part and its receipt; returns the receipt. A part that is done stays as it is.
 
-    model: gives the Predictor. MunjangError: rows that cannot be read, or workers have died at this part before.
+    model: a function that gives the Predictor. MunjangError: rows that cannot be read, or too many workers have died at
+    this part.
     """
     receipt = out / receipt_name(partition)
     if receipt.kind():
@@ -136,35 +141,50 @@ def make_part(plan: Plan, partition: Partition, out: Location, model: Any) -> di
 
 @contextmanager
 def attempt(partition: Partition, out: Location) -> Iterator[tuple[int, Path]]:
-    """(which attempt at the part this is, a folder for it). While it lasts OUT/_work/attempts/PART.RANDOM/worker.json
-    tells whose it is; it stays behind only where the worker dies."""
+    """The number of this attempt at the part, and a folder for it.
+
+    During the attempt OUT/_work/attempts/PART.RANDOM/worker.json names the worker. The file remains only if the worker
+    dies. MunjangError: MOST_ATTEMPTS workers have died at the part.
+    """
     before = {path.partition("/")[0] for path in (out / ATTEMPTS).files() if path.startswith(f"{partition.name}.")}
     if len(before) >= MOST_ATTEMPTS:
-        last = "the end" if partition.last is None else f"{partition.last:,}"
-        raise MunjangError(
-            _(
-                "{source}, rows {first:,} to {last}: {before} workers died at them, most likely for "
-                "want of memory. Use fewer workers (--workers) or machines with more memory, and go "
-                "on with --resume.",
-                source=partition.source.name,
-                first=partition.first + 1,
-                last=last,
-                before=len(before),
-            )
-        )
-    own = out / f"{ATTEMPTS}/{partition.name}.{secrets.token_hex(4)}"
-    own.make()
-    (own / "worker.json").write_json({"host": socket.gethostname(), "pid": os.getpid()})
+        raise too_many_deaths(partition, len(before))
+    files = out / f"{ATTEMPTS}/{partition.name}.{secrets.token_hex(4)}"
+    files.make()
+    (files / "worker.json").write_json({"host": socket.gethostname(), "pid": os.getpid()})
     try:
-        if own.local:
-            yield len(before) + 1, own.local
+        if files.local:
+            yield len(before) + 1, files.local
         else:
             with tempfile.TemporaryDirectory(prefix="munjang-part-") as folder:
                 yield len(before) + 1, Path(folder)
     finally:
-        own.remove()
+        files.remove()
+
+
+def too_many_deaths(partition: Partition, workers: int) -> MunjangError:
+    """The error for a part that several workers have died at."""
+    if partition.last is None:
+        return MunjangError(
+            _(
+                "{file}: {workers} workers died while they worked on it, most likely for lack of memory. Use fewer "
+                "workers (--workers) or machines with more memory, and go on with --resume.",
+                file=partition.source.name,
+                workers=workers,
+            )
+        )
+    return MunjangError(
+        _(
+            "{file}, rows {first:,} to {last:,}: {workers} workers died while they worked on them, most likely for "
+            "lack of memory. Use fewer workers (--workers) or machines with more memory, and go on with --resume.",
+            file=partition.source.name,
+            first=partition.first + 1,
+            last=partition.last,
+            workers=workers,
+        )
+    )
 
 
 def receipt_name(partition: Partition) -> str:
-    """Where in the output folder the receipt of a part stands."""
+    """The path of a part's receipt in the output folder."""
     return f"{WORK_FOLDER}/{partition.name}.json"

@@ -225,7 +225,7 @@ def test_a_finished_folder_is_refused_resumed_and_replaced_as_told(tmp_path, mod
     with pytest.raises(DataError, match=r"holds a finished run\. Say --overwrite"):
         mj.predict_files(model, source, out)
     assert mj.predict_files(model, source, out, resume=True).rows == 199
-    with pytest.raises(ConfigError, match=r"begun otherwise: answering was .* now it is"):
+    with pytest.raises(ConfigError, match=r"started with another setting: answering was .* now it is"):
         mj.predict_files(model, source, out, resume=True, answering=Answering(scores=False))
     (out / "note.txt").write_text("mine")
     mj.predict_files(model, source, out, overwrite=True, part_rows=100)
@@ -280,7 +280,7 @@ def test_a_part_that_kills_its_workers_ends_the_run(tmp_path, model, texts, monk
     for name in "abc":
         (out / ATTEMPTS / f"part-000001.{name}").mkdir()
         (out / ATTEMPTS / f"part-000001.{name}" / "worker.json").write_text("{}")
-    with pytest.raises(MunjangError, match=r"rows 101 to 200: 3 workers died at them"):
+    with pytest.raises(MunjangError, match=r"rows 101 to 200: 3 workers died while"):
         make_part(plan, plan.partitions()[1], find_location(out), lambda: mj.load(model))
 
 
