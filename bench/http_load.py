@@ -1,10 +1,10 @@
-"""Clients for a server under load, in one light process: each sends a text, waits for the answer, and sends the next.
+"""Clients that put load on a server, in one light process: each sends a text, waits for the answer, sends the next.
 
     python bench/http_load.py URL TEXTS.json --clients 64 --seconds 20 [--warm 3] [--form infinity]
 
-Prints one JSON object: answers a second, the latencies' p50, p95 and p99 in ms, errors by status, and with --minutes
-the same for each minute. Connections are kept open. The answers are read, not parsed. --form: the body of a request, as
-the hub's client sends it or as infinity-emb's /classify takes it.
+Prints one JSON object: answers per second, p50, p95 and p99 of the latencies in ms, errors by status, and with
+--minutes the same for each minute. Connections stay open. The answers are read, not parsed. --form: the body of a
+request, as the hub's client sends it or as infinity-emb's /classify takes it.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ FORMS = {
 
 
 class Load:
-    """What the clients saw: (moment of the answer, latency) of each, and how often something else came than 200."""
+    """The clients' record: (time, latency) of every answer, and how many answers had another status than 200."""
 
     def __init__(self, url: str, texts: list[str], form: str, end: float) -> None:
-        place = urlsplit(url)
-        self.host, self.port, self.end = place.hostname, place.port, end
-        self.bodies = [request(place.path or "/", place.netloc, FORMS[form](text)) for text in texts]
+        parts = urlsplit(url)
+        self.host, self.port, self.end = parts.hostname, parts.port, end
+        self.bodies = [request(parts.path or "/", parts.netloc, FORMS[form](text)) for text in texts]
         self.answers: list[tuple[float, float]] = []
         self.errors: Counter[str] = Counter()
 
     async def client(self, first: int) -> None:
-        """One client, which takes every text in turn from `first` on."""
-        place = first
+        """One client, which sends all texts in turn, beginning with text `first`."""
+        index = first
         while time.perf_counter() < self.end:
             reader, writer = await asyncio.open_connection(self.host, self.port)
             try:
                 while time.perf_counter() < self.end:
                     began = time.perf_counter()
-                    writer.write(self.bodies[place % len(self.bodies)])
-                    place += 1
+                    writer.write(self.bodies[index % len(self.bodies)])
+                    index += 1
                     status, last = await answer(reader)
                     now = time.perf_counter()
                     if status == "200":
@@ -68,7 +68,7 @@ def request(path: str, host: str, content: dict[str, Any]) -> bytes:
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[str, bool]:
-    """The status of the next answer, and whether the connection ends with it."""
+    """The status of the next answer, and whether the connection is closed after it."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     lines = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
     await reader.readexactly(int(lines["content-length"]))
@@ -80,12 +80,12 @@ def summary(answers: list[tuple[float, float]], seconds: float) -> dict[str, Any
     times = np.array([latency for _, latency in answers]) * 1_000
     if not len(times):
         return {"per_s": 0.0, "n": 0}
-    found = {f"p{q}_ms": round(float(np.percentile(times, q)), 2) for q in (50, 95, 99)}
-    return {"per_s": round(len(times) / seconds, 1), **found, "n": len(times)}
+    latencies = {f"p{q}_ms": round(float(np.percentile(times, q)), 2) for q in (50, 95, 99)}
+    return {"per_s": round(len(times) / seconds, 1), **latencies, "n": len(times)}
 
 
 async def run(url: str, texts: list[str], form: str, clients: int, warm: float, seconds: float) -> tuple[Load, float]:
-    """All clients, for the warming and the measured time; and the moment when the measuring began."""
+    """Run all clients for the warm-up and the measured time; gives their record and the start of the measured time."""
     began = time.perf_counter() + warm
     load = Load(url, texts, form, began + seconds)
     step = max(1, len(texts) // clients)
@@ -102,16 +102,16 @@ def main() -> None:
     parser.add_argument("--warm", type=float, default=3)
     parser.add_argument("--minutes", action="store_true")
     parser.add_argument("--form", choices=sorted(FORMS), default="hub")
-    words = parser.parse_args()
-    texts = json.loads(words.texts.read_text(encoding="utf-8"))
-    load, began = asyncio.run(run(words.url, texts, words.form, words.clients, words.warm, words.seconds))
-    measured = [item for item in load.answers if began <= item[0] <= began + words.seconds]
-    found = {**summary(measured, words.seconds), "errors": dict(load.errors)}
-    if words.minutes:
-        parts = range(int(words.seconds // 60))
-        each = ([item for item in measured if 60 * n <= item[0] - began < 60 * (n + 1)] for n in parts)
-        found["minutes"] = [summary(part, 60) for part in each]
-    print(json.dumps(found))
+    options = parser.parse_args()
+    texts = json.loads(options.texts.read_text(encoding="utf-8"))
+    load, began = asyncio.run(run(options.url, texts, options.form, options.clients, options.warm, options.seconds))
+    measured = [item for item in load.answers if began <= item[0] <= began + options.seconds]
+    figures = {**summary(measured, options.seconds), "errors": dict(load.errors)}
+    if options.minutes:
+        parts = range(int(options.seconds // 60))
+        minutes = ([item for item in measured if 60 * n <= item[0] - began < 60 * (n + 1)] for n in parts)
+        figures["minutes"] = [summary(part, 60) for part in minutes]
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

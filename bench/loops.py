@@ -1,10 +1,10 @@
-"""Whether the two training loops give equally good models: same data, settings and seeds, scored on the test split.
+"""Whether the two training loops give equally good models with the same data, settings and seeds, on the test split.
 
     python bench/loops.py --data-dir DIR [--corpora nsmc,kor_3i4k] [--seeds 13,14,15] [--backbone scratch:small]
 
-For each corpus and seed one model by `--loop native` and one by `--loop trainer`. Prints the difference in test
-accuracy of each pair, and their mean with a 95% interval (Student's t over the seeds). Rows go to
-bench/results/loops.json one by one; rows that stand there already are not run again.
+Trains one model with `--loop native` and one with `--loop trainer` for each corpus and seed. Prints the difference in
+test accuracy of each pair, and the mean difference with a 95% interval (Student's t over the seeds). Rows go to
+bench/results/loops.json one by one; rows that are already there are not run again.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ def main() -> None:
     parser.add_argument("--seeds", default="13,14,15")
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--dropout", type=float, default=0.1)
-    words = parser.parse_args()
+    options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    path = words.results / "loops.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"machine": machine(), "rows": []}
-    for name in words.corpora.split(","):
-        for seed in map(int, words.seeds.split(",")):
+    path = options.results / "loops.json"
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"machine": machine(), "rows": []}
+    for name in options.corpora.split(","):
+        for seed in map(int, options.seeds.split(",")):
             for loop in ("native", "trainer"):
                 config = mj.TrainConfig(
-                    backbone=words.backbone, loop=loop, epochs=words.epochs, seed=seed, dropout=words.dropout
+                    backbone=options.backbone, loop=loop, epochs=options.epochs, seed=seed, dropout=options.dropout
                 )
                 key = {
-                    "corpus": name, "backbone": words.backbone, "epochs": words.epochs, "dropout": words.dropout,
+                    "corpus": name, "backbone": options.backbone, "epochs": options.epochs, "dropout": options.dropout,
                     "seed": seed, "loop": loop,
                 }  # fmt: skip
-                if not any(key.items() <= row.items() for row in found["rows"]):
-                    found["rows"].append(key | run(name, config, words.data_dir))
-                    write_json(path, found)
-    columns, rows = table(found["rows"])
+                if not any(key.items() <= row.items() for row in results["rows"]):
+                    results["rows"].append(key | run(name, config, options.data_dir))
+                    write_json(path, results)
+    columns, rows = table(results["rows"])
     path.with_suffix(".md").write_text(markdown_table(columns, rows) + "\n", encoding="utf-8")
     print(format_table(columns, rows))
 
@@ -70,13 +70,13 @@ def run(name: str, config: mj.TrainConfig, data_dir: str | None) -> dict[str, An
     return {"accuracy": report.metrics["accuracy"], "n": report.n, "train_s": round(took, 1)}
 
 
-def table(found: list[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
-    """A line a pair, and a line a corpus with the mean difference and its interval, all in points of accuracy."""
+def table(runs: list[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
+    """A line for each pair, and for each corpus the mean difference with its interval, all in points of accuracy."""
     rows: list[list[object]] = []
-    for name in dict.fromkeys(row["corpus"] for row in found):
+    for name in dict.fromkeys(row["corpus"] for row in runs):
         differences = []
-        for seed in sorted({row["seed"] for row in found if row["corpus"] == name}):
-            pair = {row["loop"]: row for row in found if row["corpus"] == name and row["seed"] == seed}
+        for seed in sorted({row["seed"] for row in runs if row["corpus"] == name}):
+            pair = {row["loop"]: row for row in runs if row["corpus"] == name and row["seed"] == seed}
             if len(pair) < 2:
                 continue
             native, trainer = (100 * pair[loop]["accuracy"] for loop in ("native", "trainer"))

@@ -1,4 +1,4 @@
-"""What the benches say of the machine: processor, versions, and how fast its matrix products go."""
+"""Facts about the machine for all benches: processor, versions, and the speed of its matrix products."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ INSTRUCTIONS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f",
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, instructions for matrix products, threads, versions, load; the accelerator, if there is one."""
-    found: dict[str, Any] = {
+    """Processor, cores, instructions for matrix products, threads, versions, load, and the accelerator if any."""
+    facts: dict[str, Any] = {
         "processor": processor(),
         "cores": os.cpu_count(),
         "instructions": [name for name in INSTRUCTIONS if name in flags()],
@@ -28,11 +28,11 @@ def machine() -> dict[str, Any]:
     try:
         import torch
     except ImportError:
-        return found
-    found["threads"] = torch.get_num_threads()
+        return facts
+    facts["threads"] = torch.get_num_threads()
     if torch.cuda.is_available():
-        found["accelerator"] = torch.cuda.get_device_name()
-    return found
+        facts["accelerator"] = torch.cuda.get_device_name()
+    return facts
 
 
 def processor() -> str:
@@ -44,7 +44,7 @@ def processor() -> str:
 
 
 def flags() -> set[str]:
-    """The instruction sets that the system reports."""
+    """The instruction sets that the system reports; empty if it reports none."""
     return next((set(line.split()) for line in cpuinfo() if line.startswith("flags")), set())
 
 
@@ -63,9 +63,9 @@ def version_of(package: str) -> str:
 
 
 def gemm_peak(dtype: str, *, rows: int = 4096, inner: int = 1024, columns: int = 4096, device: str = "cpu") -> float:
-    """FLOP/s of one large matrix product in `dtype` (float32, bfloat16), by the fastest way that torch has.
+    """FLOP/s of one large matrix product in `dtype` (float32, bfloat16), in the fastest way that torch has.
 
-    A linear layer's form (rows, inner) x (columns, inner) transposed, large enough that memory does not count.
+    Shaped like a linear layer, (rows, inner) x (columns, inner) transposed; so large that memory does not matter.
     """
     import torch
 
@@ -80,7 +80,7 @@ def gemm_peak(dtype: str, *, rows: int = 4096, inner: int = 1024, columns: int =
 
 
 def seconds(call: Callable[[], Any], wait: Callable[[], Any]) -> float:
-    """How long a call takes: the median of the faster half of a second of calls, eight at least."""
+    """The time of a call: the median of the faster half of all calls in one second, at least eight calls."""
     times = []
     began = time.perf_counter()
     while len(times) < 8 or time.perf_counter() - began < 1.0:

@@ -1,4 +1,4 @@
-"""The options that the benches share: where the corpora lie, and where the figures go."""
+"""The options that the benches share: the folder of the corpora, and the folder for the figures."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def bench_parser(doc: str) -> argparse.ArgumentParser:
 
 
 def results_parser(doc: str) -> argparse.ArgumentParser:
-    """The same for a bench that reads no corpus."""
+    """A parser with --results only, for a bench that reads no corpus."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     usual = Path(__file__).parent / "results"
-    parser.add_argument("--results", type=made, default=usual, help="the folder that the figures go to")
+    parser.add_argument("--results", type=made, default=usual, help="the folder for the figures")
     return parser
 
 
 def made(name: str) -> Path:
-    """A folder of that name, made where there was none."""
+    """The folder of that name; it is made if it does not exist."""
     folder = Path(name)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,10 +1,10 @@
-"""What the packaged heads are worth as they are shipped (8 bits, with their temperatures), and how fast they answer.
+"""Scores and speed of the packaged heads as they are shipped: in 8 bits, with their temperatures.
 
     python bench/packaged.py --data-dir DIR [--corpora nsmc,ynat] [--rows 20000] [--starts 9]
 
-Each head is scored on the test split, as published, of the corpus that it was trained on: `fp32` are the scores on its
-card, measured before the export. Seconds: `munjang analyze TEXT` as a process of its own (median of 9, files in the
-system's cache); a text at a time and a file of texts in one process, all heads. Writes bench/results/packaged.json.
+Each head is scored on the published test split of its training corpus; `fp32` are the scores on its card, measured
+before the export. Times: `munjang analyze TEXT` as its own process (median of 9, files in the system's cache); one text
+at a time, and a list of texts, with all heads in one process. Writes bench/results/packaged.json.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ TEXT = "너 때문에 진짜 짜증나"
 def main() -> None:
     parser = bench_parser(__doc__)
     parser.add_argument("--corpora", default=",".join(CORPORA.values()))
-    parser.add_argument("--rows", type=int, default=20_000, help="of the file that is answered by all heads")
-    parser.add_argument("--starts", type=int, default=9, help="of a process for a single text")
-    words = parser.parse_args()
-    path = words.results / "packaged.json"
+    parser.add_argument("--rows", type=int, default=20_000, help="texts that all heads predict")
+    parser.add_argument("--starts", type=int, default=9, help="processes for a single text")
+    options = parser.parse_args()
+    path = options.results / "packaged.json"
     model = Analyzer()
     heads = {}
     for head in model.heads:
-        if CORPORA[head.name] in words.corpora.split(","):
-            heads[head.name] = score(model, head, words.data_dir)
+        if CORPORA[head.name] in options.corpora.split(","):
+            heads[head.name] = score(model, head, options.data_dir)
             print(head.name, heads[head.name], flush=True)
-    found = {"heads": heads, "speed": speed(model, words), "machine": machine()}
-    write_json(path, found)
+    results = {"heads": heads, "speed": speed(model, options), "machine": machine()}
+    write_json(path, results)
     header = ["head", "sentences", *SHOWN, *(f"{name}, fp32" for name in SHOWN), "ECE"]
     rows = [
-        [name, each["n"], *(f"{each['scores'][key]:.4f}" for key in SHOWN),
-         *(f"{each['fp32'][key]:.4f}" for key in SHOWN), f"{each['calibration_error']:.4f}"]
-        for name, each in heads.items()
+        [name, facts["n"], *(f"{facts['scores'][key]:.4f}" for key in SHOWN),
+         *(f"{facts['fp32'][key]:.4f}" for key in SHOWN), f"{facts['calibration_error']:.4f}"]
+        for name, facts in heads.items()
     ]  # fmt: skip
     print(format_table(header, rows))
-    print(json.dumps(found["speed"], indent=2))
+    print(json.dumps(results["speed"], indent=2))
 
 
 def score(model: Analyzer, head, data_dir: str | None) -> dict:
@@ -71,16 +71,16 @@ def score(model: Analyzer, head, data_dir: str | None) -> dict:
     }
 
 
-def speed(model: Analyzer, words: argparse.Namespace) -> dict:
-    """Seconds of a whole process, milliseconds a single text, texts a second of a long list."""
-    texts = [row.text for row in mj.load_corpus("nsmc", data_dir=words.data_dir).test][: words.rows]
+def speed(model: Analyzer, options: argparse.Namespace) -> dict:
+    """Seconds of a whole process, milliseconds for a single text, texts per second for a long list."""
+    texts = [row.text for row in mj.load_corpus("nsmc", data_dir=options.data_dir).test][: options.rows]
     model.analyze_many(texts[:1000])
     began = time.perf_counter()
     model.analyze_many(texts)
     took = time.perf_counter() - began
     single = [timed(lambda text=text: model.analyze(text)) for text in texts[:300]]
     command = [sys.executable, "-m", "munjang", "analyze", TEXT]
-    process = [timed(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(words.starts)]
+    process = [timed(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(options.starts)]
     return {
         "process_s": round(median(process), 3),
         "text_ms": round(1000 * median(single), 2),

@@ -1,9 +1,9 @@
-"""Sentences a second of a parser on sentences of 20 words, and the share of the time that finding the trees takes.
+"""A parser's speed in sentences of 20 words per second, and the share of time for decoding the trees.
 
 python bench/parse_speed.py MODEL TREES [--sentences N] [--threads N] [--rounds N]
 
-MODEL: a folder of either format. On Linux an exported one is held to as many processors as there are threads. The rate
-is the median of the rounds. Writes bench/results/parse-speed.json, where rows of other models and numbers of threads
+MODEL: a folder of either format. On Linux an exported model may use as many processors as there are threads. The rate
+is the median of the rounds. Writes bench/results/parse-speed.json; rows of other models and other numbers of threads
 stay.
 """
 
@@ -27,7 +27,7 @@ WORDS = 20
 
 
 def sentences(path: str, count: int) -> list[str]:
-    """Texts of 20 words: the words of a treebank, sentence after sentence, cut anew."""
+    """Texts of 20 words: the words of all sentences of a treebank, cut into pieces of 20."""
     words = [word for example in read_trees(path) for word in example.label.words]
     texts = [" ".join(words[start : start + WORDS]) for start in range(0, len(words) - WORDS, WORDS)]
     return [texts[i % len(texts)] for i in range(count)]
@@ -81,12 +81,12 @@ def main() -> None:
         "sentences": len(texts),
         "words": WORDS,
         "sentences_s": round(rate),
-        "rates": [round(each[0]) for each in rounds],
+        "rates": [round(figures[0]) for figures in rounds],
         "finding_trees": None if in_rounds else round(share, 4),
         "machine": machine(),
     }
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    write_json(path, [*(each for each in rows if {name: each[name] for name in key} != key), row])
+    write_json(path, [*(old for old in rows if {name: old[name] for name in key} != key), row])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Train and score parsers on KLUE's and Universal Dependencies' trees; the table of docs/parsing.md.
+"""Trains and scores parsers on the trees of KLUE and Universal Dependencies, for the table of docs/parsing.md.
 
     python bench/parsing.py --data-dir DIR [--backbone mini] [--corpora klue-dp,ud:kaist,ud:gsd] [--seeds 13,14,15]
                             [--parsers biaffine,labeling] [--pos] [--epochs N]
 
-Protocol: the train split only (of the treebanks, whose train part is not at hand, dev stands for it), a tenth of it
-held out to choose the weights, one evaluation on test; settings are the defaults. A row (corpus, parser, parts of
-speech, backbone, epochs, seed) that stands in bench/results/parsing.json already is not run again.
+Protocol: training on the train split only (for treebanks without one, on the validation split), with a tenth of it held
+out to choose the weights; one evaluation on test; default settings. A row (corpus, parser, parts of speech, backbone,
+epochs, seed) that is already in bench/results/parsing.json is not run again.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def main() -> None:
     parser.add_argument("--seeds", default="13")
     parser.add_argument("--epochs", type=float, help="else the default")
     parser.add_argument("--pos", action="store_true", help="with the gold parts of speech")
-    words = parser.parse_args()
-    path = words.results / "parsing.json"
+    options = parser.parse_args()
+    path = options.results / "parsing.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    for corpus in words.corpora.split(","):
-        for kind in words.parsers.split(","):
-            for seed in map(int, words.seeds.split(",")):
-                key = dict(zip(KEYS, (corpus, kind, words.pos, words.backbone, words.epochs, seed), strict=True))
+    for corpus in options.corpora.split(","):
+        for kind in options.parsers.split(","):
+            for seed in map(int, options.seeds.split(",")):
+                key = dict(zip(KEYS, (corpus, kind, options.pos, options.backbone, options.epochs, seed), strict=True))
                 if not any(all(row.get(name) == value for name, value in key.items()) for row in rows):
-                    rows.append({**key, **run(key, words.data_dir)})
+                    rows.append({**key, **run(key, options.data_dir)})
                     write_json(path, rows)
     print(format_table(*table(rows)))
 
@@ -71,14 +71,14 @@ def run(key: dict[str, Any], data_dir: str | None) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
-    """A line a corpus and kind of parser: mean over the seeds ± standard deviation."""
+    """A line for each corpus and parser: mean over the seeds ± standard deviation."""
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(tuple(row.get(name) for name in KEYS[:-1]), []).append(row)
     lines = []
-    for (corpus, parser, pos, backbone, _), found in sorted(groups.items(), key=lambda item: str(item[0])):
-        cells = [spread([row["scores"][name] for row in found]) for name in SHOWN]
-        lines.append([corpus, parser + (" --pos" if pos else ""), backbone, len(found), *cells])
+    for (corpus, parser, pos, backbone, _), runs in sorted(groups.items(), key=lambda item: str(item[0])):
+        cells = [spread([row["scores"][name] for row in runs]) for name in SHOWN]
+        lines.append([corpus, parser + (" --pos" if pos else ""), backbone, len(runs), *cells])
     return ["corpus", "parser", "backbone", "seeds", *SHOWN], lines
 
 

@@ -1,6 +1,6 @@
-"""transformers' pipeline behind FastAPI, as it is usually written: one text a call. `pipeline_server.py FOLDER PORT`.
+"""transformers' pipeline behind FastAPI, as people usually write it: one text a call. `pipeline_server.py FOLDER PORT`.
 
-Calls go one after the other: several at once would fight for the cores and be slower.
+One call runs at a time: several calls at once would compete for the cores and be slower.
 """
 
 import sys

@@ -1,11 +1,11 @@
-"""How much memory `munjang predict` takes for a file of many lines, and how long it is at it.
+"""How much memory and time `munjang predict` needs for a file of many lines.
 
     python bench/predict_memory.py --data-dir DIR [--lines 10000000] [--model FOLDER] [--ending csv]
 
-Writes a file of NSMC reviews, one a line, over and over until it has that many, answers it with `munjang predict FILE
---out …` in a process of its own, and reports the seconds and the largest resident memory of that process. Without
---model a linear model is trained on the embedded sample first. Results go to bench/results/predict-memory.json, a row
-for each model, number of lines and kind of output.
+Writes a file with one NSMC review on each line, repeated up to that many lines, runs `munjang predict FILE --out …` on
+it in its own process, and reports the seconds and the largest resident memory of that process. Without --model a linear
+model is trained on the embedded sample first. Results go to bench/results/predict-memory.json, one row for each model,
+number of lines and output format.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=10_000_000)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--ending", default="csv", choices=("csv", "parquet", "jsonl", "tsv"))
-    words = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="predict-memory-") as name:
         folder = Path(name)
-        model = words.model or linear(folder / "linear")
-        size = write_lines(folder / "lines.txt", words.lines, words.data_dir)
-        out = folder / f"answers.{words.ending}"
+        model = options.model or linear(folder / "linear")
+        size = write_lines(folder / "lines.txt", options.lines, options.data_dir)
+        out = folder / f"answers.{options.ending}"
         seconds, peak = measured([str(model), str(folder / "lines.txt"), "--out", str(out)])
         row = {
             "model": mj.load(model).manifest.format,
-            "lines": words.lines,
+            "lines": options.lines,
             "input_megabytes": round(size / 1e6),
-            "out": words.ending,
+            "out": options.ending,
             "output_megabytes": round(out.stat().st_size / 1e6),
             "seconds": round(seconds, 1),
-            "lines_s": round(words.lines / seconds),
+            "lines_s": round(options.lines / seconds),
             "peak_megabytes": round(peak / 1e6),
             "machine": machine(),
         }
-    path = words.results / "predict-memory.json"
+    path = options.results / "predict-memory.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     keys = ("model", "lines", "out")
     write_json(path, [*(old for old in rows if any(old[key] != row[key] for key in keys)), row])
@@ -63,7 +63,7 @@ def linear(folder: Path) -> Path:
 
 
 def write_lines(path: Path, count: int, data_dir: str | None) -> int:
-    """NSMC's test reviews, a line each, over and over; the bytes written."""
+    """Write NSMC's test reviews, one on each line, repeated up to `count` lines; gives the bytes written."""
     corpus = mj.load_corpus("nsmc", data_dir=data_dir)
     texts = [" ".join(example.text.split()) for example in corpus.test]
     with path.open("w", encoding="utf-8") as stream:
@@ -71,13 +71,13 @@ def write_lines(path: Path, count: int, data_dir: str | None) -> int:
     return path.stat().st_size
 
 
-def measured(words: list[str]) -> tuple[float, int]:
-    """Seconds and the largest resident bytes of a `munjang predict` process; a failing one stops the bench."""
+def measured(arguments: list[str]) -> tuple[float, int]:
+    """Seconds and largest resident bytes of a `munjang predict` process; a failing process stops the bench."""
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "munjang", "--quiet", "predict", *words])
+    process = subprocess.Popen([sys.executable, "-m", "munjang", "--quiet", "predict", *arguments])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        sys.exit(f"munjang predict {' '.join(words)} failed")
+        sys.exit(f"munjang predict {' '.join(arguments)} failed")
     return time.perf_counter() - start, usage.ru_maxrss * 1024
 
 

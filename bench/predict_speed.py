@@ -1,17 +1,17 @@
-"""How fast sentences are answered: transformers' pipeline, munjang's native runner and its exports, side by side.
+"""How fast sentences are classified: transformers' pipeline, munjang's native runner and its exports, side by side.
 
     python bench/predict_speed.py --data-dir DIR [--shapes base,small] [--rounds 3] [--calls 60] [--starts 5]
 
 A  transformers.pipeline("text-classification", batch_size=32), in fp32 and in bf16, on raw texts, as a user calls it
 B  Predictor.predict_many of the native model folder
-C  Predictor.predict_many of what `munjang export` makes of that folder: onnx (fp32) and onnx-int8
+C  Predictor.predict_many of the exports of that folder: onnx (fp32) and onnx-int8
 
 The models are BERTs with random weights from a fixed seed and a WordPiece of 16,000 pieces from NSMC train; the head is
-scaled so that answers differ between texts. All answer the same NSMC test sentences, in turn (A B C A B C), in one
-process; then each answers one sentence of 30 characters many times. Rates are medians over the rounds, ratios stand
-against the faster pipeline. FLOP are 2 · weights of the layers · real tokens; their rate stands over what one large
-matrix product reaches in the same precision (for 8 bits: in bf16). Start-up is a whole `munjang predict` process.
-Shapes that are not asked for keep their numbers. Writes bench/results/predict-speed.json and prints the table.
+scaled to make predictions differ between texts. All classify the same NSMC test sentences, in turn (A B C A B C), in
+one process; then each classifies one sentence of 30 characters many times. Rates are medians over the rounds; ratios
+are to the faster pipeline. FLOP are 2 · weights of the layers · real tokens; their rate is compared with one large
+matrix product in the same precision (for 8 bits: in bf16). Start-up is a whole `munjang predict` process. Other shapes
+keep their numbers. Writes bench/results/predict-speed.json and prints the table.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from munjang.text.vocabulary import train_wordpiece
 
 BATCH, SEED, PIECES = 32, 13, 16_000
 ONE = "배우들 연기가 정말 좋아서 끝까지 몰입해서 봤어요 최고"  # 30 characters
-# Random weights hardly tell one text from another, so that rounding turns more labels than in a trained network.
+# With random weights the scores of texts are close together, so rounding changes more labels than in a trained network.
 LIMITS = Tolerances(fixed_mean=1.0, agreement=0.0)
 ENVIRONMENT = ("OMP_", "GOMP_", "MALLOC_")
 PIPELINES = ("A pipeline fp32", "A pipeline bf16")
@@ -52,7 +52,7 @@ PIPELINES = ("A pipeline fp32", "A pipeline bf16")
 
 @dataclass(frozen=True)
 class Answering(Shape):
-    """A BERT, and how many sentences it answers in a round."""
+    """A BERT, and how many sentences it classifies in a round."""
 
     sentences: int
 
@@ -64,26 +64,26 @@ def main() -> None:
     parser = bench_parser(__doc__)
     parser.add_argument("--shapes", default="base,small")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--calls", type=int, default=60, help="of one sentence, for its latency")
-    parser.add_argument("--starts", type=int, default=5, help="of a process, for its seconds")
-    words = parser.parse_args()
-    corpus = mj.load_corpus("nsmc", data_dir=words.data_dir)
+    parser.add_argument("--calls", type=int, default=60, help="calls with one sentence, for its latency")
+    parser.add_argument("--starts", type=int, default=5, help="starts of a process, for its seconds")
+    options = parser.parse_args()
+    corpus = mj.load_corpus("nsmc", data_dir=options.data_dir)
     train = [example.text for example in corpus.train[:40_000] if example.text]
     texts = [example.text for example in corpus.test if example.text.strip()]
     assert len(ONE) == 30
-    path = words.results / "predict-speed.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for name in words.shapes.split(","):
+    path = options.results / "predict-speed.json"
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for name in options.shapes.split(","):
         with tempfile.TemporaryDirectory(prefix="predict-speed-") as folder:
-            found[name] = measure(SHAPES[name], train, texts[: SHAPES[name].sentences], Path(folder), words)
-        write_json(path, found)
-        print(format_table(*table({name: found[name]})), flush=True)
-    page = f"# Prediction speed\n\n{markdown_table(*table(found))}\n\nMade by `bench/predict_speed.py`; "
+            results[name] = measure(SHAPES[name], train, texts[: SHAPES[name].sentences], Path(folder), options)
+        write_json(path, results)
+        print(format_table(*table({name: results[name]})), flush=True)
+    page = f"# Prediction speed\n\n{markdown_table(*table(results))}\n\nMade by `bench/predict_speed.py`; "
     path.with_suffix(".md").write_text(page + "machine and conditions are in the JSON beside it.\n", encoding="utf-8")
 
 
 def make_model(shape: Shape, train: list[str], sample: list[str], folder: Path) -> mj.Predictor:
-    """A BERT with random weights whose answers are spread over the sample: its margins have deviation 0.5."""
+    """A BERT with random weights; the head is scaled to margins with a standard deviation of 0.5 on the sample."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification
 
@@ -120,8 +120,8 @@ def pipeline_of(folder: Path, dtype: str) -> Callable[[list[str]], np.ndarray]:
     return run
 
 
-def own(model: mj.Predictor) -> Callable[[list[str]], np.ndarray]:
-    """A Predictor as a function from texts to probabilities, through the answers that a user gets."""
+def answers_of(model: mj.Predictor) -> Callable[[list[str]], np.ndarray]:
+    """A Predictor as a function from texts to probabilities, through the predictions that a user gets."""
 
     def run(texts: list[str]) -> np.ndarray:
         return np.array([[answer.scores[name] for name in ("부정", "긍정")] for answer in model.predict_many(texts)])
@@ -130,28 +130,28 @@ def own(model: mj.Predictor) -> Callable[[list[str]], np.ndarray]:
 
 
 def measure(
-    shape: Shape, train: list[str], texts: list[str], folder: Path, words: argparse.Namespace
+    shape: Shape, train: list[str], texts: list[str], folder: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Everything about one shape: rates, latencies, sizes, differences, conditions."""
+    """All figures of one shape: rates, latencies, sizes, differences, conditions."""
     source = make_model(shape, train, texts[:100], folder / "native")
     models = {name: export_model(source, name, folder / name, limits=LIMITS) for name in ("onnx", "onnx-int8")}
     tokens = int(source.runner.encode(texts).lengths.sum())
     runs = {name: pipeline_of(folder / "native", f"{name[-4:].replace('fp32', 'float32').replace('bf16', 'bfloat16')}")
             for name in PIPELINES}  # fmt: skip
-    runs |= {"B native": own(source), "B native bf16": own(mj.load(folder / "native", precision="bf16"))}
-    runs |= {"C onnx": own(models["onnx"]), "C onnx-int8": own(models["onnx-int8"])}
+    runs |= {"B native": answers_of(source), "B native bf16": answers_of(mj.load(folder / "native", precision="bf16"))}
+    runs |= {"C onnx": answers_of(models["onnx"]), "C onnx-int8": answers_of(models["onnx-int8"])}
     peaks = {name: gemm_peak(name, rows=shape.gemm) for name in ("float32", "bfloat16")}
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     answers = {}
     for run in runs.values():
         run(texts[:BATCH])
-    for _ in range(words.rounds):
+    for _ in range(options.rounds):
         for name, run in runs.items():
             start = time.perf_counter()
             answers[name] = run(texts)
             seconds[name].append(time.perf_counter() - start)
-    rates = {name: len(texts) / statistics.median(found) for name, found in seconds.items()}
-    delays = {name: latency(run, words.calls) for name, run in runs.items()}
+    rates = {name: len(texts) / statistics.median(times) for name, times in seconds.items()}
+    delays = {name: latency(run, options.calls) for name, run in runs.items()}
     best = {"rate": max(rates[name] for name in PIPELINES), "p50": min(delays[name][0] for name in PIPELINES)}
     first = answers[PIPELINES[0]]
     rows = {}
@@ -172,7 +172,7 @@ def measure(
         }
     for name, target in (("B native", folder / "native"), *((f"C {key}", folder / key) for key in models)):
         rows[name] |= {"megabytes": round(sum(p.stat().st_size for p in target.iterdir() if p.is_file()) / 1e6, 1)}
-        rows[name] |= {"start_s": started(target, words.starts)}
+        rows[name] |= {"start_s": started(target, options.starts)}
     return {
         "models": rows,
         "layers": shape.layers,
@@ -180,9 +180,9 @@ def measure(
         "vocabulary": PIECES,
         "sentences": len(texts),
         "tokens": tokens,
-        "rounds": words.rounds,
+        "rounds": options.rounds,
         "batch_size": BATCH,
-        "calls": words.calls,
+        "calls": options.calls,
         "peak_tflop_s": {key: round(value / 1e12, 3) for key, value in peaks.items()},
         "int8": dict(models["onnx-int8"].manifest.details),
         "environment": {key: os.environ[key] for key in sorted(os.environ) if key.startswith(ENVIRONMENT)},
@@ -211,15 +211,15 @@ def started(folder: Path, starts: int) -> float:
     return round(statistics.median(times), 2)
 
 
-def table(found: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
-    """A line for each shape and way of answering."""
+def table(results: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
+    """A line for each shape and model."""
     columns = ["shape", "model", "sentences/s", "× pipeline", "p50 ms", "p95 ms", "p50 / pipeline", "same labels",
                "largest difference", "TFLOP/s", "of peak", "MB", "start s"]  # fmt: skip
     keys = ["sentences_s", "of_pipeline", "p50_ms", "p95_ms", "p50_of_pipeline", "same_labels", "largest_difference",
             "tflop_s", "of_peak", "megabytes", "start_s"]  # fmt: skip
     return columns, [
         [shape, name, *(row.get(key, "") for key in keys)]
-        for shape, facts in found.items()
+        for shape, facts in results.items()
         for name, row in facts["models"].items()
     ]
 

@@ -1,11 +1,11 @@
-"""`munjang pretrain` on 2 MB of comments: how long from texts to a model, and whether a kill on the way changes it.
+"""`munjang pretrain` on 2 MB of comments: how long it takes, and whether killing and resuming it changes the model.
 
     python bench/pretrain.py --data-dir DIR [--megabytes 2] [--kills 2] [--set size=2x128]
 
-One run goes through; of another the process is killed (SIGKILL) as often as asked for, each time after a further
-checkpoint, and goes on with --resume. Both folders must open in plain transformers and hold the same weights.
-Seconds, hashes and the masked accuracy go to bench/results/pretrain.json.
---set: a setting other than the usual ones here, which are a checkpoint every 10 steps and a score every 20.
+One run is never interrupted. The other one is killed (SIGKILL) --kills times, each time after another checkpoint, and
+continues with --resume. Both folders must open in plain transformers and hold the same weights. Seconds, hashes and the
+masked accuracy go to bench/results/pretrain.json.
+--set: replaces a setting of this bench, which writes a checkpoint every 10 steps and scores every 20.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=2.0)
     parser.add_argument("--kills", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    words = parser.parse_args()
-    if not words.data_dir:
+    options = parser.parse_args()
+    if not options.data_dir:
         parser.error(f"--data-dir names the folder in which {SOURCE} lies; so does MUNJANG_DATA.")
-    settings = [word for setting in (*SETTINGS, *words.set) for word in ("--set", setting)]
-    path = words.results / "pretrain.json"
+    settings = [word for setting in (*SETTINGS, *options.set) for word in ("--set", setting)]
+    path = options.results / "pretrain.json"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         texts = folder / "texts.txt"
-        size = write_texts(Path(words.data_dir) / SOURCE, texts, int(words.megabytes * 1e6))
+        size = write_texts(Path(options.data_dir) / SOURCE, texts, int(options.megabytes * 1e6))
         whole, broken = folder / "whole", folder / "broken"
         began = time.monotonic()
         if start(texts, whole, *settings).wait():
             sys.exit("The run failed.")
         seconds = time.monotonic() - began
-        kills = killed_run(texts, broken, words.kills, settings)
+        kills = killed_run(texts, broken, options.kills, settings)
         report = {
-            "texts": SOURCE, "bytes": size, "settings": " ".join((*SETTINGS, *words.set)), "seconds": round(seconds, 1),
-            "weights": sha256(whole), "killed after steps": kills, "weights after the kills": sha256(broken),
+            "texts": SOURCE, "bytes": size, "settings": " ".join((*SETTINGS, *options.set)),
+            "seconds": round(seconds, 1), "weights": sha256(whole), "killed after steps": kills, "weights after the kills": sha256(broken),
             "same": sha256(whole) == sha256(broken), "validation": last_score(whole), **opened(whole),
             "machine": machine(),
         }  # fmt: skip
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def write_texts(source: Path, target: Path, size: int) -> int:
-    """The first lines of a packed file, up to `size` bytes; returns how many there are."""
+    """Write the first lines of a compressed file, about `size` bytes; gives the bytes written."""
     written = 0
     with text_stream(source) as lines, target.open("w", encoding="utf-8") as out:
         for line in lines:
@@ -79,24 +79,24 @@ def start(texts: Path, out: Path, *more: str) -> subprocess.Popen:
 
 
 def killed_run(texts: Path, out: Path, kills: int, settings: list[str]) -> list[int]:
-    """Run to the end with so many kills on the way; returns the steps whose checkpoints stood when it was killed."""
-    found: list[int] = []
+    """Run to the end with `kills` interruptions; gives the step of the newest checkpoint at each of them."""
+    steps: list[int] = []
     for _ in range(kills):
-        process = start(texts, out, *settings, *(["--resume"] if found else []))
-        while process.poll() is None and newest(out) <= (found[-1] if found else 0):
+        process = start(texts, out, *settings, *(["--resume"] if steps else []))
+        while process.poll() is None and newest(out) <= (steps[-1] if steps else 0):
             time.sleep(0.05)
         if process.poll() is not None:
             sys.exit(f"The run ended with {process.returncode} before it could be killed {kills} times.")
         process.send_signal(signal.SIGKILL)
         process.wait()
-        found.append(newest(out))
-    if start(texts, out, *settings, *(["--resume"] if found else [])).wait():
+        steps.append(newest(out))
+    if start(texts, out, *settings, *(["--resume"] if steps else [])).wait():
         sys.exit("The resumed run failed.")
-    return found
+    return steps
 
 
 def newest(out: Path) -> int:
-    """The step of the newest checkpoint, 0 where there is none."""
+    """The step of the newest checkpoint, 0 if there is none."""
     return max((int(path.name[5:]) for path in (out / "checkpoints").glob("step-*")), default=0)
 
 
@@ -110,11 +110,11 @@ def last_score(folder: Path) -> dict[str, Any]:
 
 
 def opened(folder: Path) -> dict[str, Any]:
-    """What plain transformers makes of the folder."""
+    """The predictions of plain transformers with the model in the folder."""
     from transformers import pipeline
 
     guesses = pipeline("fill-mask", model=str(folder))("정말 [MASK] 영화")
-    return {"transformers guesses for 정말 [MASK] 영화": [each["token_str"] for each in guesses[:3]]}
+    return {"transformers guesses for 정말 [MASK] 영화": [guess["token_str"] for guess in guesses[:3]]}
 
 
 if __name__ == "__main__":

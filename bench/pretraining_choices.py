@@ -1,10 +1,10 @@
-"""Which shape, vocabulary and masking makes the better small BERT for the same arithmetic? From nothing, then tuned.
+"""Which shape, vocabulary and masking gives the best small BERT for the same arithmetic? Pre-trained, then fine-tuned.
 
     python bench/pretraining_choices.py "size=4x256" "size=6x256" "masking=0.4" --data-dir DIR [--steps 300]
 
-Every choice is pre-trained on the same comments for as many steps as cost the multiplications of `--steps` steps of the
-plain settings, and then fine-tuned and scored as bench/settings.py does, on train alone. So short a run says what helps
-at the beginning; only a long one says what is best in the end. Adds a row a choice to
+Every choice is pre-trained on the same comments, with as many multiplications as `--steps` steps of the plain settings.
+Then it is fine-tuned and scored as in bench/settings.py, on the train split only. A short run shows what helps at the
+beginning; only a long run shows what is best in the end. Adds one row for each choice to
 bench/results/pretraining-choices.json.
 """
 
@@ -36,32 +36,32 @@ EPOCHS, RATE = 2.0, 3e-4
 def main() -> None:
     parser = bench_parser(__doc__)
     parser.add_argument("choices", nargs="+", help="KEY=VALUE,KEY=VALUE of munjang's PretrainConfig")
-    parser.add_argument("--steps", type=int, default=300, help="of the plain settings")
-    words = parser.parse_args()
-    path = words.results / "pretraining-choices.json"
-    if not words.data_dir:
+    parser.add_argument("--steps", type=int, default=300, help="steps of the plain settings")
+    options = parser.parse_args()
+    path = options.results / "pretraining-choices.json"
+    if not options.data_dir:
         parser.error("--data-dir names the folder in which corpus/ and the corpora lie; so does MUNJANG_DATA.")
     plain = PretrainConfig(save_every=None, eval_every=None)
-    sources = [parse_source(str(Path(words.data_dir) / "corpus" / name)) for name in TEXTS]
-    for choice in words.choices:
+    sources = [parse_source(str(Path(options.data_dir) / "corpus" / name)) for name in TEXTS]
+    for choice in options.choices:
         config = update(plain, parse_assignments(choice.split(",")), where="choices")
-        config = update(config, {"steps": round(words.steps * cost(plain) / cost(config))}, where="choices")
+        config = update(config, {"steps": round(options.steps * cost(plain) / cost(config))}, where="choices")
         with tempfile.TemporaryDirectory(prefix="choices-") as folder:
             began = time.monotonic()
             model = pretrain(sources, config, out=Path(folder) / "model")
             seconds = time.monotonic() - began
-            scores = {name: tuned(name, count, model, words.data_dir) for name, count in TASKS.items()}
+            scores = {name: tuned(name, count, model, options.data_dir) for name, count in TASKS.items()}
         row = {
             "choice": choice, "steps": config.steps, "tokens": config.steps * config.batch_tokens,
             "pretrain_s": round(seconds, 1), "scores": scores, **machine(),
         }  # fmt: skip
         rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
         write_json(path, [*rows, row])
-        print(format_table([choice, "macro F1"], [[name, each["macro_f1"]] for name, each in scores.items()]))
+        print(format_table([choice, "macro F1"], [[name, values["macro_f1"]] for name, values in scores.items()]))
 
 
 def cost(config: PretrainConfig) -> float:
-    """Multiplications of a step, without those of attention, up to a factor."""
+    """Multiplications of a step without attention, up to a constant factor."""
     layers, width = (int(number) for number in config.size.split("x"))
     return config.batch_tokens * (12 * layers * width**2 + config.masking * width * (config.vocabulary + width))
 

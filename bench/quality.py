@@ -1,13 +1,13 @@
-"""Train and score one backbone and the linear baseline on every corpus, by the standard protocol.
+"""Trains and scores one backbone and the linear baseline on every corpus, with the standard protocol.
 
     python bench/quality.py --backbone scratch:small --data-dir DIR [--epochs 1] [--seeds 13,14,15] [--corpora nsmc]
 
-Protocol: train split only; the dev split, made from train where the corpus has none, chooses the checkpoint; one
-evaluation on the test split as published. Rows (corpus, backbone, seed, settings) go to
-bench/results/quality-BACKBONE.json one by one, the answers to quality-BACKBONE.npz; rows that stand there already are
-not run again. Prints a table and writes it beside the JSON as Markdown. The last columns are the mean over the seeds of
-the score (macro F1; micro F1 with several labels a text) minus the linear baseline's, and minus that of the same
-backbone without adversarial training, with the 95% interval of a paired bootstrap over the test texts.
+Protocol: training on the train split only; the validation split, made from train if the corpus has none, chooses the
+checkpoint; one evaluation on the published test split. Rows (corpus, backbone, seed, settings) go to
+bench/results/quality-BACKBONE.json one by one, the predictions to quality-BACKBONE.npz; rows that are already there are
+not run again. Prints a table and writes it beside the JSON as Markdown. The last columns are differences of the mean
+score over the seeds (macro F1; micro F1 for several labels per text) to the linear baseline, and to the same backbone
+without adversarial training, with the 95% interval of a paired bootstrap over the test texts.
 """
 
 from __future__ import annotations
@@ -48,19 +48,22 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--adversarial", type=float, default=0.0)
     parser.add_argument("--no-linear", action="store_true", help="leave the linear baseline out")
-    words = parser.parse_args()
+    options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    path = words.results / f"quality-{words.backbone.replace(':', '-').replace('/', '_')}.json"
+    path = options.results / f"quality-{options.backbone.replace(':', '-').replace('/', '_')}.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     kept = path.with_suffix(".npz")
     answers = dict(np.load(kept)) if kept.exists() else {}
-    seeds = [int(seed) for seed in words.seeds.split(",")]
+    seeds = [int(seed) for seed in options.seeds.split(",")]
     plain = mj.TrainConfig(
-        backbone=words.backbone, epochs=words.epochs, learning_rate=words.learning_rate, adversarial=words.adversarial
+        backbone=options.backbone,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        adversarial=options.adversarial,
     )
-    for name in words.corpora.split(","):
+    for name in options.corpora.split(","):
         configs = [replace(plain, seed=seed) for seed in seeds]
-        if not words.no_linear:
+        if not options.no_linear:
             configs.insert(
                 0, replace(plain, backbone="linear", seed=seeds[0], epochs=1.0, learning_rate=None, adversarial=0.0)
             )
@@ -68,7 +71,7 @@ def main() -> None:
         for config in configs:
             if find(rows, name, config) is None:
                 if config.seed not in prepared:
-                    prepared = {config.seed: prepare_corpus(mj.load_corpus(name, data_dir=words.data_dir), config)}
+                    prepared = {config.seed: prepare_corpus(mj.load_corpus(name, data_dir=options.data_dir), config)}
                 row, report = run(name, config, prepared[config.seed])
                 answers |= {key_of(row): report.predicted_table, f"{name} gold": report.reference_table}
                 rows.append(row)
@@ -76,28 +79,28 @@ def main() -> None:
                 write_json(path, rows)
                 logging.info("%s", row)
     print(format_table(*table(rows, answers)))
-    path.with_suffix(".md").write_text(page(words.backbone, rows, answers), encoding="utf-8")
+    path.with_suffix(".md").write_text(page(options.backbone, rows, answers), encoding="utf-8")
 
 
 def find(rows: list[dict[str, Any]], name: str, config: mj.TrainConfig) -> dict[str, Any] | None:
-    """The row of this corpus and these settings, if it was run."""
+    """The row of this corpus and these settings; None if it was not run."""
     return next((row for row in rows if row["corpus"] == name and row["settings"] == settings(config)), None)
 
 
 def settings(config: mj.TrainConfig) -> dict[str, Any]:
-    """What tells one run from another."""
+    """The settings that identify a run."""
     names = ("backbone", "seed", "epochs", "learning_rate", "batch_size")
-    found = {name: getattr(config, name) for name in names}
-    return found | ({"adversarial": config.adversarial} if config.adversarial else {})
+    values = {name: getattr(config, name) for name in names}
+    return values | ({"adversarial": config.adversarial} if config.adversarial else {})
 
 
 def key_of(row: dict[str, Any]) -> str:
-    """The name of a run's answers."""
+    """The name under which a run's predictions are stored."""
     return f"{row['corpus']} {' '.join(str(value) for value in row['settings'].values())}"
 
 
 def run(name: str, config: mj.TrainConfig, prepared: Prepared) -> tuple[dict[str, Any], Report]:
-    """Train, evaluate once on the test split, and say how long each took."""
+    """Train, evaluate once on the test split, and measure both times."""
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         began = time.monotonic()
         model = train_prepared(prepared, config, Path(folder))
@@ -121,24 +124,25 @@ def run(name: str, config: mj.TrainConfig, prepared: Prepared) -> tuple[dict[str
 
 
 def table(rows: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> tuple[list[str], list[list[object]]]:
-    """A line a corpus and backbone: mean scores over the seeds, their spread, seconds, and against linear."""
+    """A line for each corpus and backbone: mean scores over the seeds, their spread, seconds, and differences."""
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for row in rows:
-        own = row["settings"]
-        key = (row["corpus"], own["backbone"], own["epochs"], own.get("adversarial", 0.0), own["learning_rate"])
+        values = row["settings"]
+        adversarial = values.get("adversarial", 0.0)
+        key = (row["corpus"], values["backbone"], values["epochs"], adversarial, values["learning_rate"])
         groups.setdefault(key, []).append(row)
     lines: list[list[object]] = []
-    for (corpus, backbone, epochs, moved, _), found in sorted(groups.items(), key=lambda item: item[0][:4]):
-        cells = [spread([row["scores"].get(key) for row in found]) for key in SHOWN]
-        seconds = round(statistics.mean(row["train_s"] for row in found))
+    for (corpus, backbone, epochs, moved, _), runs in sorted(groups.items(), key=lambda item: item[0][:4]):
+        cells = [spread([row["scores"].get(key) for row in runs]) for key in SHOWN]
+        seconds = round(statistics.mean(row["train_s"] for row in runs))
         shown = "" if backbone == "linear" else epochs
         linear = [row for row in rows if row["corpus"] == corpus and is_linear(row)][:1]
-        plain = next((each for key, each in groups.items() if key[:2] == (corpus, backbone) and not key[3]), [])
+        plain = next((others for key, others in groups.items() if key[:2] == (corpus, backbone) and not key[3]), [])
         against = [
-            difference(found, base, answers) if needed else "-"
+            difference(runs, base, answers) if needed else "-"
             for base, needed in ((linear, backbone != "linear"), (plain, moved))
         ]
-        sizes = (found[0]["train"], found[0]["test"], len(found))
+        sizes = (runs[0]["train"], runs[0]["test"], len(runs))
         lines.append([corpus, backbone, shown, moved or "", *sizes, *cells, seconds, *against])
     return [
         "corpus",
@@ -161,23 +165,24 @@ def is_linear(row: dict[str, Any]) -> bool:
     return row["settings"]["backbone"] == "linear"
 
 
-def difference(found: list[dict[str, Any]], base: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> str:
-    """Points by which the mean score of some runs is above that of others, and the 95% interval of that."""
-    keys = [key_of(row) for row in (*base, *found)]
+def difference(runs: list[dict[str, Any]], base: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> str:
+    """How many points the mean score of `runs` is above that of `base`, with the 95% interval of the difference."""
+    keys = [key_of(row) for row in (*base, *runs)]
     if not base or any(key not in answers for key in keys):
         return "-"
-    references = answers[f"{found[0]['corpus']} gold"]
+    references = answers[f"{runs[0]['corpus']} gold"]
     several = bool((references.sum(axis=1) != 1).any())
     kind, metric = ("multi-label", "micro_f1") if several else ("multi-class", "macro_f1")
-    replicates = [each[metric] for each in replicate_scores(references, [answers[key] for key in keys], kind, 13)]
+    scores = replicate_scores(references, [answers[key] for key in keys], kind, 13)
+    replicates = [replicate[metric] for replicate in scores]
     low, high = percentile_interval(np.mean(replicates[len(base) :], axis=0) - np.mean(replicates[: len(base)], axis=0))
-    mean = statistics.mean(row["scores"][metric] for row in found)
+    mean = statistics.mean(row["scores"][metric] for row in runs)
     mean -= statistics.mean(row["scores"][metric] for row in base)
     return f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
 def spread(values: list[float | None]) -> str:
-    """Mean and, over several seeds, standard deviation."""
+    """The mean, and for several seeds the standard deviation."""
     known = [value for value in values if value is not None]
     if not known:
         return "-"
@@ -190,8 +195,8 @@ def page(backbone: str, rows: list[dict[str, Any]], answers: dict[str, np.ndarra
     machines = sorted({row["machine"] for row in rows})
     return (
         f"# {backbone} beside the linear baseline\n\n"
-        "Made by `bench/quality.py`. Train split only, checkpoint chosen on a dev split (made from train where the "
-        "corpus has none), one evaluation on the test split as published; mean over seeds ± standard deviation. "
+        "Made by `bench/quality.py`. Train split only, checkpoint chosen on a validation split (made from train if the "
+        "corpus has none), one evaluation on the published test split; mean over seeds ± standard deviation. "
         "The last columns: points of macro F1 (kmhas: micro F1) above another model, mean over the seeds, with the "
         "95% interval of a paired bootstrap over the test texts.\n"
         f"Machine: {'; '.join(machines)}.\n\n{markdown_table(*table(rows, answers))}\n"

@@ -1,12 +1,12 @@
-"""Compare fine-tuning settings, or backbones, without touching a test split.
+"""Compares fine-tuning settings, or backbones, without using a test split.
 
     python bench/settings.py nsmc "learning_rate=3e-4" "learning_rate=5e-4" --rows 20000 --epochs 2 --data-dir DIR
     python bench/settings.py ynat "backbone=linear" "learning_rate=3e-4,seed=14" --rows 16000 --epochs 2 --far
 
-Train and validation of a corpus are pooled, shuffled by a fixed seed, and cut: at most 10,000 texts (a quarter at most)
-to score, `--rows` of the others to learn from. With `--far` a second set of texts to score holds whole clusters (of 300
-by k-means on character n-grams), so that nothing near them was learnt: what a change of subjects costs. The weights of
-the last step are scored: nothing is chosen on the scored texts but the settings. Adds a row a setting to
+Train and validation of a corpus are pooled, shuffled with a fixed seed, and cut: at most 10,000 texts (a quarter at
+most) are scored, `--rows` of the others are for training. With `--far` a second scored set holds whole clusters (of 300
+by k-means on character n-grams), so no text near them is in training: it shows the cost of a change of subject. The
+weights of the last step are scored; only the settings are chosen on the scored texts. Adds one row for each setting to
 bench/results/settings.json.
 """
 
@@ -39,31 +39,31 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--epochs", type=float, default=2.0)
     parser.add_argument("--far", action="store_true", help="score whole clusters that were held out, too")
-    words = parser.parse_args()
-    path = words.results / "settings.json"
-    plain = mj.TrainConfig(backbone="mini", epochs=words.epochs, keep_best=False)
-    whole = prepare_corpus(mj.load_corpus(words.corpus, data_dir=words.data_dir), plain)
-    scored, train = cut(whole.corpus, words.rows, far=words.far)
+    options = parser.parse_args()
+    path = options.results / "settings.json"
+    plain = mj.TrainConfig(backbone="mini", epochs=options.epochs, keep_best=False)
+    whole = prepare_corpus(mj.load_corpus(options.corpus, data_dir=options.data_dir), plain)
+    scored, train = cut(whole.corpus, options.rows, far=options.far)
     corpus = whole.corpus.with_splits(train=train, validation=scored["near"][:1000])
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    for setting in words.settings:
+    for setting in options.settings:
         config = update(plain, parse_assignments(setting.split(",")), where="settings")
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="settings-") as folder:
             model = train_prepared(Prepared(corpus, corpus, whole.cleaning_report), config, Path(folder))
             scores = {name: score(model, examples) for name, examples in scored.items()}
         row = {
-            "corpus": words.corpus, "setting": setting, "rows": len(train), "epochs": words.epochs,
+            "corpus": options.corpus, "setting": setting, "rows": len(train), "epochs": options.epochs,
             "scores": scores, "scored": {name: len(examples) for name, examples in scored.items()},
             "train_s": round(time.monotonic() - began, 1), **machine(),
         }  # fmt: skip
         rows.append(row)
         write_json(path, rows)
-        print(format_table(["set", *scores["near"]], [[name, *each.values()] for name, each in scores.items()]))
+        print(format_table(["set", *scores["near"]], [[name, *values.values()] for name, values in scores.items()]))
 
 
 def cut(corpus: Corpus, count: int, *, far: bool) -> tuple[dict[str, list[Example]], list[Example]]:
-    """The texts to score, by the name of their set, and those to learn from."""
+    """The texts to score, by the name of their set, and the texts to train on."""
     pool = [*corpus.train, *corpus.validation]
     rest, scored = np.arange(len(pool)), {}
     if far:
@@ -77,7 +77,7 @@ def cut(corpus: Corpus, count: int, *, far: bool) -> tuple[dict[str, list[Exampl
 
 
 def clusters(texts: list[str]) -> np.ndarray:
-    """The places of the texts in some clusters, FAR of them or a little more."""
+    """The indices of all texts in some clusters: FAR texts, or a few more."""
     from sklearn.cluster import MiniBatchKMeans
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -92,9 +92,9 @@ def clusters(texts: list[str]) -> np.ndarray:
 
 
 def score(model: mj.Predictor, examples: list[Example]) -> dict[str, float]:
-    """Accuracy and macro F1; micro and macro F1 where a text may have several labels."""
-    found = mj.evaluate(model, examples, split="validation", without_spaces=False).metrics
-    return {name: round(found[name], 4) for name in ("accuracy", "micro_f1", "macro_f1") if name in found}
+    """Accuracy and macro F1; micro and macro F1 if a text may have several labels."""
+    metrics = mj.evaluate(model, examples, split="validation", without_spaces=False).metrics
+    return {name: round(metrics[name], 4) for name in ("accuracy", "micro_f1", "macro_f1") if name in metrics}
 
 
 if __name__ == "__main__":

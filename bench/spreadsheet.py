@@ -1,11 +1,11 @@
-"""A spreadsheet as an office exports it, from `munjang train` to `munjang predict`, every row accounted for.
+"""A typical office spreadsheet, from `munjang train` to `munjang predict`, with every row accounted for.
 
     python bench/spreadsheet.py --data-dir DIR [--reviews 1000] [--backbone scratch:tiny]
 
-Takes NSMC training reviews, writes them as an Excel-exported cp949 CSV with Korean column names, with rows whose
-label is 3, repeated rows, contradicting rows and empty texts put in, and a UTF-8 twin in which a tenth of the texts is
-decomposed (NFD, as macOS writes it; cp949 has no decomposed Hangul). Runs train and predict on both through the command
-line, compares their account with what was put in, and writes bench/results/spreadsheet.json.
+Writes NSMC training reviews as a cp949 CSV as exported from Excel, with Korean column names, and adds rows with the
+label 3, repeated rows, contradicting rows and empty texts. Also writes a UTF-8 copy with a tenth of the texts
+decomposed (NFD, as macOS writes it; cp949 has no decomposed Hangul). Runs train and predict on both files through the
+command line, compares the cleaning report with the added rows, and writes bench/results/spreadsheet.json.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ def main() -> None:
     parser = bench_parser(__doc__)
     parser.add_argument("--backbone", default="scratch:tiny")
     parser.add_argument("--reviews", type=int, default=1000, help="rows of each file; 300 at least")
-    words = parser.parse_args()
-    added = PUT_IN["duplicate"] + PUT_IN["conflict"] + PUT_IN["empty"]  # the label 3 goes on reviews that are there
-    reviews = clean_reviews(words.data_dir, words.reviews - added)
+    options = parser.parse_args()
+    added = PUT_IN["duplicate"] + PUT_IN["conflict"] + PUT_IN["empty"]  # the label 3 replaces labels of reviews
+    reviews = clean_reviews(options.data_dir, options.reviews - added)
     rows = put_in(reviews)
-    found = {}
+    results = {}
     with tempfile.TemporaryDirectory(prefix="spreadsheet-") as folder:
         for name, encoding, decomposed in (("cp949", "cp949", 0), ("utf-8 with NFD", "utf-8-sig", 100)):
             path = Path(folder) / f"{encoding}.csv"
             write_csv(path, rows, encoding, decomposed)
-            found[name] = through(path, Path(folder) / encoding, words.backbone)
-    write_json(words.results / "spreadsheet.json", {"rows": len(rows), "put in": PUT_IN, **found, "machine": machine()})
-    print(json.dumps(found, ensure_ascii=False, indent=2))
+            results[name] = through(path, Path(folder) / encoding, options.backbone)
+    figures = {"rows": len(rows), "put in": PUT_IN, **results, "machine": machine()}
+    write_json(options.results / "spreadsheet.json", figures)
+    print(json.dumps(results, ensure_ascii=False, indent=2))
 
 
 def clean_reviews(data_dir: str, count: int) -> list[tuple[str, str]]:
-    """Distinct NSMC training reviews that cp949 can write, none of which cleaning changes or removes."""
+    """Distinct NSMC training reviews that cp949 can write and that cleaning neither changes nor removes."""
     corpus = mj.load_corpus("nsmc", data_dir=data_dir)
     cleaned, _ = mj.clean_corpus(corpus.with_splits(train=corpus.train[:3000], test=()))
     fitting = []
@@ -64,7 +65,7 @@ def clean_reviews(data_dir: str, count: int) -> list[tuple[str, str]]:
 
 
 def put_in(reviews: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The reviews with what an office's file has: label 3, repeats, contradictions (pairs lose both), empties."""
+    """The reviews with the faults of an office file: label 3, repeats, contradictions (both rows go), empty texts."""
     rng = random.Random(13)
     n = PUT_IN
     rows = [(text, "3") if i < n["label"] else (text, label) for i, (text, label) in enumerate(reviews)]
@@ -85,7 +86,7 @@ def write_csv(path: Path, rows: list[tuple[str, str]], encoding: str, decomposed
 
 
 def through(path: Path, out: Path, backbone: str) -> dict[str, Any]:
-    """Train and predict on the file; the account, the rows that came back, and the seconds."""
+    """Train and predict on the file; gives the removed rows, the rows that came back, and the seconds."""
     command = [sys.executable, "-m", "munjang"]
     began = time.monotonic()
     reading = ["--text", "본문", "--label", "감정", "--labels", "0,1"]
@@ -113,7 +114,7 @@ def through(path: Path, out: Path, backbone: str) -> dict[str, Any]:
 
 
 def run(command: list[str]) -> str:
-    """A command's messages; a failing one stops the bench with what it said."""
+    """A command's messages; a failing command stops the bench and prints them."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stderr}")

@@ -1,10 +1,10 @@
-"""How long `munjang train` takes to its first optimizer step, by stage, on its first and on its second run.
+"""How long `munjang train` takes up to its first optimizer step, by stage, in its first and its second run.
 
     python bench/startup.py [--corpus nsmc] [--data-dir FOLDER] [--repeats 3] [--backbones scratch:small,FOLDER]
 
-Each run is a process of its own: the command with its stages timed, ended after the first step. The first run of each
-round finds an empty cache, the second what the first left. The backbone FOLDER is a model folder made
-here from a sample corpus. Medians go to bench/results/startup.json.
+Each run is its own process: the command with timed stages, which ends after the first step. The first run of each round
+has an empty cache, the second has the cache of the first. The backbone FOLDER is a model folder that is made here from
+a sample corpus. Medians go to bench/results/startup.json.
 """
 
 from __future__ import annotations
@@ -51,15 +51,16 @@ def main() -> None:
         first_step(options.child)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        found: dict[str, Any] = {}
+        results: dict[str, Any] = {}
         for name in options.backbones.split(","):
             backbone = str(model_folder(folder / "model")) if name == "FOLDER" else name
             label = "a model folder" if name == "FOLDER" else name
             rounds = [one_round(options, backbone, folder / f"{label}-{n}") for n in range(options.repeats)]
-            found[label] = {run: medians([each[run] for each in rounds]) for run in ("first run", "second run")}
-    report = {"corpus": options.corpus, "repeats": options.repeats, "unit": "s, medians", **found, "machine": machine()}
+            results[label] = {run: medians([each[run] for each in rounds]) for run in ("first run", "second run")}
+    report: dict[str, Any] = {"corpus": options.corpus, "repeats": options.repeats, "unit": "s, medians", **results}
+    report["machine"] = machine()
     path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(found, ensure_ascii=False, indent=2))
+    print(json.dumps(results, ensure_ascii=False, indent=2))
 
 
 def model_folder(folder: Path) -> Path:
@@ -70,9 +71,9 @@ def model_folder(folder: Path) -> Path:
 
 
 def one_round(options: argparse.Namespace, backbone: str, folder: Path) -> dict[str, dict[str, float]]:
-    """The stages of a run that finds nothing, and of the same command again."""
+    """The stages of a run with an empty cache, and of the same command again."""
     environment = {**os.environ, "MUNJANG_CACHE": str(folder / "cache")}
-    found = {}
+    seconds = {}
     for run in ("first run", "second run"):
         command = ["train", options.corpus, "--backbone", backbone]
         command += ["--data-dir", options.data_dir] if options.data_dir else []
@@ -81,8 +82,8 @@ def one_round(options: argparse.Namespace, backbone: str, folder: Path) -> dict[
         done = subprocess.run(child, env=environment, capture_output=True, text=True)
         if done.returncode:
             sys.exit(done.stderr)
-        found[run] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        seconds[run] = json.loads(done.stdout.splitlines()[-1])
+    return seconds
 
 
 def medians(runs: list[dict[str, float]]) -> dict[str, float]:
@@ -90,7 +91,7 @@ def medians(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def first_step(arguments: list[str]) -> None:
-    """Run the command, print the seconds of each stage as JSON after the first optimizer step, and end."""
+    """Run the command up to the first optimizer step, print the seconds of each stage as JSON, and end."""
     spent: dict[str, float] = {}
     began = time.perf_counter()
     for label, name in (

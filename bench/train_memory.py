@@ -1,10 +1,10 @@
-"""How much memory reading, cleaning, splitting and tokenising a large file takes, by row.
+"""How much memory it takes to read, clean, split and tokenise a large file, by number of rows.
 
     python bench/train_memory.py --rows 1000000 [--rows 3000000] [--data-dir FOLDER]
 
-Makes a TSV of NSMC's train reviews, repeated with a number after each so that no two are equal, and takes it through
-what `munjang train` does before the first step, in a process of its own for each number of rows. Peak and end of the
-resident memory after each stage go to bench/results/train-memory.json.
+Writes a TSV of NSMC's train reviews, repeated, with a number after each so that no two are equal. Runs all stages of
+`munjang train` before the first step on it, in its own process for each number of rows. Current and peak resident
+memory after each stage go to bench/results/train-memory.json.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     if options.child:
         through(options.child)
         return
-    found = {}
+    results = {}
     for rows in options.rows or [1_000_000]:
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "large.tsv"
@@ -43,11 +43,12 @@ def main() -> None:
             done = subprocess.run(child, env=environment, capture_output=True, text=True)
             if done.returncode:
                 sys.exit(done.stderr)
-            found[f"{rows:,}"] = {"file MB": table.stat().st_size // 2**20, **json.loads(done.stdout.splitlines()[-1])}
-            print(rows, json.dumps(found[f"{rows:,}"], indent=1), flush=True)
+            stages = json.loads(done.stdout.splitlines()[-1])
+            results[f"{rows:,}"] = {"file MB": table.stat().st_size // 2**20, **stages}
+            print(rows, json.dumps(results[f"{rows:,}"], indent=1), flush=True)
     path = options.results / "train-memory.json"
     known = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else {}
-    report = {"rows": {**known, **found}, "machine": machine()}
+    report = {"rows": {**known, **results}, "machine": machine()}
     path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
@@ -63,7 +64,7 @@ def make_file(path: Path, rows: int, data_dir: str) -> None:
 
 
 def through(path: str) -> None:
-    """Read, clean, split and tokenise a file; the memory after each stage as JSON."""
+    """Read, clean, split and tokenise a file; prints the memory after each stage as JSON."""
     from munjang.config.settings import ReadOptions, TrainConfig
     from munjang.data.prepare import prepare_corpus
     from munjang.data.readers.corpus import read_corpus
@@ -98,7 +99,7 @@ def through(path: str) -> None:
 
 
 def resident() -> int:
-    """Resident memory, MB; memory that the allocator keeps counts."""
+    """Resident memory in MB, including memory that the allocator keeps."""
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) // 1024
@@ -106,7 +107,7 @@ def resident() -> int:
 
 
 def peak() -> int:
-    """The most resident memory so far, MB."""
+    """The largest resident memory until now, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 

@@ -3,15 +3,15 @@
     python bench/train_speed.py --data-dir DIR [--precision auto|bf16|fp32] [--shapes base,small]
                                 [--variants A,B,B2,C] [--rounds 2] [--steps 30]
 
-A  the usual recipe: every text padded to the corpus's longest, fp32, transformers.Trainer
-B  Trainer at its best: the precision asked for, dynamic padding, batches of like length, its fused optimizer
-B2 the same with the C library told to keep its memory, as C does
+A  the usual recipe: every text padded to the longest text of the corpus, fp32, transformers.Trainer
+B  Trainer at its best: the given precision, dynamic padding, batches of similar length, its fused optimizer
+B2 the same, but the C library keeps its memory, as in C
 C  munjang's native loop with its default settings
 
-All take a BERT with random weights from a fixed seed and dropout 0.1, and NSMC train sentences, 32 a step: C those 960
-that B's sampler chooses, A others from the same few thousand, since its few steps would not see all. Each runs in a
-process of its own, in turn (A B B2 C A B B2 C); its first steps are not timed. Writes
-bench/results/train-speed-PRECISION.json, in which shapes that were not asked for stay, and prints the table.
+All train a BERT with random weights from a fixed seed and dropout 0.1 on NSMC train sentences, 32 a step. C takes the
+960 sentences that B's sampler chooses; A takes others from the same few thousand, because its few steps would not see
+all of them. Each runs in its own process, in turn (A B B2 C A B B2 C); the first steps are not timed. Writes
+bench/results/train-speed-PRECISION.json, where other shapes stay, and prints the table.
 """
 
 from __future__ import annotations
@@ -38,15 +38,17 @@ from munjang.files import write_json
 from munjang.tables import format_table, markdown_table
 
 BATCH, SEED = 32, 13
-# Steps not timed; where a step is short, getting memory and kernels counts more.
+# Steps that are not timed; where a step is short, getting memory and kernels counts more.
 WARM_UP = {"base": 2, "small": 30, "tiny": 1}
-POOL = BATCH * 4 * 30  # so many sentences make Trainer sort windows of 30 batches: what it is timed on is one window
+POOL = (
+    BATCH * 4 * 30
+)  # with this many sentences Trainer sorts windows of 30 batches, and the timed steps are one window
 KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_TOP_PAD_": str(64 * 2**20)}
 
 
 @dataclass(frozen=True)
 class Trained(Shape):
-    """A BERT with so many rows of the vocabulary."""
+    """A BERT, and the size of its vocabulary."""
 
     vocabulary: int
 
@@ -60,34 +62,34 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "bf16", "fp32"))
     parser.add_argument("--shapes", default="base,small")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=30, help="timed in each round; of A no more than 2")
+    parser.add_argument("--steps", type=int, default=30, help="timed steps in each round; for A at most 2")
     parser.add_argument("--variants", default="A,B,B2,C")
     parser.add_argument("--worker", nargs=3, metavar=("VARIANT", "SHAPE", "FOLDER"), help=argparse.SUPPRESS)
-    words = parser.parse_args()
-    if words.worker:
-        variant, shape, folder = words.worker
-        print(json.dumps(work(variant, shape, Path(folder), words.precision, words.steps)))
+    options = parser.parse_args()
+    if options.worker:
+        variant, shape, folder = options.worker
+        print(json.dumps(work(variant, shape, Path(folder), options.precision, options.steps)))
         return
-    precision = chosen(words.precision)
-    path = words.results / f"train-speed-{precision}.json"
+    precision = chosen(options.precision)
+    path = options.results / f"train-speed-{precision}.json"
     known = json.loads(path.read_text(encoding="utf-8"))["shapes"] if path.exists() else {}
-    found: dict[str, Any] = {"machine": machine(), "precision": precision, "shapes": known}
+    results: dict[str, Any] = {"machine": machine(), "precision": precision, "shapes": known}
     kind = "bfloat16" if precision == "bf16" else "float32"
     with tempfile.TemporaryDirectory(prefix="train-speed-") as folder:
-        found["sentences"] = make_data(Path(folder), words.data_dir, timed_steps(words.steps))
-        for shape in words.shapes.split(","):
-            variants = [v for v in words.variants.split(",") if v != "A" or shape != "small"]
+        results["sentences"] = make_data(Path(folder), options.data_dir, timed_steps(options.steps))
+        for shape in options.shapes.split(","):
+            variants = [v for v in options.variants.split(",") if v != "A" or shape != "small"]
             runs: dict[str, list[dict[str, Any]]] = {variant: [] for variant in variants}
-            for _ in range(words.rounds):
+            for _ in range(options.rounds):
                 for variant in variants:
-                    runs[variant].append(start(variant, shape, folder, precision, words.steps))
+                    runs[variant].append(start(variant, shape, folder, precision, options.steps))
                     if variant == "B":
                         np.save(Path(folder) / "window.npy", runs[variant][-1].pop("seen"))
                     print(shape, variant, f"{runs[variant][-1]['step_s']:.3f} s a step", flush=True)
             peak = gemm_peak(kind, rows=SHAPES[shape].gemm)
-            found["shapes"][shape] = {name: summary(rows, SHAPES[shape], peak) for name, rows in runs.items()}
-    write_json(path, found)
-    columns, rows = table(found["shapes"])
+            results["shapes"][shape] = {name: summary(rows, SHAPES[shape], peak) for name, rows in runs.items()}
+    write_json(path, results)
+    columns, rows = table(results["shapes"])
     path.with_suffix(".md").write_text(markdown_table(columns, rows) + "\n", encoding="utf-8")
     print(format_table(columns, rows))
 
@@ -98,7 +100,7 @@ def timed_steps(steps: int) -> dict[str, int]:
 
 
 def chosen(precision: str) -> str:
-    """The precision that `auto` stands for on this machine: what munjang itself would take."""
+    """The precision that munjang chooses for `auto` on this machine."""
     import torch
 
     from munjang.training.loops.job import pick_precision
@@ -107,7 +109,7 @@ def chosen(precision: str) -> str:
 
 
 def make_data(folder: Path, data_dir: str | None, steps: dict[str, int]) -> dict[str, Any]:
-    """Token ids of the sentences that everyone trains on, spread over the largest vocabulary; facts about them."""
+    """Write the token ids of the training sentences, spread over the largest vocabulary; gives facts about them."""
     from munjang.tasks.classification import Classification
     from munjang.text.vocabulary import train_wordpiece
 
@@ -136,7 +138,7 @@ def make_data(folder: Path, data_dir: str | None, steps: dict[str, int]) -> dict
 
 
 def start(variant: str, shape: str, folder: str, precision: str, steps: int) -> dict[str, Any]:
-    """One run of a variant in a process of its own."""
+    """One run of a variant in its own process."""
     command = [sys.executable, __file__, "--precision", precision, "--steps", str(steps)]
     command += ["--worker", variant, shape, folder]
     environment = os.environ | (KEEP if variant == "B2" else {})
@@ -147,7 +149,7 @@ def start(variant: str, shape: str, folder: str, precision: str, steps: int) -> 
 
 
 def work(variant: str, shape: str, folder: Path, precision: str, steps: int) -> dict[str, Any]:
-    """Train and time; what is printed is read by `start`."""
+    """Train one variant and time it; `start` reads the printed figures."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification
 
@@ -177,7 +179,7 @@ def work(variant: str, shape: str, folder: Path, precision: str, steps: int) -> 
 
 
 def trainer(model: Any, encodings: Any, steps: tuple[int, int], precision: str, longest: int | None) -> dict[str, Any]:
-    """transformers.Trainer over the sentences. steps: not timed, timed. longest: pad everything to so many tokens."""
+    """transformers.Trainer over the sentences. steps: untimed, timed. longest: pad all texts to this many tokens."""
     import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -233,7 +235,7 @@ def trainer(model: Any, encodings: Any, steps: tuple[int, int], precision: str, 
             data_collator=collate,
             callbacks=[Clock()],
         ).train()
-    first = BATCH * timed * (warm_up // timed)  # of the window that the timed steps are in, but for a few
+    first = BATCH * timed * (warm_up // timed)  # the start of the window of the timed steps, within a few sentences
     return {
         "step_s": (ends[-1] - ends[warm_up - 1]) / timed,
         "real_tokens": sum(real for _, _, real in shapes[warm_up : warm_up + timed]) / timed,
@@ -293,7 +295,7 @@ def native(model: Any, encodings: Any, shape: str, precision: str) -> dict[str, 
 
 
 def summary(rows: list[dict[str, Any]], shape: Shape, peak: float) -> dict[str, Any]:
-    """Medians over the rounds; FLOP: 6 for every weight of the layers and real token."""
+    """Medians over the rounds. FLOP: 6 for every weight of the layers and every real token."""
     step = statistics.median(row["step_s"] for row in rows)
     tokens = statistics.median(row["real_tokens"] for row in rows)
     flops = 6 * shape.weights * tokens / step
@@ -311,14 +313,14 @@ def summary(rows: list[dict[str, Any]], shape: Shape, peak: float) -> dict[str, 
 
 
 def table(shapes: dict[str, dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
-    """A line a variant; ratios are of real tokens a second, pair by pair of columns against A and B."""
+    """A line for each variant; the ratios are of real tokens per second, to A and to B."""
     columns = ["shape", "variant", "s a step", "tokens/s", "times A", "times B", "TFLOP/s", "of GEMM peak"]
     rows: list[list[object]] = []
     for shape, variants in shapes.items():
         for name, row in variants.items():
             against = [
-                f"{row['real_tokens_s'] / variants[rival]['real_tokens_s']:.2f}" if rival in variants else ""
-                for rival in ("A", "B")
+                f"{row['real_tokens_s'] / variants[other]['real_tokens_s']:.2f}" if other in variants else ""
+                for other in ("A", "B")
             ]
             share = f"{100 * row['share_of_gemm_peak']:.0f}%"
             rows.append([shape, name, row["step_s"], row["real_tokens_s"], *against, row["tflops"], share])

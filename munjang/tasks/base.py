@@ -153,9 +153,9 @@ class Task(Protocol):
         """One batch, padded to its longest sentence."""
 
     def step_batch(
-        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
+        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, part: slice
     ) -> tuple[Batch, int]:
-        """The sentences indices[own] as a training batch, and the divisor for the losses of the whole step.
+        """The sentences indices[part] as a training batch, and the divisor for the losses of the whole step.
 
         indices: the sentences of the step, over all processes. rng: the same in every process, made from seed and step.
         """

@@ -90,10 +90,10 @@ class Classification:
         return batch | {name: column[indices] for name, column in encodings.columns.items()}
 
     def step_batch(
-        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
+        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, part: slice
     ) -> tuple[Batch, int]:
-        """The batch of indices[own]; losses are divided by the number of sentences."""
-        return self.collate(encodings, indices[own], pad_id), len(indices)
+        """The batch of indices[part]; losses are divided by the number of sentences."""
+        return self.collate(encodings, indices[part], pad_id), len(indices)
 
     def forward(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
         """(B, L) logits."""

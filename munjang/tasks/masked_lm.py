@@ -118,9 +118,9 @@ class MaskedWords:
         return pad_batch(encodings, indices, pad_id)
 
     def step_batch(
-        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
+        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, part: slice
     ) -> tuple[Batch, int]:
-        """The sentences indices[own] with masked words; losses are divided by all masked tokens of the step.
+        """The sentences indices[part] with masked words; losses are divided by all masked tokens of the step.
 
         Every process draws the masks of the whole step, so the masks do not depend on the number of processes.
         """
@@ -128,11 +128,11 @@ class MaskedWords:
         ids = np.concatenate([encodings.sentence(i) for i in indices]).astype(np.int64)
         predicted = self.choose(ids, lengths, rng)
         shown = self.hide(ids, predicted, rng)
-        width = int(lengths[own].max())
-        inside = np.arange(width) < lengths[own][:, None]  # (B, T)
+        width = int(lengths[part].max())
+        inside = np.arange(width) < lengths[part][:, None]  # (B, T)
         mine = np.zeros(len(indices), dtype=bool)
-        mine[own] = True
-        mine = np.repeat(mine, lengths)  # (all tokens,): tokens of the sentences indices[own]
+        mine[part] = True
+        mine = np.repeat(mine, lengths)  # (all tokens,): tokens of the sentences indices[part]
         input_ids = np.full(inside.shape, pad_id, dtype=np.int64)
         input_ids[inside] = shown[mine]
         positions = np.flatnonzero(inside)[predicted[mine]]

@@ -55,11 +55,11 @@ class RoundsParsing(ParsingTask["RoundScores"]):
         return None
 
     def step_batch(
-        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
+        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, part: slice
     ) -> tuple[Batch, int]:
-        """The batch of indices[own] with its rounds; losses are divided by the number of words."""
-        batch, words = super().step_batch(encodings, indices, pad_id, rng, own)
-        labels = encodings.columns["labels"][indices[own]].astype(np.int64)
+        """The batch of indices[part] with its rounds; losses are divided by the number of words."""
+        batch, words = super().step_batch(encodings, indices, pad_id, rng, part)
+        labels = encodings.columns["labels"][indices[part]].astype(np.int64)
         return {**batch, **round_arrays(labels, batch["words"])}, words
 
     def forward(self, network: torch.nn.Module, batch: Batch) -> RoundScores:

@@ -155,10 +155,10 @@ class ParsingTask(ABC, Generic[Scores]):
         return batch
 
     def step_batch(
-        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, own: slice
+        self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, part: slice
     ) -> tuple[Batch, int]:
-        """The batch of indices[own]; losses are divided by the number of words."""
-        return self.collate(encodings, indices[own], pad_id), int(encodings.columns["words"][indices].sum())
+        """The batch of indices[part]; losses are divided by the number of words."""
+        return self.collate(encodings, indices[part], pad_id), int(encodings.columns["words"][indices].sum())
 
     def empty_output(self, count: int) -> np.ndarray:
         """(count,) outputs for texts without content: trees without words."""
