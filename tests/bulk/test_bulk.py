@@ -1,4 +1,4 @@
-"""Files by several workers: every row once and as the local engine answers it, whatever dies on the way."""
+"""Files by several workers: every row once, with the local engine's prediction, even if workers die on the way."""
 
 import csv
 import importlib.util
@@ -90,7 +90,7 @@ def in_process(monkeypatch):
 
 
 def same(parts, local):
-    """Columns, types, rows in their order, labels and notes equal; scores within what batches change."""
+    """Columns, types, rows in their order, labels and notes are equal; scores differ only as batches change them."""
     assert parts.schema.equals(local.schema)
     for name in local.column_names:
         mine, theirs = parts[name].to_pylist(), local[name].to_pylist()
@@ -98,9 +98,9 @@ def same(parts, local):
 
 
 def kill_one_at_work(out, stop):
-    """Wait for a first part, then kill a worker in the middle of another; its number and the part it had.
+    """Wait for a first part, then kill a worker in the middle of another; gives its process id and its part.
 
-    The worker is stopped first, so that it is certain to have the part when it dies.
+    The worker is stopped first, so it certainly has the part when it dies.
     """
     attempts = out / ATTEMPTS
     while not stop.is_set():
@@ -285,14 +285,17 @@ def test_a_part_that_kills_its_workers_ends_the_run(tmp_path, model, texts, monk
 
 
 def test_a_store_that_is_no_disk_gets_whole_parts_too(tmp_path, model, texts, monkeypatch):
-    """pyarrow's own in-memory file system stands for a store: what is local stays, all else goes through it."""
+    """pyarrow's own in-memory file system stands for a store; only local paths do not go through it."""
     from pyarrow.fs import FileSystem
 
     in_process(monkeypatch)
     store, root = FileSystem.from_uri("mock:///")
-    own = locations.find_location
+    original = locations.find_location
+
+    def here(name):
+        return Location(str(name), f"{root}{str(name)[8:]}", store) if "mock" in str(name) else original(name)
+
     for module in (locations, inputs, run, sys.modules["munjang.bulk.worker"]):
-        here = lambda name: Location(str(name), f"{root}{str(name)[8:]}", store) if "mock" in str(name) else own(name)  # noqa: E731
         monkeypatch.setattr(module, "find_location", here)
     source = write_rows(tmp_path / "a.parquet", texts, 250)
     store.create_dir(f"{root}in")

@@ -238,7 +238,7 @@ def test_batches_are_rounded_to_few_numbers_of_tokens():
         assert sizes.max() == max(lengths)
 
 
-def test_a_kind_that_is_not_known_stays_padded():
+def test_an_unknown_type_of_model_stays_padded():
     config = DistilBertConfig(vocab_size=ROWS, dim=32, n_layers=1, n_heads=2, hidden_dim=64)
     model = DistilBertForSequenceClassification(config)
     assert packed.pack(model) is model

@@ -1,4 +1,4 @@
-"""Exported models answer as their sources do, without torch, and nothing but munjang's own graphs is run."""
+"""Exported models predict the same as their sources, without torch, and only munjang's own graphs are run."""
 
 import json
 import subprocess

@@ -36,10 +36,10 @@ def test_an_exported_parser_gives_the_same_scores_and_trees(trained, exported):
         ours, theirs = (m.runner.run(m.runner.batch(m.runner.encode(texts), index)) for m in (trained, exported))
         assert set(ours) == set(theirs)
         np.testing.assert_array_equal(ours["words"], theirs["words"])
-        for row, count in enumerate(ours["words"]):  # what lies beyond a sentence's words is nobody's business
+        for row, count in enumerate(ours["words"]):  # values beyond a sentence's words do not matter
             for name in ("arcs", "relations"):
-                own = (row, slice(count), slice(count + 1))
-                np.testing.assert_allclose(theirs[name][own], ours[name][own], atol=2e-4)
+                words = (row, slice(count), slice(count + 1))
+                np.testing.assert_allclose(theirs[name][words], ours[name][words], atol=2e-4)
     assert exported.predict_many(texts) == trained.predict_many(texts)
     assert [parse.tree for parse in exported.predict_many(texts)] == [example.label for example in examples()]
     assert exported.manifest.details["sample"]["of"] == "words' heads and relations"
@@ -102,8 +102,8 @@ def test_a_graph_of_a_classifier_is_no_parser(trained, exported, tmp_path):
         mj.load(folder)
 
 
-def test_a_packaged_parser_keeps_only_the_words_of_its_own(trained, tmp_path, monkeypatch):
-    """The packaged encoder is stood in for by the parser's own words, a few of them changed."""
+def test_a_packaged_parser_keeps_only_the_words_that_the_packaged_encoder_lacks(trained, tmp_path, monkeypatch):
+    """The parser's own words, with a few changes, stand for the packaged encoder."""
     from safetensors.numpy import load_file
 
     from munjang.models import shared_embeddings as shared_words

@@ -1,4 +1,4 @@
-"""Whatever the scores, the decoders give legal trees, and the best: compared with all trees of up to 7 words."""
+"""The decoders give legal trees for any scores, and the best ones: compared with all trees of up to 7 words."""
 
 from functools import cache
 from itertools import product
@@ -29,13 +29,13 @@ def every_tree(words: int, scheme: str) -> np.ndarray:
         choices = [range(word + 1, words + 1) for word in range(1, words)] + [(0,)]
     else:
         choices = [[head for head in range(words + 1) if head != word] for word in range(1, words + 1)]
-    # one root: whoever it is, the others hang from words
+    # one root; all other words hang from words
     found = [heads for heads in product(*choices) if heads.count(0) == 1 and is_tree(heads) and FITS[scheme](heads)]
     return np.array(found)
 
 
 def test_there_are_as_many_trees_as_there_should_be():
-    """Rooted labelled trees are n^(n-1); head-final ones without crossing are counted by Catalan's numbers."""
+    """There are n^(n-1) rooted labelled trees; Catalan numbers count the head-final ones without crossing arcs."""
     assert [len(every_tree(n, "any")) for n in range(1, 6)] == [1, 2, 9, 64, 625]
     assert [len(every_tree(n, "head-final")) for n in range(1, 8)] == [1, 1, 2, 5, 14, 42, 132]
     assert [len(every_tree(n, "projective")) for n in range(1, 5)] == [1, 2, 7, 30]
@@ -48,16 +48,16 @@ def test_the_tree_is_the_best_of_all(scheme, words):
     rng = np.random.default_rng(words)
     scores = rng.normal(size=(20, words, words + 1)) * rng.choice([0.1, 1, 50], size=(20, 1, 1))
     found = DECODERS[scheme](scores, np.full(20, words))
-    places = np.arange(words)
-    for own, heads in zip(scores, found, strict=True):
+    children = np.arange(words)
+    for table, heads in zip(scores, found, strict=True):
         assert is_tree(heads.tolist()) and FITS[scheme](heads.tolist())
-        best = own[places, trees].sum(axis=1).max()
-        assert own[places, heads].sum() >= best - 1e-9
+        best = table[children, trees].sum(axis=1).max()
+        assert table[children, heads].sum() >= best - 1e-9
 
 
 @cache
 def all_of_seven(scheme: str) -> np.ndarray:
-    """All trees of seven words, by climbing from all choices of heads at once."""
+    """All trees of seven words: climbs to the heads of all choices of heads at once."""
     found = []
     for root in range(1, 8):
         choices = [[0] if word == root else [h for h in range(1, 8) if h != word] for word in range(1, 8)]
@@ -87,16 +87,16 @@ def test_batches_of_uneven_length_with_ties_and_forbidden_arcs_give_legal_trees(
     scores[rng.random(scores.shape) < forbidden] = -np.inf
     found = DECODERS[scheme](scores, np.array(lengths))
     assert found.shape == (len(lengths), width)
-    for row, own, count in zip(found, scores, lengths, strict=True):
+    for row, table, count in zip(found, scores, lengths, strict=True):
         heads = row[:count]
         assert is_tree(heads.tolist()) and FITS[scheme](heads.tolist()) and not row[count:].any()
-        trees, places = every_tree(count, scheme), np.arange(count)
-        sums = own[places, trees].sum(axis=1)
+        trees, children = every_tree(count, scheme), np.arange(count)
+        sums = table[children, trees].sum(axis=1)
         if scheme == "head-final":  # the root is always the last word, so its score decides nothing
-            ignored = own[count - 1, 0]
+            ignored = table[count - 1, 0]
             if np.isinf(ignored):
                 continue
-        assert own[places, heads].sum() == sums.max()
+        assert table[children, heads].sum() == sums.max()
 
 
 def test_scores_that_are_no_numbers_still_give_a_tree():

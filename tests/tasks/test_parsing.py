@@ -72,7 +72,7 @@ def test_a_saved_parser_is_found_again_and_transformers_opens_its_encoder(traine
     np.testing.assert_array_equal(encoder.embeddings.word_embeddings.weight.detach(), own.detach())
 
 
-def test_a_parser_of_which_a_weight_is_missing_is_refused(trained, tmp_path):
+def test_a_parser_with_a_missing_weight_is_refused(trained, tmp_path):
     from safetensors.numpy import load_file, save_file
 
     folder = trained.save(tmp_path / "copy")
@@ -149,7 +149,7 @@ def test_scores_of_a_small_example_worked_by_hand():
     references = np.array([[2, 3], [5, 4], [5, 5], [5, 0], [0, 2]])
     predicted = np.array([[2, 3], [5, 4], [4, 5], [5, 1], [0, 2]])
     assert scores.attachment(references, predicted) == {"uas": 0.8, "las": 0.6, "relations": 0.8}
-    # heads as classes: 0 and 2 are perfect; 5: 2 hits of 3 and 2, F1 4/5; 4: guessed once, never true, F1 0
+    # heads as classes: 0 and 2 are perfect; 5: 2 hits of 3 and 2, F1 4/5; 4: predicted once, never true, F1 0
     assert scores.klue_uas(references, predicted) == pytest.approx((1 + 1 + 0.8 + 0) / 4)
     # relations: 2, 3, 4 perfect; 5 became "wrong head", 0 became 1: four classes (5, wrong, 0, 1) with F1 0
     assert scores.klue_las(references, predicted) == pytest.approx(3 / 7)

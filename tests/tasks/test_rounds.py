@@ -31,8 +31,8 @@ POS = {
 
 
 def tagged():
-    """Three of the ten trees with parts of speech."""
-    rows = [examples()[place] for place in (0, 2, 9)]
+    """Three of the ten trees, with parts of speech."""
+    rows = [examples()[index] for index in (0, 2, 9)]
     return [
         Example(row.text, Tree(row.label.words, row.label.heads, row.label.relations,
                                tuple(POS[word] for word in row.label.words)), row.line, "three.tsv")
@@ -78,10 +78,10 @@ def test_the_rounds_of_any_head_final_tree_lead_back_to_it(words, seed):
     scores = np.random.default_rng(seed).normal(size=(1, words, words + 1))
     (heads,) = head_final_trees(scores, np.array([words])).tolist()
     found = [0] * words
-    for left, go in tree_rounds(heads):
-        for place, word in enumerate(left):
-            if go[place] and len(left) > 1:
-                found[word] = left[place + 1] + 1
+    for left, deleted in tree_rounds(heads):
+        for index, word in enumerate(left):
+            if deleted[index] and len(left) > 1:
+                found[word] = left[index + 1] + 1
     assert found == heads
 
 
@@ -112,7 +112,7 @@ def test_whatever_the_tagger_says_the_trees_are_legal(seed):
     torch.manual_seed(seed)
     head = Tagger(8, 3, size=16).eval()
     torch.nn.init.normal_(head.tag.weight, std=3.0)
-    head.tag.bias.data[0] = seed * 4 - 8.0  # from taggers that take everything to such as take nothing
+    head.tag.bias.data[0] = seed * 4 - 8.0  # from taggers that delete every word to taggers that delete none
     words = torch.tensor([1, 2, 9, 30, 5])
     found = head(torch.randn(int((words + 1).sum()), 2, 8), words).trees
     for row, count in enumerate(words.tolist()):
@@ -121,7 +121,7 @@ def test_whatever_the_tagger_says_the_trees_are_legal(seed):
     assert (found.heads[0, 1:] == 0).all() and found.confidence.min() >= 0
 
 
-def test_it_learns_ten_trees_by_heart_and_a_sentence_alone_is_as_among_others(trained):
+def test_it_learns_ten_trees_by_heart_and_a_sentence_alone_gives_the_same_tree_as_in_a_batch(trained):
     assert trained.manifest.validation["las"] == 1.0
     texts = [text for text, *_ in TREES]
     assert [parse.tree for parse in trained.predict_many(texts)] == [example.label for example in examples()]
