@@ -14,7 +14,7 @@ from munjang.data.corpora.table import CORPORA
 from munjang.inference.heads import TASK, read_heads
 from munjang.inference.predictor import Predictor
 from munjang.records import Parse
-from munjang.translation import _
+from munjang.translation import N_, _
 
 TRIAL_CORPORA = ("sample:sentiment", "sample:topic", "sample:intent", "sample:language")
 EACH = 24  # sentences of each corpus
@@ -40,8 +40,18 @@ def rows(name: str) -> list[str]:
     return [example.text for split, example in examples if split == "train"]
 
 
-OF_WORDS = "words' heads and relations"
-"""The stored value of `AnswerDifference.of` for parsers."""
+AGREEMENTS = {
+    "labels": N_(
+        "{agreement:.1%} of the labels agree on {sentences} sentences; "
+        "probabilities differ by {largest:.1e} at most and {mean:.1e} on average"
+    ),
+    "words' heads and relations": N_(
+        "{agreement:.1%} of the words' heads and relations agree on {sentences} sentences; "
+        "probabilities differ by {largest:.1e} at most and {mean:.1e} on average"
+    ),
+}
+"""What `AnswerDifference.of` stores -> the text that shows the difference."""
+OF_LABELS, OF_WORDS = AGREEMENTS
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class AnswerDifference:
     """How far the predictions are from those of the first model. agreement: the share of labels that are the same.
 
     largest, mean: differences of probabilities. heads: the agreement of each head in a network with several heads;
-    `agreement` is then the lowest of them. of: what agrees, "labels" or OF_WORDS.
+    `agreement` is then the lowest of them. of: what agrees, a key of AGREEMENTS.
     """
 
     sentences: int
@@ -57,35 +67,31 @@ class AnswerDifference:
     mean: float
     agreement: float
     heads: Mapping[str, float] = field(default_factory=dict)
-    of: str = "labels"
+    of: str = OF_LABELS
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it; `heads` and `of` only if they are not the defaults."""
-        defaults = {"heads": {}, "of": "labels"}
+        defaults = {"heads": {}, "of": OF_LABELS}
         return {name: value for name, value in asdict(self).items() if name not in defaults or value != defaults[name]}
 
     def __str__(self) -> str:
-        numbers = {
-            "agreement": self.agreement, "sentences": self.sentences, "largest": self.largest, "mean": self.mean,
-        }  # fmt: skip
         if self.heads:
             return _(
                 "{agreement:.1%} of the labels agree for {head}, the lowest of {heads} heads, on {sentences} "
                 "sentences; probabilities differ by {largest:.1e} at most and {mean:.1e} on average",
                 head=min(self.heads, key=lambda name: self.heads[name]),
                 heads=len(self.heads),
-                **numbers,
-            )
-        if self.of == OF_WORDS:
-            return _(
-                "{agreement:.1%} of the words' heads and relations agree on {sentences} sentences; "
-                "probabilities differ by {largest:.1e} at most and {mean:.1e} on average",
-                **numbers,
+                agreement=self.agreement,
+                sentences=self.sentences,
+                largest=self.largest,
+                mean=self.mean,
             )
         return _(
-            "{agreement:.1%} of the labels agree on {sentences} sentences; "
-            "probabilities differ by {largest:.1e} at most and {mean:.1e} on average",
-            **numbers,
+            AGREEMENTS[self.of],
+            agreement=self.agreement,
+            sentences=self.sentences,
+            largest=self.largest,
+            mean=self.mean,
         )
 
 

@@ -103,7 +103,7 @@ def tree_rounds(heads: Sequence[int]) -> list[tuple[list[int], list[bool]]]:
     while len(left) > 1:
         deleted = [heads[word] == after + 1 and not waiting[word] for word, after in pairwise(left)]
         if not any(deleted):
-            raise ValueError("no head-final tree without crossing arcs")
+            raise ValueError("no head-final tree")
         deleted.append(False)
         rounds.append((left, deleted))
         for word, goes in zip(left, deleted, strict=True):
