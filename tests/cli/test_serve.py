@@ -155,7 +155,7 @@ def test_the_key_may_come_from_the_environment(folder):
             ask(f"{url}/predict", {"inputs": "좋아요"})
         assert ask(f"{url}/predict", {"inputs": "좋아요"}, authorization="Bearer secret")
     assert failed(folder, MUNJANG_API_KEY=" ") == (
-        3, "The API key is empty or holds white space. Leave it out for a server that asks for none.",
+        3, "The API key is empty or has white space. Leave it out for a server without a key.",
     )  # fmt: skip
 
 
@@ -163,14 +163,14 @@ def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, line = failed(folder, "--port", port)
-    assert code == 3 and line.startswith(f"Nothing can listen at 127.0.0.1, port {port}: ")
+    assert code == 3 and line.startswith(f"The server cannot listen at 127.0.0.1, port {port}: ")
     assert failed(tmp_path / "none") == (5, f"No model folder {tmp_path / 'none'}.")
     assert failed(folder, "--default", "mood")[1].startswith("Unknown model 'mood'. Known: onnx, ")
     assert failed(folder, "--max-texts", 9, "--queue", 8)[0] == 3
-    assert failed(folder, "--cors", "example.org")[1].startswith("'example.org' is no origin")
-    assert failed(folder, "--allow-host", "http://a")[1].startswith("'http://a' is no name of a host")
-    assert failed(folder, "--max-file", 9)[1] == "file_bytes is 9; it must be 64 at least."
-    assert failed(folder, "--host", "no such host")[1].startswith("--host no such host is no address")
+    assert failed(folder, "--cors", "example.org")[1].startswith("'example.org' is not an origin")
+    assert failed(folder, "--allow-host", "http://a")[1].startswith("'http://a' is not a host name")
+    assert failed(folder, "--max-file", 9)[1] == "file_bytes is 9; it must be at least 64."
+    assert failed(folder, "--host", "no such host")[1].startswith("--host no such host is not an address")
     assert failed(folder, "--precision", "bf16")[0] == 3
 
 

@@ -57,7 +57,7 @@ def load_runner(folder: Path, manifest: Manifest, precision: str = "fp32") -> Ru
     if options and manifest.format != "native":
         raise ConfigError(
             _(
-                "{folder} has the format {format}, and its precision is fixed. Leave the precision out.",
+                "{folder} has the format {format}, whose precision is fixed. Leave the precision out.",
                 folder=folder,
                 format=manifest.format,
             )
