@@ -402,5 +402,5 @@ def test_bf16_predictions_are_near_those_in_fp32(trained):
 def test_a_precision_that_a_model_does_not_have_is_refused(trained):
     with pytest.raises(ConfigError, match="precision is 'half'; it must be one of fp32, bf16"):
         mj.load(trained / "scratch-tiny", precision="half")
-    with pytest.raises(ConfigError, match="of the format linear, whose precision is fixed"):
+    with pytest.raises(ConfigError, match="has the format linear, whose precision is fixed"):
         mj.load(trained / "linear", precision="bf16")
