@@ -1,11 +1,11 @@
 """Trains and scores parsers on the trees of KLUE and Universal Dependencies, for the table of docs/parsing.md.
 
     python bench/parsing.py --data-dir DIR [--backbone mini] [--corpora klue-dp,ud:kaist,ud:gsd] [--seeds 13,14,15]
-                            [--parsers biaffine,labeling] [--pos] [--epochs N]
+                            [--parsers biaffine,labeling] [--epochs N]
 
 Protocol: training on the train split only (for treebanks without one, on the validation split), with a tenth of it held
-out to choose the weights; one evaluation on test; default settings. A row (corpus, parser, parts of speech, backbone,
-epochs, seed) that is already in bench/results/parsing.json is not run again.
+out to choose the weights; one evaluation on test; default settings. A row (corpus, parser, backbone, epochs,
+seed) that is already in bench/results/parsing.json is not run again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import munjang as mj
 from munjang.files import write_json
 from munjang.tables import format_table
 
-KEYS = ("corpus", "parser", "pos", "backbone", "epochs", "seed")
+KEYS = ("corpus", "parser", "backbone", "epochs", "seed")
 SHOWN = ("uas", "las", "klue_uas", "klue_las", "exact", "next_word")
 
 
@@ -35,14 +35,13 @@ def main() -> None:
     parser.add_argument("--parsers", default="biaffine")
     parser.add_argument("--seeds", default="13")
     parser.add_argument("--epochs", type=float, help="else the default")
-    parser.add_argument("--pos", action="store_true", help="with the gold parts of speech")
     options = parser.parse_args()
     path = options.results / "parsing.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     for corpus in options.corpora.split(","):
         for kind in options.parsers.split(","):
             for seed in map(int, options.seeds.split(",")):
-                key = dict(zip(KEYS, (corpus, kind, options.pos, options.backbone, options.epochs, seed), strict=True))
+                key = dict(zip(KEYS, (corpus, kind, options.backbone, options.epochs, seed), strict=True))
                 if not any(all(row.get(name) == value for name, value in key.items()) for row in rows):
                     rows.append({**key, **run(key, options.data_dir)})
                     write_json(path, rows)
@@ -52,9 +51,7 @@ def main() -> None:
 def run(key: dict[str, Any], data_dir: str | None) -> dict[str, Any]:
     """Train one parser and score it once."""
     corpus = mj.load_corpus(key["corpus"], data_dir=data_dir)
-    config = mj.TrainConfig(
-        backbone=key["backbone"], seed=key["seed"], parser=key["parser"], pos=key["pos"], epochs=key["epochs"]
-    )
+    config = mj.TrainConfig(backbone=key["backbone"], seed=key["seed"], parser=key["parser"], epochs=key["epochs"])
     with tempfile.TemporaryDirectory(prefix="parsing-") as folder:
         began = time.monotonic()
         model = mj.train(corpus, config, out=Path(folder) / "run")
@@ -76,9 +73,9 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:
     for row in rows:
         groups.setdefault(tuple(row.get(name) for name in KEYS[:-1]), []).append(row)
     lines = []
-    for (corpus, parser, pos, backbone, _), runs in sorted(groups.items(), key=lambda item: str(item[0])):
+    for (corpus, parser, backbone, _), runs in sorted(groups.items(), key=lambda item: str(item[0])):
         cells = [spread([row["scores"][name] for row in runs]) for name in SHOWN]
-        lines.append([corpus, parser + (" --pos" if pos else ""), backbone, len(runs), *cells])
+        lines.append([corpus, parser, backbone, len(runs), *cells])
     return ["corpus", "parser", "backbone", "seeds", *SHOWN], lines
 
 

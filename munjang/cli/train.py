@@ -121,12 +121,6 @@ def train_verb(
     parser: Annotated[
         str | None, typer.Option("--parser", help=_("For a treebank: biaffine, or labeling (round by round)."))
     ] = None,
-    pos: Annotated[
-        bool,
-        typer.Option(
-            "--pos", help=_("For a treebank: learn from its parts of speech; the parser then always needs them.")
-        ),
-    ] = False,
     seed: Annotated[int | None, typer.Option("--seed", help=_("Decides everything random; 13 if omitted."))] = None,
     precision: Annotated[str | None, typer.Option("--precision", help=_("auto, fp32 or bf16."))] = None,
     device: Annotated[str | None, typer.Option("--device", help=_("auto, cpu or cuda."))] = None,
@@ -161,7 +155,7 @@ def train_verb(
         "warmup": warmup, "weight_decay": weight_decay, "max_length": max_length, "class_weights": class_weights,
         "adversarial": adversarial, "log_every": log_every, "save_every": save_every,
         "keep_checkpoints": keep_checkpoints, "patience": patience, "seed": seed, "precision": precision,
-        "device": device, "parser": parser, "pos": pos or None,
+        "device": device, "parser": parser,
     }  # fmt: skip
     config = train_settings(recipe, assignments or [], flags)
     config = replace(
@@ -182,7 +176,7 @@ def train_verb(
         from munjang.cli.train_heads import CorpusArguments, refuse_single_corpus_flags, train_several
 
         refuse_single_corpus_flags(
-            {"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser, "--pos": pos}
+            {"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser}
         )
         corpora = CorpusArguments(sources, more or [], read, data_dir)
         train_several(corpora, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)

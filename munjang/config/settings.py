@@ -19,6 +19,9 @@ TEXT_STEPS = ("nfc", "invisible", "html", "spaces")
 
 LOOPS = ("native", "trainer")
 
+REMOVED: dict[str, bool] = {"pos": False}
+"""Settings of training that earlier versions had -> their default."""
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -72,7 +75,6 @@ class TrainConfig:
     class_weights: str | None = None  # None or "balanced"
     adversarial: float = 0.0  # FGM: length of the perturbation of the word embeddings; 0: off
     parser: str | None = None  # treebanks: biaffine, or labeling; None: biaffine
-    pos: bool = False  # treebanks: learn with the parts of speech; the parser then always needs them
     sampling_power: float = 0.5  # several corpora: each is sampled in proportion to size ** this; 1: every row once
     log_every: int = 50  # steps
     save_every: int | None = None  # steps; None: at the end of each epoch
@@ -196,6 +198,8 @@ def update(config: Any, values: Mapping[str, Any], *, where: str) -> Any:
     hints = get_type_hints(type(config))
     names = {item.name for item in fields(config)}
     changed = {}
+    if isinstance(config, TrainConfig):
+        values = without_removed(values, where=where)
     for key, value in values.items():
         if key not in names:
             near = get_close_matches(key, names, n=1)
@@ -224,6 +228,21 @@ def update(config: Any, values: Mapping[str, Any], *, where: str) -> Any:
         else:
             changed[key] = convert(value, hints[key], f"{where}: {key}")
     return replace(config, **changed)
+
+
+def without_removed(values: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """`values` without the settings in REMOVED. ConfigError: one of them is not what it was by default."""
+    for key, default in REMOVED.items():
+        if key in values and convert(values[key], bool, f"{where}: {key}") != default:
+            raise ConfigError(
+                _(
+                    "{where}: {key} is {value}, but munjang no longer has this setting. Start again without it.",
+                    where=where,
+                    key=key,
+                    value=values[key],
+                )
+            )
+    return {key: value for key, value in values.items() if key not in REMOVED}
 
 
 def parse_assignments(pairs: list[str]) -> dict[str, Any]:

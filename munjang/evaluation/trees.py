@@ -13,7 +13,6 @@ from munjang.evaluation.references import digest_of, files_of
 from munjang.evaluation.report_parts import LabelScore, left_out_text, present_keys
 from munjang.records import Corpus, Example, Parse, Tree
 from munjang.tables import format_table
-from munjang.tasks.parsing.parts import tagged_text
 from munjang.tasks.parsing.rows import label_column
 from munjang.tasks.parsing.scores import attachment, by_relation, klue_las, klue_uas
 from munjang.translation import N_, _
@@ -168,8 +167,7 @@ def evaluate_trees(
     kept, reference_trees, left_out = usable_trees(examples, model)
     by_words = with_given_words(model)
     options = {"progress": True} if progress else {}
-    has_tags = bool(model.manifest.task_options.get("tags"))
-    texts = [tagged_text(tree) if has_tags else " ".join(tree.words) for tree in reference_trees]
+    texts = [" ".join(tree.words) for tree in reference_trees]
     predicted_trees = [parse.tree for parse in by_words.predict_many(texts, **options) if isinstance(parse, Parse)]
     references, predicted = (flat_labels(trees, model) for trees in (reference_trees, predicted_trees))
     lengths = np.array([len(tree) for tree in reference_trees])

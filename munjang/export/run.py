@@ -136,8 +136,7 @@ def exportable_folder(source: Predictor) -> Path:
     if source.runner.task.exported is None:
         raise BundleError(
             _(
-                "{source} works in rounds or with given parts of speech; such a parser has no exported form. "
-                "Train --parser biaffine without --pos.",
+                "{source} works in rounds; such a parser has no exported form. Train --parser biaffine.",
                 source=source.name,
             )
         )

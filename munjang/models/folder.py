@@ -152,6 +152,7 @@ def read_manifest(folder: Path) -> Manifest:
         labels = LabelSet.from_dict(data["labels"])
         known = {key: value for key, value in data.items() if key in Manifest.__dataclass_fields__}
         manifest = Manifest(**{**known, "labels": labels, "steps": tuple(data.get("steps", ()))})
+        refuse_part_of_speech_parser(folder, manifest)
         check_files(folder, manifest)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BundleError(_("{path} is damaged: {reason}.", path=path, reason=error)) from error
@@ -181,6 +182,18 @@ def check_values(data: Mapping[str, Any]) -> None:
 def is_json_number(value: Any, kinds: type | tuple[type, ...] = (int, float)) -> bool:
     """Whether a JSON value is a number; true and false are not."""
     return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def refuse_part_of_speech_parser(folder: Path, manifest: Manifest) -> None:
+    """Refuse a parser of an earlier version that was trained with `--pos`."""
+    if manifest.task == "parsing" and manifest.task_options.get("tags"):
+        raise BundleError(
+            _(
+                "{folder} holds a parser that was trained with --pos. It needs parts of speech, and munjang no longer "
+                "reads them. Train it again without --pos.",
+                folder=folder,
+            )
+        )
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

@@ -276,8 +276,6 @@ def card_limits(manifest: Manifest, corpus: Corpus | None, report: Report | Tree
         )
     if manifest.task == "parsing":
         points.append(_("Every text gets a tree, even if it is no sentence."))
-        if manifest.task_options.get("tags"):
-            points.append(_("Every word needs its parts of speech: `나는/NP+JX 밥을/NNG+JKO 먹었다/VV+EP+EF`."))
     elif manifest.task != "multi-label":
         points.append(_("Every text gets one of its labels, also a text that fits none; look at the score."))
     if report is None:

@@ -31,13 +31,12 @@ def make_task(name: str, labels: LabelSet, **options: Any) -> Task:
     return TASKS[name](labels, **options)
 
 
-def task_for(corpus: Corpus, *, parser: str | None = None, pos: bool = False) -> Task:
+def task_for(corpus: Corpus, *, parser: str | None = None) -> Task:
     """The task of a corpus; a parser's options come from the trees of the train split.
 
-    parser, pos: how a treebank is parsed.
+    parser: how a treebank is parsed.
     """
     if corpus.task != "parsing":
         return make_task(corpus.task, corpus.labels)
     trees = [example.label for example in corpus.train if isinstance(example.label, Tree)]
-    options = options_for(trees, parser or "biaffine", pos=pos)
-    return make_task(corpus.task, corpus.labels, **options)
+    return make_task(corpus.task, corpus.labels, **options_for(trees, parser or "biaffine"))

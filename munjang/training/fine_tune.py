@@ -115,7 +115,7 @@ def fine_tune(
         raise ConfigError(
             _("--loop trainer trains only classifiers; a parser needs the native loop. Leave --loop out.")
         )
-    task = task_for(corpus, parser=config.parser, pos=config.pos)
+    task = task_for(corpus, parser=config.parser)
     config = replace(config, batch_size=config.batch_size or task.training_defaults.batch_size)
     tokenizer = backbone.tokenizer.backend_tokenizer
     encoded = task.encode(corpus.train, tokenizer, check_length(config, backbone), encode=tokens.encode)

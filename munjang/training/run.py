@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from munjang import __version__
-from munjang.config.settings import PretrainConfig, TrainConfig, to_dict
+from munjang.config.settings import PretrainConfig, TrainConfig, to_dict, without_removed
 from munjang.data.cleaning.files import write_removed
 from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.errors import BundleError, ConfigError, require
@@ -74,14 +74,9 @@ def train_prepared(
     """Train on a prepared corpus into a folder that `run_folder` has opened."""
     if is_finished(prepared, config, folder, resume=resume):
         return load(folder)
-    if (config.parser or config.pos) and prepared.corpus.task != "parsing":
-        flag = "--parser" if config.parser else "--pos"
+    if config.parser and prepared.corpus.task != "parsing":
         raise ConfigError(
-            _(
-                "{flag} is for treebanks; {corpus} has no trees. Leave {flag} out.",
-                flag=flag,
-                corpus=prepared.corpus.name,
-            )
+            _("--parser is for treebanks; {corpus} has no trees. Leave --parser out.", corpus=prepared.corpus.name)
         )
     if config.backbone == "linear" and prepared.corpus.task == "parsing":
         raise ConfigError(
@@ -202,7 +197,9 @@ def prepare_backbone(config: TrainConfig, corpus: Corpus, folder: Path, wordpiec
 
 def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     """Refuse to resume a run with settings or data other than it was started with."""
-    before = read_json_object(folder / "run" / "settings.json")
+    path = folder / "run" / "settings.json"
+    before = read_json_object(path)
+    without_removed(before["config"], where=str(path))
     now = json.loads(json.dumps(settings))
     changed = [
         _("{key} was {before}, is {now}", key=key, before=before["config"].get(key), now=value)

@@ -34,6 +34,22 @@ def test_an_unknown_loop_is_refused_with_a_recipe_too(tmp_path):
             read_recipe(str(mine))
 
 
+@pytest.mark.parametrize("value", ["false", "no", "0"])
+def test_a_setting_that_went_is_passed_over_with_its_default(value):
+    assert update(TrainConfig(), {"pos": value, "epochs": "2"}, where="--set") == TrainConfig(epochs=2.0)
+    assert from_dict(TrainConfig, {"pos": False}) == TrainConfig()
+
+
+def test_a_setting_that_went_is_refused_with_another_value():
+    message = "{}: pos is {}, but munjang no longer has this setting. Start again without it."
+    assert refused(["pos=true"]) == message.format("--set", "true")
+    with pytest.raises(ConfigError) as found:
+        update(TrainConfig(), {"pos": True}, where="my.toml")
+    assert str(found.value) == message.format("my.toml", True)
+    assert refused(["clean.pos=false"]).startswith("Unknown setting 'pos' in --set, [clean].")
+    assert refused(["pos=false"], PretrainConfig()).startswith("Unknown setting 'pos' in --set.")
+
+
 def test_a_recipes_part_for_a_loop_must_be_a_table(tmp_path):
     mine = tmp_path / "mine.toml"
     mine.write_text("native = 3", encoding="utf-8")

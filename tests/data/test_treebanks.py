@@ -41,6 +41,14 @@ def test_klues_form_is_read_with_file_and_line(tmp_path):
     assert label_text(second.label) == "2:NP_OBJ 3:VP_MOD 0:NP"
 
 
+def test_parts_of_speech_are_read_from_both_kinds_of_files(tmp_path):
+    conllu = tmp_path / "b.conllu"
+    conllu.write_text("1\t나는\t_\tPRON\tnp+jx\t_\t2\tnsubj\t_\t_\n2\t간다\t_\tVERB\t_\t_\t0\troot\t_\t_\n\n", "utf-8")
+    first, second = read_trees(klue_file(tmp_path))
+    assert first.label.pos == ("NP+JX", "NNG+JKO", "NNG+JKB", "VV+EP+EF") and second.label.pos == ()
+    assert [example.label.pos for example in read_trees(conllu)] == [("np+jx", "VERB")]
+
+
 def test_what_is_written_as_conllu_is_read_back(tmp_path):
     path = tmp_path / "trees.conllu.gz"
     path.write_bytes(gzip.compress(to_conllu([CLOUD, CLOUD]).encode()))

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import munjang as mj
 from munjang.cli import app
 from munjang.data.cleaning.files import rebuild
+from munjang.errors import BundleError, ConfigError
 from munjang.evaluation.report import Report
 from munjang.evaluation.trees import TreeReport
 
@@ -27,7 +28,7 @@ OLD = Path(__file__).parents[1] / "old_models"
 CASES = (
     "bert", "bert-onnx", "bert-int8", "several", "several-onnx", "several-int8", "linear", "linear-several",
     *(f"heads{form}/{head}" for form in ("", "-onnx", "-int8") for head in ("feeling", "topic")),
-    "parser", "parser-onnx", "parser-int8", "parser-labeling", "parser-universal", "parser-pos",
+    "parser", "parser-onnx", "parser-int8", "parser-labeling", "parser-universal",
 )  # fmt: skip
 """What `munjang.load` opens, by the names of their folders."""
 
@@ -74,8 +75,6 @@ def known() -> dict[str, Any]:
 
 def texts_for(case: str) -> dict[str, str]:
     """The texts that a model was asked."""
-    if case == "parser-pos":
-        return known()["tagged"]
     huge = {name: text * times for name, (text, times) in known()["huge"].items()}
     return known()["texts"] | known()["composes"] | (huge if case.startswith("linear") else {})
 
@@ -198,6 +197,30 @@ def test_the_command_gives_the_old_answers():
         check({name: own}, {name: known()["answers"]["bert"][name]}, EXACT)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("predict", "parser-pos", "나는 걸었다"),
+        ("evaluate", "parser-pos", "data/trees.tsv"),
+        ("export", "parser-pos", "onnx", "exported"),
+        ("serve", "parser-pos", "--port", "0"),
+        ("analyze", "나는 걸었다", "--model", "parser-pos"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_parser_that_needs_parts_of_speech_is_refused(words, copies):
+    copies("parser-pos", "data")
+    line = (
+        "parser-pos holds a parser that was trained with --pos. It needs parts of speech, and munjang no longer reads "
+        "them. Train it again without --pos."
+    )
+    with pytest.raises(BundleError) as refused:
+        mj.load("parser-pos")
+    assert str(refused.value) == line
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code != 0 and str(done.exception) == line
+
+
 # Reports
 
 
@@ -253,6 +276,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(copies, caplog):
     check(answers_of(model, known()["texts"]), known()["resumed"], RESUMED)
     steps = [json.loads(line)["step"] for line in Path("interrupted/run/log.jsonl").read_text("utf-8").splitlines()]
     assert sorted(set(steps)) == [2, 4, 6, 8, 10, 12]
+
+
+def test_a_stopped_run_with_parts_of_speech_does_not_go_on(copies):
+    copies("interrupted", "encoder", "data")
+    path = Path("interrupted/run/settings.json")
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    assert settings["config"].pop("pos") is False
+    path.write_text(json.dumps(settings | {"config": settings["config"] | {"pos": True}}), encoding="utf-8")
+    corpus = mj.read_corpus("data/sentences.csv")
+    with pytest.raises(ConfigError, match=r"settings\.json: pos is True, but munjang no longer has this setting\."):
+        mj.train(corpus, interrupted_settings(), out="interrupted", resume=True)
 
 
 # Cleaning

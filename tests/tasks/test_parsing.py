@@ -15,7 +15,7 @@ from munjang.cli import app
 from munjang.data.trees.pictures import tree_lines, tree_svg
 from munjang.data.trees.relations import KLUE_RELATIONS
 from munjang.data.trees.treebanks import read_trees, to_conllu
-from munjang.data.trees.triples import parse_to_json, write_graphml
+from munjang.data.trees.triples import parse_to_json
 from munjang.errors import BundleError, ConfigError, DataError
 from munjang.evaluation.trees import TreeReport
 from munjang.records import Tree
@@ -234,15 +234,6 @@ def test_relations_name_subjects_objects_and_modifiers():
     ]  # fmt: skip
     universal = Tree(("내", "고향은", "간다"), (2, 3, 0), ("nmod:poss", "nsubj:pass", "root"))
     assert [item.kind for item in mj.relations(universal)] == ["modifier", "subject"]
-
-
-def test_a_graph_holds_every_word_and_arc(tmp_path):
-    networkx = pytest.importorskip("networkx", reason="networkx is not installed")
-    write_graphml([CLOUD, examples()[2].label], tmp_path / "trees.graphml")
-    graph = networkx.read_graphml(tmp_path / "trees.graphml")
-    assert (graph.number_of_nodes(), graph.number_of_edges()) == (7, 5)
-    assert graph.nodes["1.2"]["word"] == "구름그림을"
-    assert [data["kind"] for _, _, data in graph.edges(data=True) if "kind" in data].count("subject") == 2
 
 
 def test_the_terminal_shows_each_word_below_its_head():

@@ -1,22 +1,17 @@
-"""Parsing round by round, and parsing with gold parts of speech."""
+"""Parsing round by round."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from parsers import TREES, examples, legal, train_tiny
-from typer.testing import CliRunner
 
 import munjang as mj
-from munjang.cli import app
 from munjang.data.trees.relations import KLUE_RELATIONS
 from munjang.data.trees.shapes import is_head_final, is_projective
-from munjang.data.trees.treebanks import read_trees
-from munjang.errors import BundleError, ConfigError, DataError
-from munjang.records import Example, Tree
+from munjang.errors import BundleError, ConfigError
 from munjang.tasks import make_task
 from munjang.tasks.parsing.decoding import head_final_trees
-from munjang.tasks.parsing.parts import ends, tag_names, untagged
 from munjang.tasks.parsing.rounds import round_arrays, tree_rounds
 
 pytest.importorskip("torch")
@@ -24,36 +19,10 @@ import torch
 
 from munjang.tasks.parsing.tagger import Tagger, chosen_words
 
-POS = {
-    "나는": "NP+JX", "구름그림을": "NNG+NNG+JKO", "벽에": "NNG+JKB", "걸었다": "VV+EP+EF", "하늘이": "NNG+JKS",
-    "매우": "MAG", "푸르다": "VA+EF", "좋다": "VA+EF",
-}  # fmt: skip
-
-
-def tagged():
-    """Three of the ten trees, with parts of speech."""
-    rows = [examples()[index] for index in (0, 2, 9)]
-    return [
-        Example(row.text, Tree(row.label.words, row.label.heads, row.label.relations,
-                               tuple(POS[word] for word in row.label.words)), row.line, "three.tsv")
-        for row in rows
-    ]  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     return train_tiny(tmp_path_factory.mktemp("parser") / "rounds", parser="labeling", epochs=60)
-
-
-@pytest.fixture(scope="module")
-def with_pos(tmp_path_factory):
-    rows = tagged()
-    corpus = mj.Corpus("three", "parsing", KLUE_RELATIONS, train=rows * 2, validation=rows, test=rows)
-    config = mj.TrainConfig(
-        backbone="scratch:tiny", epochs=30, batch_size=6, learning_rate=5e-3, precision="fp32", max_length=64, pos=True,
-        save_every=10_000, eval_every=30, clean=mj.CleanConfig(leaks=False, duplicates=False),
-    )  # fmt: skip
-    return mj.train(corpus, config, out=tmp_path_factory.mktemp("parser") / "pos")
 
 
 # Rounds
@@ -151,64 +120,3 @@ def test_it_is_for_head_final_treebanks_and_is_not_exported(trained, tmp_path):
     topic = mj.load_corpus("sample:topic")
     with pytest.raises(ConfigError, match="--parser is for treebanks; sample:topic has no trees"):
         mj.train(topic, mj.TrainConfig(backbone="scratch:tiny", parser="labeling"))
-
-
-# Parts of speech
-
-
-def test_parts_of_speech_are_read_from_both_kinds_of_files(tmp_path):
-    klue, conllu = tmp_path / "a.tsv", tmp_path / "b.conllu"
-    klue.write_text(
-        "## klue-dp-1\t나는 간다\n1\t나는\t나 는\tNP+JX\t2\tNP_SBJ\n2\t간다\t가 ㄴ다\tVV+EF\t0\tVP\n\n", "utf-8"
-    )
-    conllu.write_text("1\t나는\t_\tPRON\tnp+jx\t_\t2\tnsubj\t_\t_\n2\t간다\t_\tVERB\t_\t_\t0\troot\t_\t_\n\n", "utf-8")
-    assert [example.label.pos for example in read_trees(klue)] == [("NP+JX", "VV+EF")]
-    assert [example.label.pos for example in read_trees(conllu)] == [("np+jx", "VERB")]
-    assert tag_names(example.label for example in read_trees(klue)) == ("EF", "JX", "NP", "VV")
-    assert ends("NNG") == ("NNG", "NNG") and ends("NNG+XSN+JKO") == ("NNG", "JKO")
-
-
-def test_words_are_written_with_their_parts_of_speech():
-    assert untagged(" 1/2을/SN+JKO 먹었다/VV+EP+EF ") == ("1/2을 먹었다", ("SN+JKO", "VV+EP+EF"))
-    with pytest.raises(DataError, match="word 2, '먹었다', has none"):
-        untagged("밥을/NNG+JKO 먹었다")
-
-
-def test_a_parser_learns_with_parts_of_speech_and_then_needs_them(with_pos, tmp_path):
-    text = "나는/NP+JX 구름그림을/NNG+NNG+JKO 벽에/NNG+JKB 걸었다/VV+EP+EF"
-    assert with_pos.predict(text).tree == examples()[0].label
-    assert with_pos.manifest.details["task"]["tags"] == [
-        "EF",
-        "JKB",
-        "JKO",
-        "JKS",
-        "JX",
-        "MAG",
-        "NNG",
-        "NP",
-        "VA",
-        "VV",
-    ]
-    assert mj.evaluate(with_pos, tagged()).metrics["las"] == 1.0
-    assert "Every word needs its parts of speech" in (with_pos.folder / "README.md").read_text("utf-8")
-    changed = with_pos.predict(text.replace("JKO", "JKS").replace("NNG+NNG", "VA"))
-    assert changed.tree.words == examples()[0].label.words
-    assert changed.tree.relations[1] == "NP_SBJ", "what is written for a word is what is read"
-    with pytest.raises(DataError, match="trained with --pos, and a sentence has no parts of speech"):
-        mj.evaluate(with_pos, examples())
-    done = CliRunner().invoke(app, ["predict", str(with_pos.folder), "나는 걸었다"])
-    assert done.exit_code and "every word needs its parts of speech, as in 밥을/NNG+JKO" in str(done.exception)
-    pytest.importorskip("onnx")
-    from munjang.export.run import export_model
-
-    with pytest.raises(BundleError, match="no exported form"):
-        export_model(with_pos, "onnx", tmp_path / "out")
-
-
-def test_training_with_parts_of_speech_wants_them_everywhere():
-    rows = [*tagged()[:2], examples()[5]]
-    with pytest.raises(DataError, match="--pos: a sentence has no parts of speech"):
-        tag_names(row.label for row in rows)
-    task = make_task("parsing", KLUE_RELATIONS, tags=("NP",))
-    with pytest.raises(DataError, match="line 6: a sentence has no parts of speech, which --pos needs"):
-        task.encode([Example("비가", Tree(("비가",), (0,), ("VP",)), 6, "a.tsv")], None, 8)

@@ -1,15 +1,11 @@
-"""Subjects, objects and modifiers in a tree, as triples and as a graph."""
+"""Subjects, objects and modifiers in a tree, as triples; a parse as JSON values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from munjang.errors import missing_extra
 from munjang.records import Parse, Tree
-from munjang.translation import _
 
 SUBJECT, OBJECT, MODIFIER = "subject", "object", "modifier"
 MODIFYING = {"DP", "amod", "nmod", "acl", "det", "nummod"}  # and KLUE's relations that end in _MOD
@@ -63,34 +59,3 @@ def parse_to_json(parse: Parse) -> dict[str, Any]:
         "relations": [asdict(item) for item in triples(tree)],
         "note": parse.note,
     }
-
-
-def to_graph(trees: Iterable[Tree | Parse]) -> Any:
-    """A networkx MultiDiGraph of trees: a node for every word ("sentence.word"), an arc from each head to its word.
-
-    MissingExtra: networkx is not installed.
-    """
-    try:
-        import networkx
-    except ImportError as error:
-        raise missing_extra(_("graphs"), "graph") from error
-    graph = networkx.MultiDiGraph()
-    for number, item in enumerate(trees, start=1):
-        tree = item.tree if isinstance(item, Parse) else item
-        for index, word in enumerate(tree.words, start=1):
-            graph.add_node(f"{number}.{index}", word=word, sentence=number, place=index)
-        for index, (head, name) in enumerate(zip(tree.heads, tree.relations, strict=True), start=1):
-            if head:
-                kind = triple_kind(name)
-                graph.add_edge(
-                    f"{number}.{head}", f"{number}.{index}", relation=name, **({"kind": kind} if kind else {})
-                )
-    return graph
-
-
-def write_graphml(trees: Iterable[Tree | Parse], path: str | Path) -> None:
-    """Write the graph of trees as GraphML, which Gephi, yEd and Cytoscape open."""
-    graph = to_graph(trees)
-    import networkx
-
-    networkx.write_graphml(graph, path, encoding="utf-8")

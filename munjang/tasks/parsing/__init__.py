@@ -9,7 +9,6 @@ from munjang.config.checks import one_of
 from munjang.data.trees.shapes import ANY, scheme_of
 from munjang.records import LabelSet
 from munjang.tasks.parsing.biaffine import BiaffineParsing
-from munjang.tasks.parsing.parts import tag_names
 from munjang.tasks.parsing.rounds import RoundsParsing
 from munjang.tasks.parsing.task import ParsingTask
 from munjang.tasks.parsing.words import SPACES, cut_of
@@ -21,15 +20,12 @@ PARSERS: dict[str, type[ParsingTask[Any]]] = {"biaffine": BiaffineParsing, "labe
 """The values of `--parser`, which model folders store, and their tasks."""
 
 
-def parsing(
-    labels: LabelSet, parser: str = "biaffine", scheme: str = ANY, cut: str = SPACES, tags: Sequence[str] = ()
-) -> ParsingTask[Any]:
+def parsing(labels: LabelSet, parser: str = "biaffine", scheme: str = ANY, cut: str = SPACES) -> ParsingTask[Any]:
     """The task of parsing with these relations, by one of PARSERS."""
     one_of("parser", parser, tuple(PARSERS))
-    return PARSERS[parser](labels, scheme, cut, tuple(tags))
+    return PARSERS[parser](labels, scheme, cut)
 
 
-def options_for(trees: Sequence[Tree], parser: str = "biaffine", *, pos: bool = False) -> dict[str, Any]:
-    """What a parser has to know about its training trees: their scheme, where words end, parts of speech."""
-    tags = {"tags": tag_names(trees)} if pos else {}
-    return {"parser": parser, "scheme": scheme_of(trees), "cut": cut_of(trees), **tags}
+def options_for(trees: Sequence[Tree], parser: str = "biaffine") -> dict[str, Any]:
+    """What a parser has to know about its training trees: their scheme, and where words end."""
+    return {"parser": parser, "scheme": scheme_of(trees), "cut": cut_of(trees)}

@@ -31,11 +31,7 @@ class BiaffineParsing(ParsingTask["ArcScores"]):
     """Parsing by the scores of all pairs of words: any of SCHEMES."""
 
     parser = "biaffine"
-
-    @property
-    def exported(self) -> Signature | None:
-        """None with parts of speech, which a graph does not take."""
-        return None if self.tags else SIGNATURE
+    exported = SIGNATURE
 
     def forward(self, network: torch.nn.Module, batch: Batch) -> ArcScores:
         """The scores of all arcs and relations of a batch."""

@@ -14,7 +14,6 @@ from transformers import AutoConfig, AutoModel
 
 from munjang.encoder.dropout import drop
 from munjang.errors import FetchError
-from munjang.tasks.parsing.pieces import WordPieces
 from munjang.tasks.parsing.tagger import Tagger
 from munjang.translation import ngettext
 
@@ -43,13 +42,10 @@ class ArcScores(NamedTuple):
 class BiaffineHead(nn.Module):
     """Deep biaffine attention, after Dozat & Manning (2017), with a bias by distance (as Qi et al., 2018)."""
 
-    def __init__(
-        self, width: int, relations: int, arc: int = 256, relation: int = 96, dropout: float = 0.33, tags: int = 0
-    ) -> None:
+    def __init__(self, width: int, relations: int, arc: int = 256, relation: int = 96, dropout: float = 0.33) -> None:
         super().__init__()
         self.sizes = [arc, arc, relation, relation]
-        self.pieces = WordPieces(width, tags)
-        self.inner = nn.Linear(self.pieces.size, sum(self.sizes))
+        self.inner = nn.Linear(2 * width, sum(self.sizes))
         self.arc = nn.Parameter(torch.empty(arc + 1, arc))
         self.relation = nn.Parameter(torch.empty(relations, relation + 1, relation + 1))
         self.distance = nn.Parameter(torch.zeros(2 * REACH + 2))
@@ -59,13 +55,10 @@ class BiaffineHead(nn.Module):
         nn.init.xavier_uniform_(self.arc)
         nn.init.zeros_(self.relation)
 
-    def forward(self, pieces: Tensor, words: Tensor, tags: Tensor | None = None) -> ArcScores:
-        """pieces (sum of words + 1, 2, width): the first and last piece of each sentence's root and words.
-
-        tags: their parts of speech, (sum of words + 1, 2), for a head that was trained with them.
-        """
+    def forward(self, pieces: Tensor, words: Tensor) -> ArcScores:
+        """pieces (sum of words + 1, 2, width): the first and last piece of each sentence's root and words."""
         rate = self.dropout if self.training else 0.0
-        inner = nn.functional.leaky_relu(self.inner(drop(self.pieces(pieces, tags), rate)), 0.1)
+        inner = nn.functional.leaky_relu(self.inner(drop(pieces.flatten(1), rate)), 0.1)
         nodes = nn.utils.rnn.pad_sequence(drop(inner, rate).split((words + 1).tolist()), batch_first=True)
         arc_child, arc_head, relation_child, relation_head = nodes.split(self.sizes, dim=2)  # (B, W + 1, …)
         arcs = with_one(arc_child[:, 1:]) @ self.arc @ arc_head.transpose(1, 2)  # (B, W, W + 1)

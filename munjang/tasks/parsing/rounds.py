@@ -17,7 +17,7 @@ import numpy as np
 
 from munjang.data.trees.shapes import HEAD_FINAL
 from munjang.errors import ConfigError
-from munjang.tasks.base import Batch, Encodings, Outputs, Signature
+from munjang.tasks.base import Batch, Encodings, Outputs
 from munjang.tasks.parsing.rows import object_array
 from munjang.tasks.parsing.task import WORD_INPUTS, ParsingTask
 from munjang.translation import _
@@ -38,6 +38,7 @@ class RoundsParsing(ParsingTask["RoundScores"]):
     """Parsing round by round, for head-final trees. Training batches hold the rounds of their reference trees."""
 
     parser = "labeling"
+    exported = None  # a graph has no rounds
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,11 +49,6 @@ class RoundsParsing(ParsingTask["RoundScores"]):
                     "heads stand on the left, or arcs cross. Take --parser biaffine."
                 )
             )
-
-    @property
-    def exported(self) -> Signature | None:
-        """None: a graph has no rounds."""
-        return None
 
     def step_batch(
         self, encodings: Encodings, indices: np.ndarray, pad_id: int, rng: np.random.Generator, part: slice

@@ -42,9 +42,8 @@ def only_seen(encodings: Encodings) -> Encodings:
     seen = encodings.columns["pieces"][:, 1:, 0] != FAR  # (n, W)
     last = np.where(seen.any(axis=1), seen.shape[1] - seen[:, ::-1].argmax(axis=1), 0) if seen.size else 0
     words = np.where(encodings.truncated, np.maximum(last, 1), encodings.columns["words"])
-    width = int(words.max(initial=0)) + 1
-    tables = {name: array[:, :width] for name, array in encodings.columns.items() if name in ("pieces", "tags")}
-    return replace(encodings, columns={**encodings.columns, **tables, "words": words})
+    pieces = encodings.columns["pieces"][:, : int(words.max(initial=0)) + 1]
+    return replace(encodings, columns={**encodings.columns, "pieces": pieces, "words": words})
 
 
 def to_parse(text: str, words: Sequence[str], row: np.ndarray, note: str, labels: LabelSet, scheme: str) -> Parse:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, one_hot, pad
 
 from munjang.encoder.dropout import drop
-from munjang.tasks.parsing.pieces import WordPieces
 
 BEFORE, AFTER = 1, 2  # remaining neighbours that the tagger sees beside each word
 
@@ -36,10 +35,9 @@ class RoundScores(NamedTuple):
 class Tagger(nn.Module):
     """A word's tag depends on the word, on its deleted dependents, and on its remaining neighbours."""
 
-    def __init__(self, width: int, relations: int, size: int = 256, dropout: float = 0.33, tags: int = 0) -> None:
+    def __init__(self, width: int, relations: int, size: int = 256, dropout: float = 0.33) -> None:
         super().__init__()
-        self.pieces = WordPieces(width, tags)
-        self.inner = nn.Linear(self.pieces.size, size)
+        self.inner = nn.Linear(2 * width, size)
         self.below = nn.Linear(size, size)
         self.window = nn.Linear((BEFORE + 1 + AFTER) * size, size)
         self.tag = nn.Linear(size, relations + 1)
@@ -49,14 +47,13 @@ class Tagger(nn.Module):
         self,
         pieces: Tensor,
         words: Tensor,
-        tags: Tensor | None = None,
         round_sentence: Tensor | None = None,
         round_words: Tensor | None = None,
         round_heads: Tensor | None = None,
     ) -> RoundScores:
-        """pieces, words, tags: as in the biaffine head; rounds: as `rounds.round_arrays` makes them."""
+        """pieces, words: as in the biaffine head; rounds: as `rounds.round_arrays` makes them."""
         rate = self.dropout if self.training else 0.0
-        inner = leaky_relu(self.inner(drop(self.pieces(pieces, tags), rate)), 0.1)
+        inner = leaky_relu(self.inner(drop(pieces.flatten(1), rate)), 0.1)
         nodes = nn.utils.rnn.pad_sequence(drop(inner, rate).split((words + 1).tolist()), batch_first=True)[:, 1:]
         scores = None
         if round_sentence is not None and round_words is not None and round_heads is not None:

@@ -24,7 +24,6 @@ from munjang.tasks.base import (
     encode_texts,
     pad_batch,
 )
-from munjang.tasks.parsing.parts import tag_column, untagged, words_and_tags
 from munjang.tasks.parsing.rows import label_column, object_array, only_seen, to_parse
 from munjang.tasks.parsing.words import CUTS, SPACES, encode_words, spaced, word_batch
 from munjang.translation import _
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-WORD_INPUTS = ("input_ids", "attention_mask", "positions", "words", "tags")
+WORD_INPUTS = ("input_ids", "attention_mask", "positions", "words")
 """The arrays of a batch that every parser's network takes."""
 
 Scores = TypeVar("Scores")
@@ -46,19 +45,18 @@ class ParsingTask(ABC, Generic[Scores]):
     """A tree a sentence. Columns: `labels` (n, W, 2) int16, head and relation of each word, -1 beyond its words.
 
     In a batch `labels` are those of its words one after another, (N, 2). labels: the relations. scheme: the shape of
-    the trees (munjang.data.trees.shapes.SCHEMES). cut: where words of raw text end. tags: parts of speech, for a
-    parser that is given them.
+    the trees (munjang.data.trees.shapes.SCHEMES). cut: where words of raw text end.
     """
 
     labels: LabelSet
     scheme: str = ANY
     cut: str = SPACES
-    tags: tuple[str, ...] = ()
     dropout: float = 0.33
     name: str = "parsing"
     monitor: str = "las"
     speed = "sentences_s"
     parser: ClassVar[str]  # its key in PARSERS, which model folders store
+    exported: ClassVar[Signature | None]  # what an exported network takes and gives; None: it cannot be exported
     output_kind = "trees"
     training_defaults = TrainingDefaults(
         batch_size=16, epochs=10, least_steps=600, most_epochs=40.0, rate=5 / 3
@@ -68,11 +66,6 @@ class ParsingTask(ABC, Generic[Scores]):
     def __post_init__(self) -> None:
         one_of("scheme", self.scheme, SCHEMES)
         one_of("cut", self.cut, CUTS)
-
-    @property
-    @abstractmethod
-    def exported(self) -> Signature | None:
-        """What an exported network takes and gives; None where there is no exported form."""
 
     @abstractmethod
     def forward(self, network: torch.nn.Module, batch: Batch) -> Scores:
@@ -97,16 +90,13 @@ class ParsingTask(ABC, Generic[Scores]):
     @property
     def options(self) -> dict[str, Any]:
         """What `munjang.tasks.make_task` needs beside the labels to make this task again."""
-        tags = {"tags": list(self.tags)} if self.tags else {}
-        return {"parser": self.parser, "scheme": self.scheme, "cut": self.cut, **tags}
+        return {"parser": self.parser, "scheme": self.scheme, "cut": self.cut}
 
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
         """An encoder with a fresh head, from a folder, a hub id, or `config=`."""
         from munjang.tasks.parsing.network import build_parser
 
-        head: dict[str, Any] = {"kind": self.parser, "relations": len(self.labels), "dropout": self.dropout}
-        if self.tags:
-            head["tags"] = len(self.tags)
+        head = {"kind": self.parser, "relations": len(self.labels), "dropout": self.dropout}
         return build_parser(head, source, config=config, **options)
 
     def open(self, folder: Path) -> PreTrainedModel:
@@ -117,7 +107,7 @@ class ParsingTask(ABC, Generic[Scores]):
 
     def preprocess(self, text: str) -> str:
         """The words of a cleaned text between single spaces."""
-        return " ".join(text.split()) if self.tags else spaced(text, self.cut)
+        return spaced(text, self.cut)
 
     def encode(
         self,
@@ -127,18 +117,8 @@ class ParsingTask(ABC, Generic[Scores]):
         *,
         encode: TextEncoder = encode_texts,
     ) -> Encodings:
-        """As `encode_words`. `encode` is not used: a cache of token ids has no positions of pieces.
-
-        DataError: the parser was trained with parts of speech, and a word has none.
-        """
-        texts: Sequence[str] = [example.text for example in examples]
-        tags: Sequence[tuple[str, ...]] = ()
-        if self.tags and examples:
-            texts, tags = zip(*map(words_and_tags, examples), strict=True)
-        encodings = encode_words(texts, tokenizer, max_length)
-        if self.tags:
-            column = tag_column(tags, self.tags, encodings.columns["pieces"].shape[1])
-            encodings = replace(encodings, columns={**encodings.columns, "tags": column})
+        """As `encode_words`. `encode` is not used: a cache of token ids has no positions of pieces."""
+        encodings = encode_words([example.text for example in examples], tokenizer, max_length)
         trees = [example.label for example in examples if isinstance(example.label, Tree)]
         if trees and len(trees) == len(examples):
             labels = label_column(trees, self.labels)
@@ -166,8 +146,7 @@ class ParsingTask(ABC, Generic[Scores]):
 
     def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Parse:
         """The tree of one text. Its words are those of `cleaned`."""
-        words = untagged(cleaned)[0] if self.tags else cleaned
-        return to_parse(text, words.split(), row, note, self.labels, self.scheme)
+        return to_parse(text, cleaned.split(), row, note, self.labels, self.scheme)
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """uas, las: shares of the words with the right head, and with the right head and relation."""

@@ -92,7 +92,7 @@ def word_batch(encodings: Encodings, indices: np.ndarray, width: int) -> dict[st
     """The words of a batch: `words` (B,), how many each sentence has; `positions` (K,), `nodes` (B, W + 1).
 
     positions: the first and last pieces of roots and words, in the flattened (B * width). nodes: the pair of pieces for
-    each sentence's root or word, 0 beyond its words. `tags` (K / 2, 2): their parts of speech, if there are any.
+    each sentence's root or word, 0 beyond its words.
     """
     words = encodings.columns["words"][indices]
     inside = np.arange(int(words.max(initial=0)) + 1) <= words[:, None]  # (B, W + 1)
@@ -101,7 +101,4 @@ def word_batch(encodings: Encodings, indices: np.ndarray, width: int) -> dict[st
     pieces = np.minimum(pieces, (lengths - 1)[:, None, None])  # words that were cut off share the last token
     pieces += np.arange(len(indices))[:, None, None] * width
     nodes = np.where(inside, np.cumsum(inside).reshape(inside.shape) - 1, 0)
-    batch = {"words": words, "positions": pieces[inside].reshape(-1), "nodes": nodes}
-    if "tags" in encodings.columns:
-        batch["tags"] = encodings.columns["tags"][indices, : inside.shape[1]].astype(np.int64)[inside]
-    return batch
+    return {"words": words, "positions": pieces[inside].reshape(-1), "nodes": nodes}
