@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,8 +20,6 @@ from munjang.errors import ConfigError, DataError
 from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed
 from munjang.tables import format_table
 from munjang.translation import _, ngettext
-
-log = logging.getLogger("munjang")
 
 HEAD_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 """Allowed names of heads: they are used on command lines and before the "/" of a flat label."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -32,8 +31,6 @@ from munjang.tasks import make_task
 from munjang.tasks.base import Task
 from munjang.text.cleaning import clean_text
 from munjang.translation import N_, _
-
-log = logging.getLogger("munjang")
 
 SORT_WINDOW = 16_384  # texts that are sorted by length together
 TOKENS = 1_024  # tokens (characters for a linear model) in a forward pass, padding included

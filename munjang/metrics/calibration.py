@@ -17,6 +17,7 @@ log = logging.getLogger("munjang")
 
 LOWEST, HIGHEST = 0.1, 10.0
 """Bounds of the search. Where every prediction is right, the best temperature would be 0: every probability 1."""
+PRECISION = 1e-4  # of the logarithm of the temperature
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -41,11 +42,11 @@ def fit_temperature(logits: np.ndarray, references: np.ndarray, name: str = "the
     return temperature
 
 
-def golden_section(loss: Callable[[float], float], low: float, high: float, precision: float = 1e-4) -> float:
-    """The minimum of a function that has only one between `low` and `high`, to within `precision`."""
+def golden_section(loss: Callable[[float], float], low: float, high: float) -> float:
+    """The minimum of a function that has only one between `low` and `high`, to within PRECISION."""
     left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_left, at_right = loss(left), loss(right)
-    while high - low > precision:
+    while high - low > PRECISION:
         if at_left <= at_right:
             high, right, at_right = right, left, at_left
             left = high - GOLDEN * (high - low)

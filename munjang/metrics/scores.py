@@ -167,11 +167,12 @@ def confusion_matrix(references: np.ndarray, predicted: np.ndarray, labels: int)
     return np.bincount(cells, minlength=labels * labels).reshape(labels, labels)
 
 
-def calibration_bins(confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS) -> list[dict[str, Any]]:
-    """Confidence and accuracy of the predictions, in `bins` equal ranges of confidence.
+def calibration_bins(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
+    """Confidence and accuracy of the predictions, in CALIBRATION_BINS equal ranges of confidence.
 
     confidence: (n,) probabilities; right: (n,) bool. Each bin: `low`, `high`, `count`, means `confidence`, `accuracy`.
     """
+    bins = CALIBRATION_BINS
     in_bin = np.clip(np.ceil(np.asarray(confidence, float) * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(in_bin, minlength=bins)
     mean_confidence = safe_divide(np.bincount(in_bin, confidence, bins), count)

@@ -8,7 +8,6 @@ resumed run starts at once.
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,6 @@ from munjang.translation import _
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-log = logging.getLogger("munjang")
 
 TOKENIZED_TOGETHER = 20_000  # texts
 MOST_HELD_OUT = 4_000  # texts; enough for a loss with three digits

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import logging
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,8 +18,6 @@ from munjang.pretraining.compressed import text_stream
 from munjang.tables import format_table
 from munjang.text.cleaning import clean_text
 from munjang.translation import _, ngettext
-
-log = logging.getLogger("munjang")
 
 LETTER = re.compile(r"[^\W\d_]")
 NOT_A_KEY = re.compile(r"[\W_]+")

@@ -28,7 +28,7 @@ ROW_HEIGHT = 0.27  # inches for one label of a list
 UNDRAWN = ("Mn", "Me", "Cf", "Cc")
 
 INK, QUIET, GRID = "#1b2430", "#66707d", "#e3e7ec"
-BLUE, ORANGE, GREEN, RED = "#2b6cb0", "#dd7a24", "#2f9163", "#c0392b"
+BLUE, ORANGE, GREEN = "#2b6cb0", "#dd7a24", "#2f9163"
 PALE_BLUE = "#8fb4da"  # areas; solid, so that grid lines do not shine through
 SPLIT_COLOURS = {"train": BLUE, "validation": GREEN, "test": ORANGE}
 
@@ -154,10 +154,10 @@ def blues() -> Any:
     return LinearSegmentedColormap.from_list("munjang", ["#f3f6fa", "#8db8df", BLUE, "#163f6e"])
 
 
-def save_png(figure: Figure, path: str | Path, *, dpi: int = 144) -> None:
+def save_png(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG."""
     with style():
-        figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(path, format="png", dpi=144, metadata={"Software": None})
 
 
 def to_svg(figure: Figure, name: str) -> str:

@@ -56,7 +56,7 @@ def model_card(
     report: of the test split, for a parser `trees` instead; baseline_report: the linear model's on the same texts.
     """
     sections = [
-        front_matter(manifest, corpus, report),
+        front_matter(manifest, corpus),
         card_title(manifest),
         introduction(manifest),
         _("## Use"),
@@ -73,7 +73,7 @@ def model_card(
     return "\n\n".join(sections) + "\n"
 
 
-def front_matter(manifest: Manifest, corpus: Corpus | None, report: Report | None) -> str:
+def front_matter(manifest: Manifest, corpus: Corpus | None) -> str:
     """The YAML block; every value is written as JSON, which YAML takes as it is."""
     licence = corpus.card.licence if corpus is not None else "unknown"
     values: dict[str, Any] = {

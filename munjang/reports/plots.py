@@ -28,17 +28,17 @@ from munjang.reports.figures import (
     style,
 )
 from munjang.tables import display_width, shorten_text
-from munjang.translation import N_, _, ngettext
+from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def length_histogram(lengths: Mapping[str, Sequence[int]], *, unit: str = N_("characters"), title: str = "") -> Figure:
+def length_histogram(lengths: Mapping[str, Sequence[int]], *, title: str = "") -> Figure:
     """The lengths of the texts: for each split, the share of its texts in each range of lengths.
 
-    lengths: split -> the length of each text. The axis ends at the 99.5th percentile; its label says how many are
+    lengths: split -> the characters of each text. The axis ends at the 99.5th percentile; its label says how many are
     longer.
     """
     given = {split: np.asarray(values) for split, values in lengths.items() if len(values)}
@@ -62,13 +62,12 @@ def length_histogram(lengths: Mapping[str, Sequence[int]], *, unit: str = N_("ch
         axes.set_xlim(edges[0], edges[-1])
         axes.set_xlabel(
             ngettext(
-                "length in {unit}; {count:,} longer text is not shown",
-                "length in {unit}; {count:,} longer texts are not shown",
+                "length in characters; {count:,} longer text is not shown",
+                "length in characters; {count:,} longer texts are not shown",
                 beyond,
-                unit=_(unit),
             )
             if beyond
-            else _("length in {unit}", unit=_(unit))
+            else _("length in characters")
         )
         axes.set_ylabel(_("share of texts, %"))
         axes.grid(axis="y")
@@ -120,7 +119,6 @@ def f1_bars(
     support: Mapping[str, int],
     *,
     baseline: Mapping[str, float] | None = None,
-    title: str = "",
 ) -> Figure:
     """F1 of each label as a bar, its support as a number, the baseline's F1 as a dot where one is given."""
     names = list(scores)
@@ -139,7 +137,7 @@ def f1_bars(
             )  # fmt: skip
         axes.set_xlim(0, 1)
         axes.set_xlabel(_("F1"))
-        axes.set_title(drawable(title or _("F1 of each label")))
+        axes.set_title(drawable(_("F1 of each label")))
         if baseline:
             legend_below(figure, axes)
     return figure
@@ -242,7 +240,7 @@ def training_curve(log_rows: Sequence[Mapping[str, float]], *, title: str = "") 
     return figure
 
 
-def reliability(bins: Sequence[Mapping[str, Any]], error: float, *, title: str = "") -> Figure:
+def reliability(bins: Sequence[Mapping[str, Any]], error: float) -> Figure:
     """Accuracy of the predictions at each confidence; beneath it the share of predictions with that confidence.
 
     bins: `confidence` and `accuracy` (means over the bin) and `count`; error: the expected calibration error.
@@ -264,11 +262,11 @@ def reliability(bins: Sequence[Mapping[str, Any]], error: float, *, title: str =
         lower.bar(confidences, [100 * item["count"] / total for item in filled], width=0.045, color=PALE_BLUE)
         lower.set(xlabel=_("confidence of the prediction"), ylabel=_("texts, %"))
         lower.grid(axis="y")
-        upper.set_title(drawable(title or _("Calibration (error {error:.3f})", error=error)))
+        upper.set_title(drawable(_("Calibration (error {error:.3f})", error=error)))
     return figure
 
 
-def score_intervals(scores: Sequence[tuple[str, float, float, float]], *, metric: str, title: str = "") -> Figure:
+def score_intervals(scores: Sequence[tuple[str, float, float, float]], *, metric: str) -> Figure:
     """Scores side by side with their intervals: (name, score, low, high) for each."""
     with style():
         figure, axes = label_list([name for name, *__ in scores], width=4.8, row=0.42)
@@ -288,7 +286,7 @@ def score_intervals(scores: Sequence[tuple[str, float, float, float]], *, metric
         axes.margins(x=0.12)
         axes.set_ylim(len(scores) - 0.5, -0.8)
         axes.set_xlabel(_("{metric}, with its 95% interval", metric=metric))
-        axes.set_title(drawable(title or _("Score")))
+        axes.set_title(drawable(_("Score")))
     return figure
 
 

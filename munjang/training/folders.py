@@ -40,9 +40,10 @@ def temporary_run(train: Callable[[Path], RunResult]) -> RunResult:
 def run_folder(
     folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()
 ) -> Iterator[Path]:
-    """The folder of a run, opened as `open_run_folder` does; its old contents are restored if the run fails early.
+    """The folder of a run, empty unless a run is resumed there; raises the errors of `check_folder`.
 
-    A model to be overwritten is moved to .NAME.replaced beside it until the new run has a checkpoint or a model.
+    A model to be overwritten is moved to .NAME.replaced beside it. It comes back if the run fails before it has a
+    checkpoint or a model.
     """
     aside = folder.with_name(f".{folder.name}.replaced")
     check_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs)
@@ -50,7 +51,9 @@ def run_folder(
     if moved:
         shutil.rmtree(aside, ignore_errors=True)
         folder.replace(aside)
-    open_run_folder(folder, overwrite=overwrite, resume=resume)
+    if folder.exists() and not resume and is_first_process() and any(folder.iterdir()):
+        clear_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
     except BaseException:
@@ -61,14 +64,6 @@ def run_folder(
     finally:
         if moved:
             shutil.rmtree(aside, ignore_errors=True)
-
-
-def open_run_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:
-    """Make the run's folder, empty unless a run is resumed there; raises the errors of `check_folder`."""
-    check_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs)
-    if folder.exists() and any(folder.iterdir()) and not resume and is_first_process():
-        clear_folder(folder)
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequence[str | Path | None] = ()) -> None:

@@ -5,11 +5,12 @@ import gzip
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parsers import to_conllu
 
 import munjang as mj
 from munjang.data.trees.relations import KLUE_RELATIONS, UD_RELATIONS
 from munjang.data.trees.shapes import depths, flaw, is_head_final, is_projective, scheme_of
-from munjang.data.trees.treebanks import read_trees, to_conllu
+from munjang.data.trees.treebanks import read_trees
 from munjang.errors import ConfigError, DataError
 from munjang.records import Tree, label_text
 

@@ -6,12 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-from parsers import TREES, examples, legal
+from parsers import TREES, examples, legal, to_conllu
 from typer.testing import CliRunner
 
 import munjang as mj
 from munjang.cli import app
-from munjang.data.trees.treebanks import to_conllu
 from munjang.errors import BundleError, ConfigError
 
 pytest.importorskip("onnx")

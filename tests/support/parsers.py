@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import munjang as mj
 from munjang.config.settings import CleanConfig
 from munjang.data.trees.relations import KLUE_RELATIONS
 from munjang.data.trees.shapes import flaw, is_head_final, is_projective
+from munjang.data.trees.treebanks import sentence_conllu
 from munjang.records import Tree
 
 TREES = [
@@ -30,6 +32,11 @@ def examples() -> list[mj.Example]:
         mj.Example(text, Tree(tuple(text.split()), heads, tuple(names.split())), line)
         for line, (text, heads, names) in enumerate(TREES, start=1)
     ]
+
+
+def to_conllu(trees: Iterable[Tree]) -> str:
+    """A file of trees, as `munjang predict` writes it."""
+    return "".join(sentence_conllu(tree, number, " ".join(tree.words)) for number, tree in enumerate(trees, start=1))
 
 
 def train_tiny(folder: Path, **settings: Any) -> mj.Predictor:

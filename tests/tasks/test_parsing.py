@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from parsers import TREES, examples, legal
+from parsers import TREES, examples, legal, to_conllu
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner
 
@@ -14,7 +14,7 @@ import munjang as mj
 from munjang.cli import app
 from munjang.data.trees.pictures import tree_lines, tree_svg
 from munjang.data.trees.relations import KLUE_RELATIONS
-from munjang.data.trees.treebanks import read_trees, to_conllu
+from munjang.data.trees.treebanks import read_trees
 from munjang.data.trees.triples import parse_to_json
 from munjang.errors import BundleError, ConfigError, DataError
 from munjang.evaluation.trees import TreeReport

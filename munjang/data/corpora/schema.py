@@ -91,7 +91,3 @@ class CorpusRow:
     def embedded(self) -> bool:
         """Whether the corpus comes with munjang itself."""
         return self.folder == "sample"
-
-    @property
-    def total(self) -> int:
-        return sum(self.rows.values())

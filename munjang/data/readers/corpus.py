@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -257,16 +257,3 @@ def refusal_notes(counts: Mapping[str, Counter[str]], file: str) -> list[str]:
         )
         notes.append(note)
     return notes
-
-
-def read_texts(path: str | Path, options: ReadOptions | None = None) -> Iterator[Example]:
-    """The texts of a file in order, without labels, in bounded memory; rows set aside are logged at the end."""
-    options = options or ReadOptions()
-    table = open_table(path, options)
-    text = find_text(table, options, sample_rows(table))
-    for note in table.notes:
-        log.info("%s", note)
-    for row in table.rows():
-        yield Example(cell_text(row.cells[text]), None, row.line, row.file)
-    if table.rejected:
-        log.warning("%s", describe_rejected(table.rejected))

@@ -13,6 +13,8 @@ from munjang.data.readers.lines import MAX_LINE
 from munjang.records import Removed
 from munjang.translation import _, ngettext
 
+SHOWN = 3  # rows that `describe_rejected` gives with their reasons
+
 
 class Row(NamedTuple):
     """One row: where it starts, and a cell for each column.
@@ -124,13 +126,13 @@ def distinct(names: Sequence[Any]) -> tuple[str, ...]:
     return tuple(columns)
 
 
-def describe_rejected(rejected: Sequence[Removed], shown: int = 3) -> str:
+def describe_rejected(rejected: Sequence[Removed]) -> str:
     """One line for the user: how many rows were set aside, and the first of them with line and reason."""
     if not rejected:
         return ""
-    rows = [_("line {line}: {reason}", line=row.line, reason=row.reason) for row in rejected[:shown]]
-    if len(rejected) > shown:
-        rows.append(_("and {rows:,} more", rows=len(rejected) - shown))
+    rows = [_("line {line}: {reason}", line=row.line, reason=row.reason) for row in rejected[:SHOWN]]
+    if len(rejected) > SHOWN:
+        rows.append(_("and {rows:,} more", rows=len(rejected) - SHOWN))
     files = Counter(row.file for row in rejected)
     name = next(iter(files)) if len(files) == 1 else ngettext("{count:,} file", "{count:,} files", len(files))
     return ngettext(

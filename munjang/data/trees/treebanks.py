@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -267,11 +267,6 @@ def read_klue_parquet(path: Path) -> Iterator[Example]:
                 )
             )
         yield make_example((words, row["head"], row["deprel"], pos), str(path), line, str(line))
-
-
-def to_conllu(trees: Iterable[Tree]) -> str:
-    """Trees in CoNLL-U, with `sent_id` and `text` comments."""
-    return "".join(sentence_conllu(tree, number, " ".join(tree.words)) for number, tree in enumerate(trees, start=1))
 
 
 def sentence_conllu(tree: Tree, number: int, text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from dataclasses import asdict, dataclass, fields
@@ -24,8 +23,6 @@ from munjang.translation import _
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-log = logging.getLogger("munjang")
 
 
 class Diverged(MunjangError):

@@ -6,7 +6,7 @@ import pytest
 
 from munjang.config.settings import ReadOptions
 from munjang.data.cleaning.clean import clean_corpus
-from munjang.data.readers.corpus import read_corpus, read_texts
+from munjang.data.readers.corpus import read_corpus
 from munjang.errors import ConfigError, DataError
 
 REVIEWS = [("정말 좋아요", "긍정"), ("별로예요", "부정"), ("최고였다", "긍정"), ("지루했다", "부정")]
@@ -171,14 +171,6 @@ def test_folders_and_files_of_labels_are_corpora(tmp_path):
     assert [(example.text, example.label) for example in corpus.train] == [
         ("좋아요", "긍정"), ("최고", "긍정"), ("싫어요", "부정"), ("별로", "부정"),
     ]  # fmt: skip
-
-
-def test_texts_are_read_without_labels(tmp_path, caplog):
-    path = write(tmp_path / "a.tsv", [("하나", "x"), ("둘",), ("셋", "y")])
-    with caplog.at_level(logging.INFO, "munjang"):
-        found = [(example.text, example.line) for example in read_texts(path)]
-    assert found == [("하나", 2), ("셋", 4)]
-    assert "1 row set aside: line 3: too few fields" in caplog.text
 
 
 def test_a_file_sorted_by_label_is_guessed_right(tmp_path):
