@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from munjang.encoder.families import family_of
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-COMPACTABLE = ("bert", "roberta", "xlm-roberta", "electra", "distilbert")
-"""Model types that use a token id only to look up its row. BART looks for its end of text, GPT-2 for its padding."""
 MIN_IDLE_SHARE = 0.25  # this share of the rows must be unused, else the table stays whole
 LAST_PAD = 1_000  # all rows below the padding row are kept, so its number stays the same (RoBERTa counts from it)
 
@@ -47,7 +47,7 @@ def compact_embeddings(model: PreTrainedModel, *used: np.ndarray) -> Compaction 
 
     The model must be trained with the ids from `Compaction.ids`, and `Compaction.expand` must be called afterwards.
     """
-    if model.config.model_type not in COMPACTABLE:
+    if not family_of(model.config.model_type).compactable:
         return None
     table = model.get_input_embeddings()
     padding = table.padding_idx or 0

@@ -12,6 +12,7 @@ from torch import Tensor
 from munjang.encoder.attention import Attention, TokenLayout
 from munjang.encoder.dense import PrepackedLinear, dense
 from munjang.encoder.dropout import drop
+from munjang.encoder.families import family_of
 from munjang.errors import ConfigError
 from munjang.translation import _
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 log = logging.getLogger("munjang")
-
-PACKABLE = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra"}
-"""Model type -> the attribute of its classifier that holds the encoder."""
 
 ROUND = 32  # tokens
 
@@ -77,8 +75,8 @@ class Packed(torch.nn.Module):
         super().__init__()
         self.model = model
         config = model.config
-        self.family = PACKABLE[config.model_type]
-        self.trunk = [getattr(model, self.family)]  # in a list, so torch sees no second name for the weights
+        self.family = family_of(config.model_type)
+        self.trunk = [getattr(model, self.family.encoder)]  # in a list, so torch sees no second name for the weights
         self.heads = config.num_attention_heads
         self.frozen: dict[torch.nn.Module, InferenceLinears] = {}
         self.predicts_tokens = model.get_output_embeddings() is not None
@@ -130,15 +128,15 @@ class Packed(torch.nn.Module):
 
     def classify(self, first: Tensor) -> Tensor:
         """(B, 1, width) hidden states of the first tokens to (B, L) logits."""
-        if self.family == "bert":
-            return self.model.classifier(self.model.dropout(self.model.bert.pooler(first)))
+        if self.family.pools:
+            return self.model.classifier(self.model.dropout(self.trunk[0].pooler(first)))
         return self.model.classifier(first)
 
     def predict_tokens(self, hidden: Tensor) -> Tensor:
         """(K, width) hidden states to (K, V) logits over the vocabulary."""
-        if self.family == "electra":
-            return self.model.generator_lm_head(self.model.generator_predictions(hidden))
-        return (self.model.cls if self.family == "bert" else self.model.lm_head)(hidden)
+        for name in self.family.words:
+            hidden = getattr(self.model, name)(hidden)
+        return hidden
 
     def encode(self, ids: Tensor, layout: TokenLayout, keep: Tensor, dtype: torch.dtype) -> Tensor:
         """Hidden states of the last layer, (kept, width) fp32, for the tokens `keep` (kept,) among ids (tokens,)."""
@@ -165,7 +163,7 @@ class Packed(torch.nn.Module):
 
     def positions(self, ids: Tensor, layout: TokenLayout) -> Tensor:
         """The position (tokens,) of each of the tokens ids (tokens,) in its sentence, as the family counts."""
-        if self.family != "roberta":
+        if not self.family.padding_positions:
             return layout.positions
         # RoBERTa's first positions are for padding, and a token with the padding id is never counted.
         padding = self.trunk[0].embeddings.padding_idx
@@ -189,12 +187,12 @@ def round_up_tokens(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pack(model: PreTrainedModel) -> torch.nn.Module:
-    """The model without padding, if its type is known here and both ways give the same logits; else the model itself.
+    """The model without padding, if its family is packable and both ways give the same logits; else the model itself.
 
     ConfigError: a masked language model that cannot be packed; it would predict every token.
     """
     config = model.config
-    if config.model_type not in PACKABLE or getattr(config, "is_decoder", False):
+    if not family_of(config.model_type).packable or getattr(config, "is_decoder", False):
         return model
     packed = Packed(model)
     training = model.training

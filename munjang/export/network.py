@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang.encoder.families import FAMILIES, family_of
 from munjang.errors import BundleError
 from munjang.files import first_line
 from munjang.models.silence import silence_transformers
@@ -26,42 +27,6 @@ Norm = tuple[np.ndarray, np.ndarray]
 ACTIVATIONS = {"gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
                "relu": "relu", "tanh": "tanh"}  # fmt: skip
 """Names in a config.json -> names here."""
-
-
-@dataclass(frozen=True)
-class Names:
-    """The names of a family's weights. layer: a format string with the layer's number.
-
-    parts: six linear maps (query, key, value, after attention, into and out of the wide layer), then two norms. head:
-    the two linear maps on the first token; `between` is the activation between them.
-    """
-
-    stem: str
-    layer: str
-    parts: tuple[str, ...]
-    head: tuple[str, str]
-    between: str
-
-
-BERT_LAYER = (
-    "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
-    "intermediate.dense", "output.dense", "attention.output.LayerNorm", "output.LayerNorm",
-)  # fmt: skip
-DISTIL_LAYER = (
-    "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", "ffn.lin1", "ffn.lin2",
-    "sa_layer_norm", "output_layer_norm",
-)  # fmt: skip
-HEAD = ("classifier.dense", "classifier.out_proj")
-FAMILIES: dict[str, Names] = {
-    "bert": Names("bert", "bert.encoder.layer.{}.", BERT_LAYER, ("bert.pooler.dense", "classifier"), "tanh"),
-    "roberta": Names("roberta", "roberta.encoder.layer.{}.", BERT_LAYER, HEAD, "tanh"),
-    "xlm-roberta": Names("roberta", "roberta.encoder.layer.{}.", BERT_LAYER, HEAD, "tanh"),
-    "electra": Names("electra", "electra.encoder.layer.{}.", BERT_LAYER, HEAD, "gelu"),
-    "distilbert": Names(
-        "distilbert", "distilbert.transformer.layer.{}.", DISTIL_LAYER, ("pre_classifier", "classifier"), "relu"
-    ),
-}
-"""model_type of config.json -> names. A new family of the same architecture is one row."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +100,7 @@ class NetworkArrays:
 
 
 def read_network(folder: Path, task: Task) -> NetworkArrays:
-    """The network of a model folder. BundleError: it is damaged, or its family is not in FAMILIES."""
+    """The network of a model folder. BundleError: it is damaged, or its family cannot be exported."""
     try:
         with silence_transformers():
             model = task.open(folder)
@@ -152,12 +117,12 @@ def read_network(folder: Path, task: Task) -> NetworkArrays:
 def check_family(config: Mapping[str, Any]) -> None:
     """Refuse a config that the graph builder does not know. BundleError: family, activation or positions."""
     kind, activation = config.get("model_type"), config.get("hidden_act") or config.get("activation")
-    if kind not in FAMILIES:
+    if family_of(kind).weights is None:
         raise BundleError(
             _(
                 "A network of the family '{kind}' cannot be exported; known are {families}.",
                 kind=kind,
-                families=", ".join(FAMILIES),
+                families=", ".join(name for name, family in FAMILIES.items() if family.weights),
             )
         )
     if activation not in ACTIVATIONS:
@@ -175,7 +140,8 @@ def check_family(config: Mapping[str, Any]) -> None:
 
 def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> NetworkArrays:
     """The network from a checked config and named weights (out, in)."""
-    names = FAMILIES[config["model_type"]]
+    family = family_of(config["model_type"])
+    names, stem = family.weights, family.encoder
 
     def linear(name: str) -> Linear:
         return weights[f"{name}.weight"].T, weights[f"{name}.bias"]
@@ -184,19 +150,18 @@ def network_of(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> 
         return weights[f"{name}.weight"], weights[f"{name}.bias"]
 
     def layer(number: int) -> Layer:
-        stem = names.layer.format(number)
-        return Layer(*(linear(stem + p) for p in names.parts[:6]), *(norm(stem + p) for p in names.parts[6:]))
+        parts = [f"{stem}.{names.layers}.{number}.{part}" for part in names.layer]
+        return Layer(*map(linear, parts[:6]), *map(norm, parts[6:]))
 
-    embeddings, project = f"{names.stem}.embeddings", f"{names.stem}.embeddings_project"
+    embeddings, project = f"{stem}.embeddings", f"{stem}.embeddings_project"
     positions = weights[f"{embeddings}.position_embeddings.weight"]
     if (types := weights.get(f"{embeddings}.token_type_embeddings.weight")) is not None:
         positions = positions + types[0]
-    counts_from_padding = names.stem == "roberta"
     pad_id = int(config.get("pad_token_id") or 0)
     return NetworkArrays(
         words=weights[f"{embeddings}.word_embeddings.weight"],
         positions=positions,
-        skip_id=pad_id if counts_from_padding else None,
+        skip_id=pad_id if family.padding_positions else None,
         embedding_norm=norm(f"{embeddings}.LayerNorm"),
         project=linear(project) if f"{project}.weight" in weights else None,
         layers=tuple(layer(i) for i in range(config.get("num_hidden_layers") or config["n_layers"])),

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang.data.corpora.hub import is_reachable, no_download
+from munjang.encoder.families import family_of
 from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
 from munjang.files import ASSETS, first_line
-from munjang.models.folder import padding_positions
 from munjang.models.silence import silence_transformers
 from munjang.text.vocabulary import train_wordpiece
 from munjang.translation import N_, _
@@ -282,7 +282,7 @@ def split_revision(name: str) -> tuple[str, str | None]:
 
 def position_limit(config: Any) -> int:
     """How many tokens the position table covers; 512 if the config does not say."""
-    return int(getattr(config, "max_position_embeddings", 512)) - padding_positions(config.model_type)
+    return int(getattr(config, "max_position_embeddings", 512)) - family_of(config.model_type).padding_positions
 
 
 def rate_by_size(config: Any) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from munjang import __version__
+from munjang.encoder.families import family_of
 from munjang.errors import BundleError
 from munjang.files import disk_errors, file_facts, sync, sync_for_all, write_json
 from munjang.records import LabelSet
@@ -266,15 +267,7 @@ def plain_reach(config: Mapping[str, Any]) -> int:
         raise ValueError(_("{name} is {value!r}", name="model_type", value=kind))
     if not is_json_number(positions, int) or positions < SHORTEST + 2:
         raise ValueError(_("{name} is {value!r}", name="max_position_embeddings", value=positions))
-    return positions - padding_positions(kind)
-
-
-def padding_positions(kind: str) -> int:
-    """Rows of the position table before the first token's row: RoBERTa and similar models keep two for padding.
-
-    kind: the `model_type` of a transformers config.
-    """
-    return 2 if any(name in kind for name in ("roberta", "camembert", "data2vec-text", "xmod")) else 0
+    return positions - family_of(kind).padding_positions
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang.encoder.families import HEAD_WEIGHTS
 from munjang.errors import BundleError, DataError, FetchError
 from munjang.metrics.scores import metric_values, one_hot
 from munjang.records import EMPTY, Example, Label, LabelSet, Prediction, names_of
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     import tokenizers
     import torch
     from transformers import PreTrainedModel
-
-
-HEAD_WEIGHTS = ("classifier", "pooler")  # parts of the names of weights that come with a new head
 
 
 @dataclass(frozen=True)

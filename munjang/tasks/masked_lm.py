@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang.encoder.families import FAMILIES, family_of
 from munjang.errors import ConfigError
 from munjang.records import Example, LabelSet
 from munjang.tasks.base import Batch, Encodings, TextEncoder, encode_texts, pad_batch
@@ -78,12 +79,10 @@ class MaskedWords:
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
         """AutoModelForMaskedLM in fp32, from a folder or a hub id, or a new one from `config`.
 
-        ConfigError: a type of model that is not in PACKABLE.
+        ConfigError: a type of model that is not packable, see `munjang.encoder.families`.
         """
         import torch
         from transformers import AutoModelForMaskedLM
-
-        from munjang.encoder.packed import PACKABLE
 
         options |= {"dtype": torch.float32}
         if config is not None:
@@ -92,12 +91,12 @@ class MaskedWords:
             model = AutoModelForMaskedLM.from_pretrained(
                 source, use_safetensors=True, trust_remote_code=False, **options
             )
-        if model.config.model_type not in PACKABLE:
+        if not family_of(model.config.model_type).packable:
             raise ConfigError(
                 _(
                     "Models of type {type} cannot be pre-trained here; the known types are {known}.",
                     type=model.config.model_type,
-                    known=", ".join(sorted(PACKABLE)),
+                    known=", ".join(sorted(name for name, family in FAMILIES.items() if family.packable)),
                 )
             )
         return model

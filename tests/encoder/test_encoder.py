@@ -259,32 +259,6 @@ def test_a_network_that_transformers_runs_in_another_way_stays_padded(caplog):
         packed.pack(guesser)
 
 
-@pytest.mark.parametrize("family", CLASSIFIERS)
-def test_a_compact_embedding_learns_as_the_whole_one(family):
-    whole = make(family)
-    small = copy.deepcopy(whole)
-    before = whole.get_input_embeddings().weight.detach().clone()
-    ids, mask = batch((5, 9, 3), whole.config.pad_token_id)
-    labels = torch.tensor([0, 1, 1])
-    used = np.unique(ids[mask.bool()].numpy())
-    compaction = compact_embeddings(small, used)
-    assert small.get_input_embeddings().num_embeddings == len(compaction.rows) < ROWS / 2
-    for model, numbers in ((whole, ids), (small, torch.from_numpy(compaction.ids(ids.numpy()).astype(np.int64)))):
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
-        network = packed.pack(model)
-        for _ in range(3):
-            optimizer.zero_grad()
-            cross_entropy(network(numbers, mask).logits, labels).backward()
-            optimizer.step()
-    compaction.expand(small)
-    for (name, expected), (_, found) in zip(whole.named_parameters(), small.named_parameters(), strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5, msg=name)
-    table = small.get_input_embeddings()
-    idle = np.setdiff1d(np.arange(ROWS), compaction.rows)
-    assert table.num_embeddings == ROWS and torch.equal(table.weight[idle], before[idle])
-    assert not torch.equal(table.weight[used], before[used])
-
-
 def test_an_embedding_that_is_used_up_or_shared_stays_whole():
     model = make("bert")
     assert compact_embeddings(model, np.arange(ROWS - 10)) is None

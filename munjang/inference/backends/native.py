@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang import files
+from munjang.encoder.families import family_of
 from munjang.errors import BundleError, require
-from munjang.models.folder import padding_positions, plain_reach, read_json_object
+from munjang.models.folder import plain_reach, read_json_object
 from munjang.models.silence import silence_transformers
 from munjang.records import Example
 from munjang.tasks import make_task
@@ -95,7 +96,7 @@ def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRun
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         runner = NativeRunner(model, tokenizer, task, manifest.max_length, precision)
         reach = int(getattr(model.config, "max_position_embeddings", None) or manifest.max_length + 2)
-        reach -= padding_positions(model.config.model_type)
+        reach -= family_of(model.config.model_type).padding_positions
         pieces, rows = max(tokenizer.get_vocab().values(), default=0) + 1, model.get_input_embeddings().num_embeddings
     except BundleError:
         raise
