@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from munjang.errors import BundleError
 from munjang.translation import _
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ASSETS = Path(__file__).parent / "assets"
 """What comes with munjang: models, sample corpora, a font."""
 
@@ -55,7 +58,7 @@ def disk_errors(target: Path, remedy: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in DISK_FULL:
             raise BundleError(
                 _("The disk is full: {target} could not be written. {remedy}", target=target, remedy=remedy)
             ) from error
@@ -92,12 +95,83 @@ def sync_for_all(path: Path) -> None:
     sync(path)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON beside `path` and rename it: readers see the old or the new file, never a part."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def temporary_name(path: Path) -> Path:
+    """A hidden name of its own for every write, in the folder of `path`: from there a rename is one step."""
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """The path to write to instead of `path`: a name beside it, renamed to `path` when the block ends without error.
+
+    The block closes what it opens. Readers, a kill and a power cut meet the old file or the new one, never a part;
+    after an error nothing of the new one stays. A kill may leave `.NAME.` and eight hexadecimal digits.
+    """
+    temporary = temporary_name(path)
     try:
-        beside.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        sync(beside)
-        beside.replace(path)
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        if error.filename == str(temporary) or error.errno in DISK_FULL:
+            error.filename = str(path)  # the file that the user named
+        raise
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder to fill; when the block ends without error it stands at `folder`, instead of what stood there.
+
+    A kill and a power cut leave the old folder or the new one, or for the moment between two renames none; what they
+    left beside goes with the next write. After an error the old one stays. One process at a time writes a folder.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(glob.escape(f".{folder.name}.") + "[0-9a-f]" * 8):
+        shutil.rmtree(left, ignore_errors=True)
+    temporary, before = temporary_name(folder), temporary_name(folder)
+    try:
+        temporary.mkdir()
+        yield temporary
+        for path in (*temporary.rglob("*"), temporary):
+            sync(path)
+        if folder.exists():
+            folder.replace(before)
+        temporary.replace(folder)
+        sync(folder.parent)
+    finally:
+        if before.exists() and not folder.exists():
+            before.replace(folder)
+        shutil.rmtree(before, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def files_inside(folder: Path, staging: str, last: Sequence[str]) -> Iterator[Path]:
+    """A folder `staging` in `folder` to fill; when the block ends without error its files move up into `folder`.
+
+    last: the names of the files that move last, so that what needs them all is never half there. The block syncs what
+    it writes. After an error, and after an earlier kill, `staging` is deleted.
+    """
+    inside = folder / staging
+    shutil.rmtree(inside, ignore_errors=True)
+    try:
+        inside.mkdir(parents=True)
+        yield inside
+        for path in sorted(inside.iterdir(), key=lambda path: (path.name in last, path.name)):
+            path.replace(folder / path.name)
+        sync(folder)
+    finally:
+        shutil.rmtree(inside, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in utf-8 as a `whole_file`."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON as a `whole_file`."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")

@@ -23,6 +23,16 @@ def own_cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture
+def small_disk():
+    """A limit of 20,000 bytes a file stands in for a full disk: both end as an OSError of write."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 @pytest.fixture(scope="session")
 def tiny_parser(tmp_path_factory):
     """A parser of 32 dimensions that knows the ten trees of tests/parsers.py by heart."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from munjang.errors import ConfigError, DataError
-from munjang.files import first_line
+from munjang.files import first_line, whole_file
 from munjang.translation import _
 
 OBJECTS = ("s3", "gcs", "abfs")
@@ -59,27 +60,32 @@ class Location:
         except (OSError, ValueError) as error:
             raise DataError(_("{file} cannot be read: {reason}.", file=self.name, reason=first_line(error))) from error
 
-    def write_json(self, value: Any) -> None:
-        """Write a JSON file, whole or not at all."""
-        content = json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
+    @contextmanager
+    def stream(self) -> Iterator[IO[bytes]]:
+        """A stream to write a file with; it appears here, over what may be here, when the block ends without error."""
+        if self.local:
+            with whole_file(self.local) as temporary, temporary.open("wb") as stream:
+                yield stream
+            return
         direct = self.filesystem.type_name in OBJECTS
-        path = self.path if direct else f"{self.path}.{secrets.token_hex(4)}.beside"
+        path = self.path if direct else f"{self.path}.{os.urandom(4).hex()}.beside"
         with self.filesystem.open_output_stream(path) as stream:
-            stream.write(content)
+            yield stream
         if not direct:
             self.filesystem.move(path, self.path)
+
+    def write_json(self, value: Any) -> None:
+        """Write a JSON file, whole or not at all."""
+        with self.stream() as stream:
+            stream.write(json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
 
     def take(self, file: Path) -> None:
         """Move a finished local file to this location, and replace a file that is there."""
         if self.local:
-            os.replace(file, self.local)
+            file.replace(self.local)
             return
-        direct = self.filesystem.type_name in OBJECTS
-        path = self.path if direct else f"{self.path}.{secrets.token_hex(4)}.beside"
-        with file.open("rb") as source, self.filesystem.open_output_stream(path) as target:
+        with file.open("rb") as source, self.stream() as target:
             shutil.copyfileobj(source, target, 1 << 20)
-        if not direct:
-            self.filesystem.move(path, self.path)
         file.unlink()
 
     def make(self) -> None:

@@ -41,16 +41,11 @@ def parse_table(model: Predictor, table: Table, text_column: int, form: str, out
         for part in parts:
             typer.echo(part, nl=False)
         return
-    from munjang.files import disk_errors
+    from munjang.files import disk_errors, whole_file
 
-    part_file = out.with_name(f".{out.name}.part")
-    try:
-        with disk_errors(out, _("Free some space and run the same command again.")):
-            with part_file.open("w", encoding="utf-8") as stream:
-                stream.writelines(parts)
-            part_file.replace(out)
-    finally:
-        part_file.unlink(missing_ok=True)
+    remedy = _("Free some space and run the same command again.")
+    with disk_errors(out, remedy), whole_file(out) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        stream.writelines(parts)
     log.info("%s written.", out)
 
 

@@ -215,7 +215,7 @@ def score_run(
 ) -> None:
     """Evaluate on the test split, compare with the baseline, predict the sentences to try, write card and report."""
     from munjang.evaluation.evaluate import compare, evaluate
-    from munjang.files import write_json
+    from munjang.files import write_json, write_text
     from munjang.reports.model_card import model_card
 
     corpus = prepared.published
@@ -245,7 +245,7 @@ def score_run(
         report=result,
         baseline_report=baseline_result,
     )
-    (model.folder / "README.md").write_text(card, encoding="utf-8")
+    write_text(model.folder / "README.md", card)
     write_json(model.folder / "run" / "test.json", result.to_dict())
     typer.echo("\n" + _("Model:  {folder}", folder=model.folder))
     if report:
@@ -258,7 +258,7 @@ def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, 
     """Evaluate a parser on the test split, print the trees of the sentences to try, write card and report."""
     from munjang.data.trees.pictures import tree_lines
     from munjang.evaluation.evaluate import evaluate
-    from munjang.files import write_json
+    from munjang.files import write_json, write_text
     from munjang.reports.model_card import model_card
 
     parses, result = model.predict_many(sentences), None
@@ -270,7 +270,7 @@ def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, 
         card = model_card(
             model.manifest, corpus=prepared.corpus, cleaning_report=prepared.cleaning_report, trees=result
         )
-        (model.folder / "README.md").write_text(card, encoding="utf-8")
+        write_text(model.folder / "README.md", card)
         write_json(model.folder / "run" / "test.json", result.to_dict())
     else:
         typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import Any
 from munjang import __version__
 from munjang.encoder.families import family_of
 from munjang.errors import BundleError
-from munjang.files import disk_errors, file_facts, sync, sync_for_all, write_json
+from munjang.files import disk_errors, file_facts, files_inside, sync_for_all, write_json, write_text
 from munjang.records import LabelSet
 from munjang.text.cleaning import STEPS
 from munjang.translation import N_, _
@@ -73,32 +72,22 @@ def save_bundle(
     *,
     remedy: str = RESUME_REMEDY,
 ) -> Manifest:
-    """Write a model folder. Files are written beside it and then moved, munjang.json last: half a model is no model.
+    """Write a model folder. Files are written to `SAVING` and then moved, munjang.json last: half a model is no model.
 
     fill: writes the format's files into the folder it is given. card: the text of README.md. remedy: what to do if the
     disk is full, which is a BundleError.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / SAVING
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with disk_errors(folder, _(remedy)):
-            temporary.mkdir()
-            fill(temporary)
-            files = {}
-            for path in sorted(temporary.iterdir()):
-                sync_for_all(path)
-                files[path.name] = file_facts(path)
-            (temporary / "README.md").write_text(card, encoding="utf-8")
-            manifest = replace(manifest, files=files)
-            write_json(temporary / MANIFEST, manifest.to_dict())
-            remove_model(folder)
-            last = ("config.json", MANIFEST)
-            for path in sorted(temporary.iterdir(), key=lambda path: (path.name in last, path.name)):
-                path.replace(folder / path.name)
-            sync(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with disk_errors(folder, _(remedy)), files_inside(folder, SAVING, last=("config.json", MANIFEST)) as temporary:
+        fill(temporary)
+        files = {}
+        for path in sorted(temporary.iterdir()):
+            sync_for_all(path)
+            files[path.name] = file_facts(path)
+        write_text(temporary / "README.md", card)
+        manifest = replace(manifest, files=files)
+        write_json(temporary / MANIFEST, manifest.to_dict())
+        remove_model(folder)
     return manifest
 
 

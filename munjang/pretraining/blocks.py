@@ -8,7 +8,6 @@ resumed run starts at once.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.errors import BundleError, DataError
-from munjang.files import sync, write_json
+from munjang.files import whole_folder, write_json
 from munjang.pretraining.texts import Texts, copies, text_hash
 from munjang.tasks.base import Encodings
 from munjang.translation import _
@@ -38,9 +37,6 @@ def write_blocks(
     Only the hash of a text decides whether it is held out, and whether it is used once more for a weight such as 1.5.
     Order and other texts do not matter: with the same share, the same text is held out again among other texts.
     """
-    temporary = folder.with_name(f".{folder.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     parts: dict[str, dict[str, list]] = {split: {"ids": [], "lengths": [], "copies": []} for split in BLOCK_SPLITS}
     for text, weight, segments in segmented(texts, tokenizer, max_length):
         times = copies(text, weight)
@@ -52,18 +48,17 @@ def write_blocks(
         part["lengths"] += [len(segment) for segment in segments]
         part["copies"] += [times] * len(segments)
     facts: dict[str, Any] = {"share": share}
-    for split, part in parts.items():
-        if not part["lengths"]:
-            raise DataError(_("There are too few texts: none is left for {split}.", split=split))
-        starts = np.concatenate([[0], np.cumsum(part["lengths"])]).astype(np.int64)
-        arrays = {"ids": np.concatenate(part["ids"]), "starts": starts, "copies": np.array(part["copies"])}
-        for name, array in arrays.items():
-            np.save(temporary / f"{split}-{name}.npy", array)
-            sync(temporary / f"{split}-{name}.npy")
-        tokens = int((np.diff(starts) * arrays["copies"]).sum())
-        facts[split] = {"segments": len(starts) - 1, "tokens": int(starts[-1]), "tokens_a_pass": tokens}
-    write_json(temporary / "blocks.json", facts)
-    temporary.replace(folder)
+    with whole_folder(folder) as temporary:
+        for split, part in parts.items():
+            if not part["lengths"]:
+                raise DataError(_("There are too few texts: none is left for {split}.", split=split))
+            starts = np.concatenate([[0], np.cumsum(part["lengths"])]).astype(np.int64)
+            arrays = {"ids": np.concatenate(part["ids"]), "starts": starts, "copies": np.array(part["copies"])}
+            for name, array in arrays.items():
+                np.save(temporary / f"{split}-{name}.npy", array)
+            tokens = int((np.diff(starts) * arrays["copies"]).sum())
+            facts[split] = {"segments": len(starts) - 1, "tokens": int(starts[-1]), "tokens_a_pass": tokens}
+        write_json(temporary / "blocks.json", facts)
     return facts
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from munjang.config.settings import PretrainConfig, from_dict
 from munjang.errors import BundleError, ConfigError, require
-from munjang.files import disk_errors, is_first_process, write_json
+from munjang.files import disk_errors, is_first_process, whole_folder, write_json
 from munjang.models.folder import RESUME_REMEDY, read_json_object
 from munjang.pretraining.card import EARLIER, texts_of
 from munjang.pretraining.run import (
@@ -137,7 +137,7 @@ def branch_off(run: Path, folder: Path, steps: int, data: dict[str, Any], write_
     """
     checkpoint, state = newest_checkpoint(run)
     before = read_json_object(run / SETTINGS_FILE)
-    for name in ("run", "texts", ".checkpoints"):
+    for name in ("run", "texts"):
         shutil.rmtree(folder / name, ignore_errors=True)
     with disk_errors(folder, _(RESUME_REMEDY)):
         (folder / "run").mkdir()
@@ -152,8 +152,8 @@ def branch_off(run: Path, folder: Path, steps: int, data: dict[str, Any], write_
             (folder / EARLIER).unlink()  # there is only one set of texts
             shutil.copytree(run / "texts", folder / "texts", copy_function=link)
             shutil.copyfile(run / "run" / "texts.json", folder / "run" / "texts.json")
-        shutil.copytree(checkpoint, folder / ".checkpoints" / checkpoint.name, copy_function=link)
-        (folder / ".checkpoints").replace(folder / "checkpoints")
+        with whole_folder(folder / "checkpoints") as temporary:
+            shutil.copytree(checkpoint, temporary / checkpoint.name, copy_function=link)
 
 
 def newest_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.config.settings import PretrainConfig, to_dict
 from munjang.errors import ConfigError, MissingExtra, require
-from munjang.files import disk_errors, is_first_process, sync_for_all, write_json
-from munjang.models.folder import RESUME_REMEDY
+from munjang.files import (
+    disk_errors,
+    files_inside,
+    is_first_process,
+    sync_for_all,
+    whole_folder,
+    write_json,
+    write_text,
+)
+from munjang.models.folder import RESUME_REMEDY, SAVING
 from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Texts, TextSource, clean_texts, evaluation_keys, source_files
 from munjang.training.folders import run_folder
@@ -132,11 +140,8 @@ def keep_vocabulary(folder: Path, texts: Texts, config: PretrainConfig) -> None:
 
     tokenizer = train_wordpiece(texts.weighted(), config.vocabulary, spares=SPARES, scripts=config.scripts)
     log.info("Vocabulary: %s pieces.", f"{len(tokenizer):,}")
-    temporary = folder.with_name(".tokenizer")
-    shutil.rmtree(temporary, ignore_errors=True)
-    tokenizer.save_pretrained(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    with whole_folder(folder) as temporary:
+        tokenizer.save_pretrained(temporary)
 
 
 def open_backbone(folder: Path, config: PretrainConfig) -> LoadedBackbone:
@@ -242,19 +247,14 @@ def run_and_save(job: Job, backbone: LoadedBackbone, settings: dict[str, Any]) -
     run_native(job)
     folder = job.folder
     if is_first_process():
-        temporary = folder / ".saving"
-        shutil.rmtree(temporary, ignore_errors=True)
-        with disk_errors(folder, _(RESUME_REMEDY)):
-            temporary.mkdir()
+        with disk_errors(folder, _(RESUME_REMEDY)), files_inside(folder, SAVING, last=(WEIGHTS,)) as temporary:
             native.save(temporary, job.model.to("cpu"), backbone.tokenizer)
             rows = read_log(folder / "run" / "log.jsonl")
             warn_if_collapsed(job, rows)
             draw_curve(temporary / "loss.png", rows, job.config.size)
-            (temporary / "README.md").write_text(pretraining_card(job, backbone, settings, rows), encoding="utf-8")
-            for path in sorted(temporary.iterdir(), key=lambda path: path.name == WEIGHTS):  # the weights come last
+            write_text(temporary / "README.md", pretraining_card(job, backbone, settings, rows))
+            for path in temporary.iterdir():
                 sync_for_all(path)
-                path.replace(folder / path.name)
-            temporary.rmdir()
         if job.schedule != "constant" or job.decay_from is not None:
             shutil.rmtree(folder / "checkpoints")
         log.info("Saved %s.", folder)

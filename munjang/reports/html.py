@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 from munjang import __version__
-from munjang.files import ASSETS
+from munjang.files import ASSETS, write_text
 from munjang.reports.figures import FONT
 from munjang.tables import is_numeric
 
@@ -39,9 +39,7 @@ def write_page(path: str | Path, title: str, parts: Iterable[str]) -> Path:
     footer = f"<footer>munjang {__version__}, {datetime.now():%Y-%m-%d %H:%M}</footer>"
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.part")
-    partial.write_text(html_page(title, [*parts, footer]), encoding="utf-8")
-    partial.replace(target)
+    write_text(target, html_page(title, [*parts, footer]))
     return target
 
 

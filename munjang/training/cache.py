@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -22,13 +21,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from munjang.files import whole_file
+
 log = logging.getLogger("munjang")
 
 CACHE_SIGNATURE = b"munjang cache 1\n"
 LIMIT = 2 * 10**9  # bytes of all entries together
 ALIGNED = 64  # bytes; each array begins at a multiple of this
 MAX_HEADER = 2**16  # bytes
-ENTRY_NAMES = re.compile(r"[0-9a-f]{64}(\.\w+\.part)?")  # finished entries, and those being written
+ENTRY_NAMES = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{64}\.\w+")  # finished entries, and those being written
 STALE_S = 3600.0  # an unfinished file older than this belongs to a process that died
 ARRAY_TYPES = ("uint8", "bool", "uint16", "int32", "int64")
 
@@ -71,14 +72,10 @@ class Cache:
             return
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(".part", f"{key}.", self.folder)  # readable by this user only
-            temporary = Path(name)
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
+            with whole_file(self.folder / key) as temporary:
+                temporary.touch(0o600)  # readable by this user only
+                with temporary.open("wb") as stream:
                     write_entry(stream, key, arrays)
-                temporary.replace(self.folder / key)
-            finally:
-                temporary.unlink(missing_ok=True)
             self.prune(key)
         except OSError as error:
             self.has_failed = True
@@ -92,7 +89,7 @@ class Cache:
         for used, size, path in entries:
             if path.name == newest:
                 continue
-            if path.suffix == ".part":
+            if path.name.startswith("."):
                 is_due = time.time() - used > STALE_S
             else:
                 total += size

@@ -16,7 +16,7 @@ from munjang.config.settings import PretrainConfig, TrainConfig, to_dict, withou
 from munjang.data.cleaning.files import write_removed
 from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.errors import BundleError, ConfigError, require
-from munjang.files import disk_errors, is_first_process, write_json
+from munjang.files import disk_errors, is_first_process, whole_folder, write_json
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, Manifest, read_json_object, save_bundle
 from munjang.records import Corpus
@@ -188,10 +188,8 @@ def prepare_backbone(config: TrainConfig, corpus: Corpus, folder: Path, wordpiec
     if (kept / "tokenizer.json").exists():
         return load_backbone(config.backbone, tokenizer_folder=kept)
     backbone = load_backbone(config.backbone, [example.text for example in corpus.train], wordpiece=wordpiece)
-    temporary = kept.with_name(".tokenizer")
-    shutil.rmtree(temporary, ignore_errors=True)
-    backbone.tokenizer.save_pretrained(temporary)
-    temporary.replace(kept)
+    with whole_folder(kept) as temporary:
+        backbone.tokenizer.save_pretrained(temporary)
     return backbone
 
 

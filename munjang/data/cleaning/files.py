@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import TextIO
 from munjang.data.cleaning.clean import hide_in
 from munjang.data.cleaning.report import CleaningReport, location
 from munjang.errors import DataError
+from munjang.files import whole_file
 from munjang.records import SPLITS, Corpus, Removed, label_text
 from munjang.translation import _
 
@@ -42,7 +42,7 @@ def write_cleaning_report(
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "kept.csv", KEPT_COLUMNS, kept_rows(before, after, cleaning_report, separator))
     write_removed(folder / "removed.csv", cleaning_report.removed)
-    with written_beside(folder / "account.json", "utf-8") as file:
+    with report_file(folder / "account.json", "utf-8") as file:
         json.dump(cleaning_report.to_dict(), file, ensure_ascii=False, indent=2)
 
 
@@ -84,7 +84,7 @@ def rebuild(folder: str | Path) -> dict[str, list[tuple[int, str, str]]]:
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table in utf-8 with a byte-order mark, so that Excel shows Hangul."""
-    with written_beside(path, "utf-8-sig") as file:
+    with report_file(path, "utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows([to_cell(value) for value in row] for row in rows)
@@ -138,15 +138,11 @@ def from_cell(cell: str) -> str:
 
 
 @contextmanager
-def written_beside(path: Path, encoding: str) -> Iterator[TextIO]:
-    """A file to write; it replaces `path` only when it is complete. An error leaves nothing behind."""
-    part = path.with_name(f"{path.name}.part")
+def report_file(path: Path, encoding: str) -> Iterator[TextIO]:
+    """A `whole_file` open for writing. DataError: it cannot be written."""
     try:
-        with open(part, "w", encoding=encoding, newline="") as file:
+        with whole_file(path) as temporary, temporary.open("w", encoding=encoding, newline="") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
     except OSError as error:
         raise DataError(
             _(
@@ -155,5 +151,3 @@ def written_beside(path: Path, encoding: str) -> Iterator[TextIO]:
                 reason=error.strerror or error,
             )
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

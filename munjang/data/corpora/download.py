@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import http.client
 import logging
-import os
 import urllib.request
 from pathlib import Path
 
 from munjang.data.corpora.checksums import check_sha256
 from munjang.data.corpora.schema import CorpusRow, Original
 from munjang.errors import FetchError
-from munjang.files import cache_root, first_line
+from munjang.files import cache_root, first_line, whole_file
 
 log = logging.getLogger("munjang")
 
@@ -39,15 +38,14 @@ def fetch_file(original: Original, target: Path) -> Path:
     if path.is_file():
         return path
     log.info("Downloading %s", original.url)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with urllib.request.urlopen(original.url, timeout=TIMEOUT_S) as answer:
-            content = answer.read()
-        target.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-    except (http.client.HTTPException, OSError) as error:  # HTTPException: the connection was cut
-        raise FetchError(f"{original.url} ({first_line(error)})") from error
-    if original.sha256:
-        check_sha256(part, original.sha256)
-    part.replace(path)
+    with whole_file(path) as temporary:
+        try:
+            with urllib.request.urlopen(original.url, timeout=TIMEOUT_S) as answer:
+                content = answer.read()
+            target.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+        except (http.client.HTTPException, OSError) as error:  # HTTPException: the connection was cut
+            raise FetchError(f"{original.url} ({first_line(error)})") from error
+        if original.sha256:
+            check_sha256(temporary, original.sha256)
     return path

@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ from typing import IO, Any, Protocol
 from munjang.data.readers.open import suffix_of
 from munjang.data.readers.table import cell_text
 from munjang.errors import DataError
-from munjang.files import sync
+from munjang.files import whole_file
 from munjang.translation import _
 
 WRITABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
@@ -57,17 +56,15 @@ def open_writer(
     """
     path = Path(path)
     check_target(path, overwrite)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        writer = make_writer(beside, suffix_of(path), path.name.lower().endswith(".gz"), columns, types, quoted)
-        try:
-            yield writer
-        except BaseException:
-            writer.discard()
-            raise
-        writer.close()
-        sync(beside)
-        os.replace(beside, path)
+        with whole_file(path) as temporary:
+            writer = make_writer(temporary, suffix_of(path), path.name.lower().endswith(".gz"), columns, types, quoted)
+            try:
+                yield writer
+            except BaseException:
+                writer.discard()
+                raise
+            writer.close()
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -78,8 +75,6 @@ def open_writer(
                 reason=error.strerror or error,
             )
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def check_target(path: Path, overwrite: bool) -> None:

@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from munjang.errors import BundleError
-from munjang.files import disk_errors, file_facts, sync, write_json
+from munjang.files import disk_errors, file_facts, whole_folder, write_json
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
 
 def write_folder(folder: Path, fill: Callable[[Path], None], state: dict[str, Any]) -> None:
-    """Make `folder` in one move: `fill` writes files into a folder beside it, `state` becomes its state.json.
+    """Make a `whole_folder`: `fill` writes its files, `state` becomes its state.json.
 
     state.json also lists the size and sha256 of every file. If the disk is full, nothing of it stays (BundleError).
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    try:
-        with disk_errors(folder, _("Earlier checkpoints are intact; free some space and go on with --resume.")):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            fill(temporary)
-            files = {}
-            for path in sorted(temporary.iterdir()):
-                sync(path)
-                files[path.name] = file_facts(path)
-            write_json(temporary / "state.json", {**state, "files": files})
-            if folder.exists():
-                shutil.rmtree(folder)
-            temporary.replace(folder)
-            sync(folder.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    remedy = _("Earlier checkpoints are intact; free some space and go on with --resume.")
+    with disk_errors(folder, remedy), whole_folder(folder) as temporary:
+        fill(temporary)
+        files = {path.name: file_facts(path) for path in sorted(temporary.iterdir())}
+        write_json(temporary / "state.json", {**state, "files": files})
 
 
 def read_state(folder: Path, seal: str = "state.json") -> dict[str, Any]:
@@ -118,5 +104,5 @@ def prune_best(folder: Path, states: list[Path]) -> None:
         if step not in used and step <= newest:
             shutil.rmtree(path)
     for path in folder.glob(".*"):
-        if path.is_dir() and not path.name.endswith(f".{os.getpid()}"):
+        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

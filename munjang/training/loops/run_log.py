@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from munjang.files import write_text
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -26,9 +28,7 @@ class RunLog:
         self.path = self.folder / "run" / "log.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = [row for row in read_log(self.path) if row["step"] <= self.start_step] if self.start_step else []
-        temporary = self.path.with_name(".log.jsonl")
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        temporary.replace(self.path)
+        write_text(self.path, "".join(json.dumps(row) + "\n" for row in rows))
 
     @cached_property
     def board(self) -> SummaryWriter:

@@ -4,7 +4,6 @@ import csv
 import gzip
 import json
 import os
-import resource
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -112,15 +111,9 @@ def test_an_error_leaves_the_old_file_and_no_part(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl.gz", "a.parquet", "a.xlsx"])
-def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path, name):
-    # A limit on the size of files stands in for the full disk: both end as an OSError of write.
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
-    try:
-        with pytest.raises(DataError, match=rf"{name} could not be written: .*No part of it was left"):
-            write(tmp_path / name, [(os.urandom(50).hex(), str(n)) for n in range(30_000)])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path, name, small_disk):
+    with pytest.raises(DataError, match=rf"{name} could not be written: .*No part of it was left"):
+        write(tmp_path / name, [(os.urandom(50).hex(), str(n)) for n in range(30_000)])
     assert os.listdir(tmp_path) == []
 
 
