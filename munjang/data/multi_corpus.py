@@ -13,9 +13,9 @@ import numpy as np
 from munjang.config.settings import TrainConfig
 from munjang.data.cleaning.clean import clean_corpus
 from munjang.data.cleaning.report import CleaningReport, location
+from munjang.data.duplicates import text_key
 from munjang.data.memory import gc_paused
 from munjang.data.prepare import Prepared, corpus_fingerprint, prepare_corpus
-from munjang.data.splits import text_key
 from munjang.errors import ConfigError, DataError
 from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed
 from munjang.tables import format_table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +9,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from munjang.data.duplicates import hashes, repeated
+from munjang.data.duplicates import hashes, repeated, text_key
 from munjang.data.memory import gc_paused
 from munjang.errors import ConfigError, DataError
 from munjang.records import Corpus, Example, Label, Tree, count_labels, names_of
@@ -51,11 +50,6 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
     held |= {member for index in held & groups.keys() for member in groups[index]}
     rest = [example for index, example in enumerate(examples) if index not in held]
     return rest, [examples[index] for index in sorted(held)]
-
-
-def text_key(text: str) -> str:
-    """The text in NFC, without white space at its ends: two texts are the same if this is equal."""
-    return unicodedata.normalize("NFC", text).strip()
 
 
 def group(keys: Sequence[str]) -> dict[int, list[int]]:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang.data.duplicates import text_hash
 from munjang.errors import BundleError, DataError
 from munjang.files import whole_folder, write_json
-from munjang.pretraining.texts import Texts, copies, text_hash
+from munjang.pretraining.texts import Texts, copies
 from munjang.tasks.base import Encodings
 from munjang.translation import _
 

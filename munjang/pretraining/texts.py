@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import math
 import re
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from munjang.data.duplicates import letters_key, text_hash
 from munjang.errors import ConfigError, DataError
 from munjang.files import first_line
 from munjang.pretraining.compressed import text_stream
@@ -20,7 +20,6 @@ from munjang.text.cleaning import clean_text
 from munjang.translation import _, ngettext
 
 LETTER = re.compile(r"[^\W\d_]")
-NOT_A_KEY = re.compile(r"[\W_]+")
 PARQUET_SIGNATURE = b"PAR1"
 
 
@@ -135,7 +134,7 @@ def clean_texts(
             if digest in seen:
                 stats.duplicates += 1
                 continue
-            if excluded and key(text) in excluded:
+            if excluded and text_hash(letters_key(text)) in excluded:
                 stats.excluded += 1
                 continue
             seen.add(digest)
@@ -162,26 +161,17 @@ def evaluation_keys(files: Iterable[str | Path], steps: Sequence[str]) -> set[by
     keys = set()
     for file in files:
         before = len(keys)
-        keys |= {key(text) for cell in file_texts(Path(file)) if LETTER.search(text := clean_text(cell, steps))}
+        texts = (clean_text(cell, steps) for cell in file_texts(Path(file)))
+        keys |= {text_hash(letters_key(text)) for text in texts if LETTER.search(text)}
         if len(keys) == before:
             raise DataError(_("{file} holds no texts to exclude.", file=file))
     return keys
-
-
-def key(text: str) -> bytes:
-    """The same for two texts that differ only in spaces, punctuation or the case of letters."""
-    return text_hash(NOT_A_KEY.sub("", text).casefold())
 
 
 def copies(text: str, weight: float) -> int:
     """How often a text is used in a pass; for the fraction of the weight, the text's hash decides."""
     lot = int.from_bytes(text_hash(text)[4:], "little") / 2**32
     return int(weight) + (lot < weight % 1)
-
-
-def text_hash(text: str) -> bytes:
-    """A hash of eight bytes of a text."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def open_text_source(source: TextSource, data_dir: str | None) -> tuple[Iterator[str], str]:

@@ -7,7 +7,7 @@ import pytest
 
 from munjang.data.cleaning.clean import clean_corpus
 from munjang.data.corpora.table import load_corpus
-from munjang.data.duplicates import hashes, repeated, shared
+from munjang.data.duplicates import hashes, letters_key, repeated, shared, text_hash, text_key
 from munjang.data.memory import gc_paused
 from munjang.data.splits import hold_out
 
@@ -18,6 +18,22 @@ def test_repeated_and_shared_are_positions_in_order():
     assert repeated(found[:0]).tolist() == []
     assert shared(found, np.array([9, 5])).tolist() == [0, 2, 3]
     assert shared(found, found[:0]).tolist() == []
+
+
+def test_a_decomposed_and_an_indented_text_have_one_key_and_a_space_within_makes_another():
+    composed, decomposed = "\uac00 \ub098", "\u1100\u1161 \u1102\u1161"
+    assert text_key(f"\t{decomposed}\n") == text_key(composed) == composed
+    assert len({text_key(text) for text in (composed, "\uac00\ub098", "\uac00 \ub098!", "\uac00  \ub098")}) == 4
+
+
+def test_texts_that_differ_in_spaces_signs_and_case_alone_have_the_same_letters():
+    for text in ("영화, Best 10!", "영 화 best10", "_영화_BEST~ 1-0 ♥"):
+        assert letters_key(text) == "영화best10"
+    assert letters_key("영화 best 11") != "영화best10"
+
+
+def test_the_hash_of_a_text_never_changes():
+    assert text_hash("가나다").hex() == "883fa0d180e118ec" and text_hash("\ud800") != text_hash("\ud801")
 
 
 def test_texts_whose_hashes_collide_are_still_told_apart(monkeypatch):
