@@ -1,4 +1,4 @@
-"""When two texts are the same, and which of many texts may be.
+"""When two texts are the same, which of many texts may be, and when two lists of texts are.
 
 Cleaning and evaluation compare texts as they are after the text steps. Splits must hold for texts before these too:
 they compare `text_key`. Pre-training leaves out what others are scored on, also if it is written a little differently:
@@ -30,6 +30,35 @@ def letters_key(text: str) -> str:
 def text_hash(text: str) -> bytes:
     """Eight bytes, the same in every process: the blake2b of the text's utf-8. Draws that go by text depend on it."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def texts_hash(texts: Iterable[str]) -> str:
+    """The sha256 of texts in their order, in hex: of each the length of its utf-8 as 8 bytes, little-endian, then this.
+
+    Reports keep it, so that two of them are compared only on the same texts.
+    """
+    return records_hash(map(with_length, texts))
+
+
+def with_length(text: str) -> bytes:
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data).to_bytes(8, "little") + data
+
+
+def rows_hash(rows: Iterable[tuple[str, str]]) -> str:
+    """The sha256 of texts with labels in their order, in hex: of each the text, a byte 0, the label, a byte 1; utf-8.
+
+    Runs keep it, so that they are resumed only with the same corpus.
+    """
+    return records_hash(f"{text}\x00{label}\x01".encode("utf-8", "surrogatepass") for text, label in rows)
+
+
+def records_hash(records: Iterable[bytes]) -> str:
+    """The sha256 of these bytes one after another, in hex."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(record)
+    return digest.hexdigest()
 
 
 def hashes(texts: Iterable[str], count: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 from munjang.config.settings import TrainConfig
 from munjang.data.cleaning.clean import clean_corpus
 from munjang.data.cleaning.report import CleaningReport
+from munjang.data.duplicates import rows_hash
 from munjang.data.memory import gc_paused
 from munjang.data.splits import with_test, with_validation
 from munjang.errors import DataError
@@ -81,9 +81,8 @@ def prepare_corpus(corpus: Corpus, config: TrainConfig) -> Prepared:
 
 def corpus_fingerprint(corpus: Corpus) -> dict[str, Any]:
     """Name, sizes, and a sha256 of all texts and labels of train and validation, in order."""
-    digest = hashlib.sha256()
-    for split in (corpus.train, corpus.validation):
-        for example in split:
-            digest.update(f"{example.text}\x00{label_text(example.label)}\x01".encode("utf-8", "surrogatepass"))
+    rows = (
+        (example.text, label_text(example.label)) for split in (corpus.train, corpus.validation) for example in split
+    )
     sizes = {"train": len(corpus.train), "validation": len(corpus.validation), "test": len(corpus.test)}
-    return {"corpus": corpus.name, **sizes, "sha256": digest.hexdigest()}
+    return {"corpus": corpus.name, **sizes, "sha256": rows_hash(rows)}

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang import __version__
+from munjang.data.duplicates import texts_hash
 from munjang.errors import DataError
 from munjang.evaluation.comparison import Comparison
 from munjang.evaluation.comparison import compare_reports as compare_labels
-from munjang.evaluation.references import References, digest_of, files_of, flaws, read_references
+from munjang.evaluation.references import References, files_of, flaws, read_references
 from munjang.evaluation.report import Report
 from munjang.evaluation.report_parts import CleanScore, LabelScore, WrongAnswer
 from munjang.evaluation.tree_comparison import TreeComparison, compare_trees
@@ -74,7 +75,7 @@ def evaluate(
     probabilities = model.probabilities(texts, **options)
     predicted = predicted_labels(model, probabilities)
     kind = metrics.problem_kind(model.task, len(model.labels))
-    digest = digest_of(texts)
+    digest = texts_hash(texts)
     values = metrics.metric_values(references.table, predicted, kind)
     name = corpus.name if corpus is not None else files_of(references.examples)
     if split == "test":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,15 +118,6 @@ def find_flaws(texts: Sequence[str], labels_of: Mapping[str, set[bytes]], seen: 
         else:
             yield "duplicate" if text in before else ""
         before.add(text)
-
-
-def digest_of(texts: Sequence[str]) -> str:
-    """A sha256 over the texts in their order."""
-    digest = sha256()
-    for text in texts:
-        data = text.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "little") + data)
-    return digest.hexdigest()
 
 
 def files_of(examples: Sequence[Example]) -> str:

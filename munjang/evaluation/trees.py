@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang.data.duplicates import texts_hash
 from munjang.errors import DataError
-from munjang.evaluation.references import digest_of, files_of
+from munjang.evaluation.references import files_of
 from munjang.evaluation.report_parts import LabelScore, left_out_text, present_keys
 from munjang.records import Corpus, Example, Parse, Tree
 from munjang.tables import format_table
@@ -194,7 +195,7 @@ def evaluate_trees(
         intervals=intervals(right, sentence, lengths, seed),
         per_relation=relation_scores(references, predicted, model.labels.names),
         by_length=length_scores(right, whole, lengths),
-        sha256=digest_of([example.text for example in kept]),
+        sha256=texts_hash([example.text for example in kept]),
         references=references,
         predicted=predicted,
         lengths=lengths,

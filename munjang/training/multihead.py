@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.config.settings import TrainConfig
+from munjang.data.duplicates import texts_hash
 from munjang.data.multi_corpus import MultiCorpus, prepare_multi_corpus
 from munjang.errors import ConfigError
 from munjang.evaluation.evaluate import note_reading
-from munjang.evaluation.references import digest_of
 from munjang.files import is_first_process
 from munjang.inference.analyzer import Analyzer
 from munjang.metrics.calibration import expected_calibration_error, fit_temperature, softmax
@@ -184,6 +184,6 @@ def note_readings(model: Analyzer, multi_corpus: MultiCorpus) -> None:
     for head in model.heads:
         test = multi_corpus.parts[head.name].corpus.test
         if test:
-            digest = digest_of([row.text for row in test])
+            digest = texts_hash([row.text for row in test])
             shown = {name: head.test[name] for name in main_metrics("multi-class")}
             note_reading(model.whole, head.corpus, "test", len(test), digest, shown)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from munjang import __version__ as munjang_version
+from munjang.data.duplicates import texts_hash
 from munjang.files import cache_root, is_first_process
 from munjang.tasks.base import Encodings, encode_texts, id_type, set_length
 from munjang.text.vocabulary import SPECIAL, make_wordpiece, train_wordpiece, wrap
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 ENTRY_VERSION = 1  # add one when the meaning of an entry changes
-HASHED_TOGETHER = 8192  # texts hashed at once
 
 
 def token_cache() -> TokenCache:
@@ -88,16 +88,6 @@ def key_of(*parts: str) -> str:
     from tokenizers import __version__
 
     return hashlib.sha256(json.dumps([ENTRY_VERSION, __version__, *parts]).encode()).hexdigest()
-
-
-def texts_hash(texts: Sequence[str]) -> str:
-    """The sha256 of texts in their order; lengths are hashed too, so that [ab, c] and [a, bc] differ."""
-    digest = hashlib.sha256()
-    for start in range(0, len(texts), HASHED_TOGETHER):
-        some = texts[start : start + HASHED_TOGETHER]
-        digest.update(np.fromiter(map(len, some), np.int64, len(some)).data)
-        digest.update("".join(some).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
 
 
 def is_usable(arrays: Arrays, sentences: int, tokenizer: Tokenizer, max_length: int) -> bool:

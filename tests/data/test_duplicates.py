@@ -1,13 +1,14 @@
 """Texts that may be equal, found by their hashes."""
 
 import gc
+import hashlib
 
 import numpy as np
 import pytest
 
 from munjang.data.cleaning.clean import clean_corpus
 from munjang.data.corpora.table import load_corpus
-from munjang.data.duplicates import hashes, letters_key, repeated, shared, text_hash, text_key
+from munjang.data.duplicates import hashes, letters_key, repeated, rows_hash, shared, text_hash, text_key, texts_hash
 from munjang.data.memory import gc_paused
 from munjang.data.splits import hold_out
 
@@ -34,6 +35,17 @@ def test_texts_that_differ_in_spaces_signs_and_case_alone_have_the_same_letters(
 
 def test_the_hash_of_a_text_never_changes():
     assert text_hash("가나다").hex() == "883fa0d180e118ec" and text_hash("\ud800") != text_hash("\ud801")
+
+
+def test_no_two_lists_of_texts_look_alike():
+    lists = [["ab", "c"], ["a", "bc"], ["abc"], ["abc", ""], ["", "abc"], ["c", "ab"]]
+    assert len({texts_hash(texts) for texts in lists}) == len(lists)
+
+
+def test_the_hashes_that_reports_and_runs_keep_never_change():
+    whole = b"\x03" + bytes(7) + b"\xea\xb0\x80" + bytes(8) + b"\x03" + bytes(7) + b"\xed\xa0\x80"
+    assert texts_hash(["가", "", "\ud800"]) == hashlib.sha256(whole).hexdigest()
+    assert rows_hash([("가", "긍정"), ("", "b")]) == hashlib.sha256("가\0긍정\1\0b\1".encode()).hexdigest()
 
 
 def test_texts_whose_hashes_collide_are_still_told_apart(monkeypatch):
