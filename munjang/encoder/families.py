@@ -106,7 +106,7 @@ FAMILIES: dict[str, Family] = {
 
 def family_of(kind: str | None) -> Family:
     """The row of a `model_type`; a row that knows nothing for a family without one."""
-    return FAMILIES.get(kind or "", UNKNOWN)
+    return FAMILIES.get(kind or "", UNKNOWN_FAMILY)
 
 
-UNKNOWN = Family("")
+UNKNOWN_FAMILY = Family("")
