@@ -29,8 +29,8 @@ from options import bench_parser
 
 import munjang as mj
 from munjang.data.prepare import Prepared, prepare_corpus
-from munjang.evaluation.report import Report
 from munjang.files import write_json
+from munjang.metrics.report import Report
 from munjang.metrics.significance import percentile_interval, replicate_scores
 from munjang.tables import format_table, markdown_table
 from munjang.training.run import train_prepared, versions

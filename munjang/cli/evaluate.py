@@ -31,8 +31,8 @@ from munjang.records import SPLITS, Corpus, LabelSet, count_labels
 from munjang.translation import _
 
 if TYPE_CHECKING:
-    from munjang.evaluation.report import Report
     from munjang.inference.predictor import Predictor
+    from munjang.metrics.report import Report
 
 log = logging.getLogger("munjang")
 
@@ -81,8 +81,8 @@ def evaluate_verb(
 ) -> None:
     """Print the report of one model; write, draw and compare it if requested."""
     from munjang.evaluation.evaluate import compare
-    from munjang.evaluation.tables import print_report
     from munjang.inference.predictor import load
+    from munjang.metrics.tables import print_report
 
     writable_png(plot)
     writable(json_file)
@@ -198,14 +198,12 @@ def score_split(
 
 def open_report(against: str, corpus: Corpus, split: str, label_map: dict[str, str] | None) -> Report:
     """The report to compare with: from a report file, or from a model scored on the same texts."""
-    from munjang.evaluation.report import Report
-    from munjang.evaluation.trees import TreeReport
     from munjang.inference.predictor import load
     from munjang.models.folder import read_json_object
+    from munjang.models.saved_reports import read_report
 
     if against.endswith(".json"):
-        values = read_json_object(Path(against))
-        return (TreeReport if values.get("task") == "parsing" else Report).from_dict(values)
+        return read_report(read_json_object(Path(against)))
     return score_split(load(against), corpus, split, label_map, without_spaces=False)
 
 

@@ -22,8 +22,8 @@ from munjang.cli.options import (
 from munjang.translation import _
 
 if TYPE_CHECKING:
-    from munjang.evaluation.report import Report
     from munjang.inference.predictor import Predictor
+    from munjang.metrics.report import Report
 
 
 HELP = _(
@@ -89,8 +89,8 @@ def model_bytes(model: Predictor) -> int:
 
 def compared(before: Report, after: Report) -> str:
     """The scores of both models, side by side."""
-    from munjang.evaluation.tables import title
-    from munjang.evaluation.trees import TITLES
+    from munjang.metrics.tables import title
+    from munjang.metrics.tree_report import TITLES
     from munjang.tables import format_table
 
     first, second = before.metrics, after.metrics

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,16 +12,13 @@ from typer.core import TyperCommand
 
 from munjang.cli import options
 from munjang.config.settings import TrainConfig, parse_assignments, read_recipe, update
-from munjang.errors import ConfigError, MissingExtra
-from munjang.records import SPLITS, label_text
+from munjang.errors import ConfigError
+from munjang.records import label_text
 from munjang.tables import format_table
 from munjang.translation import _
 
 if TYPE_CHECKING:
-    from munjang.data.prepare import Prepared
-    from munjang.evaluation.trees import TreeReport
-    from munjang.inference.predictor import Predictor
-    from munjang.records import Parse
+    from munjang.training.scoring import TrainedRun
 
 HELP = _(
     "Fine-tune a classifier. It is scored on the test split, and the model folder is written with its report.\n\n"
@@ -148,7 +144,7 @@ def train_verb(
     from munjang.files import is_first_process
     from munjang.models.backbones import check_backbone_name
     from munjang.training.folders import run_folder
-    from munjang.training.run import begin_run, check_packages, train_prepared
+    from munjang.training.run import check_packages, train_and_score
 
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -187,17 +183,21 @@ def train_verb(
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
     with run_folder(out, overwrite=overwrite, resume=resume, inputs=[source, validation, test, config.backbone]):
         prepared = prepare_corpus(corpus, config)
-        begin_run(prepared, config, out, resume=resume)
         if is_first_process():
             typer.echo(f"{prepared.cleaning_report}\n")
-        baseline_model = None
-        if baseline and config.backbone != "linear" and is_first_process():
-            linear = replace(config, backbone="linear")
-            baseline_model = train_prepared(prepared, linear, out / "run" / "baseline", resume=resume)
-        progress = sys.stderr.isatty()
-        model = train_prepared(prepared, config, out, resume=resume, progress=progress, cache=not no_cache)
+        run = train_and_score(
+            prepared,
+            config,
+            out,
+            baseline=baseline,
+            sentences=sentences or [],
+            report=not no_report,
+            resume=resume,
+            progress=sys.stderr.isatty(),
+            cache=not no_cache,
+        )
     if is_first_process():
-        score_run(model, baseline_model, prepared, sentences=sentences or [], report=not no_report)
+        show_run(run)
 
 
 def train_settings(recipe: str | None, assignments: list[str], flags: dict[str, Any]) -> TrainConfig:
@@ -210,119 +210,33 @@ def train_settings(recipe: str | None, assignments: list[str], flags: dict[str, 
     return update(update(config, named, where="--set"), given, where=_("the command line"))
 
 
-def score_run(
-    model: Predictor, baseline: Predictor | None, prepared: Prepared, *, sentences: list[str], report: bool
-) -> None:
-    """Evaluate on the test split, compare with the baseline, predict the sentences to try, write card and report."""
-    from munjang.evaluation.evaluate import compare, evaluate
-    from munjang.files import write_json, write_text
-    from munjang.reports.model_card import model_card
+def show_run(run: TrainedRun) -> None:
+    """Print the answers for the sentences to try, the scores, and where the model and its report are."""
+    from munjang.data.trees.pictures import tree_lines
 
-    corpus = prepared.published
-    if model.task == "parsing":
-        score_parser(model, prepared, sentences, report=report)
-        return
-    predictions = model.predict_many(sentences)
-    if predictions:
-        rows = [[item.text, label_text(item.label), item.score] for item in predictions]
+    is_parser, folder = run.model.task == "parsing", run.model.folder
+    if is_parser:
+        for parse in run.answers:
+            typer.echo(f"{parse.text}\n{tree_lines(parse.tree)}\n")
+    elif run.answers:
+        rows = [[item.text, label_text(item.label), item.score] for item in run.answers]
         typer.echo(_("New sentences:"))
         typer.echo(format_table([_("text"), _("label"), _("score")], rows) + "\n")
-    if not corpus.test:
+    if run.report is None:
         typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
-        typer.echo(_("Model:  {folder}", folder=model.folder))
-        return
-    result = evaluate(model, corpus)
-    baseline_result = evaluate(baseline, corpus) if baseline else None
-    comparison = compare(result, baseline_result) if baseline_result else None
-    typer.echo(str(result))
-    if comparison:
-        typer.echo("\n" + _("Against the linear baseline:"))
-        typer.echo(str(comparison))
-    card = model_card(
-        model.manifest,
-        corpus=prepared.corpus,
-        cleaning_report=prepared.cleaning_report,
-        report=result,
-        baseline_report=baseline_result,
-    )
-    write_text(model.folder / "README.md", card)
-    write_json(model.folder / "run" / "test.json", result.to_dict())
-    typer.echo("\n" + _("Model:  {folder}", folder=model.folder))
-    if report:
-        results = {"report": result, "baseline_report": baseline_result, "comparison": comparison}
-        typer.echo(report_line(lambda: draw_report(model, prepared, **results, predictions=predictions)))
-    typer.echo(_('Try:    munjang predict {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=model.folder))
-
-
-def score_parser(model: Predictor, prepared: Prepared, sentences: list[str], *, report: bool) -> None:
-    """Evaluate a parser on the test split, print the trees of the sentences to try, write card and report."""
-    from munjang.data.trees.pictures import tree_lines
-    from munjang.evaluation.evaluate import evaluate
-    from munjang.files import write_json, write_text
-    from munjang.reports.model_card import model_card
-
-    parses, result = model.predict_many(sentences), None
-    for parse in parses:
-        typer.echo(f"{parse.text}\n{tree_lines(parse.tree)}\n")
-    if prepared.published.test:
-        result = evaluate(model, prepared.published)
-        typer.echo(str(result))
-        card = model_card(
-            model.manifest, corpus=prepared.corpus, cleaning_report=prepared.cleaning_report, trees=result
-        )
-        write_text(model.folder / "README.md", card)
-        write_json(model.folder / "run" / "test.json", result.to_dict())
     else:
-        typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
-    typer.echo("\n" + _("Model:  {folder}", folder=model.folder))
-    if report:
-        typer.echo(report_line(lambda: draw_tree_report(model, prepared, result, parses)))
-    typer.echo(_('Try:    munjang predict {folder} "나는 구름그림을 벽에 걸었다"', folder=model.folder))
-
-
-def report_line(write: Callable[[], Path]) -> str:
-    """Write the report with `write` and say where it is; if the packages for plots are missing, say how to get them."""
-    try:
-        return _("Report: {path}", path=write())
-    except MissingExtra as error:
-        return _("Report: none. {reason}", reason=error)
-
-
-def draw_tree_report(model: Predictor, prepared: Prepared, result: TreeReport | None, parses: Sequence[Parse]) -> Path:
-    """Write run/report.html of a parser and return its path. MissingExtra: no packages for plots."""
-    from munjang.data.statistics.corpus import describe
-    from munjang.reports.tree_report import write_tree_report
-    from munjang.training.loops.run_log import read_log
-
-    return write_tree_report(
-        model.folder / "run" / "report.html",
-        title=f"{prepared.corpus.name}: {model.manifest.backbone}",
-        report=result,
-        stats=describe(prepared.source),
-        cleaning_report=prepared.cleaning_report,
-        log_rows=read_log(model.folder / "run" / "log.jsonl"),
-        settings=model.manifest.settings,
-        parses=parses,
-        model_folder=str(model.folder),
-    )
-
-
-def draw_report(model: Predictor, prepared: Prepared, **results: Any) -> Path:
-    """Write run/report.html of a classifier and return its path. MissingExtra: no packages for plots."""
-    from munjang.data.statistics.corpus import describe, text_lengths
-    from munjang.reports.run_report import write_report
-    from munjang.training.loops.run_log import read_log
-
-    source = prepared.source
-    return write_report(
-        model.folder / "run" / "report.html",
-        title=f"{prepared.corpus.name}: {model.manifest.backbone}",
-        corpus_stats=describe(source),
-        lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
-        cleaning_report=prepared.cleaning_report,
-        log_rows=read_log(model.folder / "run" / "log.jsonl"),
-        settings=model.manifest.settings,
-        model_folder=str(model.folder),
-        is_linear=model.manifest.format == "linear",
-        **results,
-    )
+        typer.echo(str(run.report))
+    if run.comparison:
+        typer.echo("\n" + _("Against the linear baseline:"))
+        typer.echo(str(run.comparison))
+    if is_parser or run.report:
+        typer.echo()
+    typer.echo(_("Model:  {folder}", folder=folder))
+    if run.page:
+        typer.echo(_("Report: {path}", path=run.page))
+    elif run.why_no_page:
+        typer.echo(_("Report: none. {reason}", reason=run.why_no_page))
+    if is_parser:
+        typer.echo(_('Try:    munjang predict {folder} "나는 구름그림을 벽에 걸었다"', folder=folder))
+    elif run.report:
+        typer.echo(_('Try:    munjang predict {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=folder))

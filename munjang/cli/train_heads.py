@@ -146,14 +146,12 @@ def train_several(
     from munjang.files import is_first_process
     from munjang.training.folders import run_folder
     from munjang.training.multihead import check_config, train_prepared_heads
-    from munjang.training.run import begin_run
 
     check_config(config)
     corpora, more = arguments.open()
     inputs = [*arguments.sources().values(), *arguments.additions().values(), config.backbone]
     with run_folder(out, overwrite=overwrite, resume=resume, inputs=inputs):
         multi_corpus = prepare_multi_corpus(corpora, config, more)
-        begin_run(multi_corpus, config, out, resume=resume)
         if is_first_process():
             typer.echo(f"{multi_corpus.cleaning_report}\n")
         progress = sys.stderr.isatty()

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.evaluation.report import Report
-from munjang.evaluation.tables import headlines, score_text, title
+from munjang.metrics.report import Report
 from munjang.metrics.scores import metric_values
 from munjang.metrics.significance import mcnemar, paired_bootstrap
+from munjang.metrics.tables import headlines, score_text, title
 from munjang.tables import format_table
 from munjang.translation import _
 

@@ -17,13 +17,14 @@ from munjang.errors import DataError
 from munjang.evaluation.comparison import Comparison
 from munjang.evaluation.comparison import compare_reports as compare_labels
 from munjang.evaluation.references import References, files_of, flaws, read_references
-from munjang.evaluation.report import Report
-from munjang.evaluation.report_parts import CleanScore, LabelScore, WrongAnswer
 from munjang.evaluation.tree_comparison import TreeComparison, compare_trees
-from munjang.evaluation.trees import TreeReport, evaluate_trees
+from munjang.evaluation.trees import evaluate_trees
 from munjang.inference.heads import TASK, is_packaged_folder, too_many_heads
 from munjang.metrics import scores as metrics
 from munjang.metrics import significance as resampling
+from munjang.metrics.report import Report
+from munjang.metrics.report_parts import CleanScore, LabelScore, WrongAnswer
+from munjang.metrics.tree_report import TreeReport
 from munjang.records import Corpus, Example
 from munjang.translation import _
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from munjang.errors import DataError
 from munjang.evaluation.comparison import MetricDifference
-from munjang.evaluation.trees import DRAWS, TITLES, TreeReport
+from munjang.evaluation.trees import DRAWS
+from munjang.metrics.tree_report import TITLES, TreeReport
 from munjang.tables import format_table
 from munjang.translation import _
 

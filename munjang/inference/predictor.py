@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -31,6 +32,10 @@ from munjang.tasks import make_task
 from munjang.tasks.base import Task
 from munjang.text.cleaning import clean_text
 from munjang.translation import N_, _
+
+if TYPE_CHECKING:
+    from munjang.metrics.report import Report
+    from munjang.metrics.tree_report import TreeReport
 
 SORT_WINDOW = 16_384  # texts that are sorted by length together
 TOKENS = 1_024  # tokens (characters for a linear model) in a forward pass, padding included
@@ -76,6 +81,16 @@ class Predictor:
     def head(self) -> str | None:
         """The name of the head; None for a whole folder."""
         return self.manifest.details.get("head")
+
+    @cached_property
+    def report(self) -> Report | TreeReport | None:
+        """The scores on the test split when the model was trained, read from its folder; None without them.
+
+        BundleError: run/test.json in the folder is damaged.
+        """
+        from munjang.models.saved_reports import saved_test_report
+
+        return None if self.folder is None or self.head else saved_test_report(self.folder)
 
     def predict(self, text: str) -> Prediction | Parse:
         """The prediction for one text; a parser gives a Parse. DataError: not a text. For a list use `predict_many`."""

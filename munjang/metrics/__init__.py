@@ -1,1 +1,1 @@
-"""Scores from counts, calibration, and the confidence interval of a score."""
+"""Scores from counts, calibration, the confidence interval of a score, and the Report that holds them."""

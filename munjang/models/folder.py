@@ -68,14 +68,14 @@ def save_bundle(
     folder: Path,
     manifest: Manifest,
     fill: Callable[[Path], None],
-    card: str,
+    card: str | None,
     *,
     remedy: str = RESUME_REMEDY,
 ) -> Manifest:
     """Write a model folder. Files are written to `SAVING` and then moved, munjang.json last: half a model is no model.
 
-    fill: writes the format's files into the folder it is given. card: the text of README.md. remedy: what to do if the
-    disk is full, which is a BundleError.
+    fill: writes the format's files into the folder it is given. card: the text of README.md; None leaves it out, for a
+    card that is written later. remedy: what to do if the disk is full, which is a BundleError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with disk_errors(folder, _(remedy)), files_inside(folder, SAVING, last=("config.json", MANIFEST)) as temporary:
@@ -84,7 +84,8 @@ def save_bundle(
         for path in sorted(temporary.iterdir()):
             sync_for_all(path)
             files[path.name] = file_facts(path)
-        write_text(temporary / "README.md", card)
+        if card is not None:
+            write_text(temporary / "README.md", card)
         manifest = replace(manifest, files=files)
         write_json(temporary / MANIFEST, manifest.to_dict())
         remove_model(folder)

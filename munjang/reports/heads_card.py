@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from munjang.evaluation.tables import score_text
 from munjang.metrics.scores import CALIBRATION_BINS
+from munjang.metrics.tables import score_text
 from munjang.records import SPLITS
 from munjang.reports.model_card import (
     HUB_LICENCES,

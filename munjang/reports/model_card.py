@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.config.settings import TrainConfig
 from munjang.data.statistics.corpus import describe
-from munjang.evaluation.tables import clean_sentence, interval_text, score_text, title
+from munjang.metrics.tables import clean_sentence, interval_text, score_text, title
 from munjang.tables import escape_markdown, markdown_table
 from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from munjang.data.cleaning.report import CleaningReport
-    from munjang.evaluation.report import Report
-    from munjang.evaluation.trees import TreeReport
+    from munjang.metrics.report import Report
+    from munjang.metrics.tree_report import TreeReport
     from munjang.models.folder import Manifest
     from munjang.records import Card, Corpus
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.evaluation.tables import title as metric_title
+from munjang.metrics.tables import title as metric_title
 from munjang.reports.figures import (
     BLUE,
     GREEN,

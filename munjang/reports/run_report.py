@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from munjang.data.cleaning.report import CleaningReport
     from munjang.data.statistics.corpus import CorpusStats
     from munjang.evaluation.comparison import Comparison
-    from munjang.evaluation.report import Report
+    from munjang.metrics.report import Report
 
 
 def write_report(

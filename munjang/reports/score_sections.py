@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from munjang.evaluation.comparison import p_text
-from munjang.evaluation.report_parts import left_out_text
-from munjang.evaluation.tables import clean_sentence, interval_text, score_text, spaceless_text, title
+from munjang.metrics.report_parts import left_out_text
+from munjang.metrics.tables import clean_sentence, interval_text, score_text, spaceless_text, title
 from munjang.records import label_text
 from munjang.reports import html as page
 from munjang.reports import plots
@@ -15,7 +15,7 @@ from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from munjang.evaluation.comparison import Comparison
-    from munjang.evaluation.report import Report
+    from munjang.metrics.report import Report
 
 ERRORS_IN_VIEW = 15  # errors in view; the others open on a click
 TEXT_LENGTH = 400  # characters of a text that a table shows

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang.data.trees.pictures import tree_svg
-from munjang.evaluation.trees import interval_range
+from munjang.metrics.tree_report import interval_range
 from munjang.reports import html as page
 from munjang.reports.run_report import (
     cleaning_section,
@@ -22,7 +22,7 @@ from munjang.translation import N_, _, ngettext
 if TYPE_CHECKING:
     from munjang.data.cleaning.report import CleaningReport
     from munjang.data.statistics.trees import TreebankStats
-    from munjang.evaluation.trees import TreeReport
+    from munjang.metrics.tree_report import TreeReport
     from munjang.records import Parse
 
 EXAMPLE = "나는 구름그림을 벽에 걸었다"

@@ -28,7 +28,7 @@ from munjang.tasks.classification import Classification
 from munjang.tasks.multihead import Heads
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.loops.batching import MultiCorpusSampler
-from munjang.training.run import check_packages, first_process_first, is_finished, prepare_backbone
+from munjang.training.run import begin_run, check_packages, first_process_first, prepare_backbone
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def train_prepared_heads(
     from munjang.training.fine_tune import fine_tune
     from munjang.training.token_cache import NoCache, token_cache
 
-    if is_finished(multi_corpus, config, folder, resume=resume):
+    if begin_run(multi_corpus, config, folder, resume=resume):
         return Analyzer(folder)
     tokens = token_cache() if cache else NoCache()
     corpus = multi_corpus.corpus

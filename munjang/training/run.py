@@ -7,7 +7,8 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,8 +21,8 @@ from munjang.files import disk_errors, is_first_process, whole_folder, write_jso
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, Manifest, read_json_object, save_bundle
 from munjang.records import Corpus
-from munjang.reports.model_card import model_card
 from munjang.training.folders import run_folder, temporary_run
+from munjang.training.scoring import TrainedRun, score_run, write_card
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def train(
     config: TrainConfig | None = None,
     *,
     out: str | Path | None = None,
+    baseline: bool = False,
+    sentences: Sequence[str] = (),
+    report: bool = True,
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
@@ -48,18 +52,53 @@ def train(
     out: the model folder; None: a temporary one that lives as long as the Predictor. A folder that is not empty is
     refused without `overwrite` (deletes it) or `resume` (goes on after its newest checkpoint, with the same settings).
     A corpus without a test or validation split gets one from train first (config.test_share, config.validation_share).
-    The test split is used only to remove its texts from train.
+    The test split is used only to remove its texts from train, and once to score the model: the scores are the
+    Predictor's `report`, and stand in run/test.json and on the card.
+    baseline: whether to train the linear baseline too, into run/baseline, and to compare with it.
+    report: whether to draw run/report.html, which needs `out` and matplotlib. sentences: to be answered there.
     cache: whether to keep token ids and fresh vocabularies for the next run (see `munjang.training.token_cache`).
     Raises DataError for a corpus that cannot be learnt from, Interrupted after Ctrl-C once the state is saved.
     """
     config = config or TrainConfig()
     check_packages(config)
+    options: dict[str, Any] = {"baseline": baseline, "sentences": sentences, "progress": progress, "cache": cache}
     if out is None:
         prepared = prepare_corpus(corpus, config)
-        return temporary_run(lambda folder: train_prepared(prepared, config, folder, progress=progress, cache=cache))
+        return temporary_run(lambda folder: train_and_score(prepared, config, folder, report=False, **options).model)
     with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
         prepared = prepare_corpus(corpus, config)
-        return train_prepared(prepared, config, folder, resume=resume, progress=progress, cache=cache)
+        run = train_and_score(prepared, config, folder, report=report, resume=resume, **options)
+    if run.why_no_page:
+        log.warning("There is no HTML report: %s", run.why_no_page)
+    return run.model
+
+
+def train_and_score(
+    prepared: Prepared,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    baseline: bool = False,
+    sentences: Sequence[str] = (),
+    report: bool = True,
+    resume: bool = False,
+    progress: bool = False,
+    cache: bool = True,
+) -> TrainedRun:
+    """Train on a prepared corpus into a folder that `run_folder` has opened, and score the model on the test split.
+
+    With `resume` a model that is trained already is scored again. Under torchrun only the first process scores.
+    """
+    is_trained = begin_run(prepared, config, folder, resume=resume)
+    baseline_model = None
+    if baseline and config.backbone != "linear" and is_first_process():
+        baseline_model = train_baseline(prepared, config, folder / "run" / "baseline", resume=resume)
+    if not is_trained:
+        fit(prepared, config, folder, resume=resume, progress=progress, cache=cache)
+    model = load(folder)
+    if not is_first_process():
+        return TrainedRun(model)
+    return score_run(model, prepared, baseline=baseline_model, sentences=sentences, has_page=report)
 
 
 def train_prepared(
@@ -71,37 +110,27 @@ def train_prepared(
     progress: bool = False,
     cache: bool = True,
 ) -> Predictor:
-    """Train on a prepared corpus into a folder that `run_folder` has opened."""
-    if is_finished(prepared, config, folder, resume=resume):
-        return load(folder)
-    if config.parser and prepared.corpus.task != "parsing":
-        raise ConfigError(
-            _("--parser is for treebanks; {corpus} has no trees. Leave --parser out.", corpus=prepared.corpus.name)
-        )
-    if config.backbone == "linear" and prepared.corpus.task == "parsing":
-        raise ConfigError(
-            _("--backbone linear only classifies sentences; a parser needs a network, such as --backbone mini.")
-        )
-    if config.backbone == "linear":
-        train_linear_model(prepared, config, folder)
-    else:
-        train_network(prepared, config, folder, resume=resume, progress=progress, cache=cache)
+    """Train on a prepared corpus into a folder that `run_folder` has opened; the folder gets no scores and no card."""
+    if not begin_run(prepared, config, folder, resume=resume):
+        fit(prepared, config, folder, resume=resume, progress=progress, cache=cache)
     return load(folder)
 
 
-def is_finished(prepared: Prepared | MultiCorpus, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
-    """Start a run, or find it started; returns whether it has its model already."""
-    if not (begin_run(prepared, config, folder, resume=resume) and (folder / MANIFEST).exists()):
-        return False
-    log.info("%s is already finished.", folder)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # the run was killed while deleting them
-    return True
+def train_baseline(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool) -> Predictor:
+    """Train the linear baseline on a prepared corpus in this process, and give it a card."""
+    config = replace(config, backbone="linear")
+    check_task(prepared, config)
+    if not begin_run(prepared, config, folder, resume=resume):
+        save_linear_model(prepared, config, folder)
+    model = load(folder)
+    write_card(model, prepared)
+    return model
 
 
 def begin_run(prepared: Prepared | MultiCorpus, config: TrainConfig, folder: Path, *, resume: bool) -> bool:
     """Write what is known before training: the settings and the cleaning report.
 
-    Returns whether `resume` found a run there; that run must have the same settings and data.
+    Returns whether `resume` found the run's model there; a run that is resumed must have the same settings and data.
     """
     settings = {"config": to_dict(config), "data": prepared.fingerprint, "versions": versions()}
     begun = resume and (folder / "run" / "settings.json").exists()
@@ -114,7 +143,32 @@ def begin_run(prepared: Prepared | MultiCorpus, config: TrainConfig, folder: Pat
                 write_json(folder / "run" / "settings.json", settings)  # first, because it marks the folder as a run
             write_removed(folder / "run" / "removed.csv", prepared.cleaning_report.removed)
             write_json(folder / "run" / "cleaning.json", prepared.cleaning_report.to_dict())
-    return begun
+    if not (begun and (folder / MANIFEST).exists()):
+        return False
+    log.info("%s is already finished.", folder)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # the run was killed while deleting them
+    return True
+
+
+def check_task(prepared: Prepared, config: TrainConfig) -> None:
+    """A ConfigError if the settings are for another task than the corpus's."""
+    if config.parser and prepared.corpus.task != "parsing":
+        raise ConfigError(
+            _("--parser is for treebanks; {corpus} has no trees. Leave --parser out.", corpus=prepared.corpus.name)
+        )
+    if config.backbone == "linear" and prepared.corpus.task == "parsing":
+        raise ConfigError(
+            _("--backbone linear only classifies sentences; a parser needs a network, such as --backbone mini.")
+        )
+
+
+def fit(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool) -> None:
+    """Train the model that the settings name, and save it."""
+    check_task(prepared, config)
+    if config.backbone == "linear":
+        train_linear_model(prepared, config, folder)
+    else:
+        train_network(prepared, config, folder, resume=resume, progress=progress, cache=cache)
 
 
 def check_packages(config: TrainConfig) -> None:
@@ -137,7 +191,8 @@ def train_network(
     backbone = first_process_first(config, lambda: prepare_backbone(config, corpus, folder, tokens.wordpiece))
     fine_tuned = fine_tune(corpus, backbone, config, folder, tokens=tokens, resume=resume, progress=progress)
     if is_first_process():
-        save_run_model(folder, fine_tuned.manifest(corpus), prepared, fine_tuned.save)
+        save_bundle(folder, fine_tuned.manifest(corpus), fine_tuned.save, card=None)
+        log.info("Saved %s.", folder)
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
 
@@ -168,13 +223,7 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
         settings={**to_dict(config), **parts.settings},
         details=details,
     )
-    save_run_model(folder, manifest, prepared, lambda temporary: details.update(linear.save(temporary, parts) or {}))
-
-
-def save_run_model(folder: Path, manifest: Manifest, prepared: Prepared, fill: Callable[[Path], None]) -> None:
-    """Write the model folder with its card. fill: writes the files of the format into a folder."""
-    card = model_card(manifest, corpus=prepared.corpus, cleaning_report=prepared.cleaning_report)
-    save_bundle(folder, manifest, fill, card)
+    save_bundle(folder, manifest, lambda beside: details.update(linear.save(beside, parts) or {}), card=None)
     log.info("Saved %s.", folder)
 
 

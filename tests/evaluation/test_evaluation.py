@@ -8,8 +8,8 @@ from evaluation_models import TableModel
 
 from munjang.errors import DataError
 from munjang.evaluation.evaluate import evaluate
-from munjang.evaluation.report import Report
 from munjang.metrics import scores as metrics
+from munjang.metrics.report import Report
 from munjang.records import Corpus, Example, LabelSet
 from munjang.tables import display_width
 

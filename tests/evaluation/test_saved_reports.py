@@ -8,9 +8,9 @@ from evaluation_models import TableModel
 
 from munjang.errors import DataError
 from munjang.evaluation.evaluate import evaluate
-from munjang.evaluation.report import Report
-from munjang.evaluation.report_parts import LabelScore
-from munjang.evaluation.trees import LengthScore, TreeReport
+from munjang.metrics.report import Report
+from munjang.metrics.report_parts import LabelScore
+from munjang.metrics.tree_report import LengthScore, TreeReport
 from munjang.records import Corpus, Example, LabelSet
 
 TABLE = {"좋다": [0.1, 0.9], "별로": [0.8, 0.2], "그저 그렇다": [0.4, 0.6], "최고": [0.3, 0.7]}

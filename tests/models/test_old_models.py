@@ -18,8 +18,8 @@ import munjang as mj
 from munjang.cli import app
 from munjang.data.cleaning.files import rebuild
 from munjang.errors import BundleError, ConfigError
-from munjang.evaluation.report import Report
-from munjang.evaluation.trees import TreeReport
+from munjang.metrics.report import Report
+from munjang.metrics.tree_report import TreeReport
 
 torch = pytest.importorskip("torch")
 from safetensors.numpy import load_file  # noqa: E402  after the skip

@@ -182,7 +182,7 @@ def test_the_card_has_the_scores_with_intervals_and_no_text_of_the_data():
 
 
 def test_a_report_read_back_from_json_is_drawn_alike(tmp_path):
-    from munjang.evaluation.report import Report
+    from munjang.metrics.report import Report
 
     report = evaluate(Guesser("bert", make_corpus(), 10), make_corpus())
     again = Report.from_dict(json.loads(json.dumps(report.to_dict())))

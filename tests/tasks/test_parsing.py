@@ -17,7 +17,7 @@ from munjang.data.trees.relations import KLUE_RELATIONS
 from munjang.data.trees.treebanks import read_trees
 from munjang.data.trees.triples import parse_to_json
 from munjang.errors import BundleError, ConfigError, DataError
-from munjang.evaluation.trees import TreeReport
+from munjang.metrics.tree_report import TreeReport
 from munjang.records import Tree
 from munjang.tasks import make_task
 from munjang.tasks.parsing import scores

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from munjang.errors import DataError
-from munjang.evaluation.report import Report
+from munjang.errors import BundleError
 from munjang.inference.heads import read_heads
+from munjang.metrics.report import Report
 from munjang.metrics.scores import METRICS
+from munjang.models.saved_reports import TEST_REPORT, saved_test_report
 from munjang.serving.loaded import Classifier, LoadedModel
 
 log = logging.getLogger("munjang")
@@ -28,7 +28,7 @@ def card_of(model: LoadedModel, classifier: Classifier) -> dict[str, Any]:
     """
     card = {**model.describe(), **classifier.describe(), "scores": noted_scores(model, classifier),
             "per_label": None, "confusion": None, "tested": None, "readme": readme(model.folder)}  # fmt: skip
-    report = None if model.many_heads or "/" in classifier.name else saved_report(model.folder)
+    report = None if model.many_heads or "/" in classifier.name else shown_report(model.folder)
     if report is not None and tuple(report.labels) == classifier.labels.names:
         card["scores"] = [scored(report), *(score for score in card["scores"] if score["split"] != report.split)]
         card["tested"] = report.split
@@ -85,16 +85,14 @@ def is_square(cells: Any, size: int) -> bool:
     )  # fmt: skip
 
 
-def saved_report(folder: Path | None) -> Report | None:
-    """The report that training left in the folder; None without one. A broken report is logged."""
-    path = None if folder is None else folder / "run" / "test.json"
-    if path is None or not path.is_file():
-        return None
+def shown_report(folder: Path | None) -> Report | None:
+    """A classifier's report that training left in the folder; None without one. A broken report is logged."""
     try:
-        return Report.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (DataError, ValueError, OSError) as error:
-        log.warning("%s cannot be shown: %s", path.name, type(error).__name__)
+        report = None if folder is None else saved_test_report(folder)
+    except BundleError as error:
+        log.warning("%s cannot be shown: %s", TEST_REPORT.name, type(error).__name__)
         return None
+    return report if isinstance(report, Report) else None
 
 
 def readme(folder: Path | None) -> str:

@@ -86,7 +86,7 @@ class HasMetrics(Protocol):
 
 
 class TableSource(HasMetrics, Protocol):
-    """What the tables of a Report are made from; `munjang.evaluation.report.Report` says what each holds."""
+    """What the tables of a Report are made from; `munjang.metrics.report.Report` says what each holds."""
 
     @property
     def model(self) -> str: ...

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from munjang.evaluation.report_parts import CleanScore, HasMetrics, TableSource, left_out_text
+from munjang.metrics.report_parts import CleanScore, HasMetrics, TableSource, left_out_text
 from munjang.metrics.scores import METRICS
 from munjang.records import label_text
 from munjang.tables import format_table

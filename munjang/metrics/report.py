@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.evaluation.report_parts import CleanScore, LabelScore, WrongAnswer, present_keys
-from munjang.evaluation.tables import print_report
+from munjang.metrics.report_parts import CleanScore, LabelScore, WrongAnswer, present_keys
 from munjang.metrics.scores import main_metrics, problem_kind
+from munjang.metrics.tables import print_report
 from munjang.translation import _
 
 
