@@ -230,7 +230,8 @@ def test_a_parser_that_needs_parts_of_speech_is_refused(words, copies):
 )
 def test_an_old_report_is_read_and_the_model_still_has_its_scores(folder, file, kind, copies):
     copies(folder, "data")
-    old = kind.from_dict(json.loads(Path(folder, "run", "test.json").read_text(encoding="utf-8")))
+    old = mj.load(folder).report
+    assert isinstance(old, kind)
     data = Path("data", file)
     corpus = mj.read_corpus(data, test=data) if kind is TreeReport else mj.read_corpus(data)
     new = mj.evaluate(mj.load(folder), corpus)

@@ -19,7 +19,7 @@ def launch(out: Path, processes: int) -> subprocess.CompletedProcess:
     words = [
         "-m", "munjang", "train", "sample:sentiment", "--backbone", "scratch:tiny", "--out", str(out), "--no-report",
         "--epochs", "1", "--batch-size", "21", "--set", "dropout=0", "--device", "cpu", "--save-every", "5",
-        "--precision", "fp32", "--adversarial", "1",
+        "--precision", "fp32", "--adversarial", "1", "--baseline",
     ]  # fmt: skip
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -36,4 +36,6 @@ def test_two_processes_end_with_the_same_weights_up_to_float_order(tmp_path):
     for name in one:
         torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=2e-5, msg=lambda text, name=name: name + text)
     assert (tmp_path / "one" / "tokenizer.json").read_bytes() == (tmp_path / "two" / "tokenizer.json").read_bytes()
-    assert parallel.stdout.count("Model:") == 1
+    assert parallel.stdout.count("Model:") == parallel.stdout.count("Against the linear baseline:") == 1
+    reads = (tmp_path / "two" / "run" / "test_reads.jsonl").read_text("utf-8").splitlines()
+    assert len(reads) == 1, "only the first process scores"
