@@ -94,7 +94,7 @@ def train_and_score(
     if baseline and config.backbone != "linear" and is_first_process():
         baseline_model = train_baseline(prepared, config, folder / "run" / "baseline", resume=resume)
     if not is_trained:
-        fit(prepared, config, folder, resume=resume, progress=progress, cache=cache)
+        fit_model(prepared, config, folder, resume=resume, progress=progress, cache=cache)
     model = load(folder)
     if not is_first_process():
         return TrainedRun(model)
@@ -112,7 +112,7 @@ def train_prepared(
 ) -> Predictor:
     """Train on a prepared corpus into a folder that `run_folder` has opened; the folder gets no scores and no card."""
     if not begin_run(prepared, config, folder, resume=resume):
-        fit(prepared, config, folder, resume=resume, progress=progress, cache=cache)
+        fit_model(prepared, config, folder, resume=resume, progress=progress, cache=cache)
     return load(folder)
 
 
@@ -162,7 +162,7 @@ def check_task(prepared: Prepared, config: TrainConfig) -> None:
         )
 
 
-def fit(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool) -> None:
+def fit_model(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool) -> None:
     """Train the model that the settings name, and save it."""
     check_task(prepared, config)
     if config.backbone == "linear":
