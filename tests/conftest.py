@@ -35,7 +35,7 @@ def small_disk():
 
 @pytest.fixture(scope="session")
 def tiny_parser(tmp_path_factory):
-    """A parser of 32 dimensions that knows the ten trees of tests/parsers.py by heart."""
+    """A parser of 32 dimensions that knows the ten trees of tests/support/parsers.py by heart."""
     pytest.importorskip("torch")
     from parsers import train_tiny
 

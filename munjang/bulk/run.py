@@ -169,7 +169,7 @@ def carry_out(
             missing = [partition.number for partition in plan.partitions() if partition.number not in done]
             if done:
                 log.info("%s: %d of %d parts were done before", target.name, len(done), len(plan.partitions()))
-            log.info("%d parts, %d workers with %d processors each", len(missing), pool.workers, pool.threads)
+            log.info("parts: %d, workers: %d, processors of each: %d", len(missing), pool.workers, pool.threads)
             with resume_advice(target), closing(results(Worker, (plan, reach(target)), missing, pool)) as receipts:
                 done |= collected(receipts, done, progress)
     return finish_bulk_run(plan, target, done, pool, start)

@@ -1,4 +1,4 @@
-"""The command line: one module and one function per verb, each importing what it needs when it runs."""
+"""The command line: a module for each verb (parse, predict_scale, train_heads, rows, options are parts of verbs)."""
 
 from __future__ import annotations
 

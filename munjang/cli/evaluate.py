@@ -33,6 +33,7 @@ from munjang.translation import _
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
     from munjang.metrics.report import Report
+    from munjang.metrics.tree_report import TreeReport
 
 log = logging.getLogger("munjang")
 
@@ -92,6 +93,7 @@ def evaluate_verb(
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus, split = open_split(source, split, options, data_dir, predictor)
     label_map = None if is_file(source) else parse_labels(map_values)
+    saved = open_report(Path(against)) if against and against.endswith(".json") else None  # before the long work
     report = score_split(predictor, corpus, split, label_map, without_spaces=without_spaces)
     typer.echo(str(report) if predictor.task == "parsing" else print_report(report, top_errors=top_errors))
     if json_file:
@@ -103,7 +105,7 @@ def evaluate_verb(
         draw_confusions(report, plot)
         typer.echo(_("Confusion matrix written to {plot}.", plot=plot), err=True)
     if against:
-        other = open_report(against, corpus, split, label_map)
+        other = saved or score_split(load(against), corpus, split, label_map, without_spaces=False)
         typer.echo(f"\n{compare(report, other)}")
 
 
@@ -196,15 +198,15 @@ def score_split(
     )
 
 
-def open_report(against: str, corpus: Corpus, split: str, label_map: dict[str, str] | None) -> Report:
-    """The report to compare with: from a report file, or from a model scored on the same texts."""
-    from munjang.inference.predictor import load
+def open_report(path: Path) -> Report | TreeReport:
+    """A report that `munjang evaluate --json` wrote. DataError: it is none; the message names the file."""
     from munjang.models.folder import read_json_object
     from munjang.models.saved_reports import read_report
 
-    if against.endswith(".json"):
-        return read_report(read_json_object(Path(against)))
-    return score_split(load(against), corpus, split, label_map, without_spaces=False)
+    try:
+        return read_report(read_json_object(path))
+    except DataError as error:
+        raise DataError(_("{path}: {reason}", path=path, reason=error)) from error
 
 
 def draw_confusions(report: Report, path: Path) -> None:

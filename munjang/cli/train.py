@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
 HELP = _(
     "Fine-tune a classifier. It is scored on the test split, and the model folder is written with its report.\n\n"
-    "More options than these work, and every setting can be given as --set KEY=VALUE: see docs/training.md, "
-    "data.md and cleaning.md."
+    "There are more options, and --set KEY=VALUE sets any setting: see docs/training.md, data.md and cleaning.md."
 )
 GROUPS = {  # title -> the options of the help, by the names of their parameters; the others work but are not listed
     _("Data"): (
@@ -98,7 +98,8 @@ def train_verb(
     ] = None,
     weight_decay: Annotated[float | None, typer.Option("--weight-decay")] = None,
     max_length: Annotated[
-        int | None, typer.Option("--max-length", help=_("Tokens; if omitted, the 99.9th percentile."))
+        int | None,
+        typer.Option("--max-length", help=_("Tokens; if omitted, the 99.9th percentile of the lengths in train.")),
     ] = None,
     class_weights: Annotated[str | None, typer.Option("--class-weights", help=_("balanced."))] = None,
     adversarial: Annotated[
@@ -237,6 +238,6 @@ def show_run(run: TrainedRun) -> None:
     elif run.why_no_page:
         typer.echo(_("Report: none. {reason}", reason=run.why_no_page))
     if is_parser:
-        typer.echo(_('Try:    munjang predict {folder} "나는 구름그림을 벽에 걸었다"', folder=folder))
+        typer.echo(_('Try:    munjang predict {folder} "나는 구름그림을 벽에 걸었다"', folder=quote(str(folder))))
     elif run.report:
-        typer.echo(_('Try:    munjang predict {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=folder))
+        typer.echo(_('Try:    munjang predict {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=quote(str(folder))))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -184,4 +185,6 @@ def show(model: Analyzer, sentences: Sequence[str]) -> None:
         typer.echo("\n" + _("New sentences:"))
         typer.echo(format_table([_("text"), _("head"), _("label"), _("score")], predictions))
     typer.echo("\n" + _("Model:  {folder}", folder=model.whole.folder))
-    typer.echo(_('Try:    munjang analyze --model {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=model.whole.folder))
+    typer.echo(
+        _('Try:    munjang analyze --model {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=quote(str(model.whole.folder)))
+    )

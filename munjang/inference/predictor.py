@@ -209,7 +209,7 @@ def list_of_texts(texts: Iterable[str]) -> list[str]:
         if not isinstance(text, str):
             raise DataError(
                 _(
-                    "Text {index} (counted from 0) is {value!r:.60}, a {type}; fill empty cells with ''.",
+                    "Text {index} (counted from 0) is {value!r:.60} ({type}); fill empty cells with ''.",
                     index=index,
                     value=text,
                     type=type(text).__name__,

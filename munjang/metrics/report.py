@@ -127,10 +127,12 @@ class Report:
                         n=report.n,
                     )
                 )
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except KeyError as error:
             raise DataError(
-                _("This is no report of munjang evaluate --json ({reason}).", reason=repr(error))
+                _("This is no report of munjang evaluate --json: it has no key '{key}'.", key=error.args[0])
             ) from error
+        except (TypeError, ValueError, IndexError, AttributeError) as error:
+            raise DataError(_("This is no report of munjang evaluate --json: {reason}.", reason=error)) from error
         return report
 
     def __str__(self) -> str:

@@ -217,9 +217,10 @@ def plain_manifest(folder: Path) -> Manifest:
     if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
         raise BundleError(
             _(
-                "{folder} holds {architectures}, not a sentence classifier. Train one with --backbone {folder}.",
+                "{folder} is not a sentence classifier: its config.json names {architectures}. Train one with "
+                "--backbone {folder}.",
                 folder=folder,
-                architectures=", ".join(map(str, kinds)) or _("nothing"),
+                architectures=", ".join(map(str, kinds)) or _("no architecture"),
             )
         )
     if is_unfinished:

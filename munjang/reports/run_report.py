@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from munjang.records import Prediction, label_text
@@ -57,7 +59,9 @@ def write_report(
         calibration_section(report),
         error_section(report),
         settings_section(settings or {}),
-        use_section(model_folder, is_linear=is_linear) if model_folder else "",
+        use_section(model_folder, is_linear=is_linear, max_length=(settings or {}).get("max_length"))
+        if model_folder
+        else "",
     ]
     return page.write_page(path, title, parts)
 
@@ -156,16 +160,17 @@ def settings_section(settings: Mapping[str, Any]) -> str:
     return page.section(_("Settings"), page.folded(summary, page.table([_("setting"), _("value")], rows)))
 
 
-def use_section(model_folder: str, *, is_linear: bool) -> str:
-    """Three ways to use the model, to copy."""
-    command = f'munjang predict {model_folder} "{SENTENCE}"\n'
-    command += f"munjang predict {model_folder} reviews.csv --out labelled.csv"
-    python = 'import munjang as mj\nmodel = mj.load("MODEL_FOLDER")\n'.replace("MODEL_FOLDER", model_folder)
+def use_section(model_folder: str, *, is_linear: bool, max_length: int | None) -> str:
+    """Three ways to use the model, to copy. max_length: tokens, which plain transformers must be told."""
+    command = f'munjang predict {quote(model_folder)} "{SENTENCE}"\n'
+    command += f"munjang predict {quote(model_folder)} reviews.csv --out labelled.csv"
+    in_python = json.dumps(model_folder, ensure_ascii=False)
+    python = "import munjang as mj\nmodel = mj.load(MODEL_FOLDER)\n".replace("MODEL_FOLDER", in_python)
     python += f'model.predict("{SENTENCE}")'
     plain_python = (
-        'from transformers import pipeline\nclassify = pipeline("text-classification", model="MODEL_FOLDER")\n'
-    ).replace("MODEL_FOLDER", model_folder)
-    plain_python += f'classify("{SENTENCE}", truncation=True)'
+        'from transformers import pipeline\nclassify = pipeline("text-classification", model=MODEL_FOLDER)\n'
+    ).replace("MODEL_FOLDER", in_python)
+    plain_python += f'classify("{SENTENCE}", truncation=True, max_length={max_length})'
     plain_way = (
         page.remark(_("Plain transformers cannot open this folder: a linear model is no transformer."))
         if is_linear

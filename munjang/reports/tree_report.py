@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from munjang.data.trees.pictures import tree_svg
@@ -126,8 +128,9 @@ def treebank_section(stats: TreebankStats) -> str:
 
 def parser_use_section(model_folder: str) -> str:
     """How to use the parser, to copy."""
-    command = f'munjang predict {model_folder} "{EXAMPLE}"\n'
-    command += f"munjang predict {model_folder} reviews.txt --out reviews.conllu"
-    python = 'import munjang as mj\nmodel = mj.load("MODEL_FOLDER")\n'.replace("MODEL_FOLDER", model_folder)
+    command = f'munjang predict {quote(model_folder)} "{EXAMPLE}"\n'
+    command += f"munjang predict {quote(model_folder)} reviews.txt --out reviews.conllu"
+    in_python = json.dumps(model_folder, ensure_ascii=False)
+    python = "import munjang as mj\nmodel = mj.load(MODEL_FOLDER)\n".replace("MODEL_FOLDER", in_python)
     python += f'parse = model.predict("{EXAMPLE}")\nmj.triples(parse)'
     return page.section(_("Use the parser"), page.preformatted(command), page.preformatted(python))

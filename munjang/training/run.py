@@ -162,7 +162,9 @@ def check_task(prepared: Prepared, config: TrainConfig) -> None:
         )
 
 
-def fit_model(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool) -> None:
+def fit_model(
+    prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool
+) -> None:
     """Train the model that the settings name, and save it."""
     check_task(prepared, config)
     if config.backbone == "linear":

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -193,3 +194,11 @@ def test_numbers_in_a_file_are_not_read_as_names(models, tmp_path, caplog):
     with pytest.raises(DataError, match="does not know the labels"):
         run(models / "good", source)
     assert "0 = " not in caplog.text
+
+
+def test_a_file_that_is_no_report_is_named_before_anything_is_scored(models, tmp_path):
+    other = tmp_path / "q{x}.json"
+    other.write_text('{"a": 1}', encoding="utf-8")
+    message = f"{other}: This is no report of munjang evaluate --json: it has no key 'labels'."
+    with pytest.raises(DataError, match=re.escape(message)):
+        run(models / "good", write_csv(tmp_path / "a.csv"), "--against", other)

@@ -237,6 +237,8 @@ def mistake_in(call: ast.Call) -> str:
     given = {keyword.arg for keyword in call.keywords}
     if None in given:
         return "fields are given by name, not as **fields"
+    if any(isinstance(part, ast.IfExp | ast.BinOp | ast.JoinedStr) for part in call.args[: 2 if counted else 1]):
+        return "a text is one literal, or a name of one"
     for text in texts:
         if not given and not counted:  # shown as it is
             if "{{" in text or re.search(r"\{\w+([!:][^{}]*)?\}", text):
@@ -268,6 +270,9 @@ def test_every_marked_text_has_the_fields_that_it_is_given():
         ("_('{{a}}')", "none is given"),
         ("_('{a:,,}', a=1)", "no number or text has the format"),
         ("_('{a!x}', a=1)", "no conversion 'x'"),
+        ("_('{a}' if x else '{b}', a=1)", "one literal"),
+        ("_('{a} ' + '{b}', a=1)", "one literal"),
+        ("_(f'{a} rows')", "one literal"),
         ("_('{a', a=1)", "expected '}'"),
         ("_('{a.name}', a=1)", "is not a name"),
         ("_('{}', a=1)", "is not a name"),

@@ -1,7 +1,10 @@
+import ast
 import json
 import re
+import shlex
 import sys
 import warnings
+from html import unescape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,7 +16,7 @@ from munjang.data.statistics.corpus import describe, text_lengths
 from munjang.evaluation.evaluate import compare, evaluate
 from munjang.records import Card, Corpus, Example, LabelSet, Prediction
 from munjang.reports.model_card import model_card
-from munjang.reports.run_report import write_report
+from munjang.reports.run_report import use_section, write_report
 
 EVIL = "<script>alert(1)</script> & 😀"
 WORDS = ("영화", "배우", "음악", "장면", "결말", "대사", "감독", "편집")
@@ -193,3 +196,14 @@ def test_a_report_read_back_from_json_is_drawn_alike(tmp_path):
         for item in (report, again)
     ]
     assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize("folder", ["runs/films", "sp ace/m$x", "q\"u{o}'t", "한 글"])
+def test_what_a_report_offers_to_copy_names_the_folder_as_it_is(folder):
+    section = unescape(use_section(folder, is_linear=False, max_length=24))
+    command, python, plain = re.findall(r"<pre[^>]*>(.*?)</pre>", section, re.DOTALL)
+    for line in command.splitlines():
+        assert shlex.split(line)[:3] == ["munjang", "predict", folder]
+    for code in (python, plain):
+        assert folder in [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
+    assert "max_length=24" in plain

@@ -95,9 +95,9 @@ def test_html_leaves_what_only_looks_like_html(text):
 
 @pytest.mark.parametrize("unit", ["&amp;", "&", "<b", "amp;", "!", "ㅋ", "\u200b", "👍\u200d", "&#38;", "<", " "])
 def test_a_text_of_a_million_characters_takes_no_time(unit):
-    start = time.perf_counter()
+    start = time.process_time()  # not the clock on the wall: other programs may be running
     clean_text("&" + unit * (1_000_000 // len(unit)), STEPS)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

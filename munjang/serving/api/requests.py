@@ -259,7 +259,7 @@ def hub_options(body: Mapping[str, Any]) -> Options:
     if function is not None and (not isinstance(function, str) or function not in FUNCTIONS):
         raise DataError(
             _(
-                "parameters.function_to_apply is {value}; expected one of {functions}.",
+                "parameters.function_to_apply is {value}, but none of {functions}.",
                 value=shown_value(function),
                 functions=", ".join(FUNCTIONS),
             )
