@@ -117,7 +117,7 @@ def test_any_collection_of_texts_is_predicted(model):
     ("values", "message"),
     [
         ("정말 좋아요", "single text"),
-        (["정말 좋아요", float("nan")], r"Text 1 .*nan \\(float\\)"),
+        (["정말 좋아요", float("nan")], r"Text 1 .*nan \(float\)"),
         ([None], "Text 0 .*None"),
     ],
 )
