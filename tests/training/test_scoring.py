@@ -13,12 +13,12 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 from parsers import examples as tree_examples
+from parsers import to_conllu
 from training_fixtures import examples
 from typer.testing import CliRunner
 
 import munjang as mj
 from munjang.cli import app
-from munjang.data.trees.treebanks import to_conllu
 from munjang.errors import BundleError
 from munjang.metrics.tree_report import TreeReport
 from munjang.records import label_text
