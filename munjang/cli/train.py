@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -213,6 +212,8 @@ def train_settings(recipe: str | None, assignments: list[str], flags: dict[str, 
 
 def show_run(run: TrainedRun) -> None:
     """Print the answers for the sentences to try, the scores, and where the model and its report are."""
+    from shlex import quote
+
     from munjang.data.trees.pictures import tree_lines
 
     is_parser, folder = run.model.task == "parsing", run.model.folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any
@@ -11,6 +12,8 @@ from munjang.translation import _
 
 SHORTEST = 8  # tokens; with one or two a network would train on [CLS] and [SEP] alone
 LARGEST_SEED = 2**32 - 1  # NumPy's classic generator, which transformers and scikit-learn seed, takes no larger one
+HEAD_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+"""Allowed names of heads: they are used on command lines and before the "/" of a flat label."""
 
 
 def one_of(name: str, value: Any, allowed: tuple) -> None:

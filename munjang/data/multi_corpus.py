@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from munjang.config.checks import HEAD_NAME
 from munjang.config.settings import TrainConfig
 from munjang.data.cleaning.clean import clean_corpus
 from munjang.data.cleaning.report import CleaningReport, location
@@ -20,9 +20,6 @@ from munjang.errors import ConfigError, DataError
 from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed
 from munjang.tables import format_table
 from munjang.translation import _, ngettext
-
-HEAD_NAME = re.compile(r"[a-z][a-z0-9_-]*")
-"""Allowed names of heads: they are used on command lines and before the "/" of a flat label."""
 
 HELD_OUT_SPLITS = ("test", "validation")
 LEAK_STEP = "leak between corpora"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.data.multi_corpus import HEAD_NAME
+from munjang.config.checks import HEAD_NAME
 from munjang.errors import BundleError, ConfigError, DataError, unknown_name
 from munjang.files import ASSETS
 from munjang.models.folder import MANIFEST, Manifest, is_json_number, read_json_object

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from munjang.data.multi_corpus import HEAD_NAME
+from munjang.config.checks import HEAD_NAME
 from munjang.errors import DataError
 from munjang.records import LabelSet
 from munjang.tasks.base import Batch, Encodings, Outputs
