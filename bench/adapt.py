@@ -70,7 +70,7 @@ def main() -> None:
     report = {
         "corpus": CORPUS, "metric": METRIC, "unlabelled": len(unlabelled), "passes": options.passes,
         "learning_rate": RATE, "epochs": options.epochs,
-        "scored": len(references), "pretraining_s": round(seconds, 1), **values,
+        "scored": len(references), "pretraining_s": round(seconds, 3), **values,
         "difference": round(statistics.mean(values["after"]) - statistics.mean(values["before"]), 4),
         "interval": [round(float(value), 4) for value in spread], "machine": machine(),
     }  # fmt: skip

@@ -105,7 +105,7 @@ def measured(
         sys.exit(f"{' '.join(line)} failed, or no worker could be killed")
     row = {
         "model": model, "run": kind, "rows": options.rows, "workers": 1 if kind == "local" else options.workers,
-        "seconds": round(seconds, 1), "rows_s": round(options.rows / seconds), "peak_megabytes": round(peak / 1e6),
+        "seconds": round(seconds, 3), "rows_s": round(options.rows / seconds), "peak_megabytes": round(peak / 1e6),
         "output_megabytes": round(size_of(out) / 1e6),
     }  # fmt: skip
     if kind != "local":

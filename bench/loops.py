@@ -67,7 +67,7 @@ def run(name: str, config: mj.TrainConfig, data_dir: str | None) -> dict[str, An
         model = train_prepared(prepared, config, Path(folder))
         took = time.monotonic() - began
         report = mj.evaluate(model, prepared.published)
-    return {"accuracy": report.metrics["accuracy"], "n": report.n, "train_s": round(took, 1)}
+    return {"accuracy": report.metrics["accuracy"], "n": report.n, "train_s": round(took, 3)}
 
 
 def table(runs: list[dict[str, Any]]) -> tuple[list[str], list[list[object]]]:

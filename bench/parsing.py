@@ -62,7 +62,7 @@ def run(key: dict[str, Any], data_dir: str | None) -> dict[str, Any]:
         "test": report.n,
         "scores": {name: round(report.metrics[name], 5) for name in SHOWN},
         "intervals": {name: [round(bound, 5) for bound in pair] for name, pair in report.intervals.items()},
-        "train_s": round(took, 1),
+        "train_s": round(took, 3),
         "machine": machine(),
     }
 

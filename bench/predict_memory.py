@@ -44,7 +44,7 @@ def main() -> None:
             "input_megabytes": round(size / 1e6),
             "out": options.ending,
             "output_megabytes": round(out.stat().st_size / 1e6),
-            "seconds": round(seconds, 1),
+            "seconds": round(seconds, 3),
             "lines_s": round(options.lines / seconds),
             "peak_megabytes": round(peak / 1e6),
             "machine": machine(),

@@ -51,7 +51,7 @@ def main() -> None:
         kills = killed_run(texts, broken, options.kills, settings)
         report = {
             "texts": SOURCE, "bytes": size, "settings": " ".join((*SETTINGS, *options.set)),
-            "seconds": round(seconds, 1), "weights": sha256(whole),
+            "seconds": round(seconds, 3), "weights": sha256(whole),
             "killed after steps": kills, "weights after the kills": sha256(broken),
             "same": sha256(whole) == sha256(broken), "validation": last_score(whole), **opened(whole),
             "machine": machine(),

@@ -53,7 +53,7 @@ def main() -> None:
             scores = {name: tuned(name, count, model, options.data_dir) for name, count in TASKS.items()}
         row = {
             "choice": choice, "steps": config.steps, "tokens": config.steps * config.batch_tokens,
-            "pretrain_s": round(seconds, 1), "scores": scores, **machine(),
+            "pretrain_s": round(seconds, 3), "scores": scores, **machine(),
         }  # fmt: skip
         rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
         write_json(path, [*rows, row])

@@ -114,7 +114,7 @@ def run(name: str, config: mj.TrainConfig, prepared: Prepared) -> tuple[dict[str
         "interval": {key: report.intervals[key] for key in SHOWN if key in report.intervals},
         "train": len(prepared.corpus.train),
         "test": report.n,
-        "train_s": round(trained - began, 1),
+        "train_s": round(trained - began, 3),
         "test_s": round(done - trained, 1),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "machine": f"{os.cpu_count()} cores, {processor()}, {'with' if 'amx_bf16' in flags() else 'no'} AMX",

@@ -108,8 +108,8 @@ def through(path: Path, out: Path, backbone: str) -> dict[str, Any]:
         "rows back": len(back),
         "empty answers": sum(row["note"] == "empty" for row in back),
         "said by predict": predicted.strip().splitlines()[-3:],
-        "train_s": round(train_s, 1),
-        "predict_s": round(time.monotonic() - began - train_s, 1),
+        "train_s": round(train_s, 3),
+        "predict_s": round(time.monotonic() - began - train_s, 3),
     }
 
 
