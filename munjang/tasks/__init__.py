@@ -1,6 +1,6 @@
 """The tasks of munjang. A new one is a module here and a line in TASKS.
 
-`masked` is not in the table: it has a vocabulary instead of labels, and only pre-training makes one.
+`masked_lm` is not in the table: it has a vocabulary instead of labels, and only pre-training makes one.
 """
 
 from __future__ import annotations
