@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from munjang.errors import DataError
@@ -199,7 +200,7 @@ class Split(tuple[Example, ...]):
 class Corpus:
     """Examples in up to three splits, with their labels and origin.
 
-    task: a key of munjang.tasks.TASKS ("classification", "multi-label" or "parsing"). Examples that were just read may
+    task: a key of munjang.tasks.TASKS, such as "classification". Examples that were just read may
     have labels outside `labels` (a 3 among 0 and 1), and may be empty or repeated; `munjang.clean_corpus` removes these
     and reports them. `rejected` holds rows that the reader could not turn into an example at all.
     """
@@ -216,6 +217,12 @@ class Corpus:
     def __post_init__(self) -> None:
         for name in SPLITS:
             object.__setattr__(self, name, Split(getattr(self, name), self.labels))
+
+    @cached_property
+    def label_type(self) -> type:
+        """What a label of these examples is: str, tuple (of names) or Tree; str without any labels."""
+        labels = (example.label for name in SPLITS for example in getattr(self, name))
+        return type(next((label for label in labels if label is not None), ""))
 
     def split(self, name: str) -> Sequence[Example]:
         """The examples of "train", "validation" or "test". DataError: the corpus has no such split."""
@@ -267,7 +274,7 @@ class Corpus:
     def make_dataset(self, examples: Sequence[Example]) -> datasets.Dataset:
         """Some examples of this corpus for the `datasets` library; the label of an example without one is null."""
         numbers = [self.labels.numbers(example) for example in examples] if self.labels.names else None
-        names, several = self.labels.names, self.task == "multi-label"
+        names, several = self.labels.names, self.label_type is tuple
         return labelled_dataset([example.text for example in examples], numbers, names, several=several)
 
 

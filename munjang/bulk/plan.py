@@ -18,14 +18,14 @@ from munjang.bulk.inputs import InputFile, find_sources, table_of
 from munjang.config.settings import ReadOptions
 from munjang.data.readers.columns import find_column
 from munjang.data.readers.corpus import find_text, sample_rows
-from munjang.errors import ConfigError, DataError
+from munjang.errors import DataError
 from munjang.inference.files.predict import Answering
 from munjang.inference.heads import (
     MINI,
-    TASK,
     find_model,
     head_manifest,
     is_packaged_folder,
+    open_task,
     pick_head,
     read_heads,
     too_many_heads,
@@ -166,11 +166,9 @@ def model_facts(model: str | Path) -> tuple[str, Manifest, str]:
     """
     path, head = find_model(model)
     manifest = read_manifest(path)
-    if manifest.task == "parsing":
-        raise ConfigError(
-            _("{model} is a parser, and --engine ray runs only classifiers. Leave out --engine.", model=model)
-        )
-    if manifest.task == TASK:
+    task = open_task(manifest, path)
+    task.check_classifier(str(model))
+    if task.parts:
         if head is None:
             raise too_many_heads(path, manifest)
         manifest = head_manifest(manifest, pick_head(read_heads(manifest, path), head, str(path)))

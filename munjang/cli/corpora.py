@@ -11,7 +11,7 @@ import typer
 
 from munjang.cli.options import DataDir, writable_png
 from munjang.errors import ConfigError
-from munjang.records import SPLITS, Corpus
+from munjang.records import SPLITS, Corpus, Tree
 from munjang.tables import format_table
 from munjang.translation import _, ngettext
 
@@ -120,7 +120,9 @@ def summary(row: CorpusRow) -> dict[str, Any]:
 
 def source_kind_name(item: dict[str, Any]) -> str:
     """The cell of the column task: the subject, and the task if it is not classification."""
-    return item["about"] if item["task"] == "classification" else f"{item['about']}, {item['task']}"
+    from munjang.data.corpora.schema import CorpusRow
+
+    return item["about"] if item["task"] == CorpusRow.task else f"{item['about']}, {item['task']}"
 
 
 def label_cell(item: dict[str, Any]) -> str:
@@ -213,7 +215,7 @@ def print_card(
 
     writable_png(plot)
     row = corpus_row(name)
-    if plot and row.task == "parsing":
+    if plot and row.label_type is Tree:
         raise ConfigError(_("--plot draws labelled texts; {name} has trees. Their numbers are on its card.", name=name))
     counter = raw_tokenizer(tokenizer) if tokenizer else None
     corpus = only(load_corpus(name, data_dir), split) if split else load_corpus(name, data_dir)

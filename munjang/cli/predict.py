@@ -218,9 +218,10 @@ def predict_trees(
 
 def predict_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:
     """Print the prediction for one text: label and score, then every label and its score if requested."""
-    from munjang.inference.files.predict import apply_thresholds, kept
+    from munjang.inference.files.predict import kept, withhold
 
-    prediction = apply_thresholds(model.predict(printable_text(text)), answering, model.labels.names)
+    prediction = model.with_threshold(answering.threshold).predict(printable_text(text))
+    prediction = withhold(prediction, answering.min_score)
     if not kept(prediction, answering):
         return
     if as_json:

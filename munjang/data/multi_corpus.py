@@ -17,7 +17,7 @@ from munjang.data.duplicates import text_key
 from munjang.data.memory import gc_paused
 from munjang.data.prepare import Prepared, corpus_fingerprint, prepare_corpus
 from munjang.errors import ConfigError, DataError
-from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed
+from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed, Tree
 from munjang.tables import format_table
 from munjang.translation import _, ngettext
 
@@ -181,8 +181,8 @@ def check_heads(corpora: Mapping[str, Corpus], more: Mapping[str, Corpus]) -> No
         raise ConfigError(_("A multi-head model needs at least one corpus."))
     for head, corpus in (*corpora.items(), *more.items()):
         check_head_name(head)
-        if corpus.task != "classification":
-            if corpus.task == "parsing":
+        if corpus.label_type is not str:
+            if corpus.label_type is Tree:
                 message = _(
                     "{corpus} gives each sentence a tree; a head gives one label. Train a model for it alone.",
                     corpus=corpus.name,

@@ -14,7 +14,7 @@ from munjang.data.duplicates import rows_hash
 from munjang.data.memory import gc_paused
 from munjang.data.splits import with_test, with_validation
 from munjang.errors import DataError
-from munjang.records import Corpus, count_labels, label_text
+from munjang.records import Corpus, Tree, count_labels, label_text
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
@@ -64,7 +64,7 @@ def prepare_corpus(corpus: Corpus, config: TrainConfig) -> Prepared:
         cleaned = with_validation(cleaned, config.validation_share, config.seed)
         log.info("Validation split: %s sentences of train.", f"{len(cleaned.validation):,}")
     counts = count_labels(cleaned.train)
-    if cleaned.task != "multi-label" and len(counts) < 2:
+    if cleaned.label_type is not tuple and len(counts) < 2:
         names = ", ".join(counts) or _("none")
         raise DataError(
             _(
@@ -73,7 +73,7 @@ def prepare_corpus(corpus: Corpus, config: TrainConfig) -> Prepared:
                 labels=names,
             )
         )
-    for name in cleaned.labels if cleaned.task != "parsing" else ():  # every treebank lacks some rare relations
+    for name in cleaned.labels if cleaned.label_type is not Tree else ():  # every treebank lacks some rare relations
         if not counts[name]:
             log.warning("No sentence in train has the label %s.", name)
     return Prepared(corpus, cleaned, cleaning_report)

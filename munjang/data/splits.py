@@ -169,7 +169,7 @@ def with_split(corpus: Corpus, split: str, share: float, seed: int) -> Corpus:
                 split=split,
             )
         )
-    if corpus.task == "parsing":
+    if corpus.label_type is Tree:
         note = ngettext(
             "{split}: {count:,} row, {share:.0%} of train, by distinct text, seed {seed}",
             "{split}: {count:,} rows, {share:.0%} of train, by distinct text, seed {seed}",

@@ -19,7 +19,7 @@ from munjang.evaluation.comparison import compare_reports as compare_labels
 from munjang.evaluation.references import References, files_of, flaws, read_references
 from munjang.evaluation.tree_comparison import TreeComparison, compare_trees
 from munjang.evaluation.trees import evaluate_trees
-from munjang.inference.heads import TASK, is_packaged_folder, too_many_heads
+from munjang.inference.heads import is_packaged_folder
 from munjang.metrics import scores as metrics
 from munjang.metrics import significance as resampling
 from munjang.metrics.report import Report
@@ -61,8 +61,7 @@ def evaluate(
     split, labels that the model does not have, one label a text against several. ConfigError: a model with many heads;
     name one of them.
     """
-    if model.task == TASK:
-        raise too_many_heads(model.folder, model.manifest)
+    model.check_single()
     if model.task == "parsing":
         report = evaluate_trees(model, data, split=split, progress=progress, seed=seed)
         if split == "test":

@@ -41,21 +41,18 @@ class Tolerances:
     """How far an exported model's predictions on the sample may be from its source's.
 
     fp32: the largest difference of a probability. fixed_mean: in 8 bits, ranges are fixed before if the mean difference
-    is at most this, else measured for every token. agreement: in 8 bits, the least share of equal labels, for each head
-    of several heads. words: the same for a parser's words, by head and relation; in fp32 `exact_words`.
+    is at most this, else measured for every token. agreement: the least share of equal answers, for each head of
+    several heads; None: what the task's signature says.
     """
 
     fp32: float = 1e-3
     fixed_mean: float = 5e-3
-    agreement: float = 0.97
-    words: float = 0.95  # one in six heads of a parser is wrong anyway: many choices are close
-    exact_words: float = 0.995
+    agreement: float | None = None
 
     def least(self, task: Task, precision: str) -> float:
         """The least agreement that is allowed for a task."""
-        if task.output_kind == "trees":
-            return self.exact_words if precision == "fp32" else self.words
-        return 0.0 if precision == "fp32" else self.agreement
+        assert task.exported is not None  # `exportable_folder` refuses other tasks
+        return task.exported.least[precision] if self.agreement is None else self.agreement
 
 
 def export_model(
@@ -176,7 +173,7 @@ class ExportContext:
         source = self.source
         length, pad_id = source.manifest.max_length, self.network.pad_id
         runner = OnnxRunner(open_session(graph), self.tokenizer, source.runner.task, length, pad_id, self.words)
-        return Predictor(source.manifest, runner, source.folder)
+        return Predictor(source.manifest, runner, source.folder, source.decoder)
 
 
 def choose_graph(

@@ -11,9 +11,7 @@ import numpy as np
 from munjang.data.corpora.loading import read_file
 from munjang.data.corpora.sources import find
 from munjang.data.corpora.table import CORPORA
-from munjang.inference.heads import TASK, read_heads
 from munjang.inference.predictor import Predictor
-from munjang.records import Parse
 from munjang.translation import N_, _
 
 TRIAL_CORPORA = ("sample:sentiment", "sample:topic", "sample:intent", "sample:language")
@@ -96,39 +94,9 @@ class AnswerDifference:
 
 
 def answer_difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> AnswerDifference:
-    """How far the second model's probabilities are from the first's.
-
-    Counts each label for models with several labels per text, each head for models with several heads, each word for
-    parsers.
-    """
-    if first.task == "parsing":
-        return tree_difference(first, second, texts)
-    ours, theirs = first.probabilities(texts), second.probabilities(texts)
-    apart, heads = np.abs(ours - theirs), {}
-    if first.task == TASK:
-        parts = {head.name: head.columns for head in read_heads(first.manifest, first.name)}
-        heads = {name: same_label(ours[:, part], theirs[:, part]) for name, part in parts.items()}
-        agreement = min(heads.values())
-    elif first.task == "multi-label":
-        agreement = float(((ours >= first.threshold) == (theirs >= first.threshold)).mean())
-    else:
-        agreement = same_label(ours, theirs)
-    return AnswerDifference(len(texts), float(apart.max()), float(apart.mean()), agreement, heads)
-
-
-def tree_difference(first: Predictor, second: Predictor, texts: Sequence[str]) -> AnswerDifference:
-    """The share of words with the same head and relation, and how far the probabilities of equal heads differ."""
-    ours, theirs = ([arc for parse in model.predict_many(texts) for arc in arcs_of(parse)] for model in (first, second))
-    same = np.array([a[:2] == b[:2] for a, b in zip(ours, theirs, strict=True)])
-    apart = np.abs([a[2] - b[2] for a, b in zip(ours, theirs, strict=True) if a[0] == b[0]])
-    return AnswerDifference(len(texts), float(apart.max()), float(apart.mean()), float(same.mean()), of=OF_WORDS)
-
-
-def arcs_of(parse: Parse) -> zip[tuple[int, str, float]]:
-    """Head, relation and the head's probability of each word."""
-    return zip(parse.tree.heads, parse.tree.relations, parse.probabilities, strict=True)
-
-
-def same_label(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """The share of rows with the same highest probability."""
-    return float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
+    """How far the second model's answers are from the first's, counted as their task counts."""
+    ours, theirs = (np.concatenate([part[2] for part in model.run(texts)]) for model in (first, second))
+    agreement = first.decoder.agreement(ours, theirs, first.threshold)
+    heads = {name: share for name, share in agreement.shares.items() if name}
+    largest, mean, least = agreement.apart.max(), agreement.apart.mean(), min(agreement.shares.values())
+    return AnswerDifference(len(texts), float(largest), float(mean), least, heads, agreement.of)

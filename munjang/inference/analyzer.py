@@ -11,9 +11,7 @@ from typing import cast, overload
 
 from munjang.errors import ConfigError, unknown_name
 from munjang.inference.heads import (
-    TASK,
     Head,
-    HeadRunner,
     has_parser,
     head_manifest,
     packaged,
@@ -65,7 +63,7 @@ class Analyzer:
             raise ConfigError(
                 _("{model} is one head. Name the whole model, and choose heads with tasks.", model=self.whole.name)
             )
-        if self.whole.task != TASK:
+        if not self.whole.decoder.parts:
             raise ConfigError(_("{model} has a single task and no heads: use predict.", model=self.whole.name))
         self.heads = self.known = read_heads(self.whole.manifest, self.whole.folder or self.whole.name)
         self.parser: Predictor | None = None
@@ -89,8 +87,8 @@ class Analyzer:
 
     def predictor(self, head: Head) -> Predictor:
         """One of the heads as a separate classifier, on the same network."""
-        runner = HeadRunner(self.whole.runner, head)
-        return Predictor(head_manifest(self.whole.manifest, head), runner, self.whole.folder)
+        whole = self.whole
+        return Predictor(head_manifest(whole.manifest, head), whole.runner, whole.folder, head.decoder)
 
     def analyze(self, text: str) -> Analysis:
         """The analysis of one text."""

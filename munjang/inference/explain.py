@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from munjang.errors import ConfigError, DataError
+from munjang.errors import DataError
 from munjang.records import EMPTY, label_text
 from munjang.translation import _
 
@@ -72,14 +72,8 @@ def explain(model: Predictor, text: str, *, label: str | None = None, max_words:
     prediction for an empty text counts. DataError: more eojeols than `max_words`, or no such label. ConfigError: the
     model is a parser, or it has many heads and none is named.
     """
-    from munjang.inference.heads import TASK, too_many_heads
-
-    if model.task == TASK:
-        raise too_many_heads(model.folder, model.manifest)
-    if model.decoder.output_kind == "trees":
-        raise ConfigError(
-            _("{model} is a parser: it gives trees, and no scores that a word could change.", model=model.name)
-        )
+    model.check_single()
+    model.decoder.check_classifier(model.name)
     spans = eojeols(text)
     check_count(len(spans), max_words)
     names = model.labels.names

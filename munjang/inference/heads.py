@@ -9,23 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from munjang.config.checks import HEAD_NAME
 from munjang.errors import BundleError, ConfigError, DataError, unknown_name
 from munjang.files import ASSETS
 from munjang.models.folder import MANIFEST, Manifest, is_json_number, read_json_object
 from munjang.records import LabelSet
+from munjang.tasks import make_task
+from munjang.tasks.base import Task
+from munjang.tasks.classification import Classification
 from munjang.translation import _, ngettext
 
-if TYPE_CHECKING:
-    from munjang.inference.backends import Runner
-    from munjang.tasks.base import Batch, Outputs
-
-TASK = "heads"
-"""The task of a folder with many heads."""
+HEADS = "heads"
+"""The key of a manifest's details that describes the heads of a network."""
 MINI = "mini"
 """The name of the packaged model; MINI/HEAD is one head of it."""
 PACKAGED_HEADS = ASSETS / MINI / "heads"
@@ -51,49 +48,18 @@ class Head:
     test: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
 
-    def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Softmax over the labels of this head, (B, head labels) float32. logits: of all heads, (B, all labels)."""
-        head_logits = logits[:, self.columns].astype(np.float32)
-        shares = np.exp((head_logits - head_logits.max(axis=1, keepdims=True)) / np.float32(self.temperature))
-        return shares / shares.sum(axis=1, keepdims=True)
+    @property
+    def decoder(self) -> Classification:
+        """Reads its part of the network's logits."""
+        return Classification(self.labels, self.columns, self.temperature)
 
 
-@dataclass(frozen=True)
-class HeadsDecoder:
-    """Turns the outputs of a network with many heads into probabilities."""
-
-    heads: tuple[Head, ...]
-    output_kind = "probabilities"
-
-    def preprocess(self, text: str) -> str:
-        return text
-
-    def empty_output(self, count: int) -> np.ndarray:
-        """(count, all labels): equal shares within each head."""
-        return self.decode({"logits": np.zeros((count, sum(len(head.labels) for head in self.heads)), np.float32)})
-
-    def decode(self, outputs: Outputs) -> np.ndarray:
-        """(B, all labels) float32; the labels of each head sum to 1."""
-        return np.concatenate([head.probabilities(outputs["logits"]) for head in self.heads], axis=1)
-
-
-class HeadRunner:
-    """One head of a network that several heads share: the logits of this head, divided by its temperature."""
-
-    def __init__(self, runner: Runner, head: Head) -> None:
-        self.whole, self.head = runner, head
-        self.max_length, self.unit = runner.max_length, runner.unit
-
-    def encode(self, texts: Sequence[str]) -> Any:
-        return self.whole.encode(texts)
-
-    def batch(self, encodings: Any, indices: np.ndarray) -> Batch:
-        return self.whole.batch(encodings, indices)
-
-    def run(self, batch: Batch) -> Outputs:
-        """`logits (B, head labels)`."""
-        logits = self.whole.run(batch)["logits"][:, self.head.columns]
-        return {"logits": logits / np.float32(self.head.temperature)}
+def open_task(manifest: Manifest, folder: str | Path) -> Task:
+    """The task of a model. BundleError: its description of heads is wrong. folder: its name in messages."""
+    if HEADS not in manifest.details:
+        return make_task(manifest.task, manifest.labels, **manifest.task_options)
+    temperatures = {head.name: head.temperature for head in read_heads(manifest, folder)}
+    return make_task(manifest.task, manifest.labels, temperatures=temperatures)
 
 
 def read_heads(manifest: Manifest, folder: str | Path) -> tuple[Head, ...]:
@@ -101,9 +67,9 @@ def read_heads(manifest: Manifest, folder: str | Path) -> tuple[Head, ...]:
 
     folder: its name in messages.
     """
-    described = manifest.details.get("heads")
+    described = manifest.details.get(HEADS)
     try:
-        if manifest.task != TASK:
+        if HEADS not in manifest.details:
             raise ValueError(_("its task is {task}, so it has no heads", task=manifest.task))
         if not isinstance(described, dict) or not described:
             raise ValueError(_("details.heads is {value!r}, expected heads by name", value=str(described)[:80]))
@@ -236,7 +202,10 @@ def find_model(name: str | Path) -> tuple[Path, str | None]:
 
 def has_heads(folder: Path) -> bool:
     """Whether the manifest of a folder says that it has many heads."""
-    return (folder / MANIFEST).is_file() and read_json_object(folder / MANIFEST).get("task") == TASK
+    if not (folder / MANIFEST).is_file():
+        return False
+    details = read_json_object(folder / MANIFEST).get("details")
+    return isinstance(details, dict) and HEADS in details
 
 
 def packaged() -> Path:
@@ -286,7 +255,7 @@ def model_name(folder: Path, head: str | None = None) -> str:
 
 def too_many_heads(folder: str | Path | None, manifest: Manifest) -> ConfigError:
     """The error for a model with many heads where a single classifier is needed."""
-    names = list(manifest.details.get("heads", {}))
+    names = list(manifest.details.get(HEADS, {}))
     model = MINI if folder is not None and is_packaged_folder(Path(folder)) else folder or _("FOLDER")
     return ConfigError(
         _(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,24 +12,21 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from munjang.errors import BundleError, ConfigError, DataError
+from munjang.errors import BundleError, DataError
 from munjang.files import disk_errors
 from munjang.inference.backends import Runner, load_runner
 from munjang.inference.heads import (
-    TASK,
-    HeadRunner,
-    HeadsDecoder,
     find_model,
     head_manifest,
     model_name,
+    open_task,
     pick_head,
     read_heads,
     too_many_heads,
 )
 from munjang.models.folder import Manifest, check_model_target, read_manifest, save_bundle
 from munjang.records import EMPTY, LabelSet, Parse, Prediction
-from munjang.tasks import make_task
-from munjang.tasks.base import Task
+from munjang.tasks.base import Decoder, Task
 from munjang.text.cleaning import clean_text
 from munjang.translation import N_, _
 
@@ -52,13 +49,11 @@ class Predictor:
     its heads, or all of them with `munjang.inference.analyzer.Analyzer`.
     """
 
-    def __init__(self, manifest: Manifest, runner: Runner, folder: Path | None = None) -> None:
+    def __init__(
+        self, manifest: Manifest, runner: Runner, folder: Path | None = None, decoder: Decoder | None = None
+    ) -> None:
         self.manifest, self.runner, self.folder = manifest, runner, folder
-        self.decoder: HeadsDecoder | Task = (
-            HeadsDecoder(read_heads(manifest, folder or _("The model")))
-            if manifest.task == TASK
-            else make_task(manifest.task, manifest.labels, **manifest.task_options)
-        )
+        self.decoder: Decoder = decoder or open_task(manifest, folder or _("The model"))
         self.threshold = manifest.threshold
 
     @property
@@ -111,8 +106,7 @@ class Predictor:
         cut to the model's length has a note that says so. ConfigError: the model has many heads; name one of them.
         DataError: one of the values is not a text, such as the NaN of an empty cell.
         """
-        if self.task == TASK:
-            raise too_many_heads(self.folder, self.manifest)
+        self.check_single()
         records: list[Prediction | Parse] = []
         for parts in self.run(texts, progress=progress):
             records += [self.decode(*part) for part in zip(*parts, strict=True)]
@@ -123,21 +117,33 @@ class Predictor:
 
         An empty text has equal shares, or zeros for multi-label. ConfigError: the model is a parser.
         """
-        if self.decoder.output_kind == "trees":
-            raise ConfigError(_("{name} is a parser: it gives trees, not probabilities.", name=self.name))
+        self.decoder.check_classifier(self.name)
         rows = [probabilities for __, __, probabilities, __, __ in self.run(texts, progress=progress)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
 
-    def run(self, texts: Sequence[str], *, progress: bool = False) -> Iterator[tuple]:
+    def with_threshold(self, threshold: float | None) -> Predictor:
+        """The same model, which gives the labels from another probability on; itself if that is None."""
+        if threshold is None:
+            return self
+        other = copy(self)
+        other.threshold = threshold
+        return other
+
+    def check_single(self) -> None:
+        """A ConfigError if the model has many heads: one of them must be named."""
+        if self.decoder.parts:
+            raise too_many_heads(self.folder, self.manifest)
+
+    def run(self, texts: Sequence[str], *, progress: bool = False, decoder: Decoder | None = None) -> Iterator[tuple]:
         """For each chunk of texts: the texts, the cleaned texts, the decoded outputs (probabilities (n, L), or n
-        trees), which texts were cut, and which were empty (both (n,) bool)."""
-        texts = list_of_texts(texts)
+        trees), which texts were cut, and which were empty (both (n,) bool). decoder: another than the model's own."""
+        texts, decoder = list_of_texts(texts), decoder or self.decoder
         bar = progress_bar(len(texts)) if progress else None
         for start in range(0, len(texts), SORT_WINDOW):
             chunk = texts[start : start + SORT_WINDOW]
-            cleaned = [self.decoder.preprocess(clean_text(text, self.steps)) for text in chunk]
+            cleaned = [decoder.preprocess(clean_text(text, self.steps)) for text in chunk]
             empty = np.array([not text.strip() for text in cleaned])
-            result = self.decoder.empty_output(len(chunk))
+            result = decoder.empty_output(len(chunk))
             truncated = np.zeros(len(chunk), dtype=bool)
             full = np.flatnonzero(~empty)
             if len(full):
@@ -147,7 +153,7 @@ class Predictor:
                 order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
                 for indices in batches(order, lengths):
                     outputs = self.runner.run(self.runner.batch(encodings, indices))
-                    result[full[indices]] = self.decoder.decode(outputs)
+                    result[full[indices]] = decoder.decode(outputs)
                     if bar is not None:
                         bar.update(len(indices))
             yield chunk, cleaned, result, truncated, empty
@@ -159,10 +165,14 @@ class Predictor:
 
         ConfigError: the model has many heads; open one of them.
         """
-        if isinstance(self.decoder, HeadsDecoder):
-            raise too_many_heads(self.folder, self.manifest)
-        note = f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
-        return self.decoder.to_record(text, cleaned, row, EMPTY if is_empty else note, self.threshold)
+        self.check_single()
+        return self.decoder.to_record(text, cleaned, row, self.note(is_cut, is_empty), self.threshold)
+
+    def note(self, is_cut: bool, is_empty: bool) -> str:
+        """What is special about a text: it is empty, or it was cut to the model's length. "" if nothing is."""
+        if is_empty:
+            return EMPTY
+        return f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
 
     def save(self, folder: str | Path) -> Path:
         """Copy the model folder to `folder`, and return its path. A plain transformers model gets a manifest.
@@ -257,23 +267,21 @@ def load(folder: str | Path, *, precision: str = "fp32") -> Predictor:
     """
     path, name = find_model(folder)
     manifest = read_manifest(path)
-    if manifest.task != TASK:
-        return Predictor(manifest, load_runner(path, manifest, precision), path)
-    heads = read_heads(manifest, path)
-    head = None if name is None else pick_head(heads, name, model_name(path))
-    runner = shared_runner(path, manifest, precision)
+    task = open_task(manifest, path)
+    if not task.parts:
+        return Predictor(manifest, load_runner(path, manifest, task, precision), path, task)
+    head = None if name is None else pick_head(read_heads(manifest, path), name, model_name(path))
+    runner = shared_runner(path, manifest, task, precision)
     if head is None:
-        return Predictor(manifest, runner, path)
-    return Predictor(head_manifest(manifest, head), HeadRunner(runner, head), path)
+        return Predictor(manifest, runner, path, task)
+    return Predictor(head_manifest(manifest, head), runner, path, head.decoder)
 
 
-def shared_runner(folder: Path, manifest: Manifest, precision: str) -> Runner:
+def shared_runner(folder: Path, manifest: Manifest, task: Task, precision: str) -> Runner:
     """The runner of a folder with many heads; the same one as long as it is in use and the files are unchanged."""
     files = tuple((name, known["sha256"]) for name, known in sorted(manifest.files.items()))
     key = (folder.resolve(), precision, manifest.max_length, files)
     runner = RUNNING.get(key)
     if runner is None:
-        # For the network, all heads are one classifier with many labels.
-        runner = load_runner(folder, replace(manifest, task="classification"), precision)
-        RUNNING[key] = runner
+        runner = RUNNING[key] = load_runner(folder, manifest, task, precision)
     return runner

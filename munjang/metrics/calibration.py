@@ -58,13 +58,6 @@ def golden_section(loss: Callable[[float], float], low: float, high: float) -> f
     return (low + high) / 2
 
 
-def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Probabilities (n, L) of logits (n, L) divided by a temperature."""
-    scaled = np.asarray(logits, float) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
 def expected_calibration_error(probabilities: np.ndarray, references: np.ndarray) -> float:
     """Mean distance between confidence and accuracy, over 15 equally wide ranges of the confidence.
 

@@ -195,6 +195,17 @@ def calibration_error(bins: list[dict[str, Any]]) -> float:
     return sum(item["count"] * abs(item["confidence"] - item["accuracy"]) for item in bins) / max(1, total)
 
 
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities (n, L) of logits (n, L) divided by a temperature; of the same type as the logits."""
+    powers = np.exp((logits - logits.max(axis=1, keepdims=True)) / logits.dtype.type(temperature))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """The logistic function of each logit; of the same type as the logits."""
+    return 1.0 / (1.0 + np.exp(-np.clip(logits, -60, 60)))
+
+
 def log_loss(logits: np.ndarray, references: np.ndarray, *, single: bool) -> float:
     """Mean negative log-likelihood in nats: of the label (softmax), or of each label's yes and no (sigmoid).
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from munjang import __version__
 from munjang.encoder.families import family_of
-from munjang.errors import BundleError
+from munjang.errors import BundleError, DataError, UnknownName
 from munjang.files import disk_errors, file_facts, files_inside, sync_for_all, write_json, write_text
 from munjang.records import LabelSet
+from munjang.tasks import make_task
 from munjang.text.cleaning import STEPS
 from munjang.translation import N_, _
 
@@ -143,8 +144,10 @@ def read_manifest(folder: Path) -> Manifest:
         labels = LabelSet.from_dict(data["labels"])
         known = {key: value for key, value in data.items() if key in Manifest.__dataclass_fields__}
         manifest = Manifest(**{**known, "labels": labels, "steps": tuple(data.get("steps", ()))})
-        refuse_part_of_speech_parser(folder, manifest)
+        make_task(manifest.task, manifest.labels, **manifest.task_options)  # refuses what it cannot make
         check_files(folder, manifest)
+    except (UnknownName, DataError) as error:
+        raise BundleError(_("{folder}: {reason}", folder=folder, reason=error)) from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BundleError(_("{path} is damaged: {reason}.", path=path, reason=error)) from error
     return manifest
@@ -173,18 +176,6 @@ def check_values(data: Mapping[str, Any]) -> None:
 def is_json_number(value: Any, kinds: type | tuple[type, ...] = (int, float)) -> bool:
     """Whether a JSON value is a number; true and false are not."""
     return isinstance(value, kinds) and not isinstance(value, bool)
-
-
-def refuse_part_of_speech_parser(folder: Path, manifest: Manifest) -> None:
-    """Refuse a parser of an earlier version that was trained with `--pos`."""
-    if manifest.task == "parsing" and manifest.task_options.get("tags"):
-        raise BundleError(
-            _(
-                "{folder} holds a parser that was trained with --pos. It needs parts of speech, and munjang no longer "
-                "reads them. Train it again without --pos.",
-                folder=folder,
-            )
-        )
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

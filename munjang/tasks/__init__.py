@@ -5,30 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from munjang.errors import unknown_name
 from munjang.records import Corpus, LabelSet, Tree
 from munjang.tasks.base import Task
-from munjang.tasks.classification import Classification, MultiLabel
-from munjang.tasks.multihead import Heads
-from munjang.tasks.parsing import options_for, parsing
 from munjang.translation import _
 
-TASKS: dict[str, Callable[..., Task]] = {
-    "classification": Classification,
-    "multi-label": MultiLabel,
-    "heads": Heads,
-    "parsing": parsing,
+TASKS = {
+    "classification": "munjang.tasks.classification:Classification",
+    "multi-label": "munjang.tasks.classification:MultiLabel",
+    "heads": "munjang.tasks.multihead:Heads",
+    "parsing": "munjang.tasks.parsing:parsing",
 }
+"""The name of a task, as corpora and model folders store it -> "module:name" of what makes it from its labels."""
 
 
 def make_task(name: str, labels: LabelSet, **options: Any) -> Task:
     """The task of that name with these labels. options: as in `Task.options`. UnknownName lists the known names."""
     if name not in TASKS:
         raise unknown_name(_("task"), name, TASKS)
-    return TASKS[name](labels, **options)
+    module, __, maker = TASKS[name].partition(":")
+    return getattr(import_module(module), maker)(labels, **options)
 
 
 def task_for(corpus: Corpus, *, parser: str | None = None) -> Task:
@@ -38,5 +37,7 @@ def task_for(corpus: Corpus, *, parser: str | None = None) -> Task:
     """
     if corpus.task != "parsing":
         return make_task(corpus.task, corpus.labels)
+    from munjang.tasks.parsing import options_for
+
     trees = [example.label for example in corpus.train if isinstance(example.label, Tree)]
     return make_task(corpus.task, corpus.labels, **options_for(trees, parser or "biaffine"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from munjang.config.settings import TrainConfig
     from munjang.records import Parse, Prediction
 
 Batch = dict[str, Any]
@@ -61,12 +62,26 @@ class Signature:
     """What an exported network of a task takes and gives: name -> number of dimensions.
 
     The last dimension of the last output has one entry for each label. kept: arrays of the batch that `decode` needs
-    beside the outputs.
+    beside the outputs. least: precision of an export -> the least agreement with its source.
     """
 
     inputs: Mapping[str, int]
     outputs: Mapping[str, int]
     kept: tuple[str, ...] = ()
+    least: Mapping[str, float] = field(default_factory=lambda: {"fp32": 0.0, "int8": 0.97})
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two models agree on some texts.
+
+    shares: the share of equal answers, by head ("" if there is one question). apart: the differences of probabilities,
+    an array of any shape. of: what is counted, a key of `munjang.export.sample.AGREEMENTS`.
+    """
+
+    shares: Mapping[str, float]
+    apart: np.ndarray
+    of: str = "labels"
 
 
 @dataclass(frozen=True)
@@ -93,51 +108,62 @@ TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
 TOKENIZER_CHUNK = 8192  # texts tokenised at once: the tokenizer's own records of a token are large
 
 
-class Task(Protocol):
-    """One kind of problem. `name` is its key in TASKS, `labels` are the labels it chooses from."""
+class Decoder(Protocol):
+    """What prediction needs to know of a task: texts in, what the network gave for them, records out."""
 
     @property
-    def name(self) -> str: ...
+    def labels(self) -> LabelSet:
+        """The labels that it chooses from."""
 
     @property
-    def labels(self) -> LabelSet: ...
+    def parts(self) -> Mapping[str, Decoder]:
+        """Name -> decoder of each classifier on one network; empty for a model that answers one question."""
+
+    @property
+    def record(self) -> type[Prediction] | type[Parse]:
+        """The class of the records that `to_record` makes. Files, routes and verbs are listed under it."""
+
+    @property
+    def several(self) -> bool:
+        """Whether a text may have any number of labels, those from a threshold on."""
+
+    def check_classifier(self, model: str) -> None:
+        """A ConfigError if the answers are not labels with probabilities. model: its name in the message."""
+
+    def preprocess(self, text: str) -> str:
+        """A cleaned text as `encode` takes it."""
+
+    def empty_output(self, count: int) -> np.ndarray:
+        """(count, …): what `decode` would give for texts without content."""
+
+    def decode(self, outputs: Outputs) -> np.ndarray:
+        """(B, …): the predictions in a batch's outputs, one row a sentence: probabilities, or trees."""
+
+    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction | Parse:
+        """One row of `decode` as a record. text: as it was given; cleaned: as it was encoded."""
+
+
+class TrainingTask(Protocol):
+    """What the training loops need to know of a task."""
+
+    @property
+    def name(self) -> str:
+        """Its key in TASKS."""
+
+    @property
+    def labels(self) -> LabelSet:
+        """The labels that it chooses from."""
 
     @property
     def monitor(self) -> str:
         """The key of score() that chooses checkpoints; higher is better."""
 
     @property
-    def output_kind(self) -> str:
-        """What `decode` gives: "probabilities" or "trees"."""
-
-    @property
-    def exported(self) -> Signature | None:
-        """What an exported network takes and gives; None: it cannot be exported."""
-
-    @property
     def speed(self) -> str:
         """What the progress bar counts: "sentences_s" or "tokens_s"."""
 
-    @property
-    def cuts_texts(self) -> bool:
-        """Whether the few longest texts may lose their ends."""
-
-    @property
-    def training_defaults(self) -> TrainingDefaults:
-        """Settings of a training run that are left out."""
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What make_task needs beside the labels to make the task again, as JSON values."""
-
     def build(self, source: str | None = None, **options: Any) -> PreTrainedModel:
         """The network for a backbone (folder or hub id), or for a transformers config given as `config`."""
-
-    def open(self, folder: Path) -> PreTrainedModel:
-        """The network of a model folder, in fp32; from safetensors only, no code from the folder."""
-
-    def preprocess(self, text: str) -> str:
-        """A cleaned text as `encode` takes it."""
 
     def encode(
         self,
@@ -166,23 +192,46 @@ class Task(Protocol):
     def loss(self, logits: Any, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
         """The sum of the batch's losses, a scalar; the loop divides it by the number from `step_batch`."""
 
-    def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
-        """The outputs of a network for a batch, as named arrays."""
-
-    def empty_output(self, count: int) -> np.ndarray:
-        """(count, …): what `decode` would give for texts without content."""
-
-    def decode(self, outputs: Outputs) -> np.ndarray:
-        """(B, …): the predictions in a batch's outputs, one row a sentence: probabilities, or trees."""
-
-    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction | Parse:
-        """One row of `decode` as a record. text: as it was given; cleaned: as it was encoded."""
-
     def predictions(self, logits: Any) -> np.ndarray:
         """The part of a batch's logits that `score` needs, one row for each of its labels."""
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """Metrics of the predictions against the references, in the same order."""
+
+
+class Task(Decoder, TrainingTask, Protocol):
+    """A task of the table TASKS: it is trained, saved, run by the backends, exported and decoded."""
+
+    @property
+    def exported(self) -> Signature | None:
+        """What an exported network takes and gives; None: it cannot be exported."""
+
+    @property
+    def cuts_texts(self) -> bool:
+        """Whether the few longest texts may lose their ends."""
+
+    @property
+    def training_defaults(self) -> TrainingDefaults:
+        """Settings of a training run that are left out."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What make_task needs beside the labels to make the task again, as JSON values."""
+
+    def check_config(self, config: TrainConfig, corpus: str) -> None:
+        """A ConfigError if the settings are for another task. corpus: its name in the message."""
+
+    def class_weights(self, encodings: Encodings) -> np.ndarray:
+        """(L,) float32: the weight of each label in `loss`. ConfigError: the task has no classes to weight."""
+
+    def open(self, folder: Path) -> PreTrainedModel:
+        """The network of a model folder, in fp32; from safetensors only, no code from the folder."""
+
+    def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
+        """The outputs of a network for a batch, as named arrays."""
+
+    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: float) -> Agreement:
+        """How far two models agree, from what `decode` gave for the same texts."""
 
 
 def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from munjang.encoder.families import HEAD_WEIGHTS
-from munjang.errors import BundleError, DataError, FetchError
-from munjang.metrics.scores import metric_values, one_hot
+from munjang.errors import BundleError, ConfigError, DataError, FetchError
+from munjang.metrics.scores import metric_values, one_hot, sigmoid, softmax
 from munjang.records import EMPTY, Example, Label, LabelSet, Prediction, names_of
 from munjang.tasks.base import (
     CLASSIFIER,
+    Agreement,
     Batch,
+    Decoder,
     Encodings,
     Outputs,
+    Signature,
     TextEncoder,
     TrainingDefaults,
     encode_texts,
@@ -25,31 +28,54 @@ from munjang.tasks.base import (
 from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import tokenizers
     import torch
     from transformers import PreTrainedModel
 
+    from munjang.config.settings import TrainConfig
+
 
 @dataclass(frozen=True)
 class Classification:
-    """One label for each sentence. Label column: (n,) int64, the position in `labels`."""
+    """One label for each sentence. Label column: (n,) int64, the position in `labels`.
+
+    columns: the position of its logits among those of a network with several heads; None: all of them. temperature:
+    divides the logits before the softmax.
+    """
 
     labels: LabelSet
-    name: str = "classification"
-    monitor: str = "macro_f1"
+    columns: slice | None = None
+    temperature: float = 1.0
+    name: ClassVar[str] = "classification"
+    monitor: ClassVar[str] = "macro_f1"
     speed = "sentences_s"
-    output_kind = "probabilities"
-    exported = CLASSIFIER
+    record = Prediction
+    several: ClassVar[bool] = False
+    exported: ClassVar[Signature | None] = CLASSIFIER
     cuts_texts = True
     training_defaults = TrainingDefaults()
     problem_type = "single_label_classification"
 
     @property
+    def parts(self) -> Mapping[str, Decoder]:
+        """Empty: it answers one question."""
+        return {}
+
+    @property
     def options(self) -> dict[str, Any]:
         """Empty: the labels are enough to make this task again."""
         return {}
+
+    def check_config(self, config: TrainConfig, corpus: str) -> None:
+        """A ConfigError if the settings are a parser's."""
+        if config.parser:
+            raise ConfigError(_("--parser is for treebanks; {corpus} has no trees. Leave --parser out.", corpus=corpus))
+
+    def check_classifier(self, model: str) -> None:
+        """Nothing: the answers are labels with probabilities."""
 
     def build(self, source: str | None = None, **options: Any) -> PreTrainedModel:
         """A sequence classifier with this task's label names, from a folder, a hub id, or `config=`."""
@@ -109,33 +135,47 @@ class Classification:
 
     def empty_output(self, count: int) -> np.ndarray:
         """(count, L) equal probabilities."""
-        return self.probabilities({"logits": np.zeros((count, len(self.labels)), np.float32)})
+        return np.full((count, len(self.labels)), 1 / len(self.labels), np.float32)
+
+    def logits(self, outputs: Outputs) -> np.ndarray:
+        """(B, L) float32: this classifier's part of a network's logits."""
+        logits = outputs["logits"].astype(np.float32, copy=False)
+        return logits if self.columns is None else logits[:, self.columns]
 
     def decode(self, outputs: Outputs) -> np.ndarray:
-        """The probabilities, (B, L) float32."""
-        return self.probabilities(outputs)
+        """The probabilities, (B, L) float32: softmax over the labels."""
+        return softmax(self.logits(outputs), self.temperature)
+
+    def chosen(self, probabilities: np.ndarray, threshold: float) -> np.ndarray:
+        """(n, L) bool: the label of the highest probability. threshold: for several labels a text."""
+        return one_hot(probabilities.argmax(axis=1), len(self.labels))
 
     def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
-        """One row of probabilities as a Prediction with the likeliest label."""
+        """One row of probabilities as a Prediction."""
         if note == EMPTY:
             return Prediction(text, None, {}, note)
         scores = ranked_probabilities(self.labels, row)
-        return Prediction(text, next(iter(scores)), scores, note)
+        return Prediction(text, self.label(scores, threshold), scores, note)
 
-    def probabilities(self, outputs: Outputs) -> np.ndarray:
-        """Softmax over the labels, (B, L) float32."""
-        logits = outputs["logits"].astype(np.float32)
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return shifted / shifted.sum(axis=1, keepdims=True)
+    def label(self, scores: Mapping[str, float], threshold: float) -> Label:
+        """What is predicted: the likeliest label. scores: highest first. threshold: for several labels a text."""
+        return next(iter(scores))
+
+    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: float) -> Agreement:
+        """The share of texts with the same label (for several labels a text: of its yes and no), and the differences
+        of probabilities."""
+        same = self.chosen(ours, threshold) == self.chosen(theirs, threshold)
+        share = same.mean() if self.several else same.all(axis=1).mean()
+        return Agreement({"": float(share)}, np.abs(ours - theirs))
 
     def predictions(self, logits: torch.Tensor) -> np.ndarray:
         """The probabilities, (B, L) float32."""
-        return self.probabilities({"logits": logits.float().cpu().numpy()})
+        return self.decode({"logits": logits.float().cpu().numpy()})
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """accuracy and macro_f1 of probabilities (n, L) against label numbers (n,)."""
-        count = len(self.labels)
-        values = metric_values(one_hot(references, count), one_hot(predictions.argmax(axis=1), count), "multi-class")
+        table = one_hot(references, len(self.labels))
+        values = metric_values(table, self.chosen(predictions, 0.5), "multi-class")
         return {name: values[name] for name in ("accuracy", "macro_f1")}
 
     def class_weights(self, encodings: Encodings) -> np.ndarray:
@@ -147,10 +187,10 @@ class Classification:
 class MultiLabel(Classification):
     """Any number of labels for each sentence. Label column: (n, L) float32 of 0 and 1."""
 
-    name: str = "multi-label"
+    name = "multi-label"
+    several = True
     problem_type = "multi_label_classification"
     training_defaults = TrainingDefaults(least_steps=1800, most_epochs=40.0, dropout=0.0)  # EXPERIMENTS, 2026-11-23
-    threshold: float = 0.5
 
     def label_column(self, examples: Sequence[Example]) -> np.ndarray:
         """(n, L) float32. DataError: a label that is not in the set."""
@@ -171,21 +211,34 @@ class MultiLabel(Classification):
         """(count, L) zeros."""
         return np.zeros((count, len(self.labels)), np.float32)
 
-    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
-        """One row of probabilities as a Prediction with the labels that reach the threshold."""
-        if note == EMPTY:
-            return Prediction(text, None, {}, note)
-        chosen = tuple(name for name, value in zip(self.labels.names, row, strict=True) if value >= threshold)
-        return Prediction(text, chosen, ranked_probabilities(self.labels, row), note)
-
-    def probabilities(self, outputs: Outputs) -> np.ndarray:
+    def decode(self, outputs: Outputs) -> np.ndarray:
         """The logistic function of each logit, (B, L) float32; rows need not sum to 1."""
-        return 1.0 / (1.0 + np.exp(-np.clip(outputs["logits"].astype(np.float32), -60, 60)))
+        return sigmoid(self.logits(outputs))
+
+    def chosen(self, probabilities: np.ndarray, threshold: float) -> np.ndarray:
+        """(n, L) bool: the labels whose probability reaches the threshold."""
+        return probabilities >= threshold
+
+    def label(self, scores: Mapping[str, float], threshold: float) -> Label:
+        """The labels that reach the threshold, in the order of the label set."""
+        return tuple(name for name in self.labels if scores[name] >= threshold)
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-        """micro_f1 and macro_f1 of probabilities (n, L) against labels (n, L)."""
-        values = metric_values(references > 0, predictions >= self.threshold, "multi-label")
+        """micro_f1 and macro_f1 of probabilities (n, L) against labels (n, L), from a probability of 0.5 on."""
+        values = metric_values(references > 0, self.chosen(predictions, 0.5), "multi-label")
         return {name: values[name] for name in ("micro_f1", "macro_f1")}
+
+
+class RawLogits(Classification):
+    """The logits of a classifier unchanged, for whoever turns them into scores in more than one way."""
+
+    def empty_output(self, count: int) -> np.ndarray:
+        """(count, L) zeros."""
+        return np.zeros((count, len(self.labels)), np.float32)
+
+    def decode(self, outputs: Outputs) -> np.ndarray:
+        """(B, L) float32."""
+        return self.logits(outputs)
 
 
 def class_name(label: Label | None) -> str:

@@ -73,8 +73,6 @@ class MaskedWords:
     name: str = "masked"
     monitor: str = "masked_accuracy"
     speed = "tokens_s"
-    output_kind = "probabilities"
-    exported = None
 
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
         """AutoModelForMaskedLM in fp32, from a folder or a hub id, or a new one from `config`.

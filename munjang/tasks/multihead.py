@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import numpy as np
 from munjang.config.checks import HEAD_NAME
 from munjang.errors import DataError
 from munjang.records import LabelSet
-from munjang.tasks.base import Batch, Encodings, Outputs
+from munjang.tasks.base import Agreement, Batch, Encodings, Outputs
 from munjang.tasks.classification import Classification, class_weights
 from munjang.translation import _
 
@@ -25,10 +26,12 @@ class Heads(Classification):
     """One label of one head for each sentence. Label column: (n,) int64, the position in the flat `labels`.
 
     labels: "HEAD/LABEL" in the order of the logits; the labels of a head stand together. A sentence trains the head of
-    its label, so a batch may mix heads. DataError: names of another form, or labels of a head that stand apart.
+    its label, so a batch may mix heads. temperatures: head -> what divides its logits; 1 for others. DataError: names
+    of another form, or labels of a head that stand apart.
     """
 
-    name: str = "heads"
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    name = "heads"
 
     def __post_init__(self) -> None:
         self.groups  # noqa: B018 (reading it checks the labels)
@@ -51,6 +54,14 @@ class Heads(Classification):
         """(L,) the number of each label's head."""
         return np.repeat(np.arange(len(self.groups)), [part.stop - part.start for __, part in self.groups])
 
+    @cached_property
+    def parts(self) -> Mapping[str, Classification]:
+        """The classifier of each head, by its name."""
+        return {
+            head: Classification(LabelSet(self.labels.names[part]), part, self.temperatures.get(head, 1.0))
+            for head, part in self.groups
+        }
+
     def loss(self, logits: torch.Tensor, batch: Batch, weights: torch.Tensor | None) -> torch.Tensor:
         """Cross-entropy within the head of each sentence's label, summed; the other heads' logits get no gradient."""
         import torch
@@ -61,10 +72,21 @@ class Heads(Classification):
         within = logits.float().masked_fill(other_heads, -torch.inf)
         return cross_entropy(within, batch["labels"], weight=weights, reduction="sum")
 
-    def probabilities(self, outputs: Outputs) -> np.ndarray:
+    def empty_output(self, count: int) -> np.ndarray:
+        """(count, L): equal probabilities within each head."""
+        return np.concatenate([part.empty_output(count) for part in self.parts.values()], axis=1)
+
+    def decode(self, outputs: Outputs) -> np.ndarray:
         """Softmax within each head, (B, L) float32; a row sums to the number of heads."""
-        groups = [super(Heads, self).probabilities({"logits": outputs["logits"][:, part]}) for __, part in self.groups]
-        return np.concatenate(groups, axis=1)
+        return np.concatenate([part.decode(outputs) for part in self.parts.values()], axis=1)
+
+    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: float) -> Agreement:
+        """The share of texts with the same label for each head, and the differences of probabilities."""
+        parts = {
+            head: part.agreement(ours[:, part.columns], theirs[:, part.columns], threshold)
+            for head, part in self.parts.items()
+        }
+        return Agreement({head: part.shares[""] for head, part in parts.items()}, np.abs(ours - theirs))
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """accuracy and macro_f1, means over the heads that have sentences here, and HEAD_accuracy, HEAD_macro_f1."""
@@ -72,25 +94,20 @@ class Heads(Classification):
         for number, (head, part) in enumerate(self.groups):
             rows = heads == number
             if rows.any():
-                task = Classification(self.labels_of(part))
-                by_head[head] = task.score(references[rows] - part.start, predictions[rows, part])
+                by_head[head] = self.parts[head].score(references[rows] - part.start, predictions[rows, part])
         means = {
             name: float(np.mean([scores[name] for scores in by_head.values()])) for name in ("accuracy", "macro_f1")
         }
         return means | {f"{head}_{name}": value for head, scores in by_head.items() for name, value in scores.items()}
 
-    def labels_of(self, part: slice) -> LabelSet:
-        """A head's part of the flat label set."""
-        return LabelSet(self.labels.names[part])
-
     def class_weights(self, encodings: Encodings) -> np.ndarray:
         """(L,) float32: within each head, as if it were the only one."""
         column = encodings.columns["labels"]
         weights = np.ones(len(self.labels), np.float32)
-        for __, part in self.groups:
+        for head, part in self.groups:
             inside = column[(column >= part.start) & (column < part.stop)] - part.start
             encoded = Encodings(encodings.ids, encodings.starts, encodings.truncated, {"labels": inside})
-            weights[part] = class_weights(encoded, self.labels_of(part))
+            weights[part] = class_weights(encoded, self.parts[head].labels)
         return weights
 
 

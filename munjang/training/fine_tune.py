@@ -111,10 +111,6 @@ def fine_tune(
     from munjang.training.loops.checkpoints import best_folder, read_state
     from munjang.training.loops.job import Job, load_weights
 
-    if config.loop == "trainer" and corpus.task == "parsing":
-        raise ConfigError(
-            _("--loop trainer trains only classifiers; a parser needs the native loop. Leave --loop out.")
-        )
     task = task_for(corpus, parser=config.parser)
     config = replace(config, batch_size=config.batch_size or task.training_defaults.batch_size)
     tokenizer = backbone.tokenizer.backend_tokenizer

@@ -28,6 +28,7 @@ from munjang.errors import DataError, missing_extra
 from munjang.inference.backends.linear import LinearParts, tfidf, two_columns
 from munjang.metrics.scores import count_confusions, log_loss, macro_f1
 from munjang.records import Corpus, Example, names_of
+from munjang.tasks import task_for
 from munjang.text.ngrams import Alphabet, Lookup, chunks, document_frequencies, strings
 from munjang.translation import _
 
@@ -80,7 +81,7 @@ def train_linear(corpus: Corpus, config: TrainConfig) -> LinearParts:
     train = features.matrix([example.text for example in corpus.train])
     validation = features.matrix([example.text for example in corpus.validation])
     references, validation_references = targets(corpus.train, corpus), targets(corpus.validation, corpus)
-    single = corpus.task != "multi-label"
+    single = not task_for(corpus).several
     log.info(f"linear: {len(features.keys):,} n-grams of 1 to 4 characters from {len(corpus.train):,} texts")
 
     scores, best = {}, None

@@ -18,8 +18,8 @@ from munjang.errors import ConfigError
 from munjang.evaluation.evaluate import note_reading
 from munjang.files import is_first_process
 from munjang.inference.analyzer import Analyzer
-from munjang.metrics.calibration import expected_calibration_error, fit_temperature, softmax
-from munjang.metrics.scores import confusion_matrix, main_metrics
+from munjang.metrics.calibration import expected_calibration_error, fit_temperature
+from munjang.metrics.scores import confusion_matrix, main_metrics, softmax
 from munjang.models.folder import save_bundle
 from munjang.records import Corpus
 from munjang.reports.heads_card import heads_card

@@ -21,6 +21,7 @@ from munjang.files import disk_errors, is_first_process, whole_folder, write_jso
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, Manifest, read_json_object, save_bundle
 from munjang.records import Corpus
+from munjang.tasks import task_for
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.scoring import TrainedRun, score_run, write_card
 from munjang.translation import _
@@ -119,7 +120,7 @@ def train_prepared(
 def train_baseline(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool) -> Predictor:
     """Train the linear baseline on a prepared corpus in this process, and give it a card."""
     config = replace(config, backbone="linear")
-    check_task(prepared, config)
+    task_for(prepared.corpus, parser=config.parser).check_config(config, prepared.corpus.name)
     if not begin_run(prepared, config, folder, resume=resume):
         save_linear_model(prepared, config, folder)
     model = load(folder)
@@ -150,23 +151,11 @@ def begin_run(prepared: Prepared | MultiCorpus, config: TrainConfig, folder: Pat
     return True
 
 
-def check_task(prepared: Prepared, config: TrainConfig) -> None:
-    """A ConfigError if the settings are for another task than the corpus's."""
-    if config.parser and prepared.corpus.task != "parsing":
-        raise ConfigError(
-            _("--parser is for treebanks; {corpus} has no trees. Leave --parser out.", corpus=prepared.corpus.name)
-        )
-    if config.backbone == "linear" and prepared.corpus.task == "parsing":
-        raise ConfigError(
-            _("--backbone linear only classifies sentences; a parser needs a network, such as --backbone mini.")
-        )
-
-
 def fit_model(
     prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool
 ) -> None:
     """Train the model that the settings name, and save it."""
-    check_task(prepared, config)
+    task_for(prepared.corpus, parser=config.parser).check_config(config, prepared.corpus.name)
     if config.backbone == "linear":
         train_linear_model(prepared, config, folder)
     else:

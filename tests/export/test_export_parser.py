@@ -48,7 +48,7 @@ def test_an_exported_parser_gives_the_same_scores_and_trees(trained, exported):
 
 
 def test_eight_bits_give_legal_trees_of_any_sentence(trained, tmp_path):
-    small = export_model(trained, "onnx-int8", tmp_path / "int8", limits=Tolerances(words=0.5))
+    small = export_model(trained, "onnx-int8", tmp_path / "int8", limits=Tolerances(agreement=0.5))
     rng = np.random.default_rng(4)
     texts = [" ".join(rng.choice([*"가나다라마바사", "구름그림을", "😀"], rng.integers(1, 40))) for _ in range(300)]
     parses = small.predict_many([*texts, "", "가 나 " * 200])
@@ -59,7 +59,7 @@ def test_eight_bits_give_legal_trees_of_any_sentence(trained, tmp_path):
     right = [tree == example.label for tree, example in zip(known, examples(), strict=True)]
     assert np.mean(right) >= 0.8
     with pytest.raises(BundleError, match="In 8 bits the model gives other predictions"):
-        export_model(trained, "onnx-int8", tmp_path / "strict", limits=Tolerances(fixed_mean=0, words=1.01))
+        export_model(trained, "onnx-int8", tmp_path / "strict", limits=Tolerances(fixed_mean=0, agreement=1.01))
     assert not (tmp_path / "strict").exists()
 
 
@@ -112,11 +112,11 @@ def test_a_packaged_parser_keeps_only_the_words_that_the_packaged_encoder_lacks(
     changed = np.array([5, 40, 41])
     packaged[changed] += 0.5
     monkeypatch.setattr(shared_words, "packaged_words", lambda: (packaged, "abc"))
-    found = export_model(trained, "onnx-int8", tmp_path / "out", limits=Tolerances(words=0.5), share_words=True)
+    found = export_model(trained, "onnx-int8", tmp_path / "out", limits=Tolerances(agreement=0.5), share_words=True)
     own = load_file(tmp_path / "out" / "words.safetensors")
     assert own["ids"].tolist() == changed.tolist()
     np.testing.assert_allclose(found.runner.words, words, atol=0.02)
-    plain = export_model(trained, "onnx-int8", tmp_path / "plain", limits=Tolerances(words=0.5))
+    plain = export_model(trained, "onnx-int8", tmp_path / "plain", limits=Tolerances(agreement=0.5))
     sizes = [(folder / "model.onnx").stat().st_size for folder in (found.folder, plain.folder)]
     assert sizes[1] - sizes[0] > 0.95 * words.size
     trees = [parse.tree for parse in found.predict_many([text for text, *_ in TREES])]

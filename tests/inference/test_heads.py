@@ -21,6 +21,7 @@ from munjang.export.sample import answer_difference
 from munjang.inference import heads
 from munjang.inference import predictor as prediction
 from munjang.models.folder import Manifest
+from munjang.tasks.multihead import Heads
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_a_head_is_its_part_of_the_logits_divided_by_its_temperature(folders, fo
 
 def test_heads_that_are_open_share_their_network(folders):
     one, two = mj.load(folders / "onnx" / "sentiment"), mj.load(str(folders / "onnx" / "hate"))
-    assert one.runner.whole is two.runner.whole is mj.load(folders / "onnx").runner
+    assert one.runner is two.runner is mj.load(folders / "onnx").runner
     del one, two
     gc.collect()
     assert not [key for key in prediction.RUNNING if key[0] == (folders / "onnx").resolve()]
@@ -91,7 +92,7 @@ def test_heads_that_are_open_share_their_network(folders):
 def test_a_changed_folder_is_no_longer_shared(folders, folder):
     before = mj.load(folder / "hate")
     mj.load(folders / "onnx-int8").save(folder)
-    assert mj.load(folder / "hate").runner.whole is not before.runner.whole
+    assert mj.load(folder / "hate").runner is not before.runner
 
 
 def test_an_unknown_head_lists_the_known(folders):
@@ -134,7 +135,7 @@ def test_the_packaged_model_has_a_name(mini, tmp_path, monkeypatch):
 def test_a_folder_on_disk_comes_before_the_packaged_model(folders, mini, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mini").mkdir()
-    assert mj.load("mini/topic").runner.whole.session, "a folder that is no model is passed over for a head"
+    assert mj.load("mini/topic").runner.session, "a folder that is no model is passed over for a head"
     mj.load(folders / "onnx").save(tmp_path / "mini")
     assert mj.load("mini/topic").folder == Path("mini")
     (tmp_path / "mini" / "topic").mkdir()
@@ -170,11 +171,9 @@ def test_an_exported_folder_keeps_its_heads_and_says_how_near_each_is(folders, f
 
 def test_each_head_must_agree_not_the_highest_of_all():
     labels = mj.LabelSet(("a/x", "a/y", "b/x", "b/y"))
-    facts = {name: {"labels": {"names": ["x", "y"]}} for name in "ab"}
-    manifest = Manifest("native", "heads", labels, details={"heads": facts})
 
     def model(*rows: list[float]) -> SimpleNamespace:
-        return SimpleNamespace(task="heads", manifest=manifest, name="m", probabilities=lambda texts: np.array(rows))
+        return SimpleNamespace(decoder=Heads(labels), threshold=0.5, run=lambda texts: [(None, None, np.array(rows))])
 
     first = model([0.9, 0.1, 0.4, 0.6], [0.9, 0.1, 0.4, 0.6])
     second = model([0.9, 0.1, 0.4, 0.6], [0.9, 0.1, 0.6, 0.4])
@@ -259,5 +258,5 @@ def test_more_labels_than_logits_are_refused(folder):
 
 def test_extreme_logits_and_temperatures_give_numbers():
     head = heads.Head("a", mj.LabelSet(("x", "y")), slice(1, 3), 0.01)
-    found = head.probabilities(np.array([[0, 1e4, -1e4], [0, 5, 5]], np.float32))
+    found = head.decoder.decode({"logits": np.array([[0, 1e4, -1e4], [0, 5, 5]], np.float32)})
     np.testing.assert_array_equal(found, [[1, 0], [0.5, 0.5]])

@@ -1,43 +1,25 @@
 """A file through a model: the same rows in their order, with predictions, nothing lost."""
 
 import csv
-import dataclasses
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 import unicodedata
+from pathlib import Path
 
+import numpy as np
 import pytest
+import word_models
+from word_models import Words
 
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Bad
 from munjang.errors import ConfigError, DataError
-from munjang.inference.files.predict import Answering, apply_thresholds, output_columns, predict_table, predictions
+from munjang.inference.files.predict import Answering, output_columns, predict_table, predictions
 from munjang.inference.files.write import WITHHELD, Counts
-from munjang.records import LabelSet, Prediction
-
-
-@dataclasses.dataclass
-class Words:
-    """A model that knows two words; it also notes how many texts it is given at once."""
-
-    task: str = "classification"
-    labels: LabelSet = LabelSet(("부정", "긍정"), {"1": "긍정"})  # noqa: RUF009 (frozen)
-    threshold: float = 0.5
-    most: int = 0
-
-    def predict_many(self, texts, *, progress=False):
-        self.most = max(self.most, len(texts))
-        return [self.answer(text) for text in texts]
-
-    def answer(self, text):
-        if not text.strip():
-            return Prediction(text, None, {}, "empty")
-        share = 0.9 if "좋" in text else 0.6 if "ㅋ" in text else 0.2
-        scores = dict(sorted({"긍정": share, "부정": 1 - share}.items(), key=lambda item: -item[1]))
-        return Prediction(text, next(iter(scores)), scores, "truncated to 8 tokens" if len(text) > 20 else "")
+from munjang.records import Prediction
 
 
 def csv_file(path, rows, encoding="utf-8"):
@@ -142,11 +124,14 @@ def test_groups_beyond_the_limit_are_counted_together():
     assert counts.sizes["(further groups)"] == 500
 
 
-def test_a_threshold_decides_several_labels():
-    labels = ("가", "나", "다")
-    prediction = Prediction("글", ("가",), {"가": 0.7, "다": 0.4, "나": 0.1})
-    assert apply_thresholds(prediction, Answering(threshold=0.3), labels).label == ("가", "다")
-    assert apply_thresholds(prediction, Answering(threshold=0.8), labels).label == ()
+def test_a_threshold_decides_several_labels(tmp_path):
+    table = open_table(csv_file(tmp_path / "a.csv", ["본문", "ㅋㅋ"]))
+    model = Words(task="multi-label")
+    model.runner.run = lambda batch: {"logits": np.array([[0.4, -0.4]], np.float32)}  # sigmoid: 0.599, 0.401
+    for threshold, label in ((None, ("부정",)), (0.3, ("부정", "긍정")), (0.8, ())):
+        [(__, prediction)] = predictions(model, table, 0, Answering(threshold=threshold))
+        assert prediction.label == label
+    assert model.threshold == 0.5
     model = Words(task="multi-label")
     assert Answering(threshold=0.3).check(model).threshold == 0.3
     with pytest.raises(ConfigError, match="use --min-score"):
@@ -196,19 +181,20 @@ def test_any_kind_in_and_any_kind_out(tmp_path, ending):
 
 def test_a_killed_run_leaves_no_output(tmp_path):
     csv_file(tmp_path / "a.csv", ["본문", *["좋아요"] * 5_000])
-    script = textwrap.dedent("""
+    script = textwrap.dedent(f"""
         import sys, time
+        sys.path.insert(0, {str(Path(word_models.__file__).parent)!r})
         from munjang.data.readers.open import open_table
         from munjang.inference.files.predict import predict_table
-        from munjang.records import LabelSet, Prediction
-        class Slow:
-            task, labels, done = "classification", LabelSet(("a", "b")), 0
-            def predict_many(self, texts):
+        from word_models import Words
+        class Slow(Words):
+            done = 0
+            def predict_many(self, texts, **options):
                 self.done += 1
                 if self.done == 3:
                     print("busy", flush=True)
                     time.sleep(60)
-                return [Prediction(text, "a", {"a": 1.0, "b": 0.0}) for text in texts]
+                return super().predict_many(texts)
         predict_table(Slow(), open_table(sys.argv[1]), 0, sys.argv[2])
     """)
     arguments = [sys.executable, "-c", script, str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]

@@ -211,7 +211,7 @@ def test_the_command_gives_the_old_answers():
 def test_a_parser_that_needs_parts_of_speech_is_refused(words, copies):
     copies("parser-pos", "data")
     line = (
-        "parser-pos holds a parser that was trained with --pos. It needs parts of speech, and munjang no longer reads "
+        "parser-pos: This parser was trained with --pos. It needs parts of speech, and munjang no longer reads "
         "them. Train it again without --pos."
     )
     with pytest.raises(BundleError) as refused:

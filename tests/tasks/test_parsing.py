@@ -92,7 +92,7 @@ def test_padded_and_packed_networks_say_the_same(trained):
     packed = runner.run(batch)
     from munjang.inference.backends.native import load as open_runner
 
-    other = open_runner(trained.folder, trained.manifest)
+    other = open_runner(trained.folder, trained.manifest, task)
     other.model = task.open(trained.folder)
     padded = other.run(batch)
     finite = np.isfinite(packed["arcs"])
@@ -101,7 +101,7 @@ def test_padded_and_packed_networks_say_the_same(trained):
 
 
 def test_a_parser_gives_no_probabilities_and_learns_in_one_loop_only(trained):
-    with pytest.raises(ConfigError, match="gives trees, not probabilities"):
+    with pytest.raises(ConfigError, match="gives trees, not labels with probabilities"):
         trained.probabilities(["좋다"])
     corpus = mj.Corpus("ten", "parsing", KLUE_RELATIONS, train=examples())
     for settings, message in (({"loop": "trainer"}, "--loop trainer"), ({"backbone": "linear"}, "--backbone linear")):

@@ -262,7 +262,11 @@ def test_trainer_and_class_weights_work_too(tmp_path):
 @pytest.mark.parametrize(
     ("corpora", "config", "said"),
     [
-        ({"mood": replace(SENTIMENT, task="multi-label")}, QUICK, "several labels; a head gives one"),
+        (
+            {"mood": replace(SENTIMENT, train=[replace(SENTIMENT.train[0], label=("긍정",))])},
+            QUICK,
+            "several labels; a head gives one",
+        ),
         ({"Mood": SENTIMENT}, QUICK, "'Mood' cannot name a head"),
         ({"mood/x": SENTIMENT}, QUICK, "cannot name a head"),
         ({}, QUICK, "at least one corpus"),

@@ -90,7 +90,7 @@ def to_rows(
             changed[name] += 1
     known = {label: resolve(label, corpus.labels) for label in {example.label for example in examples}}
     labels = [known[example.label] for example in examples]
-    if corpus.task == "parsing":
+    if corpus.label_type is Tree:
         labels = [with_words(label, text) for label, text in zip(labels, texts, strict=True)]
     return SplitRows(tuple(examples), f"{corpus.name}/{split}", np.arange(len(texts), dtype=np.int64), texts, labels)
 

@@ -15,7 +15,7 @@ from munjang.data.memory import gc_paused
 from munjang.data.splits import hold_out
 from munjang.data.trees.treebanks import read_trees
 from munjang.errors import DataError
-from munjang.records import SPLITS, Card, Corpus, Example, Label, names_of
+from munjang.records import SPLITS, Card, Corpus, Example, Label, Tree, names_of
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
@@ -49,7 +49,7 @@ def load_row(row: CorpusRow, data_dir: str | Path | None = None, *, seed: int = 
 
 def made_test_note(row: CorpusRow, seed: int) -> str:
     """The note of a test split that was made from the only file of a corpus."""
-    if row.task == "parsing":
+    if row.label_type is Tree:
         return _("the test split is {share:.0%} of the one file there is, seed {seed}", share=row.made_test, seed=seed)
     return _(
         "the test split is {share:.0%} of the one published file, stratified, seed {seed}",
@@ -67,7 +67,7 @@ def row_counts(row: CorpusRow) -> dict[str, int]:
 
 def read_file(file: FoundFile, row: CorpusRow) -> Iterator[tuple[str, Example]]:
     """(split, example) for every record of a file; labels have the table's names."""
-    if row.task == "parsing":
+    if row.label_type is Tree:
         for example in read_trees(file.path):
             yield file.split, checked_tree(example, row)
         return
@@ -101,7 +101,7 @@ class LabelReader:
         self.known: dict[Any, str] = {}
 
     def __call__(self, raw: Any, line: int) -> Label:
-        if self.row.task != "multi-label":
+        if self.row.label_type is not tuple:
             return self.name(raw, line)
         if isinstance(raw, str):
             raw = [part for part in raw.replace("|", ",").split(",") if part.strip()]

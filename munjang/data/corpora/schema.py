@@ -59,9 +59,9 @@ class CorpusRow:
 
     title, notes: marked with `N_` and translated where they are shown; licence too, if it has more than a name.
     text, label: names of the columns, in the order of the search (the hub's first). rows: rows per split in the full
-    corpus. about: sentiment, hate, sarcasm, intent, topic, language, emotion or structure. hub: where to download it
-    from, in order. made_test: share of the only file that becomes the test split. part: what the names of the corpus's
-    files contain, if several corpora share a folder.
+    corpus. label_type: str, tuple (several names) or Tree. about: sentiment, hate, sarcasm, intent, topic, language,
+    emotion or structure. hub: where to download it from, in order. made_test: share of the only file that becomes the
+    test split. part: what the names of the corpus's files contain, if several corpora share a folder.
     """
 
     name: str
@@ -74,6 +74,7 @@ class CorpusRow:
     homepage: str = ""
     language: str = "ko"
     task: str = "classification"
+    label_type: type = str
     text: tuple[str, ...] = ("text",)
     label: tuple[str, ...] = ("label",)
     hub: tuple[HubPlace, ...] = ()

@@ -15,7 +15,7 @@ from munjang.data.corpora.schema import CorpusRow, HubPlace, TextForm
 from munjang.data.splits import SPLIT_NAMES
 from munjang.errors import DataError, FetchError
 from munjang.files import ASSETS
-from munjang.records import SPLITS
+from munjang.records import SPLITS, Tree
 from munjang.translation import _
 
 SAMPLE_FOLDER = ASSETS / "samples"
@@ -166,7 +166,7 @@ def choose_files(row: CorpusRow, root: Path, names: Iterable[str]) -> tuple[Foun
         file = FoundFile(path, split or "train", original.form if original else form_for(path, row))
         if split or rank != OTHER:
             by_split.setdefault(file.split, {}).setdefault(rank, []).append(file)
-        elif row.task == "parsing":
+        elif row.label_type is Tree:
             alone.append(file)
     if not by_split and len(alone) == 1:
         return (alone[0],)

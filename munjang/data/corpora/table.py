@@ -9,7 +9,7 @@ from munjang.data.corpora.schema import PARQUET_REF, CorpusRow, HubPlace, Origin
 from munjang.data.splits import validation_as_test
 from munjang.data.trees.relations import KLUE_RELATIONS, UD_RELATIONS
 from munjang.errors import unknown_name
-from munjang.records import Corpus, label_set, plain_labels
+from munjang.records import Corpus, Tree, label_set, plain_labels
 from munjang.translation import N_, _
 
 GITHUB = "https://raw.githubusercontent.com"
@@ -28,6 +28,7 @@ def treebank(name: str, title: str, rows: dict[str, int], citation: str) -> Corp
         title=title,
         about="structure",
         task="parsing",
+        label_type=Tree,
         labels=UD_RELATIONS,
         rows=rows,
         licence=CC_BY_SA,
@@ -284,6 +285,7 @@ ROWS = (
         title=N_("News comments, kinds of hate speech (K-MHaS)"),
         about="hate",
         task="multi-label",
+        label_type=tuple,
         labels=label_set(
             ("출신차별", "origin"),
             ("외모차별", "physical"),
@@ -313,6 +315,7 @@ ROWS = (
         title=N_("Online comments, 44 emotions (KOTE)"),
         about="emotion",
         task="multi-label",
+        label_type=tuple,
         labels=plain_labels(
             "불평/불만 환영/호의 감동/감탄 지긋지긋 고마움 슬픔 화남/분노 존경 기대감 우쭐댐/무시함 안타까움/실망 "
             "비장함 의심/불신 뿌듯함 편안/쾌적 신기함/관심 아껴주는 부끄러움 공포/무서움 절망 한심함 역겨움/징그러움 "
@@ -341,6 +344,7 @@ ROWS = (
         title=N_("Dependency trees of news and reviews (KLUE)"),
         about="structure",
         task="parsing",
+        label_type=Tree,
         labels=KLUE_RELATIONS,
         rows={"train": 10_000, "validation": 2_000},
         licence=CC_BY_SA,

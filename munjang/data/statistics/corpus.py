@@ -12,7 +12,7 @@ from typing import Any
 from munjang.data.statistics.common import Stats, common
 from munjang.data.statistics.tokens import TokenStats, token_stats
 from munjang.data.statistics.trees import TreebankStats, describe_trees
-from munjang.records import Corpus, Example, count_labels, names_of
+from munjang.records import Corpus, Example, Tree, count_labels, names_of
 from munjang.tables import format_table
 from munjang.translation import N_, _, ngettext
 
@@ -91,7 +91,7 @@ class CorpusStats(Stats):
             [_("not NFC"), *(split.not_nfc for split in splits)],
             [_("without Hangul"), *(split.without_hangul for split in splits)],
         ]
-        if self.task == "multi-label":
+        if any(sum(split.labels.values()) != split.rows - split.unlabelled for split in splits):
             rows.append([_("labels per text, mean"), *(f"{sum(s.labels.values()) / s.rows:.2f}" for s in splits)])
         if any(split.unlabelled for split in splits):
             rows.append([_("without a label"), *(split.unlabelled for split in splits)])
@@ -115,7 +115,7 @@ class CorpusStats(Stats):
 
 def describe(corpus: Corpus) -> CorpusStats | TreebankStats:
     """The numbers of a corpus, for each split and between splits; for trees also their shape. Changes nothing."""
-    if corpus.task == "parsing":
+    if corpus.label_type is Tree:
         return describe_trees(corpus)
     return CorpusStats(**common(corpus, describe_split), rejected=len(corpus.rejected))
 

@@ -1,6 +1,6 @@
 """The formats in which a model is stored and run. A new one is a module here and a line in BACKENDS.
 
-Each module has `load(folder, manifest) -> Runner`, and writes its own format.
+Each module has `load(folder, manifest, task) -> Runner`, and writes its own format.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.models.folder import Manifest
-    from munjang.tasks.base import Batch, Outputs
+    from munjang.tasks.base import Batch, Outputs, Task
 
 BACKENDS = {
     "native": "munjang.inference.backends.native",
@@ -48,7 +48,7 @@ class Runner(Protocol):
         """The model's outputs as NumPy arrays: `logits (B, L)` float32."""
 
 
-def load_runner(folder: Path, manifest: Manifest, precision: str = "fp32") -> Runner:
+def load_runner(folder: Path, manifest: Manifest, task: Task, precision: str = "fp32") -> Runner:
     """The runner of a model folder, by its format. precision: fp32, or bf16 for the native format's matrix products."""
     one_of("precision", precision, PRECISIONS)
     if manifest.format not in BACKENDS:
@@ -62,4 +62,4 @@ def load_runner(folder: Path, manifest: Manifest, precision: str = "fp32") -> Ru
                 format=manifest.format,
             )
         )
-    return import_module(BACKENDS[manifest.format]).load(folder, manifest, **options)
+    return import_module(BACKENDS[manifest.format]).load(folder, manifest, task, **options)

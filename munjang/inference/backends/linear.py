@@ -19,6 +19,7 @@ from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.models.folder import Manifest
+    from munjang.tasks.base import Task
 
 WEIGHTS, VOCABULARY = "model.safetensors", "vocabulary.txt"
 LONGEST_TEXT = 100_000  # characters; a longer text is cut, so that one huge line cannot fill the memory
@@ -122,10 +123,11 @@ def save(folder: str | Path, parts: LinearParts) -> dict[str, Any]:
     return {"labels": list(parts.labels), "features": len(parts.ngrams), "settings": dict(parts.settings)}
 
 
-def load(folder: str | Path, manifest: Manifest) -> LinearRunner:
+def load(folder: str | Path, manifest: Manifest, task: Task) -> LinearRunner:
     """The runner of a folder that `save` wrote. What `save` returned is in `manifest.details`.
 
-    A missing or cut file, or parts that do not fit each other, are BundleErrors.
+    task: not used; its labels are the manifest's. A missing or cut file, or parts that do not fit each other, are
+    BundleErrors.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file

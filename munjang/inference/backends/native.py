@@ -14,7 +14,6 @@ from munjang.errors import BundleError, require
 from munjang.models.folder import plain_reach, read_json_object
 from munjang.models.silence import silence_transformers
 from munjang.records import Example
-from munjang.tasks import make_task
 from munjang.tasks.base import Batch, Encodings, Outputs, Task, encode_texts
 from munjang.translation import _
 
@@ -84,13 +83,12 @@ class NativeRunner:
             return self.task.outputs(self.model, tensors)
 
 
-def load(folder: Path, manifest: Manifest, precision: str = "fp32") -> NativeRunner:
+def load(folder: Path, manifest: Manifest, task: Task, precision: str = "fp32") -> NativeRunner:
     """The runner of a transformers folder; weights from safetensors only, no code from the folder."""
     require(_("a model in the native format"), "train", "torch", "transformers")
     from tokenizers import Tokenizer
 
     try:
-        task = make_task(manifest.task, manifest.labels, **manifest.task_options)
         with silence_transformers():
             model = task.open(folder)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

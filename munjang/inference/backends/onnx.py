@@ -19,7 +19,6 @@ from munjang.files import first_line
 from munjang.inference.backends.onnx_guard import check_onnx
 from munjang.models import shared_embeddings
 from munjang.records import Example
-from munjang.tasks import make_task
 from munjang.tasks.base import Batch, Encodings, Outputs, Signature, Task, encode_texts
 from munjang.translation import _
 
@@ -103,7 +102,7 @@ def check_runtime() -> None:
         raise MissingExtra(_("ONNX Runtime is not installed. Run: pip install onnxruntime"))
 
 
-def load(folder: Path, manifest: Manifest) -> OnnxRunner:
+def load(folder: Path, manifest: Manifest, task: Task) -> OnnxRunner:
     """The runner of a folder that `munjang export` wrote.
 
     BundleError: a file is missing or damaged, the graph keeps weights in other files or holds operators that munjang
@@ -121,7 +120,6 @@ def load(folder: Path, manifest: Manifest) -> OnnxRunner:
     try:
         session = open_session(graph)
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        task = make_task(manifest.task, manifest.labels, **manifest.task_options)
         pad_id, reach = (int(manifest.details[name]) for name in ("pad_id", "reach"))
         words = shared_embeddings.load_shared_embeddings(folder, manifest.details)
     except BundleError:

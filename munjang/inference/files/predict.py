@@ -48,7 +48,7 @@ class Answering:
         for name, value in (("threshold", self.threshold), ("min-score", self.min_score)):
             if value is not None and not 0 <= value <= 1:
                 raise ConfigError(_("--{name} must be between 0 and 1, found {value}.", name=name, value=value))
-        if self.threshold is not None and model.task != "multi-label":
+        if self.threshold is not None and not model.decoder.several:
             raise ConfigError(
                 _("--threshold is for models with several labels per text. This model has one label: use --min-score.")
             )
@@ -56,27 +56,23 @@ class Answering:
         return replace(self, keep=tuple(n if n in withheld else model.labels.resolve(n) for n in self.keep))
 
 
-def apply_thresholds(prediction: Prediction, answering: Answering, labels: Sequence[str]) -> Prediction:
-    """The prediction with the threshold and the minimum score applied."""
-    if prediction.label is None or not prediction.scores:
+def withhold(prediction: Prediction, min_score: float | None) -> Prediction:
+    """The prediction, its label WITHHELD if its score is below the minimum. None: no minimum."""
+    if min_score is None or not prediction.scores or prediction.score >= min_score:
         return prediction
-    if answering.threshold is not None:
-        chosen = tuple(name for name in labels if prediction.scores[name] >= answering.threshold)
-        prediction = replace(prediction, label=chosen)
-    if answering.min_score is not None and prediction.score < answering.min_score:
-        note = "; ".join(filter(None, [prediction.note, f"below the minimum score {answering.min_score:g}"]))
-        prediction = replace(prediction, label=WITHHELD, note=note)
-    return prediction
+    note = "; ".join(filter(None, [prediction.note, f"below the minimum score {min_score:g}"]))
+    return replace(prediction, label=WITHHELD, note=note)
 
 
 def predictions(
     model: Predictor, table: Table, text: int, answering: Answering, chunks: Sequence[int] = CHUNKS
 ) -> Iterator[tuple[Row, Prediction] | Bad]:
     """The rows of `answered` with the predictions of a classifier, threshold and minimum score applied."""
+    model = model.with_threshold(answering.threshold)
 
     def predict(texts: list[str]) -> Iterator[Prediction]:
         records = cast("list[Prediction]", model.predict_many(texts))
-        return (apply_thresholds(record, answering, model.labels.names) for record in records)
+        return (withhold(record, answering.min_score) for record in records)
 
     return answered(table, text, predict, chunks)
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.config.checks import one_of
 from munjang.data.trees.shapes import ANY, scheme_of
+from munjang.errors import DataError
 from munjang.records import LabelSet
 from munjang.tasks.parsing.biaffine import BiaffineParsing
 from munjang.tasks.parsing.rounds import RoundsParsing
 from munjang.tasks.parsing.task import ParsingTask
 from munjang.tasks.parsing.words import SPACES, cut_of
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.records import Tree
@@ -20,8 +22,20 @@ PARSERS: dict[str, type[ParsingTask[Any]]] = {"biaffine": BiaffineParsing, "labe
 """The values of `--parser`, which model folders store, and their tasks."""
 
 
-def parsing(labels: LabelSet, parser: str = "biaffine", scheme: str = ANY, cut: str = SPACES) -> ParsingTask[Any]:
-    """The task of parsing with these relations, by one of PARSERS."""
+def parsing(
+    labels: LabelSet, parser: str = "biaffine", scheme: str = ANY, cut: str = SPACES, tags: object = None
+) -> ParsingTask[Any]:
+    """The task of parsing with these relations, by one of PARSERS.
+
+    tags: what folders of an earlier version say about parts of speech. DataError: the parser needs them.
+    """
+    if tags:
+        raise DataError(
+            _(
+                "This parser was trained with --pos. It needs parts of speech, and munjang no longer reads them. "
+                "Train it again without --pos."
+            )
+        )
     one_of("parser", parser, tuple(PARSERS))
     return PARSERS[parser](labels, scheme, cut)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -15,7 +15,9 @@ from munjang.data.trees.shapes import ANY, SCHEMES
 from munjang.errors import ConfigError
 from munjang.records import Example, LabelSet, Parse, Tree
 from munjang.tasks.base import (
+    Agreement,
     Batch,
+    Decoder,
     Encodings,
     Outputs,
     Signature,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     import tokenizers
     import torch
     from transformers import PreTrainedModel
+
+    from munjang.config.settings import TrainConfig
 
 WORD_INPUTS = ("input_ids", "attention_mask", "positions", "words")
 """The arrays of a batch that every parser's network takes."""
@@ -52,12 +56,13 @@ class ParsingTask(ABC, Generic[Scores]):
     scheme: str = ANY
     cut: str = SPACES
     dropout: float = 0.33
-    name: str = "parsing"
-    monitor: str = "las"
+    name: ClassVar[str] = "parsing"
+    monitor: ClassVar[str] = "las"
     speed = "sentences_s"
+    record = Parse
+    several = False
     parser: ClassVar[str]  # its key in PARSERS, which model folders store
     exported: ClassVar[Signature | None]  # what an exported network takes and gives; None: it cannot be exported
-    output_kind = "trees"
     training_defaults = TrainingDefaults(
         batch_size=16, epochs=10, least_steps=600, most_epochs=40.0, rate=5 / 3
     )  # EXPERIMENTS, 2026-11-22
@@ -86,6 +91,26 @@ class ParsingTask(ABC, Generic[Scores]):
     @abstractmethod
     def predictions(self, logits: Scores) -> np.ndarray:
         """(N, 2) heads and relations of the words of a batch, one after another."""
+
+    @property
+    def parts(self) -> Mapping[str, Decoder]:
+        """Empty: it answers one question."""
+        return {}
+
+    def check_config(self, config: TrainConfig, corpus: str) -> None:
+        """A ConfigError if the settings are those of a classifier."""
+        if config.backbone == "linear":
+            raise ConfigError(
+                _("--backbone linear only classifies sentences; a parser needs a network, such as --backbone mini.")
+            )
+        if config.loop == "trainer":
+            raise ConfigError(
+                _("--loop trainer trains only classifiers; a parser needs the native loop. Leave --loop out.")
+            )
+
+    def check_classifier(self, model: str) -> None:
+        """Always a ConfigError."""
+        raise ConfigError(_("{name} is a parser: it gives trees, not labels with probabilities.", name=model))
 
     @property
     def options(self) -> dict[str, Any]:
@@ -147,6 +172,14 @@ class ParsingTask(ABC, Generic[Scores]):
     def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Parse:
         """The tree of one text. Its words are those of `cleaned`."""
         return to_parse(text, cleaned.split(), row, note, self.labels, self.scheme)
+
+    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: float) -> Agreement:
+        """The share of words with the same head and relation, and the differences of the probabilities of equal
+        heads."""
+        first, second = np.concatenate(list(ours)), np.concatenate(list(theirs))  # (words, 3)
+        same = (first[:, :2] == second[:, :2]).all(axis=1).mean()
+        apart = np.abs(first[:, 2] - second[:, 2])[first[:, 0] == second[:, 0]]
+        return Agreement({"": float(same)}, apart, "words' heads and relations")
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """uas, las: shares of the words with the right head, and with the right head and relation."""

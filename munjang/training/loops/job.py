@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from munjang.config.settings import PretrainConfig, TrainConfig
 from munjang.errors import BundleError, ConfigError, MunjangError
-from munjang.tasks.base import Batch, Encodings, Task
+from munjang.tasks.base import Batch, Encodings, TrainingTask
 from munjang.training.loops.batching import BatchSampler, SentenceSampler
 from munjang.training.loops.checkpoints import write_folder
 from munjang.training.loops.schedules import SCHEDULES
@@ -42,7 +42,7 @@ class Job:
     schedule. betas: of AdamW. deadline: on the clock of time.monotonic(); None: no time limit.
     """
 
-    task: Task
+    task: TrainingTask
     model: PreTrainedModel
     train: Encodings
     validation: Encodings
