@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ from munjang.cli.rows import (
     write_rows,
 )
 from munjang.errors import ConfigError
+from munjang.records import Parse, Prediction
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from munjang.inference.files.predict import Answering
     from munjang.inference.files.write import Counts
     from munjang.inference.predictor import Predictor
-    from munjang.records import Prediction
 
 log = logging.getLogger("munjang")
 
@@ -113,7 +114,6 @@ def predict_verb(
 ) -> None:
     """Check the options, then predict with the local engine, with ray, or with a parser."""
     from munjang.inference.files.predict import Answering
-    from munjang.inference.files.write import check_output
     from munjang.inference.predictor import load
 
     if scores not in (None, "all", "best"):
@@ -133,32 +133,27 @@ def predict_verb(
         predict_scale(model, sources, out, local_flags, answering, options, precision, settings)
         return
     kind = source_kind(source)
-    if is_parser(model):
-        label_flags = {
-            "--scores": scores, "--threshold": threshold, "--min-score": min_score, "--keep": keep, "--by": by,
-        }  # fmt: skip
-        predict_trees(model, source, kind, out, "json" if as_json else form, options, precision, overwrite, label_flags)
-        return
-    if form:
-        raise ConfigError(_("--format is for parsers; {model} gives labels: see --json and --out.", model=model))
-    if kind == "text":
-        if out or by:
-            raise ConfigError(_("--out and --by are for a file or lines from stdin, not for a single text."))
-        predictor = load(model, precision=precision)
-        predict_text(predictor, source or "", answering.check(predictor), as_json)
-        return
-    file = Path(source) if kind == "file" else None
-    if out:
-        check_output(Path(out), file, overwrite)
-    table, text_column = open_input(source, kind, options)
+    if kind == "text" and out:
+        raise ConfigError(_("--out is for a file or lines from stdin, not for a single text."))
+    label_flags = {"--scores": scores, "--threshold": threshold, "--min-score": min_score, "--keep": keep, "--by": by}
+    asked = Asked(source, kind, out, form, as_json, options, overwrite, answering, label_flags)
     predictor = load(model, precision=precision)
-    answering = answering.check(predictor)
-    if out:
-        counts = write_predictions(predictor, table, text_column, out, answering, overwrite, file)
-    else:
-        counts = print_predictions(predictor, table, text_column, answering, as_json, one_by_one=kind == "stdin")
-    if by:
-        typer.echo(counts.table(predictor.labels.names, by))
+    {Prediction: predict_labels, Parse: predict_trees}[predictor.decoder.record](predictor, asked)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the flags ask for. kind: of the source, "text", "file" or "stdin". label_flags: those for classifiers."""
+
+    source: str | None
+    kind: str
+    out: str | None
+    form: str | None
+    as_json: bool
+    options: ReadOptions
+    overwrite: bool
+    answering: Answering
+    label_flags: Mapping[str, object]
 
 
 def check_engine(engine: str, ray_flags: Mapping[str, object], more: Sequence[str] | None) -> str:
@@ -178,42 +173,46 @@ def check_engine(engine: str, ray_flags: Mapping[str, object], more: Sequence[st
     return engine
 
 
-def is_parser(model: str) -> bool:
-    """Whether the name of a model means a parser."""
-    from munjang.inference.heads import find_model
-    from munjang.models.folder import MANIFEST, read_json_object
-
-    path, __ = find_model(model)
-    return (path / MANIFEST).is_file() and read_json_object(path / MANIFEST).get("task") == "parsing"
-
-
-def predict_trees(
-    model: str,
-    source: str | None,
-    kind: str,
-    out: str | None,
-    form: str | None,
-    options: ReadOptions,
-    precision: str,
-    overwrite: bool,
-    label_flags: Mapping[str, object],
-) -> None:
-    """Print or write the trees of a parser. label_flags: flags of classifiers, refused here with a ConfigError."""
+def predict_trees(model: Predictor, asked: Asked) -> None:
+    """Print or write the trees of a parser. ConfigError: flags of classifiers."""
     from munjang.cli.parse import check_form, parse_table, parse_text
-    from munjang.inference.predictor import load
 
-    if flag := next((flag for flag, value in label_flags.items() if value is not None), None):
-        raise ConfigError(_("{flag} is for classifiers; {model} is a parser.", flag=flag, model=model))
-    form = check_form(form, out)
-    if kind == "text":
-        if out:
-            raise ConfigError(_("--out is for a file or lines from stdin, not for a single text."))
-        parse_text(load(model, precision=precision), printable_text(source or ""), form)
+    if flag := next((flag for flag, value in asked.label_flags.items() if value is not None), None):
+        raise ConfigError(_("{flag} is for classifiers; {model} is a parser.", flag=flag, model=model.name))
+    form = check_form("json" if asked.as_json else asked.form, asked.out)
+    if asked.kind == "text":
+        parse_text(model, printable_text(asked.source or ""), form)
         return
-    if out and Path(out).exists() and not overwrite:
-        raise ConfigError(_("{out} exists. Name another file, or add --overwrite.", out=out))
-    table, text_column = open_input(source, kind, options)
-    parse_table(load(model, precision=precision), table, text_column, form, Path(out) if out else None)
+    if asked.out and Path(asked.out).exists() and not asked.overwrite:
+        raise ConfigError(_("{out} exists. Name another file, or add --overwrite.", out=asked.out))
+    table, text_column = open_input(asked.source, asked.kind, asked.options)
+    parse_table(model, table, text_column, form, Path(asked.out) if asked.out else None)
+
+
+def predict_labels(model: Predictor, asked: Asked) -> None:
+    """Print or write the labels of a classifier. ConfigError: flags of parsers, or of files for a single text."""
+    from munjang.inference.files.write import check_output
+
+    if asked.form:
+        raise ConfigError(_("--format is for parsers; {model} gives labels: see --json and --out.", model=model.name))
+    model.check_single()
+    answering, by = asked.answering.check(model), asked.answering.by
+    if asked.kind == "text":
+        if by:
+            raise ConfigError(_("--by is for a file or lines from stdin, not for a single text."))
+        predict_text(model, asked.source or "", answering, asked.as_json)
+        return
+    source = Path(asked.source or "") if asked.kind == "file" else None
+    if asked.out:
+        check_output(Path(asked.out), source, asked.overwrite)
+    table, text_column = open_input(asked.source, asked.kind, asked.options)
+    if asked.out:
+        counts = write_predictions(model, table, text_column, asked.out, answering, asked.overwrite, source)
+    else:
+        one_by_one = asked.kind == "stdin"
+        counts = print_predictions(model, table, text_column, answering, asked.as_json, one_by_one=one_by_one)
+    if by:
+        typer.echo(counts.table(model.labels.names, by))
 
 
 def predict_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:

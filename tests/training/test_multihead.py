@@ -259,14 +259,13 @@ def test_trainer_and_class_weights_work_too(tmp_path):
     assert set(model.analyze("경제 뉴스").answers) == {"mood", "topic"}
 
 
+TWO_LABELS = replace(SENTIMENT, train=[replace(SENTIMENT.train[0], label=("긍정", "부정"))])
+
+
 @pytest.mark.parametrize(
     ("corpora", "config", "said"),
     [
-        (
-            {"mood": replace(SENTIMENT, train=[replace(SENTIMENT.train[0], label=("긍정",))])},
-            QUICK,
-            "several labels; a head gives one",
-        ),
+        ({"mood": TWO_LABELS}, QUICK, "several labels; a head gives one"),
         ({"Mood": SENTIMENT}, QUICK, "'Mood' cannot name a head"),
         ({"mood/x": SENTIMENT}, QUICK, "cannot name a head"),
         ({}, QUICK, "at least one corpus"),
