@@ -111,10 +111,10 @@ def test_slips_are_one_line(predict, arguments, error, message):
         raise predict(*arguments).exception
 
 
-def test_an_existing_output_is_refused_before_the_model_is_loaded(monkeypatch, reviews):
-    monkeypatch.setattr("munjang.inference.predictor.load", lambda folder, **options: pytest.fail("loaded"))
-    result = CliRunner().invoke(app, ["predict", "model", str(reviews), "--out", str(reviews), "--overwrite"])
-    assert "is the input file itself" in str(result.exception)
+def test_an_output_that_is_the_input_is_refused_and_stays_as_it_is(predict, reviews):
+    before = reviews.read_bytes()
+    assert "is the input file itself" in str(predict(reviews, "--out", reviews, "--overwrite").exception)
+    assert reviews.read_bytes() == before
 
 
 def test_the_verb_is_imported_without_heavy_packages():
