@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from munjang.inference.heads import TASK, read_heads
+from munjang.inference.heads import read_heads
 from munjang.inference.predictor import Predictor
 from munjang.records import EMPTY, LabelSet
 from munjang.tasks import make_task
@@ -56,7 +56,7 @@ class Classifier:
 
     def probabilities(self, logits: np.ndarray, task: str | None = None) -> np.ndarray:
         """(n, labels) float32 from `logits`: softmax, or sigmoid for multi-label. task: uses its function instead."""
-        return make_task(task or self.task, self.labels).probabilities({"logits": logits})
+        return make_task(task or self.task, self.labels).decode({"logits": logits})
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class LoadedModel:
         self.raw = copy(predictor)
         self.raw.decoder = RawLogits(len(predictor.labels))
         self.classifiers = classifiers_of(name, predictor)
-        self.many_heads = predictor.task == TASK
+        self.many_heads = bool(predictor.decoder.parts)
 
     def run(self, texts: Sequence[str]) -> ModelOutputs:
         """The logits of a few texts: cleaned, tokenised, run in batches by length."""
@@ -121,7 +121,7 @@ class LoadedModel:
 def classifiers_of(name: str, predictor: Predictor) -> tuple[Classifier, ...]:
     """The classifiers of a model: itself, or each of its heads."""
     manifest = predictor.manifest
-    if manifest.task != TASK:
+    if not predictor.decoder.parts:
         head = predictor.head or name
         everything = slice(0, len(manifest.labels))
         threshold = predictor.threshold

@@ -9,6 +9,7 @@ from pathlib import Path
 from munjang.errors import ConfigError, MunjangError, unknown_name
 from munjang.inference.heads import has_parser, model_name, packaged, packaged_parser
 from munjang.inference.predictor import Predictor, load
+from munjang.records import Parse
 from munjang.serving.loaded import Classifier, LoadedModel, LoadedParser
 from munjang.translation import _
 
@@ -103,7 +104,7 @@ def open_models(names: Sequence[str], *, default: str | None = None, precision: 
     for word in names or packaged_models():
         chosen_name, source = split_name(word)
         predictor = load(source, precision=precision)
-        is_parser = predictor.decoder.output_kind == "trees"
+        is_parser = predictor.decoder.record is Parse
         model = (LoadedParser if is_parser else LoadedModel)(chosen_name or served_name(predictor), predictor)
         for name in dict.fromkeys((model.name, *(classifier.name for classifier in model.classifiers))):
             if name in loaded or name in classifiers or name in parsers:
