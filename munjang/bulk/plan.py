@@ -119,7 +119,7 @@ def make_plan(
         check_alike(file, reading, shape, used[0].name)
     return Plan(
         name, mark, tuple(manifest.labels.names), precision, tuple(used), shape[0], shape[0][text_column],
-        answering.check(manifest), reading, part_rows,
+        answering.check(open_task(manifest, str(model))), reading, part_rows,
     )  # fmt: skip
 
 

@@ -196,7 +196,7 @@ def predict_labels(model: Predictor, asked: Asked) -> None:
     if asked.form:
         raise ConfigError(_("--format is for parsers; {model} gives labels: see --json and --out.", model=model.name))
     model.check_single()
-    answering, by = asked.answering.check(model), asked.answering.by
+    answering, by = asked.answering.check(model.decoder), asked.answering.by
     if asked.kind == "text":
         if by:
             raise ConfigError(_("--by is for a file or lines from stdin, not for a single text."))

@@ -133,11 +133,11 @@ def test_a_threshold_decides_several_labels(tmp_path):
         assert prediction.label == label
     assert model.threshold == 0.5
     model = Words(task="multi-label")
-    assert Answering(threshold=0.3).check(model).threshold == 0.3
+    assert Answering(threshold=0.3).check(model.decoder).threshold == 0.3
     with pytest.raises(ConfigError, match="use --min-score"):
-        Answering(threshold=0.3).check(Words())
+        Answering(threshold=0.3).check(Words().decoder)
     with pytest.raises(ConfigError, match="--min-score must be between 0 and 1, found 80"):
-        Answering(min_score=80).check(Words())
+        Answering(min_score=80).check(Words().decoder)
 
 
 def test_the_output_is_never_the_input_and_nothing_is_overwritten_unasked(tmp_path):

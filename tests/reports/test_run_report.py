@@ -14,6 +14,8 @@ from munjang.config.settings import TrainConfig, to_dict
 from munjang.data.cleaning.clean import clean_corpus
 from munjang.data.statistics.corpus import describe, text_lengths
 from munjang.evaluation.evaluate import compare, evaluate
+from munjang.inference.predictor import Predictor
+from munjang.models.folder import Manifest
 from munjang.records import Card, Corpus, Example, LabelSet, Prediction
 from munjang.reports.model_card import model_card
 from munjang.reports.run_report import use_section, write_report
@@ -22,13 +24,14 @@ EVIL = "<script>alert(1)</script> & 😀"
 WORDS = ("영화", "배우", "음악", "장면", "결말", "대사", "감독", "편집")
 
 
-class Guesser:
+class Guesser(Predictor):
     """Answers with the true label for all texts but every `wrong`-th."""
 
-    threshold, steps, folder = 0.5, (), None
+    name = ""
 
     def __init__(self, name, corpus, wrong):
-        self.name, self.labels, self.task, self.wrong = name, corpus.labels, corpus.task, wrong
+        super().__init__(Manifest("table", corpus.task, corpus.labels), runner=None)
+        self.name, self.wrong = name, wrong
         self.references = {example.text.replace(" ", ""): example.label for example in corpus.test}
 
     def probabilities(self, texts, **_):

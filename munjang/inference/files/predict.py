@@ -27,6 +27,7 @@ from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
+    from munjang.tasks.base import Decoder
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,17 @@ class Answering:
     keep: tuple[str, ...] = ()
     by: str | None = None
 
-    def check(self, model: Predictor) -> Answering:
+    def check(self, decoder: Decoder) -> Answering:
         """The same settings with the labels in `keep` resolved. ConfigError, DataError: they do not fit the model."""
         for name, value in (("threshold", self.threshold), ("min-score", self.min_score)):
             if value is not None and not 0 <= value <= 1:
                 raise ConfigError(_("--{name} must be between 0 and 1, found {value}.", name=name, value=value))
-        if self.threshold is not None and not model.decoder.several:
+        if self.threshold is not None and not decoder.several:
             raise ConfigError(
                 _("--threshold is for models with several labels per text. This model has one label: use --min-score.")
             )
         withheld = () if self.min_score is None else (WITHHELD,)
-        return replace(self, keep=tuple(n if n in withheld else model.labels.resolve(n) for n in self.keep))
+        return replace(self, keep=tuple(n if n in withheld else decoder.labels.resolve(n) for n in self.keep))
 
 
 def withhold(prediction: Prediction, min_score: float | None) -> Prediction:
@@ -117,7 +118,7 @@ def predict_table(
     Rows that cannot be used are listed in OUT.rejected.csv with file, line, reason and text. Both files appear when all
     rows are done, or not at all. source: the input file, which must not be the output.
     """
-    out, answering = Path(out), (answering or Answering()).check(model)
+    out, answering = Path(out), (answering or Answering()).check(model.decoder)
     check_output(out, source, overwrite)
     by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "--by")
     labels, counts = model.labels.names, Counts()
