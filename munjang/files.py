@@ -18,6 +18,7 @@ from munjang.translation import _
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ASSETS = Path(__file__).parent / "assets"
+PACKAGED_ENCODER = ASSETS / "mini" / "encoder"
 """What comes with munjang: models, sample corpora, a font."""
 
 

@@ -73,8 +73,6 @@ def analyze_verb(
     header_row: HeaderRow = None,
 ) -> None:
     """Predict with every head, and print or write the results."""
-    from munjang.inference.files.write import check_output
-
     if scores not in (None, "all", "best"):
         raise ConfigError(_("--scores is '{scores}'; it must be all or best.", scores=scores))
     everything = scores == "all"
@@ -90,6 +88,8 @@ def analyze_verb(
         return
     file = Path(source) if kind == "file" else None
     if out:
+        from munjang.inference.files.write import check_output
+
         check_output(Path(out), file, overwrite)
     table, text_column = open_input(source, kind, options)
     analyzer = open_analyzer(model, tasks)

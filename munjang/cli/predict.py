@@ -112,7 +112,7 @@ def predict_verb(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help=_("ray: continue an interrupted run."))] = False,
 ) -> None:
-    """Check the options, then predict with the local engine, with ray, or with a parser."""
+    """Check the options, then predict with the local engine or with ray."""
     from munjang.inference.files.predict import Answering
     from munjang.inference.predictor import load
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from munjang.data.corpora.hub import is_reachable, no_download
 from munjang.encoder.families import family_of
 from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
-from munjang.files import ASSETS, first_line
+from munjang.files import PACKAGED_ENCODER, first_line
 from munjang.models.silence import silence_transformers
 from munjang.text.vocabulary import train_wordpiece
 from munjang.translation import N_, _
@@ -32,7 +32,6 @@ Vocabulary = Callable[[Sequence[str], int], "PreTrainedTokenizerBase"]
 """Makes a tokenizer from texts, with a vocabulary of the given size."""
 
 
-PACKAGED_ENCODER = ASSETS / "mini" / "encoder"
 PACKAGED = PACKAGED_ENCODER
 """The earlier name of PACKAGED_ENCODER, which older cards and notebooks import."""
 

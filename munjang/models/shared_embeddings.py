@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import BundleError
-from munjang.models.backbones import PACKAGED_ENCODER
+from munjang.files import PACKAGED_ENCODER
 from munjang.translation import _
 
 FILE = "words.safetensors"
