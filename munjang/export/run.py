@@ -131,10 +131,13 @@ def exportable_folder(source: Predictor) -> Path:
             )
         )
     if source.runner.task.exported is None:
+        task = source.runner.task
         raise BundleError(
             _(
-                "{source} works in rounds; such a parser has no exported form. Train --parser biaffine.",
+                "{source}: a {task} model of this kind has no exported form. {remedy}",
                 source=source.name,
+                task=task.name,
+                remedy=_(task.export_remedy),
             )
         )
     return source.folder

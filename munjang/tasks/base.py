@@ -207,6 +207,10 @@ class Task(Decoder, TrainingTask, Protocol):
         """What an exported network takes and gives; None: it cannot be exported."""
 
     @property
+    def export_remedy(self) -> str:
+        """What to do where it cannot be exported, marked with `N_`."""
+
+    @property
     def cuts_texts(self) -> bool:
         """Whether the few longest texts may lose their ends."""
 

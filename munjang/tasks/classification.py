@@ -25,7 +25,7 @@ from munjang.tasks.base import (
     encode_texts,
     pad_batch,
 )
-from munjang.translation import _, ngettext
+from munjang.translation import N_, _, ngettext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +55,7 @@ class Classification:
     record = Prediction
     several: ClassVar[bool] = False
     exported: ClassVar[Signature | None] = CLASSIFIER
+    export_remedy = N_("Use it as it is.")
     cuts_texts = True
     training_defaults = TrainingDefaults()
     problem_type = "single_label_classification"

@@ -12,6 +12,7 @@ import pytest
 import munjang as mj
 from munjang import tasks
 from munjang.inference import backends
+from munjang.tasks import base
 
 HEAVY = ("torch", "transformers", "sklearn", "matplotlib", "datasets", "pandas", "accelerate")
 
@@ -56,7 +57,7 @@ def test_every_public_name_loads_and_is_documented():
 def test_every_format_and_task_module_stands_in_its_table():
     listed = {module.rpartition(".")[2] for module in backends.BACKENDS.values()}
     assert listed == {module.name for module in pkgutil.iter_modules(backends.__path__)} - {"onnx_guard"}
-    modules = {task.__module__.rpartition(".")[2] for task in tasks.TASKS.values()}
+    modules = {maker.partition(":")[0].rpartition(".")[2] for maker in tasks.TASKS.values()}
     assert modules == {module.name for module in pkgutil.iter_modules(tasks.__path__)} - {"base", "masked_lm"}
 
 
@@ -70,7 +71,8 @@ def test_every_format_can_be_loaded(name):
 def test_every_task_has_what_the_trunk_asks_for(name):
     task = tasks.make_task(name, mj.LabelSet(("head/a", "head/b")))
     assert task.name == name
-    wanted = [name for name in vars(tasks.Task) if not name.startswith("_")]
+    protocols = (base.Task, base.Decoder, base.TrainingTask)
+    wanted = [name for protocol in protocols for name in vars(protocol) if not name.startswith("_")]
     assert wanted and [missing for missing in wanted if not hasattr(task, missing)] == []
     assert isinstance(task.monitor, str)
 

@@ -28,7 +28,7 @@ from munjang.tasks.base import (
 )
 from munjang.tasks.parsing.rows import label_column, object_array, only_seen, to_parse
 from munjang.tasks.parsing.words import CUTS, SPACES, encode_words, spaced, word_batch
-from munjang.translation import _
+from munjang.translation import N_, _
 
 if TYPE_CHECKING:
     import tokenizers
@@ -63,6 +63,7 @@ class ParsingTask(ABC, Generic[Scores]):
     several = False
     parser: ClassVar[str]  # its key in PARSERS, which model folders store
     exported: ClassVar[Signature | None]  # what an exported network takes and gives; None: it cannot be exported
+    export_remedy = N_("Train --parser biaffine.")
     training_defaults = TrainingDefaults(
         batch_size=16, epochs=10, least_steps=600, most_epochs=40.0, rate=5 / 3
     )  # EXPERIMENTS, 2026-11-22
