@@ -61,16 +61,16 @@ def main() -> None:
             ]
             runs = ((prepare_corpus(corpus, c), c, folder / f"{label}-{c.seed}") for c in configs)
             reports[label] = [score(*run) for run in runs]
-    references = reports["before"][0].reference_table
-    answers = [report.predicted_table for label in ("before", "after") for report in reports[label]]
-    scores = [replicate[METRIC] for replicate in replicate_scores(references, answers, "multi-label", 13)]
+    first = reports["before"][0]
+    counts = [report.counts() for label in ("before", "after") for report in reports[label]]
+    scores = [replicate[METRIC] for replicate in replicate_scores(counts, first.scores, 13)]
     half = len(reports["before"])
     spread = percentile_interval(np.mean(scores[half:], axis=0) - np.mean(scores[:half], axis=0))
     values = {label: [round(report.metrics[METRIC], 4) for report in runs] for label, runs in reports.items()}
     report = {
         "corpus": CORPUS, "metric": METRIC, "unlabelled": len(unlabelled), "passes": options.passes,
         "learning_rate": RATE, "epochs": options.epochs,
-        "scored": len(references), "pretraining_s": round(seconds, 3), **values,
+        "scored": first.n, "pretraining_s": round(seconds, 3), **values,
         "difference": round(statistics.mean(values["after"]) - statistics.mean(values["before"]), 4),
         "interval": [round(float(value), 4) for value in spread], "machine": machine(),
     }  # fmt: skip

@@ -20,6 +20,7 @@ import statistics
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from options import bench_parser
 import munjang as mj
 from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.files import write_json
-from munjang.metrics.report import Report
+from munjang.metrics.label_report import LabelReport
+from munjang.metrics.scores import confusion_columns, summed_metrics
 from munjang.metrics.significance import percentile_interval, replicate_scores
 from munjang.tables import format_table, markdown_table
 from munjang.training.run import train_prepared, versions
@@ -99,7 +101,7 @@ def key_of(row: dict[str, Any]) -> str:
     return f"{row['corpus']} {' '.join(str(value) for value in row['settings'].values())}"
 
 
-def run(name: str, config: mj.TrainConfig, prepared: Prepared) -> tuple[dict[str, Any], Report]:
+def run(name: str, config: mj.TrainConfig, prepared: Prepared) -> tuple[dict[str, Any], LabelReport]:
     """Train, evaluate once on the test split, and measure both times."""
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         began = time.monotonic()
@@ -173,7 +175,8 @@ def difference(runs: list[dict[str, Any]], base: list[dict[str, Any]], answers: 
     references = answers[f"{runs[0]['corpus']} gold"]
     several = bool((references.sum(axis=1) != 1).any())
     kind, metric = ("multi-label", "micro_f1") if several else ("multi-class", "macro_f1")
-    scores = replicate_scores(references, [answers[key] for key in keys], kind, 13)
+    counts = [confusion_columns(references, answers[key]) for key in keys]
+    scores = replicate_scores(counts, partial(summed_metrics, kind=kind), 13)
     replicates = [replicate[metric] for replicate in scores]
     low, high = percentile_interval(np.mean(replicates[len(base) :], axis=0) - np.mean(replicates[: len(base)], axis=0))
     mean = statistics.mean(row["scores"][metric] for row in runs)

@@ -29,7 +29,7 @@ _PUBLIC = {
     "train": "munjang.training.run",
     "train_heads": "munjang.training.multihead",
     "evaluate": "munjang.evaluation.evaluate",
-    "compare": "munjang.evaluation.evaluate",
+    "compare": "munjang.evaluation.comparison",
     "analyze": "munjang.inference.analyzer",
     "explain": "munjang.inference.explain",
     "Explanation": "munjang.inference.explain",

@@ -32,8 +32,8 @@ from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
+    from munjang.metrics.label_report import LabelReport
     from munjang.metrics.report import Report
-    from munjang.metrics.tree_report import TreeReport
 
 log = logging.getLogger("munjang")
 
@@ -81,21 +81,21 @@ def evaluate_verb(
     ] = None,
 ) -> None:
     """Print the report of one model; write, draw and compare it if requested."""
-    from munjang.evaluation.evaluate import compare
+    from munjang.evaluation.comparison import compare
     from munjang.inference.predictor import load
     from munjang.metrics.tables import print_report
 
     writable_png(plot)
     writable(json_file)
     predictor = load(model, precision=precision)
-    if plot and predictor.task in ("multi-label", "parsing"):
+    if plot and predictor.task != "classification":
         raise ConfigError(_("A {task} model has no confusion matrix; leave out --plot.", task=predictor.task))
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
     corpus, split = open_split(source, split, options, data_dir, predictor)
     label_map = None if is_file(source) else parse_labels(map_values)
     saved = open_report(Path(against)) if against and against.endswith(".json") else None  # before the long work
     report = score_split(predictor, corpus, split, label_map, without_spaces=without_spaces)
-    typer.echo(str(report) if predictor.task == "parsing" else print_report(report, top_errors=top_errors))
+    typer.echo(print_report(report, top_errors=top_errors))
     if json_file:
         from munjang.files import write_json
 
@@ -198,7 +198,7 @@ def score_split(
     )
 
 
-def open_report(path: Path) -> Report | TreeReport:
+def open_report(path: Path) -> Report:
     """A report that `munjang evaluate --json` wrote. DataError: it is none; the message names the file."""
     from munjang.models.folder import read_json_object
     from munjang.models.saved_reports import read_report
@@ -209,7 +209,7 @@ def open_report(path: Path) -> Report | TreeReport:
         raise DataError(_("{path}: {reason}", path=path, reason=error)) from error
 
 
-def draw_confusions(report: Report, path: Path) -> None:
+def draw_confusions(report: LabelReport, path: Path) -> None:
     """Draw the confusion matrix as PNG."""
     from munjang.reports.figures import save_png
     from munjang.reports.plots import plot_confusion_matrix

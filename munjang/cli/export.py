@@ -89,18 +89,11 @@ def model_bytes(model: Predictor) -> int:
 
 def compared(before: Report, after: Report) -> str:
     """The scores of both models, side by side."""
-    from munjang.metrics.tables import title
-    from munjang.metrics.tree_report import TITLES
     from munjang.tables import format_table
 
     first, second = before.metrics, after.metrics
     rows = [
-        [
-            _(TITLES[name]) if name in TITLES else title(name),
-            f"{first[name]:.4f}",
-            f"{second[name]:.4f}",
-            f"{second[name] - first[name]:+.4f}",
-        ]
+        [before.title(name), f"{first[name]:.4f}", f"{second[name]:.4f}", f"{second[name] - first[name]:+.4f}"]
         for name in first
         if name in second
     ]

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.metrics.report import Report
-from munjang.metrics.scores import metric_values
+from munjang.metrics.report import Report, score_text
 from munjang.metrics.significance import mcnemar, paired_bootstrap
-from munjang.metrics.tables import headlines, score_text, title
+from munjang.metrics.tables import title
 from munjang.tables import format_table
 from munjang.translation import _
 
@@ -31,8 +30,9 @@ class MetricDifference:
 class Comparison:
     """Two models on the same n texts.
 
-    differences: by metric. only_first, only_second: texts whose labels only this model got all right. p: of McNemar's
-    test on these texts.
+    main: the metric that decides; shown: those that are printed. differences: by metric. only_first, only_second:
+    answers that only this model got right, in `unit`: texts whose labels are all right, or words of trees. p: of
+    McNemar's test on these answers; None where a text has many, which depend on each other.
     """
 
     first: str
@@ -42,7 +42,10 @@ class Comparison:
     differences: Mapping[str, MetricDifference]
     only_first: int
     only_second: int
-    p: float
+    p: float | None
+    size: str
+    unit: str
+    shown: tuple[str, ...]
 
     @property
     def difference(self) -> float:
@@ -60,13 +63,9 @@ class Comparison:
         low, high = self.interval if self.difference >= 0 else (-self.interval[1], -self.interval[0])
         better, worse = (self.first, self.second) if self.difference > 0 else (self.second, self.first)
         points, metric = 100 * abs(self.difference), title(self.main)
-        evidence = _(
-            "95% interval {low:+.1f} to {high:+.1f}; McNemar p {p}; {n:,} texts",
-            low=100 * low,
-            high=100 * high,
-            p=p_text(self.p),
-            n=self.n,
-        )
+        evidence = [_("95% interval {low:+.1f} to {high:+.1f}", low=100 * low, high=100 * high)]
+        evidence += [] if self.p is None else [_("McNemar p {p}", p=p_text(self.p))]
+        reasons = "; ".join([*evidence, self.size])
         if low <= 0 <= high:
             return _(
                 "No difference between {first} and {second} can be shown: {points:.1f} points of {metric} apart "
@@ -75,7 +74,7 @@ class Comparison:
                 second=self.second,
                 points=points,
                 metric=metric,
-                evidence=evidence,
+                evidence=reasons,
             )
         return _(
             "{better} is better than {worse} by {points:.1f} points of {metric} ({evidence}).",
@@ -83,7 +82,19 @@ class Comparison:
             worse=worse,
             points=points,
             metric=metric,
-            evidence=evidence,
+            evidence=reasons,
+        )
+
+    @property
+    def only_one_right(self) -> str:
+        """How many answers only one of the models got right."""
+        return _(
+            "only {first} right: {only_first:,} {unit}; only {second} right: {only_second:,}",
+            first=self.first,
+            only_first=self.only_first,
+            unit=_(self.unit),
+            second=self.second,
+            only_second=self.only_second,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,71 +110,66 @@ class Comparison:
                 f"{item.difference:+.4f}",
                 f"[{item.interval[0]:+.4f}, {item.interval[1]:+.4f}]",
             ]
-            for name, item in ((name, self.differences[name]) for name in headlines(self.differences))
+            for name, item in ((name, self.differences[name]) for name in self.shown)
         ]
         table = format_table([_("metric"), self.first, self.second, _("difference"), _("95% interval")], rows)
-        right = _(
-            "only {first} right: {only_first:,} texts; only {second} right: {only_second:,}",
-            first=self.first,
-            only_first=self.only_first,
-            second=self.second,
-            only_second=self.only_second,
-        )
-        return f"{self.verdict}\n\n{table}\n{right}"
+        return f"{self.verdict}\n\n{table}\n{self.only_one_right}"
 
 
-def compare_reports(first: Report, second: Report, *, seed: int = 13) -> Comparison:
+def compare(first: Report, second: Report, *, seed: int = 13) -> Comparison:
     """How the first model differs from the second.
 
-    A DataError unless both reports are over the same texts and references.
+    A DataError unless both reports are of one task, over the same texts and references.
     """
+    if first.task != second.task:
+        raise DataError(
+            _(
+                "{first} is a model for {task}, {second} one for {other_task}; compare two of one kind.",
+                first=first.model,
+                task=first.task,
+                second=second.model,
+                other_task=second.task,
+            )
+        )
     if first.sha256 != second.sha256 or first.n != second.n:
         raise DataError(
             _(
-                "Different texts: {first} on {first_corpus}, {first_split} ({first_n:,} texts), {second} on "
-                "{second_corpus}, {second_split} ({second_n:,} texts). Evaluate both on the same ones.",
+                "Different texts: {first} on {first_corpus}, {first_split} ({first_size}), {second} on "
+                "{second_corpus}, {second_split} ({second_size}). Evaluate both on the same ones.",
                 first=first.model,
                 first_corpus=first.corpus,
                 first_split=first.split,
-                first_n=first.n,
+                first_size=first.size,
                 second=second.model,
                 second_corpus=second.corpus,
                 second_split=second.split,
-                second_n=second.n,
+                second_size=second.size,
             )
         )
-    references, predicted = first.reference_table, first.predicted_table
-    if first.task != second.task or set(first.labels) != set(second.labels):
-        raise DataError(
-            _(
-                "The models have different labels: {first} has {first_labels}; {second} has {second_labels}. "
-                "Compare models of the same labels.",
-                first=first.model,
-                first_labels=", ".join(first.labels),
-                second=second.model,
-                second_labels=", ".join(second.labels),
-            )
-        )
-    order = [second.labels.index(name) for name in first.labels]
-    other = second.predicted_table[:, order]
-    if (references != second.reference_table[:, order]).any():
-        raise DataError(
-            _("The reports are over the same texts with different reference labels; evaluate both on the same file.")
-        )
-    intervals = paired_bootstrap(references, predicted, other, first.kind, seed=seed)
-    right, other_right = (references == predicted).all(axis=1), (references == other).all(axis=1)
-    only_first, only_second = int(np.sum(right & ~other_right)), int(np.sum(other_right & ~right))
-    names = (
-        (first.model, second.model) if first.model != second.model else (f"{first.model} (1)", f"{second.model} (2)")
-    )
+    other = first.aligned(second)
+    counts, other_counts = first.counts(), other.counts()
     # from the predictions, not from the reports' metrics: a report's F1 is for its second label, and orders may differ
-    values, others = metric_values(references, predicted, first.kind), metric_values(references, other, first.kind)
+    values, others = first.scores(counts.sum(axis=0)), first.scores(other_counts.sum(axis=0))
+    intervals = paired_bootstrap(counts, other_counts, first.scores, seed=seed)
     differences = {
-        name: MetricDifference(value, others[name], value - others[name], intervals[name])
+        name: MetricDifference(float(value), float(others[name]), float(value - others[name]), intervals[name])
         for name, value in values.items()
     }
+    right, other_right = first.right(), other.right()
+    only_first, only_second = int(np.sum(right & ~other_right)), int(np.sum(other_right & ~right))
+    same_name = first.model == second.model
     return Comparison(
-        *names, first.n, first.main[0], differences, only_first, only_second, mcnemar(only_first, only_second)
+        first=f"{first.model} (1)" if same_name else first.model,
+        second=f"{second.model} (2)" if same_name else second.model,
+        n=first.n,
+        main=first.main[0],
+        differences=differences,
+        only_first=only_first,
+        only_second=only_second,
+        p=mcnemar(only_first, only_second) if len(right) == first.n else None,
+        size=first.size,
+        unit=first.unit,
+        shown=tuple(name for name in first.headlines if name in differences),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from munjang.config.settings import TEXT_STEPS
 from munjang.errors import DataError
 from munjang.evaluation.label_matching import match_labels, translate
-from munjang.metrics.report_parts import left_out_text
+from munjang.metrics.report import left_out_text
 from munjang.records import Corpus, Example, LabelSet, Tree, names_of
 from munjang.text.cleaning import clean_text
 from munjang.translation import N_, _

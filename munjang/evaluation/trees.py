@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,31 +11,38 @@ import numpy as np
 from munjang.data.duplicates import texts_hash
 from munjang.errors import DataError
 from munjang.evaluation.references import files_of
-from munjang.metrics.report_parts import LabelScore
+from munjang.metrics.report import LabelScore
+from munjang.metrics.significance import bootstrap
 from munjang.metrics.tree_report import LengthScore, TreeReport
+from munjang.metrics.tree_scores import by_relation, klue_las, klue_uas, tree_counts, tree_scores
 from munjang.records import Corpus, Example, Parse, Tree
 from munjang.tasks.parsing.rows import label_column
-from munjang.tasks.parsing.scores import attachment, by_relation, klue_las, klue_uas
 from munjang.translation import N_, _
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
 
 LENGTHS = (5, 10, 15, 20, 30)  # words: the longest sentence of each class of length
-DRAWS = 1_000  # of the bootstrap, by sentence
 
 NO_TREE, WORDS_LOST = N_("without a tree"), N_("with words that cleaning takes away")
 """Why a sentence is left out; as keys of a report's JSON they stay English."""
 
 
 def evaluate_trees(
-    model: Predictor, data: Corpus | Sequence[Example], *, split: str = "test", progress: bool = False, seed: int = 13
+    model: Predictor,
+    data: Corpus | Sequence[Example],
+    *,
+    split: str,
+    label_map: Mapping[str, str] | None,
+    without_spaces: bool,
+    progress: bool,
+    seed: int,
 ) -> TreeReport:
     """Score a parser on one split of a corpus, or on a sequence of examples with trees.
 
     The words are those of the trees; the parser does not cut raw text itself. Sentences without a tree, and sentences
     that lose words in cleaning, are left out and counted. DataError: a relation that the model does not have, or
-    nothing to score.
+    nothing to score. label_map and without_spaces are for classifiers and not used.
     """
     examples = data.split(split) if isinstance(data, Corpus) else data
     kept, reference_trees, left_out = usable_trees(examples, model)
@@ -45,11 +52,7 @@ def evaluate_trees(
     predicted_trees = [parse.tree for parse in by_words.predict_many(texts, **options) if isinstance(parse, Parse)]
     references, predicted = (flat_labels(trees, model) for trees in (reference_trees, predicted_trees))
     lengths = np.array([len(tree) for tree in reference_trees])
-    sentence = np.repeat(np.arange(len(kept)), lengths)
-    right = references == predicted
-    next_word = np.where(np.arange(len(references)) + 1 == np.cumsum(lengths)[sentence], 0, position(lengths) + 1)
-    whole = np.minimum.reduceat(right.all(axis=1), np.cumsum(lengths) - lengths)
-    heads = np.minimum.reduceat(right[:, 0], np.cumsum(lengths) - lengths)
+    counts = tree_counts(references, predicted, lengths)
     return TreeReport(
         model=model.name,
         corpus=data.name if isinstance(data, Corpus) else files_of(kept),
@@ -58,16 +61,14 @@ def evaluate_trees(
         words=len(references),
         left_out=left_out,
         metrics={
-            **attachment(references, predicted),
-            "exact": float(whole.mean()),
-            "exact_heads": float(heads.mean()),
+            **{name: float(value) for name, value in tree_scores(counts.sum(axis=0)).items()},
             "klue_uas": klue_uas(references, predicted),
             "klue_las": klue_las(references, predicted),
-            "next_word": float((references[:, 0] == next_word).mean()),
+            "next_word": float((references[:, 0] == next_words(lengths)).mean()),
         },
-        intervals=intervals(right, sentence, lengths, seed),
+        intervals=bootstrap(counts, tree_scores, seed=seed),
         per_relation=relation_scores(references, predicted, model.labels.names),
-        by_length=length_scores(right, whole, lengths),
+        by_length=length_scores(counts),
         sha256=texts_hash([example.text for example in kept]),
         references=references,
         predicted=predicted,
@@ -122,23 +123,9 @@ def flat_labels(trees: Sequence[Tree], model: Predictor) -> np.ndarray:
     return column[column[:, :, 0] >= 0]
 
 
-def position(lengths: np.ndarray) -> np.ndarray:
-    """(N,) the position of every word in its sentence, from 1."""
-    return np.concatenate([np.arange(1, length + 1) for length in lengths])
-
-
-def intervals(
-    right: np.ndarray, sentence: np.ndarray, lengths: np.ndarray, seed: int
-) -> dict[str, tuple[float, float]]:
-    """95% percentile bootstrap of uas and las, sentences drawn with replacement."""
-    drawn = np.random.default_rng(seed).integers(0, len(lengths), (DRAWS, len(lengths)))
-    words = lengths[drawn].sum(axis=1)
-    bounds = {}
-    for name, correct in {"uas": right[:, 0], "las": right.all(axis=1)}.items():
-        shares = np.bincount(sentence, correct, len(lengths))[drawn].sum(axis=1) / words
-        low, high = np.percentile(shares, (2.5, 97.5))
-        bounds[name] = (float(low), float(high))
-    return bounds
+def next_words(lengths: np.ndarray) -> np.ndarray:
+    """(N,) for every word the position of the next one in its sentence, from 1; 0 for the last word."""
+    return np.concatenate([[*range(2, length + 1), 0] for length in lengths])
 
 
 def relation_scores(references: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> tuple[LabelScore, ...]:
@@ -150,16 +137,15 @@ def relation_scores(references: np.ndarray, predicted: np.ndarray, names: Sequen
     )
 
 
-def length_scores(right: np.ndarray, whole: np.ndarray, lengths: np.ndarray) -> tuple[LengthScore, ...]:
-    """A row for each class of sentence length that occurs."""
+def length_scores(counts: np.ndarray) -> tuple[LengthScore, ...]:
+    """A row for each class of sentence length that occurs. counts: as `tree_counts` gives them."""
     rows, low = [], 1
-    kinds = np.searchsorted(LENGTHS, lengths)
+    kinds = np.searchsorted(LENGTHS, counts[:, 0])
     for kind in range(len(LENGTHS) + 1):
         name = f"{low}-{LENGTHS[kind]}" if kind < len(LENGTHS) else _("{low} and more", low=low)
         low = LENGTHS[kind] + 1 if kind < len(LENGTHS) else low
-        chosen = kinds == kind
-        if chosen.any():
-            words = right[np.repeat(chosen, lengths)]
-            uas, las = float(words[:, 0].mean()), float(words.all(axis=1).mean())
-            rows.append(LengthScore(name, int(chosen.sum()), len(words), uas, las, float(whole[chosen].mean())))
+        if len(chosen := counts[kinds == kind]):
+            scores = tree_scores(chosen.sum(axis=0))
+            uas, las, exact = (float(scores[key]) for key in ("uas", "las", "exact"))
+            rows.append(LengthScore(name, len(chosen), int(chosen[:, 0].sum()), uas, las, exact))
     return tuple(rows)

@@ -32,7 +32,6 @@ from munjang.translation import N_, _
 
 if TYPE_CHECKING:
     from munjang.metrics.report import Report
-    from munjang.metrics.tree_report import TreeReport
 
 SORT_WINDOW = 16_384  # texts that are sorted by length together
 TOKENS = 1_024  # tokens (characters for a linear model) in a forward pass, padding included
@@ -78,7 +77,7 @@ class Predictor:
         return self.manifest.details.get("head")
 
     @cached_property
-    def report(self) -> Report | TreeReport | None:
+    def report(self) -> Report | None:
         """The scores on the test split when the model was trained, read from its folder; None without them.
 
         BundleError: run/test.json in the folder is damaged.

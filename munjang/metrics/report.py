@@ -1,170 +1,199 @@
-"""The result of an evaluation: the Report and its JSON."""
+"""What the report of every task gives, so that cards, pages, terminals, files and comparisons need to know no task."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any, Protocol, Self
 
 import numpy as np
 
-from munjang.errors import DataError
-from munjang.metrics.report_parts import CleanScore, LabelScore, WrongAnswer, present_keys
-from munjang.metrics.scores import main_metrics, problem_kind
-from munjang.metrics.tables import print_report
 from munjang.translation import _
 
 
-@dataclass(frozen=True, eq=False)
-class Report:
-    """The scores of one model on the texts of one split.
+@dataclass(frozen=True)
+class Note:
+    """A paragraph for the page alone: how to read what stands beside it."""
 
-    labels: names, in the order of the numbers in references and predicted. n: texts scored; left_out: reason -> rows
-    that were not. metrics: name of munjang.metrics.scores.METRICS -> value; intervals: 95% bootstrap, likewise.
-    confusion: (L, L), row = reference; None for multi-label. calibration: bins as
-    munjang.metrics.scores.calibration_bins gives them. references, predicted: (n,) label numbers, or (n, L) bool for
-    multi-label. probability: (n,) that the model gave to the reference. lines: (n,) the line of each text in its file
-    (its number in the split, from 1, where the line is not known). sha256: of the texts, in order. without_spaces: the
-    main metrics on the same texts with all white space removed. top_errors: highest confidence first.
+    text: str
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table. rows: cells as `munjang.tables.format_cell` takes them.
+
+    texts: the columns that hold texts of the data; a card leaves such a table out, and a page shows its first rows.
+    folded: the page shows the table after a click on these words.
     """
 
-    model: str
-    corpus: str
-    split: str
-    task: str
-    labels: tuple[str, ...]
-    n: int
-    left_out: Mapping[str, int]
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
-    per_label: tuple[LabelScore, ...]
-    confusion: np.ndarray | None
-    calibration_error: float
-    calibration: Sequence[Mapping[str, Any]]
-    references: np.ndarray
-    predicted: np.ndarray
-    probability: np.ndarray
-    lines: Sequence[int]
-    sha256: str
-    without_spaces: Mapping[str, float] | None = None
-    clean: CleanScore | None = None
-    top_errors: tuple[WrongAnswer, ...] = ()
+    header: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    texts: tuple[int, ...] = ()
+    folded: str = ""
+
+
+@dataclass(frozen=True)
+class ReportPlot:
+    """A picture for the page. kind: a key of `munjang.reports.plots.PLOTS`; values: the arguments of its function."""
+
+    kind: str
+    title: str
+    values: Mapping[str, Any]
+
+
+ReportPart = str | Note | ReportTable | ReportPlot
+"""What a section is made of; a plain text is shown wherever the section is."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of a report. columns: parts one below the other; a wide page shows the columns side by side."""
+
+    heading: str
+    columns: Sequence[Sequence[ReportPart]]
 
     @property
-    def kind(self) -> str:
-        """ "binary", "multi-class" or "multi-label"."""
-        return problem_kind(self.task, len(self.labels))
+    def parts(self) -> list[ReportPart]:
+        """The parts of all columns."""
+        return [part for column in self.columns for part in column]
+
+
+class HasMetrics(Protocol):
+    """The scores on a set of texts: those of a whole report, or of its clean part."""
 
     @property
-    def main(self) -> tuple[str, str]:
-        """The names of the two metrics by which models are compared."""
-        return main_metrics(self.kind)
+    def metrics(self) -> Mapping[str, float]: ...
+    @property
+    def intervals(self) -> Mapping[str, tuple[float, float]]: ...
+
+
+class Report(HasMetrics, Protocol):
+    """The scores of one model on the texts of one split.
+
+    n: texts scored; left_out: reason -> rows that were not. metrics: name -> value; intervals: 95% bootstrap over
+    texts, of some of them or all. clean: the scores without texts that should not count; None where there are none.
+    sha256: of the texts, in order.
+    """
 
     @property
-    def reference_table(self) -> np.ndarray:
-        """(n, L) bool: the labels that each text has."""
-        return as_table(self.references, len(self.labels))
+    def model(self) -> str: ...
+    @property
+    def corpus(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def task(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def left_out(self) -> Mapping[str, int]: ...
+    @property
+    def clean(self) -> HasMetrics | None: ...
+    @property
+    def sha256(self) -> str: ...
+
+    # What people read
 
     @property
-    def predicted_table(self) -> np.ndarray:
-        """(n, L) bool: the labels that were predicted for each text."""
-        return as_table(self.predicted, len(self.labels))
+    def size(self) -> str:
+        """How much was scored: "213 texts"."""
+
+    @property
+    def main(self) -> Sequence[str]:
+        """The metrics that are shown large; by the first, models are compared."""
+
+    @property
+    def headlines(self) -> Sequence[str]:
+        """The metrics at the head of a printed report."""
+
+    def title(self, metric: str) -> str:
+        """The name of a metric as tables show it."""
+
+    def remarks(self) -> list[str]:
+        """Sentences under the table of scores."""
+
+    def sections(self, baseline: Self | None = None) -> list[Section]:
+        """What follows the scores. baseline: of another model on the same texts, to be shown beside this one."""
+
+    # Comparison
+
+    @property
+    def unit(self) -> str:
+        """What `right` counts, in English: "texts"."""
+
+    def right(self) -> np.ndarray:
+        """(m,) bool: whether each answer is right; one or more a text."""
+
+    def counts(self) -> np.ndarray:
+        """(n, K): what `scores` needs of every text."""
+
+    def scores(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Metrics, each (...), from counts that were added over texts, (..., K)."""
+
+    def aligned(self, other: Self) -> Self:
+        """Another model's report of the same texts with its labels in this one's order.
+
+        DataError: it has other labels, or other references.
+        """
+
+    # Files
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON values; references and predictions as compact lists of label numbers."""
-        return {
-            **{name: getattr(self, name) for name in ("model", "corpus", "split", "task", "n", "sha256")},
-            "labels": list(self.labels),
-            "left_out": dict(self.left_out),
-            "metrics": dict(self.metrics),
-            "intervals": {name: list(pair) for name, pair in self.intervals.items()},
-            "per_label": [asdict(score) for score in self.per_label],
-            "confusion": None if self.confusion is None else self.confusion.tolist(),
-            "calibration_error": self.calibration_error,
-            "calibration": [dict(item) for item in self.calibration],
-            "without_spaces": None if self.without_spaces is None else dict(self.without_spaces),
-            "clean": None if self.clean is None else asdict(self.clean),
-            "top_errors": [asdict(answer) for answer in self.top_errors],
-            "references": compact_answers(self.references),
-            "predicted": compact_answers(self.predicted),
-            "probability": [round(float(value), 6) for value in self.probability],
-            "lines": [int(line) for line in self.lines],
-        }
+        """The report as JSON values, `task` among them."""
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Report:
-        """The report that `to_dict` wrote; anything else is a DataError."""
-        try:
-            data = present_keys(data)
-            labels = tuple(data["labels"])
-            several = data["task"] == "multi-label"
-            clean = data["clean"] and CleanScore(
-                **{
-                    **data["clean"],
-                    "intervals": {name: tuple(pair) for name, pair in data["clean"]["intervals"].items()},
-                }
-            )
-            report = cls(
-                **{name: data[name] for name in ("model", "corpus", "split", "task", "n", "sha256")},
-                **{name: data[name] for name in ("left_out", "metrics", "calibration_error", "calibration", "lines")},
-                labels=labels,
-                intervals={name: (pair[0], pair[1]) for name, pair in data["intervals"].items()},
-                per_label=tuple(LabelScore(**score) for score in data["per_label"]),
-                confusion=None if data["confusion"] is None else np.array(data["confusion"], np.int64),
-                references=expand_answers(data["references"], len(labels), several=several),
-                predicted=expand_answers(data["predicted"], len(labels), several=several),
-                probability=np.array(data["probability"], np.float32),
-                without_spaces=data["without_spaces"],
-                clean=clean,
-                top_errors=tuple(wrong_answer(item) for item in data["top_errors"]),
-            )
-            if not len(report.references) == len(report.predicted) == report.n:
-                raise ValueError(
-                    _(
-                        "{references} reference labels, {predicted} predictions, {n} texts",
-                        references=len(report.references),
-                        predicted=len(report.predicted),
-                        n=report.n,
-                    )
-                )
-        except KeyError as error:
-            raise DataError(
-                _("This is no report of munjang evaluate --json: it has no key '{key}'.", key=error.args[0])
-            ) from error
-        except (TypeError, ValueError, IndexError, AttributeError) as error:
-            raise DataError(_("This is no report of munjang evaluate --json: {reason}.", reason=error)) from error
-        return report
-
-    def __str__(self) -> str:
-        return print_report(self)
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The report that `to_dict` wrote. KeyError, TypeError, ValueError …: it is none."""
 
 
-def as_table(answers: np.ndarray, labels: int) -> np.ndarray:
-    """Label numbers (n,) or bools (n, L) as (n, L) bool."""
-    return answers if answers.ndim == 2 else answers[:, None] == np.arange(labels)
+@dataclass(frozen=True)
+class LabelScore:
+    """One label's row of the table; `support` texts have it, for `predicted` texts it was predicted."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    predicted: int
+
+    @property
+    def cells(self) -> list[Any]:
+        """The row as tables show it."""
+        return [self.name, *map(score_text, (self.precision, self.recall, self.f1)), self.support, self.predicted]
 
 
-def compact_answers(answers: np.ndarray) -> list:
-    """Label numbers as they are; for multi-label a list of numbers for each text."""
-    return [np.flatnonzero(row).tolist() for row in answers] if answers.ndim == 2 else answers.tolist()
+def to_json(report: Any) -> dict[str, Any]:
+    """The fields of a dataclass as JSON values."""
+    return {item.name: plain_value(getattr(report, item.name)) for item in fields(report)}
 
 
-def expand_answers(answers: Sequence[Any], labels: int, *, several: bool) -> np.ndarray:
-    """The inverse of `compact_answers`; a number that is no label is a ValueError."""
-    numbers = [number for row in answers for number in row] if several else list(answers)
-    if not all(isinstance(number, int) and 0 <= number < labels for number in numbers):
-        raise ValueError(_("label numbers outside the labels"))
-    if not several:
-        return np.array(numbers, np.int64)
-    table = np.zeros((len(answers), labels), bool)
-    for row, chosen in zip(table, answers, strict=True):
-        row[chosen] = True
-    return table
+def plain_value(value: Any) -> Any:
+    """An array, dataclass, sequence or mapping as JSON values; anything else as it is."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return {key: plain_value(item) for key, item in value.items()}
+    return list(map(plain_value, value)) if isinstance(value, list | tuple) else value
 
 
-def wrong_answer(data: Mapping[str, Any]) -> WrongAnswer:
-    """A WrongAnswer from JSON, where tuples have become lists."""
-    labels = {
-        name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in ("reference", "predicted")
-    }
-    return WrongAnswer(**{**data, **labels})
+def left_out_text(left_out: Mapping[str, int]) -> str:
+    """The rows that were not scored, each reason with its count: `1 empty, 2 without a label`. "" where there are none.
+
+    left_out: reason in English -> rows.
+    """
+    return ", ".join(
+        _("{count:,} {reason}", count=count, reason=_(reason)) for reason, count in left_out.items() if count
+    )
+
+
+def score_text(value: float) -> str:
+    """A score as it is printed."""
+    return f"{value:.4f}"
+
+
+def interval_text(pair: tuple[float, float]) -> str:
+    """An interval as cards and pages show it."""
+    return f"{pair[0]:.4f}–{pair[1]:.4f}"

@@ -32,16 +32,27 @@ class ConfusionCounts:
     n: np.ndarray
 
 
+def confusion_columns(references: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """(n, 3 L + 2) bool: of each text what `sum_up` adds: tp, fp and fn of each label, right, and the text itself.
+
+    references, predicted: (n, L) bool, the labels that each text has, and those predicted.
+    """
+    references, predicted = np.asarray(references, bool), np.asarray(predicted, bool)
+    right = (references == predicted).all(axis=1, keepdims=True)
+    columns = [references & predicted, ~references & predicted, references & ~predicted, right, np.ones_like(right)]
+    return np.concatenate(columns, axis=1)
+
+
+def sum_up(sums: np.ndarray) -> ConfusionCounts:
+    """The counts in sums of `confusion_columns` over texts, (..., 3 L + 2)."""
+    labels = sums.shape[-1] // 3
+    tp, fp, fn = (sums[..., part * labels : (part + 1) * labels] for part in range(3))
+    return ConfusionCounts(tp, fp, fn, sums[..., -2], sums[..., -1])
+
+
 def count_confusions(references: np.ndarray, predicted: np.ndarray) -> ConfusionCounts:
     """The counts of (n, L) bool arrays: the labels that each text has, and those predicted."""
-    references, predicted = np.asarray(references, bool), np.asarray(predicted, bool)
-    return ConfusionCounts(
-        (references & predicted).sum(axis=0),
-        (~references & predicted).sum(axis=0),
-        (references & ~predicted).sum(axis=0),
-        (references == predicted).all(axis=1).sum(),
-        np.asarray(len(references)),
-    )
+    return sum_up(confusion_columns(references, predicted).sum(axis=0))
 
 
 def one_hot(indices: np.ndarray, labels: int) -> np.ndarray:
@@ -154,6 +165,11 @@ def main_metrics(kind: str) -> tuple[str, str]:
 def all_metrics(counts: ConfusionCounts, kind: str) -> dict[str, np.ndarray]:
     """Every metric of a kind of problem, each (...)."""
     return {name: metric.compute(counts) for name, metric in METRICS.items() if kind in metric.kinds}
+
+
+def summed_metrics(sums: np.ndarray, kind: str) -> dict[str, np.ndarray]:
+    """Every metric of a kind of problem, each (...), from sums of `confusion_columns`, (..., 3 L + 2)."""
+    return all_metrics(sum_up(sums), kind)
 
 
 def metric_values(references: np.ndarray, predicted: np.ndarray, kind: str) -> dict[str, float]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-
-from munjang.metrics.scores import ConfusionCounts, all_metrics
 
 REPLICATES = 2_000
 LEVEL = 0.95
@@ -16,23 +14,24 @@ BLOCK = 250  # replicates drawn at once
 
 Interval = tuple[float, float]
 
+Score = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+"""Metrics, each (...), from counts that were added over texts, (..., K)."""
 
-def bootstrap(references: np.ndarray, predicted: np.ndarray, kind: str, *, seed: int = 13) -> dict[str, Interval]:
+
+def bootstrap(counts: np.ndarray, score: Score, *, seed: int = 13) -> dict[str, Interval]:
     """The 95% percentile interval of every metric, over REPLICATES resamples of the texts.
 
-    references, predicted: (n, L) bool.
-    Texts with the same reference and prediction are exchangeable, so a resample is one multinomial draw of how often
-    each such pair occurs: the same distribution as drawing texts one by one, a thousand times faster.
+    counts: (n, K), whole numbers or bool: what each text adds to the counts that `score` takes.
+    Texts with the same counts are exchangeable, so a resample is one multinomial draw of how often each row of counts
+    occurs: the same distribution as drawing texts one by one, a thousand times faster.
     """
-    (first,) = replicate_scores(references, [predicted], kind, seed)
-    return {name: percentile_interval(values) for name, values in first.items()}
+    (scores,) = replicate_scores([counts], score, seed)
+    return {name: percentile_interval(values) for name, values in scores.items()}
 
 
-def paired_bootstrap(
-    references: np.ndarray, predicted: np.ndarray, other: np.ndarray, kind: str, *, seed: int = 13
-) -> dict[str, Interval]:
+def paired_bootstrap(counts: np.ndarray, other: np.ndarray, score: Score, *, seed: int = 13) -> dict[str, Interval]:
     """The 95% interval of the first model's score minus the other's, both on the same resampled texts."""
-    first, second = replicate_scores(references, [predicted, other], kind, seed)
+    first, second = replicate_scores([counts, other], score, seed)
     return {name: percentile_interval(first[name] - second[name]) for name in first}
 
 
@@ -42,29 +41,25 @@ def percentile_interval(values: np.ndarray) -> Interval:
     return float(low), float(high)
 
 
-def replicate_scores(
-    references: np.ndarray, answers: list[np.ndarray], kind: str, seed: int
-) -> list[dict[str, np.ndarray]]:
-    """For each model's predictions, every metric on each replicate, (REPLICATES,); the replicates are shared."""
-    representative, repeats = patterns([references, *answers])
-    blocks: list[list[dict[str, np.ndarray]]] = [[] for _ in answers]
-    for times in draw_resamples(repeats, seed):
-        for index, answer in enumerate(answers):
-            counts = resampled_counts(references[representative], answer[representative], times)
-            blocks[index].append(all_metrics(counts, kind))
+def replicate_scores(models: Sequence[np.ndarray], score: Score, seed: int) -> list[dict[str, np.ndarray]]:
+    """For each model's counts, every metric on each replicate, (REPLICATES,); the replicates are shared."""
+    representative, repeats = patterns(models)
+    rows = [counts[representative].astype(np.float64) for counts in models]
+    blocks = [[score(times @ row) for row in rows] for times in draw_resamples(repeats, seed)]
     return [
-        {name: np.concatenate([block[name] for block in scores]) for name in scores[0]} if scores else {}
-        for scores in blocks
+        {name: np.concatenate([block[model][name] for block in blocks]) for name in blocks[0][model]}
+        for model in range(len(models))
     ]
 
 
-def patterns(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of bool arrays (n, L) side by side: the index of the first of each, and how often it occurs.
+def patterns(models: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows of arrays (n, K) side by side: the index of the first of each, and how often it occurs.
 
     In the order of the rows, so that the same resamples are drawn whichever model is named first.
     """
-    packed = np.ascontiguousarray(np.packbits(np.concatenate(columns, axis=1), axis=1))
-    rows = packed.view(np.dtype((np.void, packed.shape[1])))[:, 0]
+    columns = np.concatenate(models, axis=1)
+    packed = np.ascontiguousarray(np.packbits(columns, axis=1) if columns.dtype == bool else columns)
+    rows = packed.view(np.dtype((np.void, packed.itemsize * packed.shape[1])))[:, 0]
     _, representative, counts = np.unique(rows, return_index=True, return_counts=True)
     order = np.argsort(representative)
     return representative[order], counts[order]
@@ -76,20 +71,6 @@ def draw_resamples(counts: np.ndarray, seed: int) -> Iterator[np.ndarray]:
     n = counts.sum()
     for _ in range(0, REPLICATES, BLOCK):
         yield generator.multinomial(n, counts / n, size=BLOCK).astype(np.float64)
-
-
-def resampled_counts(references: np.ndarray, predicted: np.ndarray, times: np.ndarray) -> ConfusionCounts:
-    """The ConfusionCounts of each replicate.
-
-    references, predicted: (patterns, L) bool; times: (replicates, patterns), how often each pattern was drawn.
-    """
-    return ConfusionCounts(
-        times @ (references & predicted),
-        times @ (~references & predicted),
-        times @ (references & ~predicted),
-        times @ (references == predicted).all(axis=1),
-        times.sum(axis=1),
-    )
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

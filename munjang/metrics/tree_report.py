@@ -1,28 +1,19 @@
-"""The scores of a parser on trees: the TreeReport and its JSON."""
+"""The report of a parser: its scores, relations, and scores by sentence length."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.metrics.report_parts import LabelScore, left_out_text, present_keys
-from munjang.tables import format_table
-from munjang.translation import N_, _
-
-TITLES = {
-    "uas": N_("UAS, words"),
-    "las": N_("LAS, words"),
-    "relations": N_("right relation, words"),
-    "exact": N_("whole trees right, sentences"),
-    "exact_heads": N_("all heads right, sentences"),
-    "klue_uas": N_("KLUE's UAS (macro-F1 over head positions)"),
-    "klue_las": N_("KLUE's LAS (macro-F1 over merged relations)"),
-    "next_word": N_("UAS of attaching every word to the next"),
-}
+from munjang.metrics.report import LabelScore, ReportTable, Section, score_text, to_json
+from munjang.metrics.significance import Interval
+from munjang.metrics.tables import print_report, title
+from munjang.metrics.tree_scores import tree_counts, tree_scores
+from munjang.translation import N_, _, ngettext
 
 
 @dataclass(frozen=True)
@@ -44,12 +35,12 @@ def no_words() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class TreeReport:
-    """The scores of one parser on the trees of one split.
+    """A `munjang.metrics.report.Report` on sentences with trees.
 
-    n: sentences; words: how many they have. metrics: keys of TITLES -> value; intervals: 95% bootstrap over sentences,
-    of uas and las. sha256: of the texts, in order. references, predicted: (words, 2) head and relation of every word,
-    a relation as its index in `per_relation`, which counts words and takes a relation as right only with the right
-    head; lengths: (n,) words of each sentence.
+    n: sentences; words: how many they have. metrics: keys of munjang.metrics.tree_scores.TREE_METRICS -> value;
+    intervals: of the shares among them. references, predicted: (words, 2) head and relation of every word, a relation
+    as its index in `per_relation`, which counts words and takes a relation as right only with the right head; lengths:
+    (n,) words of each sentence. Reports of early versions have none of these arrays.
     """
 
     model: str
@@ -59,7 +50,7 @@ class TreeReport:
     words: int
     left_out: Mapping[str, int]
     metrics: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
+    intervals: Mapping[str, Interval]
     per_relation: tuple[LabelScore, ...]
     by_length: tuple[LengthScore, ...]
     sha256: str
@@ -68,75 +59,88 @@ class TreeReport:
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     task: str = "parsing"
 
+    unit = N_("words")
+    main = ("las", "uas", "exact")
+    clean = None
+
     @property
-    def reference_names(self) -> list[str]:
-        """The name of every word's reference relation."""
-        return [self.per_relation[number].name for number in self.references[:, 1]]
+    def headlines(self) -> list[str]:
+        """All metrics."""
+        return list(self.metrics)
+
+    @property
+    def size(self) -> str:
+        """The numbers of sentences and words."""
+        return _("{n:,} sentences, {words:,} words", n=self.n, words=self.words)
+
+    def title(self, metric: str) -> str:
+        """The name of a metric."""
+        return title(metric)
+
+    def counts(self) -> np.ndarray:
+        """(n, 7): as `munjang.metrics.tree_scores.tree_counts`."""
+        return tree_counts(self.references, self.predicted, self.lengths)
+
+    def scores(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """The shares of words and sentences that are right."""
+        return tree_scores(counts)
+
+    def right(self) -> np.ndarray:
+        """(words,) bool: the words with the right head and relation."""
+        return (self.references == self.predicted).all(axis=1)
+
+    def aligned(self, other: TreeReport) -> TreeReport:
+        """The other report as it is. DataError: other reference trees, or a report without predictions."""
+        for report in (self, other):
+            if not len(report.lengths):
+                raise DataError(
+                    _("The report of {model} holds no predictions; evaluate this parser again.", model=report.model)
+                )
+        if self.reference_words() != other.reference_words():
+            raise DataError(
+                _("The reports are over the same sentences with different reference trees; evaluate both on one file.")
+            )
+        return other
+
+    def reference_words(self) -> list[tuple[int, str]]:
+        """The head and the relation of every word."""
+        return [(int(head), self.per_relation[relation].name) for head, relation in self.references]
+
+    def remarks(self) -> list[str]:
+        """None."""
+        return []
+
+    def sections(self, baseline: TreeReport | None = None) -> list[Section]:
+        """The relations, and the scores by sentence length. A parser has no baseline."""
+        relations = [row.cells for row in self.per_relation if row.support or row.predicted]
+        header = [_("relation, with its head"), _("precision"), _("recall"), _("F1"), _("words"), _("predicted")]
+        summary = ngettext("{count} relation, with its head", "{count} relations, each with its head", len(relations))
+        lengths = [
+            [row.words_a_sentence, row.sentences, row.words, *map(score_text, (row.uas, row.las, row.exact))]
+            for row in self.by_length
+        ]
+        by_length = ReportTable(
+            [_("words a sentence"), _("sentences"), _("words"), _("UAS"), _("LAS"), _("whole trees")], lengths
+        )
+        return [
+            Section(_("Relations"), [[ReportTable(header, relations, folded=summary)]]),
+            Section(_("Sentence lengths"), [[by_length]]),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        rows = {name: [asdict(row) for row in values[name]] for name in ("per_relation", "by_length")}
-        arrays = {name: values[name].tolist() for name in ("references", "predicted", "lengths")}
-        return {**values, **rows, **arrays}
+        return to_json(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TreeReport:
-        """The report that `to_dict` wrote; anything else is a DataError."""
-        try:
-            values = present_keys(values)
-            rows = {
-                "per_relation": tuple(LabelScore(**row) for row in values["per_relation"]),
-                "by_length": tuple(LengthScore(**row) for row in values["by_length"]),
-            }
-            arrays = {name: np.array(values.get(name, []), np.int64) for name in ("references", "predicted", "lengths")}
-            return cls(**{**values, **rows, **arrays})
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                _("This is no complete report of a parser ({reason}); evaluate the parser again.", reason=error)
-            ) from error
+    def from_dict(cls, data: Mapping[str, Any]) -> TreeReport:
+        """The report that `to_dict` wrote."""
+        arrays = ("references", "predicted", "lengths")
+        changed = {
+            "per_relation": tuple(LabelScore(**row) for row in data["per_relation"]),
+            "by_length": tuple(LengthScore(**row) for row in data["by_length"]),
+            **{name: np.array(data.get(name, []), np.int64) for name in arrays},
+        }
+        return cls(**{item.name: data[item.name] for item in fields(cls) if item.name not in arrays} | changed)
 
     def __str__(self) -> str:
-        heading = _(
-            "{model} on {corpus}, {split}: {n:,} sentences, {words:,} words",
-            model=self.model,
-            corpus=self.corpus,
-            split=self.split,
-            n=self.n,
-            words=self.words,
-        )
-        if reasons := left_out_text(self.left_out):
-            heading += " " + _("(left out: {reasons})", reasons=reasons)
-        return "\n\n".join([heading, *self.tables(format_table)])
-
-    def tables(self, draw: Callable[[Sequence[str], list[list[Any]]], str]) -> list[str]:
-        """Scores, relations and lengths, each through `draw(header, rows)`."""
-        scores = [
-            [_(TITLES[name]), f"{value:.4f}", interval_range(self.intervals.get(name))]
-            for name, value in self.metrics.items()
-        ]
-        relations = [
-            [row.name, *(f"{value:.4f}" for value in (row.precision, row.recall, row.f1)), row.support, row.predicted]
-            for row in self.per_relation
-            if row.support or row.predicted
-        ]
-        lengths = [
-            [row.words_a_sentence, row.sentences, row.words, *(f"{v:.4f}" for v in (row.uas, row.las, row.exact))]
-            for row in self.by_length
-        ]
-        return [
-            draw([_("score"), _("value"), _("95% interval")], scores),
-            draw(
-                [_("relation, with its head"), _("precision"), _("recall"), _("F1"), _("words"), _("predicted")],
-                relations,
-            ),
-            draw(
-                [_("words a sentence"), _("sentences"), _("words"), _("UAS"), _("LAS"), _("whole trees")],
-                lengths,
-            ),
-        ]
-
-
-def interval_range(interval: tuple[float, float] | None) -> str | None:
-    """An interval as the tables of a parser show it; None where there is none."""
-    return None if interval is None else _("{low:.4f} to {high:.4f}", low=interval[0], high=interval[1])
+        return print_report(self)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.config.settings import TrainConfig
 from munjang.data.statistics.corpus import describe
-from munjang.metrics.tables import clean_sentence, interval_text, score_text, title
+from munjang.metrics.report import ReportTable
+from munjang.metrics.tables import score_table, title
 from munjang.tables import escape_markdown, markdown_table
 from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from munjang.data.cleaning.report import CleaningReport
     from munjang.metrics.report import Report
-    from munjang.metrics.tree_report import TreeReport
     from munjang.models.folder import Manifest
     from munjang.records import Card, Corpus
 
@@ -48,12 +48,11 @@ def model_card(
     cleaning_report: CleaningReport | None = None,
     report: Report | None = None,
     baseline_report: Report | None = None,
-    trees: TreeReport | None = None,
 ) -> str:
     """The card of a model as Markdown.
 
     manifest: the content of munjang.json. corpus: the training data after cleaning. cleaning_report: of that cleaning.
-    report: of the test split, for a parser `trees` instead; baseline_report: the linear model's on the same texts.
+    report: of the test split; baseline_report: the linear model's on the same texts.
     """
     sections = [
         front_matter(manifest, corpus),
@@ -62,14 +61,14 @@ def model_card(
         _("## Use"),
         usage(manifest),
         _("## Scores"),
-        tree_scores(trees) if trees else card_scores(manifest, report, baseline_report),
+        card_scores(manifest, report, baseline_report),
     ]
     if corpus is not None:
         sections += [_("## Data"), card_data(corpus)]
     if cleaning_report is not None:
         sections += [_("## Cleaning"), fenced(str(cleaning_report))]
     sections += [_("## Settings"), card_settings(manifest)]
-    sections += [_("## Limits"), card_limits(manifest, corpus, report or trees)]
+    sections += [_("## Limits"), card_limits(manifest, corpus, report)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -158,34 +157,9 @@ def usage(manifest: Manifest) -> str:
     return "\n\n".join([code, advice, fenced(plain_python, "python"), cleaning])
 
 
-def tree_scores(report: TreeReport) -> str:
-    """A parser's scores, by relation and by sentence length. No texts."""
-    heading = _(
-        "On {corpus}, {split}: {n:,} sentences, {words:,} words.",
-        corpus=escape_markdown(report.corpus),
-        split=report.split,
-        n=report.n,
-        words=report.words,
-    )
-    return "\n\n".join([heading, *report.tables(markdown_table)])
-
-
 def card_scores(manifest: Manifest, report: Report | None, baseline: Report | None) -> str:
     """The test scores with their intervals beside the baseline's, and the validation scores. No texts."""
-    parts = []
-    if report is not None:
-        heading = _(
-            "On {corpus}, {split}: {n:,} texts, with 95% bootstrap intervals.",
-            corpus=escape_markdown(report.corpus),
-            split=report.split,
-            n=report.n,
-        )
-        if report.clean is not None:
-            heading += " " + clean_sentence(report.clean)
-        parts += [heading, card_metric_table(report, baseline)]
-        rows = [[s.name, *map(score_text, (s.precision, s.recall, s.f1)), s.support] for s in report.per_label]
-        parts.append(markdown_table([_("label"), _("precision"), _("recall"), _("F1"), _("texts")], rows))
-        parts.append(_("Expected calibration error: {error}.", error=score_text(report.calibration_error)))
+    parts = report_parts(report, baseline) if report else []
     if manifest.validation:
         scores = ", ".join(f"{title(name)} {value:.4g}" for name, value in manifest.validation.items())
         if manifest.settings.get("keep_best", True):
@@ -195,18 +169,22 @@ def card_scores(manifest: Manifest, report: Report | None, baseline: Report | No
     return "\n\n".join(parts) or _("Not evaluated yet: `munjang evaluate MODEL_FOLDER CORPUS`.")
 
 
-def card_metric_table(report: Report, baseline: Report | None) -> str:
-    """Every metric with its interval; beside it the clean score and the linear baseline's, if there are any."""
-    columns = {_("score"): report.metrics}
-    if report.clean is not None:
-        columns = {_("as published"): report.metrics, _("clean"): report.clean.metrics}
-    if baseline is not None:
-        columns[_("linear baseline")] = baseline.metrics
-    rows = [
-        [title(name), *(score_text(values[name]) for values in columns.values()), interval_text(interval)]
-        for name, interval in report.intervals.items()
-    ]
-    return markdown_table([_("metric"), *columns, _("95% interval")], rows)
+def report_parts(report: Report, baseline: Report | None) -> list[str]:
+    """The scores and the tables of a report, without those that hold texts of the data."""
+    heading = _(
+        "On {corpus}, {split}: {size}, with 95% bootstrap intervals.",
+        corpus=escape_markdown(report.corpus),
+        split=report.split,
+        size=report.size,
+    )
+    scores = score_table(report, list(report.metrics), baseline=baseline)
+    parts = [heading, markdown_table(scores.header, scores.rows), *map(escape_markdown, report.remarks())]
+    for part in (part for section in report.sections() for part in section.parts):
+        if isinstance(part, str):
+            parts.append(escape_markdown(part))
+        elif isinstance(part, ReportTable) and part.rows and not part.texts:
+            parts.append(markdown_table(part.header, part.rows))
+    return parts
 
 
 def card_data(corpus: Corpus) -> str:
@@ -262,7 +240,7 @@ def plain_setting(value: Any) -> str:
     return _("none") if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def card_limits(manifest: Manifest, corpus: Corpus | None, report: Report | TreeReport | None) -> str:
+def card_limits(manifest: Manifest, corpus: Corpus | None, report: Report | None) -> str:
     """The limits of the model, as a list."""
     points = [
         _("The scores hold for texts like those of its corpus; for other sources, measure again on your own labels.")

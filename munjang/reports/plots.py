@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -288,6 +288,14 @@ def score_intervals(scores: Sequence[tuple[str, float, float, float]], *, metric
         axes.set_xlabel(_("{metric}, with its 95% interval", metric=metric))
         axes.set_title(drawable(_("Score")))
     return figure
+
+
+PLOTS: dict[str, Callable[..., Figure]] = {
+    "bars": f1_bars,
+    "confusion": plot_confusion_matrix,
+    "reliability": reliability,
+}
+"""The plots that a report may ask for, `munjang.metrics.report.ReportPlot`."""
 
 
 def series(log_rows: Sequence[Mapping[str, float]], key: str) -> tuple[np.ndarray, np.ndarray]:

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from munjang.data.prepare import Prepared
 from munjang.data.statistics.corpus import describe, text_lengths
 from munjang.errors import MissingExtra
-from munjang.evaluation.comparison import Comparison
-from munjang.evaluation.evaluate import compare, evaluate
+from munjang.evaluation.comparison import Comparison, compare
+from munjang.evaluation.evaluate import evaluate
 from munjang.files import disk_errors, write_json, write_text
 from munjang.inference.predictor import Predictor
 from munjang.metrics.report import Report
-from munjang.metrics.tree_report import TreeReport
 from munjang.models.folder import RESUME_REMEDY
 from munjang.models.saved_reports import TEST_REPORT
 from munjang.records import SPLITS, Parse, Prediction
 from munjang.reports.model_card import model_card
 from munjang.reports.run_report import write_report
-from munjang.reports.tree_report import write_tree_report
 from munjang.training.loops.run_log import read_log
 from munjang.translation import _
 
@@ -39,7 +36,7 @@ class TrainedRun:
 
     model: Predictor
     answers: Sequence[Prediction] | Sequence[Parse] = ()
-    report: Report | TreeReport | None = None
+    report: Report | None = None
     baseline_report: Report | None = None
     comparison: Comparison | None = None
     page: Path | None = None
@@ -51,7 +48,7 @@ def score_run(
 ) -> TrainedRun:
     """Score a trained model on the test split, and write run/test.json, the card and, if `has_page`, run/report.html.
 
-    baseline: the linear model to compare with. Without a test split a classifier has no run/report.html.
+    baseline: the linear model to compare with.
     """
     answers = model.predict_many(sentences)
     corpus = prepared.published
@@ -64,7 +61,7 @@ def score_run(
         write_card(model, prepared, report, baseline_report)
         if report:
             write_json(model.folder / TEST_REPORT, report.to_dict())
-        if not has_page or not (report or model.task == "parsing"):
+        if not has_page:
             return run
         try:
             return replace(run, page=draw_page(run, prepared))
@@ -75,35 +72,34 @@ def score_run(
 def write_card(
     model: Predictor,
     prepared: Prepared,
-    report: Report | TreeReport | None = None,
+    report: Report | None = None,
     baseline_report: Report | None = None,
 ) -> None:
     """Write the README.md of the model's folder."""
-    scores = {"trees" if model.task == "parsing" else "report": report, "baseline_report": baseline_report}
-    card = model_card(model.manifest, corpus=prepared.corpus, cleaning_report=prepared.cleaning_report, **scores)
+    card = model_card(
+        model.manifest,
+        corpus=prepared.corpus,
+        cleaning_report=prepared.cleaning_report,
+        report=report,
+        baseline_report=baseline_report,
+    )
     write_text(model.folder / "README.md", card)
 
 
 def draw_page(run: TrainedRun, prepared: Prepared) -> Path:
     """Write run/report.html and return its path. MissingExtra: no packages for plots."""
     manifest, folder, source = run.model.manifest, run.model.folder, prepared.source
-    shared: dict[str, Any] = {
-        "title": f"{prepared.corpus.name}: {manifest.backbone}",
-        "report": run.report,
-        "cleaning_report": prepared.cleaning_report,
-        "log_rows": read_log(folder / "run" / "log.jsonl"),
-        "settings": manifest.settings,
-        "model_folder": str(folder),
-    }
-    if manifest.task == "parsing":
-        return write_tree_report(folder / REPORT_PAGE, **shared, stats=describe(source), parses=run.answers)
     return write_report(
         folder / REPORT_PAGE,
-        **shared,
+        title=f"{prepared.corpus.name}: {manifest.backbone}",
+        manifest=manifest,
+        report=run.report,
         baseline_report=run.baseline_report,
         comparison=run.comparison,
-        corpus_stats=describe(source),
+        stats=describe(source),
         lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
-        predictions=run.answers,
-        is_linear=manifest.format == "linear",
+        cleaning_report=prepared.cleaning_report,
+        log_rows=read_log(folder / "run" / "log.jsonl"),
+        answers=run.answers,
+        model_folder=str(folder),
     )

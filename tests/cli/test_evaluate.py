@@ -150,9 +150,9 @@ def test_another_report_over_other_texts_is_refused(models, tmp_path):
 def test_how_many_errors_are_printed_is_the_users_choice(models, tmp_path):
     source = write_csv(tmp_path / "numbers.csv", ("0", "1"))
     printed = run(models / "good", source, "--map", "1=부정;0=긍정", "--top-errors", "3")
-    assert len(printed.split("most confident errors\n")[1].strip().split("\n")) == 2 + 3
+    assert len(printed.split("Most confident errors\n")[1].strip().split("\n")) == 2 + 3
     assert run(models / "good", source, "--map", "1=부정;0=긍정", "--worst", "3") == printed  # the flag's earlier name
-    assert "most confident errors" not in run(models / "good", source, "--map", "1=부정;0=긍정", "--top-errors", "0")
+    assert "Most confident errors" not in run(models / "good", source, "--map", "1=부정;0=긍정", "--top-errors", "0")
 
 
 def test_the_command_needs_neither_torch_nor_scikit_learn(models, tmp_path):
@@ -199,6 +199,6 @@ def test_numbers_in_a_file_are_not_read_as_names(models, tmp_path, caplog):
 def test_a_file_that_is_no_report_is_named_before_anything_is_scored(models, tmp_path):
     other = tmp_path / "q{x}.json"
     other.write_text('{"a": 1}', encoding="utf-8")
-    message = f"{other}: This is no report of munjang evaluate --json: it has no key 'labels'."
+    message = f"{other}: This is no report of munjang evaluate --json: it has no key 'task'."
     with pytest.raises(DataError, match=re.escape(message)):
         run(models / "good", write_csv(tmp_path / "a.csv"), "--against", other)

@@ -9,7 +9,7 @@ from evaluation_models import TableModel
 from munjang.errors import DataError
 from munjang.evaluation.evaluate import evaluate
 from munjang.metrics import scores as metrics
-from munjang.metrics.report import Report
+from munjang.models.saved_reports import read_report
 from munjang.records import Corpus, Example, LabelSet
 from munjang.tables import display_width
 
@@ -146,13 +146,13 @@ def test_several_labels_are_scored_label_by_label():
     ]
     assert report.probability[0] == pytest.approx(0.9 * 0.6 * 0.9)
     assert (report.top_errors[0].reference, report.top_errors[0].predicted) == (("욕설",), ("성별",))
-    assert Report.from_dict(json.loads(json.dumps(report.to_dict()))).to_dict() == report.to_dict()
+    assert read_report(json.loads(json.dumps(report.to_dict()))).to_dict() == report.to_dict()
 
 
 def test_the_report_survives_json():
     noisy = make_corpus([*examples(), Example("별로다", "부정")], train=[Example("최고", "긍정")])
     report = evaluate(TableModel(TABLE), noisy)
-    again = Report.from_dict(json.loads(json.dumps(report.to_dict(), ensure_ascii=False)))
+    again = read_report(json.loads(json.dumps(report.to_dict(), ensure_ascii=False)))
     assert again.to_dict() == report.to_dict() and str(again) == str(report)
 
 
@@ -162,7 +162,7 @@ def test_the_report_survives_json():
 def test_json_that_is_no_report_is_refused(change):
     data = evaluate(TableModel(TABLE), examples()).to_dict()
     with pytest.raises(DataError, match="no report of munjang evaluate --json"):
-        Report.from_dict({**data, **change})
+        read_report({**data, **change})
 
 
 def test_the_printed_tables_are_aligned_where_hangul_is_two_columns_wide():

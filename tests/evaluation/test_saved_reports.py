@@ -7,17 +7,19 @@ import pytest
 from evaluation_models import TableModel
 
 from munjang.errors import DataError
+from munjang.evaluation.comparison import compare
 from munjang.evaluation.evaluate import evaluate
-from munjang.metrics.report import Report
-from munjang.metrics.report_parts import LabelScore
+from munjang.metrics.label_report import LabelReport
+from munjang.metrics.report import LabelScore
 from munjang.metrics.tree_report import LengthScore, TreeReport
+from munjang.models.saved_reports import read_report
 from munjang.records import Corpus, Example, LabelSet
 
 TABLE = {"좋다": [0.1, 0.9], "별로": [0.8, 0.2], "그저 그렇다": [0.4, 0.6], "최고": [0.3, 0.7]}
 OLD = {"references": "gold", "reference": "gold", "predicted": "guessed", "top_errors": "worst"}
 
 
-def label_report() -> Report:
+def label_report() -> LabelReport:
     """A report with each of its parts: a clean score, errors, a row left out."""
     texts = [("좋다", "긍정"), ("별로", "부정"), ("그저 그렇다", "부정"), ("별로", "부정"), ("최고", None)]
     test = [Example(text, label, line, "films.csv") for line, (text, label) in enumerate(texts, start=2)]
@@ -27,7 +29,7 @@ def label_report() -> Report:
     )
 
 
-def multi_label_report() -> Report:
+def multi_label_report() -> LabelReport:
     table = {"가": [0.9, 0.6], "나": [0.2, 0.7]}
     rows = [Example("가", ("욕설",)), Example("나", ())]
     return evaluate(TableModel(table, ("욕설", "성별"), "multi-label"), rows)
@@ -69,7 +71,8 @@ REPORTS = [label_report, multi_label_report, tree_report]
 @pytest.mark.parametrize("make", REPORTS)
 def test_a_report_written_by_to_dict_is_read_back_equal(make):
     report = make()
-    again = type(report).from_dict(json.loads(as_json(report)))
+    again = read_report(json.loads(as_json(report)))
+    assert type(again) is type(report)
     assert as_json(again) == as_json(report) and str(again) == str(report)
     for name in ("references", "predicted"):
         assert np.array_equal(getattr(again, name), getattr(report, name))
@@ -80,7 +83,8 @@ def test_a_report_with_the_keys_of_an_older_version_is_read_as_the_same(make):
     report = make()
     old = with_old_keys(json.loads(as_json(report)))
     assert {"gold", "guessed"} <= old.keys() and not {"references", "predicted", "top_errors"} & old.keys()
-    again = type(report).from_dict(old)
+    again = read_report(old)
+    assert type(again) is type(report)
     assert as_json(again) == as_json(report) and str(again) == str(report)
 
 
@@ -89,11 +93,32 @@ def test_the_old_keys_of_the_rows_are_read_too():
     assert report.top_errors and report.clean is not None and report.left_out
     old = with_old_keys(report.to_dict())
     assert {"gold", "guessed"} <= old["worst"][0].keys() and "guessed" in old["per_label"][0]
-    again = Report.from_dict(old)
+    again = read_report(old)
     assert again.top_errors == report.top_errors and again.per_label == report.per_label
 
 
-@pytest.mark.parametrize("change", [{"per_relation": [{"name": "NP"}]}, {"by_length": None}, {"new": 1}])
-def test_json_that_is_no_report_of_a_parser_is_refused(change):
-    with pytest.raises(DataError, match="no complete report of a parser"):
-        TreeReport.from_dict({**tree_report().to_dict(), **change})
+def test_a_parsers_report_without_predictions_is_read_and_cannot_be_compared():
+    early = {name: value for name, value in tree_report().to_dict().items() if name not in ("predicted", "lengths")}
+    report = read_report(early)
+    assert report.metrics["uas"] == 1.0
+    with pytest.raises(DataError, match="The report of parser holds no predictions"):
+        compare(tree_report(), report)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"per_relation": [{"name": "NP"}]}, "missing 5 required"),
+        ({"by_length": None}, "'NoneType'"),
+        ({"task": "entities"}, "its task is 'entities'"),
+        ({"task": ["parsing"]}, "unhashable"),
+    ],
+)
+def test_json_that_is_no_report_of_a_parser_is_refused(change, reason):
+    with pytest.raises(DataError, match=f"This is no report of munjang evaluate --json: .*{reason}"):
+        read_report({**tree_report().to_dict(), **change})
+
+
+def test_json_without_a_key_of_a_report_is_told_which():
+    with pytest.raises(DataError, match="it has no key 'words'"):
+        read_report({name: value for name, value in tree_report().to_dict().items() if name != "words"})

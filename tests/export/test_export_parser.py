@@ -80,7 +80,7 @@ def test_the_command_line_exports_and_checks(trained, tmp_path):
     words = ["export", trained.folder, "onnx", tmp_path / "out", "--check", path]
     done = CliRunner().invoke(app, list(map(str, words)))
     assert done.exit_code == 0, done.output + str(done.exception)
-    assert "LAS, words" in done.stdout and "+0.0000" in done.stdout
+    assert "\nLAS  " in done.stdout and "+0.0000" in done.stdout
     done = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), TREES[0][0], "--json"])
     assert [word["head"] for word in json.loads(done.stdout)["words"]] == list(TREES[0][1])
     assert mj.evaluate(mj.load(tmp_path / "out"), examples()).metrics["las"] == 1.0

@@ -18,7 +18,7 @@ import munjang as mj
 from munjang.cli import app
 from munjang.data.cleaning.files import rebuild
 from munjang.errors import BundleError, ConfigError
-from munjang.metrics.report import Report
+from munjang.metrics.label_report import LabelReport
 from munjang.metrics.tree_report import TreeReport
 
 torch = pytest.importorskip("torch")
@@ -226,7 +226,11 @@ def test_a_parser_that_needs_parts_of_speech_is_refused(words, copies):
 
 @pytest.mark.parametrize(
     ("folder", "file", "kind"),
-    [("bert", "sentences.csv", Report), ("linear", "sentences.csv", Report), ("parser", "trees.tsv", TreeReport)],
+    [
+        ("bert", "sentences.csv", LabelReport),
+        ("linear", "sentences.csv", LabelReport),
+        ("parser", "trees.tsv", TreeReport),
+    ],
 )
 def test_an_old_report_is_read_and_the_model_still_has_its_scores(folder, file, kind, copies):
     copies(folder, "data")

@@ -9,16 +9,20 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from test_model_card import manifest
 
-from munjang.config.settings import TrainConfig, to_dict
+from munjang.config.settings import TrainConfig
 from munjang.data.cleaning.clean import clean_corpus
 from munjang.data.statistics.corpus import describe, text_lengths
-from munjang.evaluation.evaluate import compare, evaluate
+from munjang.evaluation.comparison import compare
+from munjang.evaluation.evaluate import evaluate
 from munjang.inference.predictor import Predictor
 from munjang.models.folder import Manifest
+from munjang.models.saved_reports import read_report
 from munjang.records import Card, Corpus, Example, LabelSet, Prediction
 from munjang.reports.model_card import model_card
 from munjang.reports.run_report import use_section, write_report
+from munjang.reports.score_sections import verdict
 
 EVIL = "<script>alert(1)</script> & 😀"
 WORDS = ("영화", "배우", "음악", "장면", "결말", "대사", "감독", "편집")
@@ -67,12 +71,12 @@ def full_report(path, corpus):
         report=report,
         baseline_report=baseline,
         comparison=compare(report, baseline),
-        corpus_stats=stats,
+        stats=stats,
         lengths={split: text_lengths(getattr(corpus, split)) for split in stats.splits},
         cleaning_report=clean_corpus(corpus, TrainConfig().clean)[1],
         log_rows=[{"step": 1, "loss": 0.5}, {"step": 2, "validation_macro_f1": 0.5, "validation_loss": 0.6}],
-        settings=to_dict(TrainConfig()),
-        predictions=[Prediction(EVIL, corpus.labels.names[0], {corpus.labels.names[0]: 0.75}, "truncated to 8 tokens")],
+        manifest=manifest(labels=corpus.labels, task=corpus.task),
+        answers=[Prediction(EVIL, corpus.labels.names[0], {corpus.labels.names[0]: 0.75}, "truncated to 8 tokens")],
         model_folder="runs/films",
     )
     return path.read_text(encoding="utf-8")
@@ -108,9 +112,10 @@ def test_a_full_report_is_one_whole_page_with_every_section(size, task, tmp_path
     parser.feed(html)
     assert parser.open == []
     headings = re.findall(r"<h2>(.*?)</h2>", html)
+    confusions = ["Confusions"] if task == "classification" else []
     assert headings == [
-        "Scores", "New sentences", "Data", "Cleaning", "Training", "Labels", "Calibration", "Most confident errors",
-        "Settings", "Use the model",
+        "Scores", "New sentences", "Data", "Cleaning", "Training", "Labels", *confusions, "Calibration",
+        "Most confident errors", "Settings", "Use the model",
     ]  # fmt: skip
     assert parser.seen.count("svg") == (6 if task == "multi-label" else 7)
 
@@ -125,21 +130,21 @@ def test_the_headline_has_score_interval_baseline_and_what_the_model_adds(tmp_pa
     html = full_report(tmp_path / "report.html", make_corpus())
     assert '<div class="value">0.9000</div><div class="interval">95% interval 0.' in html
     assert "accuracy, linear baseline" in html and '<div class="value">0.7500</div>' in html
-    assert "This model adds 15.0 points of accuracy to the linear baseline (95% interval +" in html
+    assert "This model is better than the linear baseline by 15.0 points of accuracy (95% interval +" in html
+    assert "Only this model right: 12 texts; only the linear baseline right: 3" in html
 
 
 def test_the_verdict_claims_no_more_than_the_interval():
-    from munjang.reports.score_sections import verdict_text
-
     corpus = make_corpus()
     good, bad, near = (
         evaluate(Guesser(name, corpus, wrong), corpus) for name, wrong in (("a", 30), ("b", 2), ("c", 29))
     )
-    worse = verdict_text(compare(bad, good))
-    assert worse.startswith("The linear baseline is better by 46.7 points")
+    worse = verdict(compare(bad, good))[0]
+    assert "The linear baseline is better than this model by 46.7 points" in worse
     low, high = map(float, re.search(r"interval ([+-][\d.]+) to ([+-][\d.]+)", worse).groups())
     assert 0 < low < 46.7 < high, "points and interval say the same: by how much the baseline is better"
-    assert verdict_text(compare(good, near)).startswith("No difference to the linear baseline can be shown")
+    unclear = verdict(compare(good, near))[0]
+    assert "No difference between this model and the linear baseline can be shown" in unclear
 
 
 def test_a_report_without_anything_is_still_a_page_and_leaves_no_part_behind(tmp_path):
@@ -149,7 +154,8 @@ def test_a_report_without_anything_is_still_a_page_and_leaves_no_part_behind(tmp
 
 
 def test_a_linear_model_says_that_transformers_cannot_open_it(tmp_path):
-    html = write_report(tmp_path / "a.html", title="a", model_folder="runs/a", is_linear=True).read_text("utf-8")
+    html = write_report(tmp_path / "a.html", title="a", manifest=manifest(format="linear"), model_folder="runs/a")
+    html = html.read_text("utf-8")
     assert "Plain transformers cannot open this folder" in html and "from transformers" not in html
 
 
@@ -158,8 +164,8 @@ def test_the_report_names_no_path_of_the_machine_and_cuts_long_texts(tmp_path):
     path = write_report(
         tmp_path / "a.html",
         title="a",
-        corpus_stats=describe(corpus),
-        predictions=[Prediction("가" * 9_000, None, {}, "empty")],
+        stats=describe(corpus),
+        answers=[Prediction("가" * 9_000, None, {}, "empty")],
     )
     html = path.read_text(encoding="utf-8")
     assert "films.csv" in html and "/home/someone" not in html
@@ -175,23 +181,19 @@ def test_the_report_needs_no_torch():
 
 
 def test_the_card_has_the_scores_with_intervals_and_no_text_of_the_data():
-    from test_model_card import manifest
-
     corpus = make_corpus()
     report, rival = (evaluate(Guesser(name, corpus, wrong), corpus) for name, wrong in (("bert", 10), ("linear", 4)))
     card = model_card(manifest(labels=corpus.labels), corpus=corpus, report=report, baseline_report=rival)
     low, high = report.intervals["accuracy"]
-    assert f"| accuracy | 0.9000 | 0.7500 | {low:.4f}–{high:.4f} |" in card
+    assert f"| accuracy | 0.9000 | {low:.4f}–{high:.4f} | 0.7500 |" in card
     assert "60 texts, with 95% bootstrap intervals" in card
     assert not any(example.text in card for example in corpus.test)
     assert "No test split had been read" not in card
 
 
 def test_a_report_read_back_from_json_is_drawn_alike(tmp_path):
-    from munjang.metrics.report import Report
-
     report = evaluate(Guesser("bert", make_corpus(), 10), make_corpus())
-    again = Report.from_dict(json.loads(json.dumps(report.to_dict())))
+    again = read_report(json.loads(json.dumps(report.to_dict())))
     pages = [
         re.sub(
             r"<footer>.*?</footer>", "", write_report(tmp_path / "a.html", title="a", report=item).read_text("utf-8")
@@ -203,7 +205,7 @@ def test_a_report_read_back_from_json_is_drawn_alike(tmp_path):
 
 @pytest.mark.parametrize("folder", ["runs/films", "sp ace/m$x", "q\"u{o}'t", "한 글"])
 def test_what_a_report_offers_to_copy_names_the_folder_as_it_is(folder):
-    section = unescape(use_section(folder, is_linear=False, max_length=24))
+    section = unescape(use_section(manifest(max_length=24), folder))
     command, python, plain = re.findall(r"<pre[^>]*>(.*?)</pre>", section, re.DOTALL)
     for line in command.splitlines():
         assert shlex.split(line)[:3] == ["munjang", "predict", folder]

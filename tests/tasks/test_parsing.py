@@ -17,10 +17,10 @@ from munjang.data.trees.relations import KLUE_RELATIONS
 from munjang.data.trees.treebanks import read_trees
 from munjang.data.trees.triples import parse_to_json
 from munjang.errors import BundleError, ConfigError, DataError
-from munjang.metrics.tree_report import TreeReport
+from munjang.metrics import tree_scores as scores
+from munjang.models.saved_reports import read_report
 from munjang.records import Tree
 from munjang.tasks import make_task
-from munjang.tasks.parsing import scores
 from munjang.tasks.parsing.rows import to_parse
 from munjang.tasks.parsing.words import PUNCTUATION, SPACES, cut_of, encode_words, spaced
 
@@ -148,7 +148,11 @@ def test_scores_of_a_small_example_worked_by_hand():
     """Five words; heads right in four, relations in four, both in three."""
     references = np.array([[2, 3], [5, 4], [5, 5], [5, 0], [0, 2]])
     predicted = np.array([[2, 3], [5, 4], [4, 5], [5, 1], [0, 2]])
-    assert scores.attachment(references, predicted) == {"uas": 0.8, "las": 0.6, "relations": 0.8}
+    # in two sentences of four words and one: the first has all mistakes, and one of its heads is wrong
+    counts = scores.tree_counts(references, predicted, np.array([4, 1]))
+    assert counts.tolist() == [[4, 3, 2, 3, 0, 0, 1], [1, 1, 1, 1, 1, 1, 1]]
+    shares = {"uas": 0.8, "las": 0.6, "relations": 0.8, "exact": 0.5, "exact_heads": 0.5}
+    assert scores.tree_scores(counts.sum(axis=0)) == pytest.approx(shares)
     # heads as classes: 0 and 2 are perfect; 5: 2 hits of 3 and 2, F1 4/5; 4: predicted once, never true, F1 0
     assert scores.klue_uas(references, predicted) == pytest.approx((1 + 1 + 0.8 + 0) / 4)
     # relations: 2, 3, 4 perfect; 5 became "wrong head", 0 became 1: four classes (5, wrong, 0, 1) with F1 0
@@ -161,7 +165,9 @@ def test_klue_merges_its_rare_relations():
     references = np.array([[2, 15], [3, 37], [0, 1]])
     predicted = np.array([[2, 20], [3, 37], [0, 1]])
     assert scores.klue_las(references, predicted) == 1.0
-    assert scores.attachment(references, predicted)["las"] == pytest.approx(2 / 3)
+    assert scores.tree_scores(scores.tree_counts(references, predicted, np.array([3]))[0])["las"] == pytest.approx(
+        2 / 3
+    )
 
 
 def test_macro_f1_agrees_with_scikit_learn():
@@ -195,12 +201,10 @@ def test_two_parsers_are_compared_word_by_word_on_the_same_sentences(trained, tm
     starts = np.cumsum(best.lengths) - best.lengths
     predicted[starts[:5], 0] += 1
     predicted[starts[5], 1] += 1
-    other = TreeReport.from_dict(
-        json.loads(json.dumps({**best.to_dict(), "model": "b", "predicted": predicted.tolist()}))
-    )
+    other = read_report(json.loads(json.dumps({**best.to_dict(), "model": "b", "predicted": predicted.tolist()})))
     found = mj.compare(best, other)
     words = int(best.lengths.sum())
-    assert (found.only_first, found.only_second, found.words) == (6, 0, words)
+    assert (found.only_first, found.only_second, found.unit, found.p) == (6, 0, "words", None)
     assert found.differences["las"].difference == pytest.approx(6 / words)
     assert found.differences["uas"].difference == pytest.approx(5 / words)
     assert found.differences["exact"].difference == pytest.approx(0.6)
@@ -208,10 +212,10 @@ def test_two_parsers_are_compared_word_by_word_on_the_same_sentences(trained, tm
     assert 0 < low < 6 / words < high and found.verdict.startswith("ten is better than b by")
     same = mj.compare(best, best)
     assert "No difference between ten (1) and ten (2) can be shown" in str(same)
-    with pytest.raises(DataError, match="Different sentences"):
+    with pytest.raises(DataError, match="Different texts"):
         mj.compare(best, mj.evaluate(trained, rows[:3]))
     with pytest.raises(DataError, match="different reference trees"):
-        mj.compare(best, TreeReport.from_dict({**best.to_dict(), "references": predicted.tolist()}))
+        mj.compare(best, read_report({**best.to_dict(), "references": predicted.tolist()}))
 
 
 def test_trees_and_labels_do_not_mix(trained):
@@ -318,9 +322,9 @@ def test_evaluate_and_train_from_the_command_line(trained, tmp_path):
         "--set", "clean.leaks=false", "--set", "validation_share=0.2", "--try", "나는 갔다", "--no-cache",
     )  # fmt: skip
     assert done.exit_code == 0, done.output + str(done.exception)
-    assert "LAS, words" in done.stdout and "나는 갔다" in done.stdout
+    assert "\nLAS  " in done.stdout and "나는 갔다" in done.stdout
     page = (out / "run" / "report.html").read_text("utf-8")
-    assert "LAS, words" in page and ">나는</text>" in page and "words a sentence, most" in page
+    assert ">LAS</td>" in page and ">나는</text>" in page and "words a sentence, most" in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "it needs no network"
     card = (out / "README.md").read_text("utf-8")
     assert "parser" in card and "KLUE's UAS" in card and (out / "run" / "test.json").exists()

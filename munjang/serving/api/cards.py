@@ -9,7 +9,7 @@ from typing import Any
 
 from munjang.errors import BundleError
 from munjang.inference.heads import read_heads
-from munjang.metrics.report import Report
+from munjang.metrics.label_report import LabelReport
 from munjang.metrics.scores import METRICS
 from munjang.models.saved_reports import TEST_REPORT, saved_test_report
 from munjang.serving.loaded import Classifier, LoadedModel
@@ -40,7 +40,7 @@ def card_of(model: LoadedModel, classifier: Classifier) -> dict[str, Any]:
     return card
 
 
-def scored(report: Report) -> dict[str, Any]:
+def scored(report: LabelReport) -> dict[str, Any]:
     """The scores of a saved report."""
     return {
         "split": report.split, "corpus": report.corpus, "n": report.n,
@@ -85,14 +85,14 @@ def is_square(cells: Any, size: int) -> bool:
     )  # fmt: skip
 
 
-def shown_report(folder: Path | None) -> Report | None:
+def shown_report(folder: Path | None) -> LabelReport | None:
     """A classifier's report that training left in the folder; None without one. A broken report is logged."""
     try:
         report = None if folder is None else saved_test_report(folder)
     except BundleError as error:
         log.warning("%s cannot be shown: %s", TEST_REPORT.name, type(error).__name__)
         return None
-    return report if isinstance(report, Report) else None
+    return report if isinstance(report, LabelReport) else None
 
 
 def readme(folder: Path | None) -> str:

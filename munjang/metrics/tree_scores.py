@@ -4,20 +4,50 @@ from __future__ import annotations
 
 import numpy as np
 
+from munjang.translation import N_
+
+TREE_METRICS = {
+    "uas": N_("UAS"),
+    "las": N_("LAS"),
+    "relations": N_("words with the right relation"),
+    "exact": N_("whole trees right"),
+    "exact_heads": N_("trees with all heads right"),
+    "klue_uas": N_("KLUE's UAS (macro-F1 over head positions)"),
+    "klue_las": N_("KLUE's LAS (macro-F1 over merged relations)"),
+    "next_word": N_("UAS of attaching every word to the next"),
+}
+"""The scores of a parser, and their names in English as tables show them."""
 MERGED = 15  # KLUE's LAS counts this relation of its order and all later ones as one
 OTHERS, WRONG_HEAD = -3, -2
 
 
-def attachment(references: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """uas: words with the right head; las: with the right head and relation; relations: with the right relation.
+def tree_counts(references: np.ndarray, predicted: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """(n, 7): of each sentence what `tree_scores` needs.
 
-    references, predicted: (N, 2) head and relation number of every word. Punctuation counts like any word.
+    references, predicted: (N, 2) head and relation number of every word, sentence after sentence; lengths: (n,) their
+    words. The columns: words; those with the right head, with the right head and relation, with the right relation;
+    1 where all are right, 1 where all heads are; and 1, the sentence itself. Punctuation counts like any word.
     """
     right = references == predicted
+    words = np.stack([right[:, 0], right.all(axis=1), right[:, 1]], axis=1)
+    sums = np.add.reduceat(words.astype(np.int64), np.cumsum(lengths) - lengths)
+    whole, heads = sums[:, 1] == lengths, sums[:, 0] == lengths
+    return np.column_stack([lengths, sums, whole, heads, np.ones_like(lengths)])
+
+
+def tree_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """The shares of words and sentences that are right, each (...), from sums of `tree_counts`, (..., 7).
+
+    uas: words with the right head; las: with the right head and relation; relations: with the right relation;
+    exact: sentences without a mistake; exact_heads: with all heads right.
+    """
+    words, uas, las, relations, whole, heads, sentences = np.moveaxis(counts, -1, 0)
     return {
-        "uas": float(right[:, 0].mean()),
-        "las": float(right.all(axis=1).mean()),
-        "relations": float(right[:, 1].mean()),
+        "uas": uas / words,
+        "las": las / words,
+        "relations": relations / words,
+        "exact": whole / sentences,
+        "exact_heads": heads / sentences,
     }
 
 

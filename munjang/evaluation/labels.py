@@ -1,0 +1,164 @@
+"""Evaluate a classifier: its predictions on labelled texts become a LabelReport."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang.data.duplicates import texts_hash
+from munjang.evaluation.references import References, files_of, flaws, read_references
+from munjang.metrics import scores as metrics
+from munjang.metrics.label_report import CleanScore, LabelReport, WrongAnswer
+from munjang.metrics.report import LabelScore
+from munjang.metrics.significance import Interval, bootstrap
+from munjang.records import Corpus, Example
+
+if TYPE_CHECKING:
+    from munjang.inference.predictor import Predictor
+
+TOP_ERRORS = 100  # wrong answers kept in a report
+
+
+def evaluate_labels(
+    model: Predictor,
+    data: Corpus | Sequence[Example],
+    *,
+    split: str,
+    label_map: Mapping[str, str] | None,
+    without_spaces: bool,
+    progress: bool,
+    seed: int,
+) -> LabelReport:
+    """Score a classifier, see `munjang.evaluation.evaluate.evaluate`."""
+    corpus = data if isinstance(data, Corpus) else None
+    examples = data.split(split) if isinstance(data, Corpus) else data
+    references = read_references(examples, model, corpus.labels if corpus is not None else None, label_map)
+    options = {"progress": True} if progress else {}
+    texts = [example.text for example in references.examples]
+    probabilities = model.probabilities(texts, **options)
+    predicted = predicted_labels(model, probabilities)
+    kind = metrics.problem_kind(model.task, len(model.labels))
+    spaceless = None
+    if without_spaces:
+        joined = predicted_labels(model, model.probabilities(["".join(text.split()) for text in texts], **options))
+        scores = metrics.metric_values(references.table, joined, kind)
+        spaceless = {key: scores[key] for key in metrics.main_metrics(kind)}
+    single = kind != "multi-label"
+    bins = calibration(probabilities, references.table, predicted, single=single)
+    values, intervals = scores_with_intervals(references.table, predicted, kind, seed)
+    return LabelReport(
+        model=model.name,
+        corpus=corpus.name if corpus is not None else files_of(references.examples),
+        split=split,
+        task=model.task,
+        n=len(texts),
+        sha256=texts_hash(texts),
+        labels=tuple(model.labels.names),
+        left_out=references.left_out,
+        metrics=values,
+        intervals=intervals,
+        per_label=label_scores(references.table, predicted, model.labels.names),
+        confusion=metrics.confusion_matrix(references.table.argmax(1), predicted.argmax(1), len(model.labels))
+        if single
+        else None,
+        calibration_error=metrics.calibration_error(bins),
+        calibration=bins,
+        without_spaces=spaceless,
+        clean=clean_score(references, predicted, kind, corpus, split, seed),
+        top_errors=top_errors(references, probabilities, predicted, model),
+        references=references.table.argmax(axis=1) if single else references.table,
+        predicted=predicted.argmax(axis=1) if single else predicted,
+        probability=reference_probability(probabilities, references.table, single=single),
+        lines=references.lines,
+    )
+
+
+def scores_with_intervals(
+    references: np.ndarray, predicted: np.ndarray, kind: str, seed: int
+) -> tuple[dict[str, float], dict[str, Interval]]:
+    """Every metric of (n, L) bool arrays, and its interval."""
+    counts = metrics.confusion_columns(references, predicted)
+    intervals = bootstrap(counts, partial(metrics.summed_metrics, kind=kind), seed=seed)
+    return metrics.metric_values(references, predicted, kind), intervals
+
+
+def predicted_labels(model: Predictor, probabilities: np.ndarray) -> np.ndarray:
+    """(n, L) bool: the label of the highest probability, or for multi-label those from the threshold on."""
+    if model.task == "multi-label":
+        return probabilities >= model.threshold
+    return metrics.one_hot(probabilities.argmax(axis=1), len(model.labels))
+
+
+def reference_probability(probabilities: np.ndarray, references: np.ndarray, *, single: bool) -> np.ndarray:
+    """(n,) float32: the probability of the reference (for multi-label: of all its decisions, yes and no, together)."""
+    if single:
+        return probabilities[references]
+    return np.where(references, probabilities, 1 - probabilities).prod(axis=1)
+
+
+def calibration(
+    probabilities: np.ndarray, references: np.ndarray, predicted: np.ndarray, *, single: bool
+) -> list[dict[str, Any]]:
+    """Bins of the prediction's probability and its accuracy; for multi-label of every label's probability."""
+    if single:
+        return metrics.calibration_bins(probabilities.max(axis=1), (references & predicted).any(axis=1))
+    return metrics.calibration_bins(probabilities.ravel(), references.ravel())
+
+
+def label_scores(references: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> tuple[LabelScore, ...]:
+    """A row for each label, in the model's order."""
+    counts = metrics.count_confusions(references, predicted)
+    columns = (metrics.precision(counts), metrics.recall(counts), metrics.f1(counts))
+    support, times_predicted = references.sum(axis=0), predicted.sum(axis=0)
+    return tuple(
+        LabelScore(name, float(p), float(r), float(f), int(in_references), int(in_predictions))
+        for name, p, r, f, in_references, in_predictions in zip(names, *columns, support, times_predicted, strict=True)
+    )
+
+
+def top_errors(
+    references: References, probabilities: np.ndarray, predicted: np.ndarray, model: Predictor
+) -> tuple[WrongAnswer, ...]:
+    """The wrong predictions with the highest confidence, the probability of the predicted label."""
+    single = model.task != "multi-label"
+    confidence = reference_probability(probabilities, predicted, single=single)
+    wrong = np.flatnonzero((references.table != predicted).any(axis=1))
+    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:TOP_ERRORS]
+
+    def names(row: np.ndarray) -> str | tuple[str, ...]:
+        chosen = tuple(model.labels.names[i] for i in np.flatnonzero(row))
+        return chosen[0] if single else chosen
+
+    return tuple(
+        WrongAnswer(
+            references.examples[i].text,
+            names(references.table[i]),
+            names(predicted[i]),
+            float(confidence[i]),
+            references.lines[i],
+            references.examples[i].file,
+        )
+        for i in order
+    )
+
+
+def clean_score(
+    references: References, predicted: np.ndarray, kind: str, corpus: Corpus | None, split: str, seed: int
+) -> CleanScore | None:
+    """The scores without repeats, texts with two labels and texts that are also in train; None where there are none."""
+    flaw_of = flaws(references, corpus, split)
+    counts = Counter(flaw_of)
+    keep = np.array([flaw == "" for flaw in flaw_of])
+    if keep.all() or not keep.any():
+        return None
+    return CleanScore(
+        int(keep.sum()),
+        counts["duplicate"],
+        counts["conflict"],
+        counts["leak"] if corpus is not None and corpus.train and split != "train" else None,
+        *scores_with_intervals(references.table[keep], predicted[keep], kind, seed),
+    )
