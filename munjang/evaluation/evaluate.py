@@ -13,7 +13,7 @@ from munjang.evaluation.labels import evaluate_labels
 from munjang.evaluation.trees import evaluate_trees
 from munjang.inference.heads import is_packaged_folder
 from munjang.metrics.report import Report
-from munjang.records import Corpus, Example
+from munjang.records import Corpus, Example, Parse, Prediction
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -37,12 +37,8 @@ class Evaluator(Protocol):
     ) -> Report: ...
 
 
-EVALUATORS: dict[str, Evaluator] = {
-    "classification": evaluate_labels,
-    "multi-label": evaluate_labels,
-    "parsing": evaluate_trees,
-}
-"""Task -> what scores its models."""
+EVALUATORS: dict[type, Evaluator] = {Prediction: evaluate_labels, Parse: evaluate_trees}
+"""The class of a model's records -> what scores them."""
 
 
 def evaluate(

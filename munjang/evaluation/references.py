@@ -44,7 +44,7 @@ def read_references(
         raise DataError(
             _("The data has trees, the model {model} gives labels (task {task}).", model=model.name, task=model.task)
         )
-    several = model.task == "multi-label"
+    several = model.decoder.several
     kinds = {isinstance(example.label, tuple) for example in examples if example.label is not None}
     if kinds == {not several}:
         if several:

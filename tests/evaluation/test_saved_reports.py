@@ -110,7 +110,7 @@ def test_a_parsers_report_without_predictions_is_read_and_cannot_be_compared():
     [
         ({"per_relation": [{"name": "NP"}]}, "missing 5 required"),
         ({"by_length": None}, "'NoneType'"),
-        ({"task": "entities"}, "its task is 'entities'"),
+        ({"task": "entities"}, "it has no key 'labels'"),
         ({"task": ["parsing"]}, "unhashable"),
     ],
 )
