@@ -30,7 +30,7 @@ from munjang.inference.heads import (
     read_heads,
     too_many_heads,
 )
-from munjang.models.folder import Manifest, read_manifest
+from munjang.models.folder import Manifest
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
@@ -164,8 +164,7 @@ def model_facts(model: str | Path) -> tuple[str, Manifest, str]:
 
     ConfigError: a parser, or a folder with several heads without the name of a head.
     """
-    path, head = find_model(model)
-    manifest = read_manifest(path)
+    path, manifest, head = find_model(model)
     task = open_task(manifest, path)
     task.check_classifier(str(model))
     if task.parts:
