@@ -114,7 +114,7 @@ def make_plan(
             log.info("%s", note)
         shape = table.columns, table.types
     if answering.by is not None:
-        find_column(answering.by, shape[0], used[0].name, "--by")
+        find_column(answering.by, shape[0], used[0].name, "by")
     for file in used[1:]:
         check_alike(file, reading, shape, used[0].name)
     return Plan(

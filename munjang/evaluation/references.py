@@ -51,7 +51,7 @@ def read_references(
             raise DataError(
                 _(
                     "The data has one label a text, the model {model} gives several labels (task {task}). "
-                    "Read the data with --multi-label SEPARATOR (in Python, ReadOptions(multi_label=…)).",
+                    "Read the data with {option:multi_label=SEPARATOR}.",
                     model=model.name,
                     task=model.task,
                 )

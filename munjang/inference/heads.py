@@ -224,7 +224,7 @@ def packaged_parser() -> Path:
         raise BundleError(
             _(
                 "This installation of munjang has no packaged parser ({packaged_parser}). Train one: "
-                "munjang train klue-dp --out FOLDER.",
+                "munjang train klue-dp {option:out=FOLDER}.",
                 packaged_parser=PACKAGED_PARSER,
             )
         )
@@ -251,7 +251,7 @@ def too_many_heads(folder: str | Path | None, manifest: Manifest) -> ConfigError
     return ConfigError(
         _(
             "{model} has several tasks: {heads}. Name one of its heads, such as {model}/{example}, or use all of them: "
-            "munjang analyze --model {model}.",
+            "munjang analyze {option:model={model}}.",
             model=model,
             heads=", ".join(names),
             example=names[0] if names else _("HEAD"),

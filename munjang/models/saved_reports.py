@@ -27,10 +27,10 @@ def read_report(values: Mapping[str, Any]) -> Report:
         return REPORTS.get(values["task"], LabelReport).from_dict(values)
     except KeyError as error:
         raise DataError(
-            _("This is no report of munjang evaluate --json: it has no key '{key}'.", key=error.args[0])
+            _("This is no report of munjang evaluate: it has no key '{key}'.", key=error.args[0])
         ) from error
     except (TypeError, ValueError, IndexError, AttributeError) as error:
-        raise DataError(_("This is no report of munjang evaluate --json: {reason}.", reason=error)) from error
+        raise DataError(_("This is no report of munjang evaluate: {reason}.", reason=error)) from error
 
 
 def present_keys(data: Mapping[str, Any]) -> dict[str, Any]:

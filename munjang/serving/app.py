@@ -22,7 +22,7 @@ from munjang.serving.playground.assets import HEADERS, page_html
 from munjang.serving.playground.routes import add_playground
 from munjang.serving.service import Service, error_response, munjang_error
 from munjang.serving.settings import Settings
-from munjang.translation import _
+from munjang.translation import _, option_text
 
 NO_BODY = 64  # bytes, the smallest limit that is allowed: the body of a GET request is ignored
 
@@ -56,7 +56,11 @@ def make_app(models: Models, settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"], expose_headers=["Retry-After"],
         )  # fmt: skip
     if settings.known_hosts:
-        app.add_middleware(Hosted, names=settings.known_hosts)
+        refusal = _(  # its form is that of this moment: who starts the server can follow the advice
+            "The header Host does not name this server. Allow another name with {hosts}.",
+            hosts=option_text(hosts=("NAME",)),
+        )
+        app.add_middleware(Hosted, names=settings.known_hosts, refusal=refusal)
     app.add_middleware(Counted, metrics=service.metrics, limits=settings.limits)
     return app
 

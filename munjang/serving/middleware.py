@@ -79,15 +79,14 @@ class Counted:
 class Hosted:
     """Lets in only requests that call the server by one of its names; see `Settings.known_hosts`."""
 
-    def __init__(self, app: App, names: frozenset[str]) -> None:
-        self.app, self.names = app, names
+    def __init__(self, app: App, names: frozenset[str], refusal: str) -> None:
+        self.app, self.names, self.refusal = app, names, refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.host(scope) in self.names:
             await self.app(scope, receive, send)
             return
-        message = _("The header Host does not name this server. Allow another name with --allow-host NAME.")
-        await send_error(send, 421, "Misdirected", message)
+        await send_error(send, 421, "Misdirected", self.refusal)
 
     @staticmethod
     def host(scope: Scope) -> str:

@@ -75,7 +75,7 @@ def check_config(config: TrainConfig) -> None:
     """Refuse settings that do not work with heads, before any data is read."""
     if config.backbone == "linear":
         raise ConfigError(
-            _("A linear model is no encoder for several heads. Give another --backbone, or only one corpus.")
+            _("A linear model is no encoder for several heads. Give another {option:backbone}, or only one corpus.")
         )
     check_packages(config)
 

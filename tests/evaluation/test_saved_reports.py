@@ -115,7 +115,7 @@ def test_a_parsers_report_without_predictions_is_read_and_cannot_be_compared():
     ],
 )
 def test_json_that_is_no_report_of_a_parser_is_refused(change, reason):
-    with pytest.raises(DataError, match=f"This is no report of munjang evaluate --json: .*{reason}"):
+    with pytest.raises(DataError, match=f"This is no report of munjang evaluate: .*{reason}"):
         read_report({**tree_report().to_dict(), **change})
 
 

@@ -8,16 +8,19 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+import typer
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from user_texts import unmarked_texts
 
 import munjang
 from munjang import translation
+from munjang.cli import app
+from munjang.cli.options import FLAGS, flag, flag_form
 from munjang.data.corpora.suites import SUITES
 from munjang.data.corpora.table import CORPORA, load_corpus
 from munjang.pretraining import card as pretraining_card
-from munjang.translation import N_, _, ngettext, set_language
+from munjang.translation import N_, _, ngettext, option_text, options_as, set_language
 
 PACKAGE = Path(munjang.__file__).parent
 SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
@@ -205,10 +208,16 @@ def marked_calls() -> Iterator[tuple[str, ast.Call]]:
 
 
 def fields_of(text: str) -> set[str]:
-    """The names in braces of a text. ValueError: a field, its conversion or its format cannot be used."""
+    """The names in braces of a text. ValueError: a field, its conversion or its format cannot be used.
+
+    `{option:label={name}}` is a setting; only the fields in its value are given by name.
+    """
     names = set()
     for __, name, spec, conversion in Formatter().parse(text):
         if name is None:
+            continue
+        if name == "option":
+            names |= fields_of(spec)
             continue
         if not name.isidentifier():
             raise ValueError(f"the field {{{name}}} is not a name")
@@ -240,7 +249,7 @@ def mistake_in(call: ast.Call) -> str:
     if any(isinstance(part, ast.IfExp | ast.BinOp | ast.JoinedStr) for part in call.args[: 2 if counted else 1]):
         return "a text is one literal, or a name of one"
     for text in texts:
-        if not given and not counted:  # shown as it is
+        if not given and not counted and "{option:" not in text:  # shown as it is
             if "{{" in text or re.search(r"\{\w+([!:][^{}]*)?\}", text):
                 return f"{text!r} has fields, and none is given"
             continue
@@ -277,6 +286,8 @@ def test_every_marked_text_has_the_fields_that_it_is_given():
         ("_('{a.name}', a=1)", "is not a name"),
         ("_('{}', a=1)", "is not a name"),
         ("_('{a}', **fields)", "not as **fields"),
+        ("_('{option:out={folder}} of {a}', a=1)", "names ['a', 'folder'], given are ['a']"),
+        ("_('{a} {option:resume=True}')", "names ['a'], given are []"),
         ("ngettext('a row of {file}', '{count} rows', 2, file=1)", "names ['count'], given are ['count', 'file']"),
     ],
 )
@@ -290,12 +301,73 @@ def test_a_mistake_in_the_fields_of_a_text_is_seen(source, mistake):
         "_('{a:,} of {b:.1%}', a=1, b=2)",
         "_('{\"text\": …}')",
         "_('{{x}} {a!r}', a=1)",
+        "_('{option:resume=True}: {a}', a=1)",
+        "_('{option:label}, {option:out={folder}}', folder=1)",
+        "_('Say {option:resume=True}.')",
         "_(title)",
         "ngettext('one row', '{count:,} rows', 2)",
     ],
 )
 def test_fields_that_fit_are_no_mistake(source):
     assert mistake_in(ast.parse(source).body[0].value) == ""
+
+
+# Settings in texts
+
+
+@pytest.mark.parametrize(
+    ("text", "python", "command_line"),
+    [
+        ("Go on with {option:resume=True}.", "Go on with resume=True.", "Go on with --resume."),
+        ("Say {option:label=COLUMN}.", 'Say label="COLUMN".', "Say --label COLUMN."),
+        ("{option:data_dir} is no folder", "data_dir=… is no folder", "--data-dir is no folder"),
+        ("{option:header_row=1}", "header_row=1", "--header-row 1"),
+        ("{option:out={where}}", 'out="my runs"', "--out 'my runs'"),
+        ("{option:map=1=부정;2=긍정}", 'map="1=부정;2=긍정"', "--map '1=부정;2=긍정'"),
+        ("{option:warmup=STEPS}", 'warmup="STEPS"', "--set warmup=STEPS"),
+    ],
+)
+def test_a_setting_is_shown_as_its_reader_gives_it(text, python, command_line):
+    fields = {"where": "my runs"} if "{where}" in text else {}
+    assert _(text, **fields) == python
+    with options_as(flag_form):
+        assert _(text, **fields) == ngettext(text, text, 2, **fields) == command_line
+    assert _(text, **fields) == python
+
+
+def test_several_settings_and_their_values_are_written_as_one_copies_them():
+    values = {"text": "본문", "label_map": {"0": "부정", "1": "긍정"}, "hosts": ("a.kr", "b.kr"), "resume": True}
+    text = option_text(**values)
+    assert eval(f"dict({text})") == values
+    with options_as(flag_form):
+        assert option_text(**values) == "--text 본문 --map '0=부정;1=긍정' --allow-host a.kr,b.kr --resume"
+
+
+def test_a_translation_keeps_the_setting(tmp_path, monkeypatch, korean):
+    monkeypatch.setattr(translation._catalogue, "gettext", lambda text: "{option:resume=True}로 이어 가세요.")
+    assert _("Go on with {option:resume=True}.") == "resume=True로 이어 가세요."
+
+
+def library_texts() -> Iterator[tuple[str, str]]:
+    """(file:line, text) of every marked text outside the command line."""
+    for path, tree in SOURCES.items():
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        for call in calls if path.relative_to(PACKAGE).parts[0] != "cli" else ():
+            for part in call.args if call.func.id in ("_", "N_", "ngettext") else ():
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield f"{path.relative_to(PACKAGE).as_posix()}:{part.lineno}", part.value
+
+
+def test_texts_outside_the_command_line_name_settings_and_no_flags():
+    assert [(where, text) for where, text in library_texts() if re.search(r"--[a-z{]", text)] == []
+
+
+def test_every_setting_that_a_text_names_is_a_flag_of_some_verb():
+    verbs = typer.main.get_command(app).commands.values()
+    known = {name for verb in verbs for option in verb.params for name in option.opts}
+    named = {name for __, text in library_texts() for name in re.findall(r"\{option:(\w+)", text)}
+    assert len(named) > 20
+    assert {name for name in named | set(FLAGS) if flag(name, None).split()[0] not in known} == set()
 
 
 def other_bindings(tree: ast.Module) -> list[int]:

@@ -42,7 +42,7 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
     if header and not any(cell is not None for cell in names):
         raise DataError(
             _(
-                "{path}: row {header} of sheet '{name}' is empty, so it cannot be the header (--header-row).",
+                "{path}: row {header} of sheet '{name}' is empty, so it cannot be the header ({option:header_row}).",
                 path=path,
                 header=header,
                 name=name,
@@ -74,7 +74,11 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
     if others:
         names_of_others = ", ".join(others)
         notes.append(
-            _("{path}: other sheets, not read: {sheets} (--sheet NAME reads one)", path=path, sheets=names_of_others)
+            _(
+                "{path}: other sheets, not read: {sheets} ({option:sheet=NAME} reads one)",
+                path=path,
+                sheets=names_of_others,
+            )
         )
     return Table(file, columns, read, notes)
 

@@ -67,7 +67,7 @@ def empty_message(path: Path, encoding: Encoding, skip: int) -> str:
     bad = next((line for line in open_lines(path, encoding) if line.problem), None)
     if bad:
         return _(
-            "{path}, line {line}: {problem}, and no line can be used. Name its encoding with --encoding.",
+            "{path}, line {line}: {problem}, and no line can be used. Name its encoding with {option:encoding}.",
             path=path,
             line=bad.number,
             problem=bad.problem,
@@ -101,7 +101,7 @@ def delimited_table(path: Path, encoding: Encoding, dialect: Dialect, header_row
         names = ", ".join(columns)
         notes.append(
             _(
-                "{path}: no header row found, so the columns are called {names}; --header-row 1 says otherwise",
+                "{path}: no header row found, so the columns are called {names}; {option:header_row=1} says otherwise",
                 path=path,
                 names=names,
             )
@@ -125,8 +125,8 @@ def sample_fields(path: Path, encoding: Encoding, dialect: Dialect, header_row: 
     if first.problem:
         raise DataError(
             _(
-                "{path}, line {line}: the header cannot be read ({problem}). Name the encoding with --encoding, "
-                "or correct that line.",
+                "{path}, line {line}: the header cannot be read ({problem}). Name the encoding with "
+                "{option:encoding}, or correct that line.",
                 path=path,
                 line=first.number,
                 problem=first.problem,

@@ -25,7 +25,7 @@ LISTED_ROWS = 100  # rows set aside that are listed
 COLUMNS = 200
 UNPACKED = 20  # times the largest file: the size that an Excel file may have when it is unpacked
 MAX_SAFE_INTEGER = 2**53  # up to here, JavaScript holds whole numbers exactly
-HINT = re.compile(r" \(--[^)]*\)|; --[a-z-]+ .*? says otherwise")  # advice about the command line
+HINT = re.compile(r" \([a-z_]+=[^)]*\)|; [a-z_]+=\S+ says otherwise")  # advice for programs
 
 
 class FileTooLarge(DataError):
@@ -127,7 +127,7 @@ def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
             raise FileTooLarge(
                 _(
                     "{file} has more than {rows:,} rows or {characters:,} characters, too much for this page. "
-                    "Classify it with munjang predict MODEL FILE --out OUT, or send a part of it.",
+                    "Classify it with munjang predict, or send a part of it.",
                     file=table.file,
                     rows=limits.rows,
                     characters=2 * limits.file_bytes,
@@ -156,7 +156,7 @@ def json_cell(cell: Any) -> str | int | float | bool | None:
 
 
 def shown_message(message: str, folder: str) -> str:
-    """A message of the readers without the temporary folder and without advice about the command line."""
+    """A message of the readers without the temporary folder and without advice for programs."""
     return HINT.sub("", message.replace(folder, ""))
 
 
