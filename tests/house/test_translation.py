@@ -28,7 +28,6 @@ SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.r
 ENGLISH_FILES = {
     "__init__.py": "an AttributeError in Python's own words",
     "assets/fonts/make_font.py": "the licence inside the font",
-    "serving/api/schemas.py": "OpenAPI schemas, for programs and their authors",
     "serving/metrics.py": "help of Prometheus metrics",
     "serving/pages.py": "the page at /docs, which shows what OpenAPI says",
     "serving/playground/assets.py": "a Content-Security-Policy",

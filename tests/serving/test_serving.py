@@ -161,8 +161,10 @@ def test_metrics_are_in_prometheus_text_format(server):
     assert [line for line in lines if not line.startswith("# ") and not sample.fullmatch(line)] == []
     typed = {line.split()[2]: line.split()[3] for line in lines if line.startswith("# TYPE")}
     assert typed["munjang_requests_total"] == "counter" and typed["munjang_request_seconds"] == "histogram"
-    buckets = [line for line in lines if line.startswith('munjang_request_seconds_bucket{route="/predict"')]
-    counts = [int(line.rpartition(" ")[2]) for line in buckets]
+    buckets = [
+        line for line in lines if line.startswith("munjang_request_seconds_bucket") and 'route="/predict"' in line
+    ]
+    counts = [float(line.rpartition(" ")[2]) for line in buckets]
     assert counts == sorted(counts) and 'le="+Inf"' in buckets[-1]
     assert server.number('munjang_request_seconds_count{route="/predict"}') >= counts[-1] > 0
     assert server.number("process_resident_memory_bytes") > 1e7
