@@ -32,12 +32,19 @@ def python_form(values: Mapping[str, object]) -> str:
 
 _catalogue = gettext.NullTranslations()
 _option_form: OptionForm = python_form
+_language = "en"
 
 
 def set_language(language: str) -> None:
     """Give all texts in `language` ("en", "ko") from now on; in English if munjang has no catalogue for it."""
-    global _catalogue
+    global _catalogue, _language
     _catalogue = gettext.translation("munjang", CATALOGUES, [language], fallback=True)
+    _language = language if isinstance(_catalogue, gettext.GNUTranslations) else "en"
+
+
+def language() -> str:
+    """The language in use."""
+    return _language
 
 
 def _(text: str, /, **fields: object) -> str:

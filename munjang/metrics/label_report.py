@@ -16,6 +16,7 @@ from munjang.metrics.report import (
     ReportPlot,
     ReportTable,
     Section,
+    cut,
     score_text,
     to_json,
 )
@@ -29,7 +30,6 @@ HEADLINES = ("accuracy", "subset_accuracy", "micro_f1", "macro_f1", "f1", "hammi
 AVERAGES = {"macro": N_("(macro)"), "micro": N_("(micro)"), "weighted": N_("(weighted)")}
 MANY = 10  # labels above which the commonest confusions stand in a table, and the matrix below the bars
 CONFUSIONS = 10  # rows of that table
-TEXT_LENGTH = 400  # characters of a text that a table shows
 
 
 @dataclass(frozen=True)
@@ -344,10 +344,3 @@ def wrong_answer(data: Mapping[str, Any]) -> WrongAnswer:
         name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in ("reference", "predicted")
     }
     return WrongAnswer(**{**data, **labels})
-
-
-def cut(text: str) -> str:
-    """A text as a table shows it; the cut of a long one is marked."""
-    if len(text) <= TEXT_LENGTH:
-        return text
-    return _("{start}… ({length:,} characters)", start=text[:TEXT_LENGTH], length=len(text))

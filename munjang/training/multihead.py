@@ -22,7 +22,7 @@ from munjang.metrics.calibration import expected_calibration_error, fit_temperat
 from munjang.metrics.scores import confusion_matrix, main_metrics, softmax
 from munjang.models.folder import save_bundle
 from munjang.records import Corpus
-from munjang.reports.heads_card import heads_card
+from munjang.reports.model_card import heads_card
 from munjang.tasks.base import TrainingDefaults
 from munjang.tasks.classification import Classification
 from munjang.training.folders import run_folder, temporary_run

@@ -3,15 +3,14 @@
 import ast
 import re
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from string import Formatter
 
 import pytest
 import typer
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from user_texts import unmarked_texts
+from jinja2 import nodes
+from jinja2.ext import babel_extract
+from user_texts import template_tree, unmarked_texts
 
 import munjang
 from munjang import translation
@@ -19,10 +18,11 @@ from munjang.cli import app
 from munjang.cli.options import FLAGS, flag, flag_form
 from munjang.data.corpora.suites import SUITES
 from munjang.data.corpora.table import CORPORA, load_corpus
-from munjang.pretraining import card as pretraining_card
+from munjang.reports.templates import environment
 from munjang.translation import N_, _, ngettext, option_text, options_as, set_language
 
 PACKAGE = Path(munjang.__file__).parent
+TEMPLATES = sorted(PACKAGE.rglob("*.j2"))
 SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
 ENGLISH_FILES = {
@@ -48,39 +48,8 @@ VALUES = {
     "), vocabulary from the train texts",  # origins of a network, in munjang.json
     "TF-IDF of character n-grams, linear classifier",
     "outside lower center",  # where matplotlib puts a legend
-    pretraining_card.USAGE,  # commands and code to copy
 }
 """Values for programs, which stay English."""
-
-PO = """
-msgid ""
-msgstr ""
-"Content-Type: text/plain; charset=utf-8\\n"
-"Plural-Forms: nplurals=1; plural=0;\\n"
-
-msgid "Unknown label '{label}'."
-msgstr "알 수 없는 라벨 '{label}'입니다."
-
-msgid "{count:,} row of {file}"
-msgid_plural "{count:,} rows of {file}"
-msgstr[0] "{file}의 {count:,}행"
-
-msgid "Written for munjang; comes with the package."
-msgstr "문장을 위해 썼으며 패키지에 들어 있습니다."
-"""
-
-
-@pytest.fixture
-def korean(tmp_path, monkeypatch):
-    """A Korean catalogue with three texts; English again afterwards."""
-    file = tmp_path / "ko" / "LC_MESSAGES" / "munjang.mo"
-    file.parent.mkdir(parents=True)
-    with file.open("wb") as stream:
-        write_mo(stream, read_po(BytesIO(PO.encode()), locale="ko"))
-    monkeypatch.setattr(translation, "CATALOGUES", tmp_path)
-    set_language("ko")
-    yield
-    set_language("en")
 
 
 def test_a_marked_text_comes_in_the_language_in_use_with_its_fields(korean):
@@ -187,6 +156,87 @@ def test_the_finder_sees_every_kind_of_unmarked_text_and_no_other(tmp_path):
     }
     assert len(expected) == 8
     assert set(unmarked_texts(tmp_path)) == expected
+
+
+PLANTED_PAGE = """{# a comment that no reader sees #}
+<p class="in a class" title="on a mouse">{{ _("a whole marked sentence, {why}", why="in a few words") }}</p>
+<p>{{ name }} said so</p>
+{% call section("Scores") %}{{ "yes" if good else _("no") }}{% endcall %}
+{{ plot("curve", _("Loss by step")) }}{{ values["some key"]|join(" and ") if kind == "that kind" }}
+<pre>munjang predict {{ folder }}</pre><footer>munjang {{ version }}</footer>
+"""
+PLANTED_CARD = """---
+tags: ["one", "two"]
+---
+# {{ _("A title") }}
+Use {{ name }} like this: `some code here`
+
+```sh
+munjang predict MODEL_FOLDER
+```
+![{{ _("loss") }}](loss.png)
+"""
+
+
+def test_the_finder_sees_every_kind_of_unmarked_text_in_a_template(tmp_path):
+    for name, text in (("page.html.j2", PLANTED_PAGE), ("card.md.j2", PLANTED_CARD)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = [(file.name, line, " ".join(text.split())) for file, line, text in unmarked_texts(tmp_path)]
+    assert found == [
+        ("card.md.j2", 5, "Use like this:"),
+        ("page.html.j2", 2, "in a few words"),
+        ("page.html.j2", 2, "on a mouse"),
+        ("page.html.j2", 3, "said so"),
+        ("page.html.j2", 4, "Scores"),
+        ("page.html.j2", 4, "yes"),
+    ]
+
+
+def as_python(call: nodes.Call) -> ast.Call:
+    """A call of a template as one of Python."""
+    kinds = {nodes.Const: lambda part: ast.Constant(part.value), nodes.CondExpr: lambda part: ast.IfExp(),
+             nodes.Concat: lambda part: ast.BinOp()}  # fmt: skip
+    args = [kinds.get(type(part), lambda part: ast.Name("value"))(part) for part in call.args]
+    names = [keyword.key for keyword in call.kwargs] + [None] * (call.dyn_kwargs is not None)
+    return ast.Call(ast.Name(call.node.name), args, [ast.keyword(name, ast.Name("value")) for name in names])
+
+
+def template_calls() -> Iterator[tuple[str, ast.Call]]:
+    """(file:line, call) of every call of `_` and `ngettext` in the templates."""
+    for path in TEMPLATES:
+        for call in template_tree(path).find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name in ("_", "ngettext"):
+                yield f"{path.name}:{call.lineno}", as_python(call)
+
+
+def test_every_marked_text_of_a_template_has_the_fields_that_it_is_given():
+    calls = list(template_calls())
+    assert len(calls) > 100
+    assert [f"{where}: {mistake}" for where, call in calls if (mistake := mistake_in(call))] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "mistake"),
+    [
+        ("{{ _('{a} of {b}', a=1) }}", "names ['a', 'b'], given are ['a']"),
+        ("{{ _('{a}', **fields) }}", "not as **fields"),
+        ("{{ _('{a}' if x else '{b}', a=1) }}", "one literal"),
+        ("{{ _('{a} ' ~ '{b}', a=1) }}", "one literal"),
+    ],
+)
+def test_a_mistake_in_the_fields_of_a_templates_text_is_seen(source, mistake):
+    (call,) = environment("html").parse(source).find_all(nodes.Call)
+    assert mistake in mistake_in(as_python(call))
+
+
+def test_babel_collects_the_texts_of_the_templates():
+    collected = set()
+    for path in TEMPLATES:
+        with path.open("rb") as stream:
+            for __, __, message, __ in babel_extract(stream, ("_", "ngettext"), (), {"silent": "false"}):
+                collected |= {message} if isinstance(message, str) else {text for text in message or () if text}
+    marked = {part.value for __, call in template_calls() for part in call.args if isinstance(part, ast.Constant)}
+    assert marked <= collected and "After cleaning:" in collected
 
 
 def uses_translator(tree: ast.Module) -> bool:
