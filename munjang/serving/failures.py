@@ -83,7 +83,7 @@ def failure(error: Exception, scope: Scope) -> Response:
         case ClientGone() | ClientDisconnect():
             service.metrics.gone.inc()
             return Response(status_code=499)
-    frames = reversed(traceback.extract_tb(error.__traceback__))
-    where = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
+    frames = traceback.extract_tb(error.__traceback__)[-12:]  # the outer ones are the web framework's
+    where = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
     log.error("%s while answering: %s", type(error).__name__, where)
     return error_response(500, _("The server could not answer this request. Its log says where it failed."))

@@ -61,6 +61,7 @@ class LoadedModel:
         self.folder = predictor.folder
         self.predictor, decoder = predictor, predictor.decoder
         self.is_parser, self.many_heads = decoder.record is Parse, bool(decoder.parts)
+        # Of a head that is served alone, the logits are its own part.
         self.decoder = decoder if self.is_parser else RawLogits(predictor.labels, decoder.columns)
         self.classifiers = classifiers_of(self, predictor)
 

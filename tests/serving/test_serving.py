@@ -122,6 +122,18 @@ def test_analyze_gives_all_heads_in_one_pass(server, folders):
     assert list(server.ask("/models/onnx/hate/analyze", {"inputs": "별로"}).body["answers"]) == ["hate"]
 
 
+def test_a_head_served_alone_answers_as_in_its_model(server, folders):
+    expected = mj.load(folders / "onnx" / "hate").predict_many(FULL)
+    with served([f"alone={folders / 'onnx' / 'hate'}"]) as alone:
+        found = alone.ask("/", {"inputs": FULL}).body
+        raw = alone.ask("/", {"inputs": FULL, "parameters": {"function_to_apply": "none"}}).body
+        assert list(alone.ask("/analyze", {"inputs": "별로"}).body["answers"]) == ["hate"]
+    for pairs, answer in zip(found, expected, strict=True):
+        assert scores_of(pairs) == pytest.approx(answer.scores, abs=1e-6)
+    same = server.ask("/models/onnx/hate", {"inputs": FULL, "parameters": {"function_to_apply": "none"}}).body
+    assert [scores_of(pairs) for pairs in raw] == [pytest.approx(scores_of(pairs), abs=1e-5) for pairs in same]
+
+
 def test_models_with_several_labels_a_text_keep_their_threshold(server, folders):
     expected = mj.load(folders / "several").predict("욕설 비난 3")
     found = server.ask("/models/%EC%9A%95/analyze", {"inputs": "욕설 비난 3"})
