@@ -12,6 +12,7 @@ from munjang.metrics.scores import CALIBRATION_BINS
 from munjang.metrics.tables import title
 from munjang.records import SPLITS
 from munjang.reports.templates import render
+from munjang.tasks import make_task
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def model_card(
         "card.md",
         manifest.task,
         manifest=manifest,
+        several=make_task(manifest.task, manifest.labels, **manifest.task_options).several,
         corpus=corpus,
         licence=hub_licence([corpus.card] if corpus else []),
         stats=describe(corpus) if corpus else None,

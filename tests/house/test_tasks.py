@@ -34,6 +34,8 @@ def test_nothing_outside_the_tasks_asks_for_a_task_by_its_name_or_class():
         for branch in branches(ast.parse(path.read_text(encoding="utf-8")))
     }
     assert found == set()
+    templates = [path.read_text(encoding="utf-8") for path in ROOT.rglob("*.j2")]
+    assert len(templates) > 5 and not any(" task ==" in text or ".task ==" in text for text in templates)
 
 
 def test_the_search_finds_what_it_looks_for():

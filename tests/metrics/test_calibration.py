@@ -11,9 +11,8 @@ from munjang.metrics.calibration import (
     expected_calibration_error,
     fit_temperature,
     golden_section,
-    softmax,
 )
-from munjang.metrics.scores import log_loss, one_hot
+from munjang.metrics.scores import log_loss, one_hot, softmax
 
 
 def sure(scale: float, n: int = 4000, seed: int = 5) -> tuple[np.ndarray, np.ndarray]:

@@ -186,7 +186,7 @@ class ParsingTask(ABC, Generic[Scores]):
         first, second = np.concatenate(list(ours)), np.concatenate(list(theirs))  # (words, 3)
         same = (first[:, :2] == second[:, :2]).all(axis=1).mean()
         apart = np.abs(first[:, 2] - second[:, 2])[first[:, 0] == second[:, 0]]
-        return Agreement({"": float(same)}, apart, "words' heads and relations")
+        return Agreement({"": float(same)}, apart, N_("words' heads and relations"))
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """uas, las: shares of the words with the right head, and with the right head and relation."""
