@@ -26,8 +26,8 @@ HELP = _(
 )
 GROUPS = {  # title -> the options of the help, by the names of their parameters; the others work but are not listed
     _("Data"): (
-        "text", "label", "labels", "map_values", "multi_label", "encoding", "sheet", "header_row", "validation", "test",
-        "more", "data_dir", "mask_personal",
+        "text", "label", "labels", "map_values", "multi_label", "encoding", "sheet", "header_row", "delimiter",
+        "validation", "test", "more", "data_dir", "mask_personal",
     ),
     _("Model"): ("backbone", "max_length", "parser"),
     _("Training"): (
@@ -71,6 +71,7 @@ def train_verb(
     encoding: options.EncodingOption = None,
     sheet: options.Sheet = None,
     header_row: options.HeaderRow = None,
+    delimiter: options.Delimiter = None,
     validation: options.ValidationFile = None,
     test: options.TestFile = None,
     more: Annotated[
@@ -167,7 +168,7 @@ def train_verb(
     )
     check_backbone_name(config.backbone)
     check_packages(config)
-    read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
+    read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     if len(sources) > 1:
         from munjang.cli.train_heads import CorpusArguments, refuse_single_corpus_flags, train_several
 
