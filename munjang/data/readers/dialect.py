@@ -13,12 +13,11 @@ from typing import Any
 from munjang.data.readers.columns import KNOWN_NAMES, normal_name
 from munjang.data.readers.csv import ESCAPE, NULL, QUOTE, BareLine, Dialect, Shape, records
 from munjang.data.readers.lines import Line
-from munjang.data.readers.table import Row, cell_text
+from munjang.data.readers.table import LONGEST_NAME, Row, cell_text
 
 SAMPLE_LINES, SAMPLE_SIZE = 2_000, 200_000  # lines and characters to look at
 HEADER_SEARCH = 20  # rows to look for the header in
 SAMPLE_ROWS = 200  # rows to compare the header with
-LONGEST_NAME = 60  # characters
 USUAL_SHARE = 0.1  # of the rows: where so many end early, at the same column, their last cells are missing
 AGREEING, NAMED = 0.6, 0.3  # the share of records that must agree; under a header with a known name, fewer do
 EVERY = 0.98
@@ -128,7 +127,7 @@ def dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:
 def quoted_throughout(texts: Sequence[str], delimiter: str) -> bool:
     """Whether a column is in quotes in every row but the header.
 
-    Between tabs, single fields in quotes do not make a quoted file: in the files of NSMC the quotes are part of reviews.
+    Between tabs, single fields in quotes do not make a quoted file: in the files of NSMC they are part of the texts.
     """
     rows = [text.split(delimiter) for text in texts[1:] if text.strip()] or [[]]
     return any(all(len(row) > column and row[column][:1] == QUOTE for row in rows) for column in range(len(rows[0])))
@@ -231,7 +230,7 @@ def are_names(cells: Sequence[Any]) -> bool:
 
 
 def come_again(cells: Sequence[Any], below: Sequence[Sequence[Any]], share: float) -> bool:
-    """Whether this share of the cells, and at least one, occurs again in its column; a repeated header does not count."""
+    """Whether this share of the cells, at least one, occurs again in its column. A repeated header does not count."""
     others = [row for row in below if list(row) != list(cells)]
     texts = [cell_text(cell) for cell in cells]
     seen = [{cell_text(row[column]) for row in others if column < len(row)} for column in range(len(texts))]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import gzip
-import io
-import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import repeat, starmap
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from munjang.data.compressed import open_bytes, reading
 from munjang.errors import ConfigError, DataError
 from munjang.translation import _
 
@@ -36,32 +33,6 @@ class Encoding(NamedTuple):
 
     name: str
     newline: bytes = b"\n"
-
-
-def open_bytes(path: Path) -> BinaryIO:
-    """The bytes of a file, unpacked if its content (not its name) says that it is a gzip file."""
-    try:
-        stream = path.open("rb")
-    except FileNotFoundError as error:
-        raise DataError(_("No file {path}.", path=path)) from error
-    except OSError as error:
-        raise DataError(_("{path} cannot be opened: {reason}.", path=path, reason=error.strerror or error)) from error
-    magic = stream.read(2)
-    stream.seek(0)
-    return io.BufferedReader(gzip.GzipFile(fileobj=stream), CHUNK_BYTES) if magic == b"\x1f\x8b" else stream
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn errors of reading bytes (a cut gzip file, a failing disk) into a DataError."""
-    try:
-        yield
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(
-            _("{path} is a damaged or cut gzip file ({reason}). Copy or download it again.", path=path, reason=error)
-        ) from error
-    except OSError as error:
-        raise DataError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error
 
 
 class AsUtf8:
@@ -207,9 +178,9 @@ def find_encoding(path: Path) -> Encoding:
             raise DataError(_("{path} is empty (0 bytes).", path=path))
         name = next((name for bom, name in BOMS.items() if head.startswith(bom)), None) or without_bom(head)
         newline = newline_of(head)
-        if name and wide(name):
-            return Encoding(name, newline)
-        stream.seek(0)
+    if name and wide(name):
+        return Encoding(name, newline)
+    with reading(path), open_bytes(path) as stream:
         counts = count_valid(stream, newline)
     if name:
         return Encoding(name, newline)

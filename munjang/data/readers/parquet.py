@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from munjang.data.readers.lines import reading
+from munjang.data.compressed import unpacked_file
 from munjang.data.readers.table import Bad, Row, Table, checked_row
 from munjang.errors import DataError, missing_extra
 from munjang.translation import _
@@ -18,18 +15,6 @@ if TYPE_CHECKING:
     import pyarrow.parquet
 
 BATCH_ROWS = 2_048  # rows
-
-
-def unpacked_file(path: Path) -> IO[bytes] | str:
-    """Something seekable: the path itself, or a temporary file with the content of the gzip file."""
-    with reading(path), path.open("rb") as stream:
-        if stream.read(2) != b"\x1f\x8b":
-            return str(path)
-        stream.seek(0)
-        copy = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the table)
-        shutil.copyfileobj(gzip.GzipFile(fileobj=stream), copy, 1 << 20)
-        copy.seek(0)
-        return copy
 
 
 def open_parquet(path: Path) -> Table:

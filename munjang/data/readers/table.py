@@ -7,12 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from munjang.data.readers.lines import MAX_LINE
 from munjang.records import Removed
 from munjang.translation import _, ngettext
 
+SHOWN_NAMES, LONGEST_NAME = 8, 60  # columns that a note names, and characters of a name
 SHOWN = 3  # rows that `describe_rejected` gives with their reasons
 
 
@@ -37,13 +39,30 @@ class Bad(NamedTuple):
     file: str
 
 
+class OtherSheet(NamedTuple):
+    """A sheet that is not read as the table: its name, its place among the sheets, and its rows."""
+
+    name: str
+    place: int
+    hidden: bool
+    rows: Iterator[list[Any]]
+
+
+class Sheets(NamedTuple):
+    """The sheet that a table comes from, its place among the sheets, and the others."""
+
+    name: str
+    place: int
+    others: Callable[[], Iterator[OtherSheet]]
+
+
 @dataclass
 class Table:
     """A file opened for reading. `rows()` may be called again; each call reads the file from its start.
 
     columns: the names in the file, made distinct. notes: what was detected (encoding, delimiter, header).
     rejected: the rows set aside so far, in file order; `take_rejected()` empties it, for files of any size.
-    types: pyarrow types by column for a Parquet file, else None. quoted: False for an unquoted TSV.
+    types: pyarrow types by column for a Parquet file, else None. quoted: False for an unquoted TSV. sheets: of Excel.
     """
 
     file: str
@@ -53,6 +72,7 @@ class Table:
     rejected: list[Removed] = field(default_factory=list)
     types: dict[str, Any] | None = None
     quoted: bool = True
+    sheets: Sheets | None = None
 
     def rows(self) -> Iterator[Row]:
         """The usable rows in file order; the others go to `rejected`."""
@@ -124,6 +144,37 @@ def distinct(names: Sequence[Any]) -> tuple[str, ...]:
             unique, suffix = f"{base}_{suffix}", suffix + 1
         columns.append(unique)
     return tuple(columns)
+
+
+def short_list(names: Sequence[str]) -> str:
+    """The first names, and how many there are where these are not all."""
+    shown = ", ".join(name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…" for name in names[:SHOWN_NAMES])
+    return shown if len(names) <= SHOWN_NAMES else f"{shown}, … ({len(names)})"
+
+
+def header_note(path: Path, named: bool, columns: Sequence[str]) -> str:
+    """The note on the names of the columns."""
+    if named:
+        return _("{path}: columns {names}", path=path, names=short_list(columns))
+    return _(
+        "{path}: no header row found, so the columns are called {names}; --header-row 1 says otherwise",
+        path=path,
+        names=short_list(columns),
+    )
+
+
+def above_note(path: Path, texts: Sequence[str]) -> list[str]:
+    """A note of the rows above the header, if they hold a text; none otherwise."""
+    if not any(texts):
+        return []
+    note = ngettext(
+        "{path}: the {count:,} line above the header is left out: {texts}",
+        "{path}: the {count:,} lines above the header are left out: {texts}",
+        len(texts),
+        path=path,
+        texts=short_list([f"'{text}'" for text in texts if text]),
+    )
+    return [note]
 
 
 def describe_rejected(rejected: Sequence[Removed]) -> str:

@@ -12,7 +12,6 @@ from typing import BinaryIO
 from munjang.config.settings import ReadOptions
 from munjang.data.readers.csv import ESCAPE, QUOTE, BareLine, records
 from munjang.data.readers.dialect import (
-    LONGEST_NAME,
     NAMED,
     Layout,
     find_layout,
@@ -33,11 +32,9 @@ from munjang.data.readers.lines import (
     reading,
     reads_as,
 )
-from munjang.data.readers.table import Bad, Row, Table, distinct
+from munjang.data.readers.table import Bad, Row, Table, above_note, distinct, header_note, short_list
 from munjang.errors import ConfigError, DataError
 from munjang.translation import _, ngettext
-
-SHOWN_NAMES = 8  # columns that a note names
 
 
 def encoding_of(path: Path, options: ReadOptions) -> Encoding:
@@ -144,12 +141,6 @@ def disagreement(path: Path, layout: Layout) -> str:
     )
 
 
-def short_list(names: Sequence[str]) -> str:
-    """The first names, and how many there are where these are not all."""
-    shown = ", ".join(name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…" for name in names[:SHOWN_NAMES])
-    return shown if len(names) <= SHOWN_NAMES else f"{shown}, … ({len(names)})"
-
-
 def empty_message(path: Path, encoding: Encoding, skip: int) -> str:
     """The message for a file without a usable line."""
     bad = next((line for line in open_lines(path, encoding) if line.problem), None)
@@ -183,7 +174,7 @@ def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int) -
     notes = [
         f"{path}: {encoding.name}, {layout.dialect}",
         header_note(path, layout.header is not None, columns),
-        *above_notes(path, open_lines(path, encoding), skip),
+        *above_note(path, [line.text.strip() for line in islice(open_lines(path, encoding), skip)]),
     ]
     if layout.shape.least < layout.shape.width:
         notes.append(
@@ -195,32 +186,6 @@ def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int) -
             )
         )
     return Table(file, columns, read, notes, quoted=layout.dialect.quoted)
-
-
-def header_note(path: Path, named: bool, columns: Sequence[str]) -> str:
-    """What was taken for the header."""
-    if named:
-        return _("{path}: columns {names}", path=path, names=short_list(columns))
-    return _(
-        "{path}: no header row found, so the columns are called {names}; --header-row 1 says otherwise",
-        path=path,
-        names=short_list(columns),
-    )
-
-
-def above_notes(path: Path, lines: Iterable[Line], count: int) -> list[str]:
-    """A note of the lines above the header, if they hold a text."""
-    texts = [line.text.strip() for line in islice(lines, count)] if count else []
-    if not any(texts):
-        return []
-    note = ngettext(
-        "{path}: the {count:,} line above the header is left out: {texts}",
-        "{path}: the {count:,} lines above the header are left out: {texts}",
-        count,
-        path=path,
-        texts=short_list([f"'{text}'" for text in texts if text]),
-    )
-    return [note]
 
 
 def lines_table(path: Path, encoding: Encoding) -> Table:

@@ -68,7 +68,6 @@ def test_quotes_that_are_needed_make_a_quoted_file():
     assert dialect('id\ttext\n1\t"줄\n바꿈"\n2\t나', "tsv")[1]
     assert dialect('id\ttext\n1\t"탭\t안"\n2\t나', "tsv")[1]
     assert dialect('"id"\t"text"\n"1"\t"가"\n"2"\t"나"', "tsv")[1]
-    assert dialect('id\ttext\n1\t"이 ""영화"" 최고"\n2\t나', "tsv")[1]
     assert dialect('text,label\n"가, 나",1\n다,0')[1]
 
 
