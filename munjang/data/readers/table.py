@@ -15,6 +15,7 @@ from munjang.records import Removed
 from munjang.translation import _, ngettext
 
 SHOWN_NAMES, LONGEST_NAME = 8, 60  # columns that a note names, and characters of a name
+MAX_DEPTH = 50  # of lists and objects in each other
 SHOWN = 3  # rows that `describe_rejected` gives with their reasons
 
 
@@ -112,10 +113,29 @@ def cell_text(value: Any) -> str:
 def checked_row(line: int, cells: Sequence[Any], file: str) -> Row | Bad:
     """A row from a file whose lines were not checked before: NUL, half characters and giant texts make it Bad."""
     for cell in cells:
-        if isinstance(cell, str) and (problem := text_problem(cell)):
+        if isinstance(cell, (str, list, dict)) and (problem := problem_in(cell)):
             raw = json.dumps([cell_text(item)[:1000] for item in cells], ensure_ascii=False)
             return Bad(line, problem, printable(raw), file)
     return Row(line, tuple(cells), file)
+
+
+def problem_in(cell: Any) -> str:
+    """Why a cell cannot be used, or "": the first problem of a text in it."""
+    level, depth = [cell], 0
+    while level:
+        for part in level:
+            if isinstance(part, str) and (problem := text_problem(part)):
+                return problem
+        level = [
+            inner
+            for part in level
+            if isinstance(part, (list, dict))
+            for inner in ([*part, *part.values()] if isinstance(part, dict) else part)
+        ]
+        depth += 1
+        if depth > MAX_DEPTH:
+            return _("lists or objects in each other, more than {depth} deep", depth=MAX_DEPTH)
+    return ""
 
 
 def text_problem(text: str) -> str:
@@ -135,14 +155,15 @@ def printable(text: str) -> str:
 
 
 def distinct(names: Sequence[Any]) -> tuple[str, ...]:
-    """Column names from header cells: trimmed, numbered if empty (column3), a repeated name with _2."""
-    columns: list[str] = []
+    """Column names from header cells: trimmed, printable, numbered if empty (column3), a repeated name with _2."""
+    columns: dict[str, None] = {}
+    suffixes: Counter[str] = Counter()
     for number, name in enumerate(names, 1):
-        base = cell_text(name).strip().strip("\ufeff") or f"column{number}"
-        suffix, unique = 2, base
+        base = unique = printable(cell_text(name)).strip().strip("\ufeff") or f"column{number}"
         while unique in columns:
-            unique, suffix = f"{base}_{suffix}", suffix + 1
-        columns.append(unique)
+            suffixes[base] += 1
+            unique = f"{base}_{suffixes[base] + 1}"
+        columns[unique] = None
     return tuple(columns)
 
 

@@ -53,7 +53,8 @@ def open_writer(
     byte-order mark, for Excel. In CSV a text cell that begins with = + - @, tab or carriage return and is not a number
     gets an apostrophe before it, so that no spreadsheet takes it for a formula. TSV is utf-8; quoted False writes it
     without quotes, and tabs and line breaks in cells become spaces. types: pyarrow types of columns for Parquet; other
-    columns are text. sheets: of an Excel file that the rows come from; .xlsx has them too. DataError: the file exists and `overwrite` is False, or it cannot be written.
+    columns are text. sheets: of an Excel file that the rows come from; .xlsx has them too. DataError: the file exists
+    and `overwrite` is False, or it cannot be written.
     """
     path = Path(path)
     check_target(path, overwrite)
