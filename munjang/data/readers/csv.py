@@ -71,6 +71,9 @@ class Dialect:
         return re.sub(rf'(\\["\\\r\n]|\\{end})|\\', lambda found: found[1] or ESCAPE * 2, text)
 
 
+QUOTED_TSV = Dialect("\t", True)
+
+
 @dataclass(frozen=True)
 class Shape:
     """How many fields a record has. least: with this many or more, up to `width`, the missing last ones are empty."""
@@ -197,16 +200,17 @@ class Spanning:
         record = sized(number, fields, raw, self.shape, self.file)
         if isinstance(record, Bad):
             return None
-        # In TSV, lines that are each a whole record are separate records, not one text of several lines.
-        width = self.shape and self.shape.width
-        if self.dialect.delimiter == "\t" and all(len(self.dialect.split(text)) == width for __, text, __ in lines):
-            return None
+        # In TSV, lines that are each a whole record, and begin alike, are separate records, not one text.
+        if self.dialect == QUOTED_TSV and self.shape:
+            shapes = {(len(self.dialect.split(text)), text[:1] == QUOTE) for __, text, __ in lines}
+            if len(shapes) == 1 and shapes.pop()[0] == self.shape.width:
+                return None
         problem = next(filter(None, (problem for *__, problem in lines)), "")
         return Bad(number, problem, raw, self.file) if problem else record
 
     def single(self, line: BareLine, text: str, fields: list[str] | None) -> Row | Bad:
         """The record on one line: as the csv module read it, or split at the delimiters where only that fits."""
-        if fields is None or (self.shape and len(fields) != self.shape.width):
+        if fields is None or (self.shape and not self.shape.least <= len(fields) <= self.shape.width):
             plain = self.dialect.split(text)
             if fields is None or len(plain) == self.shape.width:
                 self.slips.append(line[0])

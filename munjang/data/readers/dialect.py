@@ -115,13 +115,13 @@ def dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:
     chosen = [quoted, plain]
     if delimiter == "\t" and not quoted_throughout(texts, delimiter):
         chosen.reverse()
-    if any(ESCAPE + QUOTE in text for text in escapes):
-        chosen.insert(chosen.index(plain), Dialect(delimiter, True, True))
+    escaped = [Dialect(delimiter, chosen[0].quoted and has_quotes, True)]
+    escaped.append(replace(escaped[0], quoted=not escaped[0].quoted))
     if any(NULL in plain.split(text) for text in escapes):
-        chosen.insert(0, Dialect(delimiter, has_quotes, True))
-    elif escapes:
-        chosen.append(Dialect(delimiter, False, True))
-    return chosen
+        return [*escaped, *chosen]
+    if any(ESCAPE + QUOTE in text for text in escapes):
+        chosen.insert(chosen.index(quoted) + 1, Dialect(delimiter, True, True))
+    return chosen + escaped * bool(escapes)
 
 
 def quoted_throughout(texts: Sequence[str], delimiter: str) -> bool:
