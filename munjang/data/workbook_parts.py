@@ -77,7 +77,7 @@ def sheet_parts(archive: zipfile.ZipFile, path: object) -> dict[str, str]:
 def chunks(archive: zipfile.ZipFile, item: zipfile.ZipInfo, path: object, limit: int | None = None) -> Iterator[bytes]:
     """The bytes of a part, as they really are: the size that the archive states is not believed."""
     limit = limit or max(FREE_BYTES, MAX_RATIO * item.compress_size)
-    item.file_size, size = limit + 1, 0
+    item.file_size, size = limit + 2 * CHUNK_BYTES, 0
     with archive.open(item) as stream:
         while chunk := stream.read(CHUNK_BYTES):
             size += len(chunk)

@@ -13,9 +13,9 @@ from pathlib import Path
 from random import Random
 
 PARTS = [
-    "배송이 빨라요", "정말 재밌어요", "다시는 안 삽니다", "색이, 사진과 달라요", "그는 \"최고\"라고 했다", "ㅋㅋㅋ", "🙂👍",
-    "줄\n바꿈", "첫째;둘째", "5\" 화면", "값|무게", "NA", "null", "끝\\", "C:\\dir\\new", "a, \"b\", c", "=1+1", "\u00a0띄움",
-    "뷁 햏", "https://example.com/?a=1,2", "없음.", "\"온통\"", "'작은'", "탭\t안", "Ünïcödé", "100%", "-",
+    "배송이 빨라요", "정말 재밌어요", "다시는 안 삽니다", "색이, 사진과 달라요", '그는 "최고"라고 했다', "ㅋㅋㅋ",
+    "🙂👍", "줄\n바꿈", "첫째;둘째", '5" 화면', "값|무게", "NA", "null", "끝\\", "C:\\dir\\new", 'a, "b", c', "=1+1",
+    "\u00a0띄움", "뷁 햏", "https://example.com/?a=1,2", "없음.", '"온통"', "'작은'", "탭\t안", "Ünïcödé", "100%", "-",
 ]  # fmt: skip
 LABELS = ["긍정", "부정", "중립"]
 COLUMNS = ["번호", "본문", "감정"]
@@ -298,7 +298,7 @@ KINDS: dict[str, Callable[[Random, Path], Made]] = {
     "trailing.csv": trailing_delimiter, "missing.csv": missing_last_cells, "title.csv": title_above,
     "no_header.csv": no_header, "one_column.csv": one_column, "pandas.csv": pandas_csv, "spark.csv": spark,
     "pandas_escaped.csv": pandas_escaped, "mysql.tsv": mysql, "plain.tsv": plain_tsv, "quoted.tsv": quoted_tsv,
-    "bars.txt": bars, "lines.txt": lines, "lines.jsonl": json_lines, "list.json": json_list, "nested.jsonl": json_nested,
-    "pandas.json": pandas_json, "table.parquet": parquet, "sheet.xlsx": sheet, "merged.xlsx": merged_sheet,
-    "packed.csv.gz": packed,
+    "bars.txt": bars, "lines.txt": lines, "lines.jsonl": json_lines, "list.json": json_list,
+    "nested.jsonl": json_nested, "pandas.json": pandas_json, "table.parquet": parquet, "sheet.xlsx": sheet,
+    "merged.xlsx": merged_sheet, "packed.csv.gz": packed,
 }  # fmt: skip

@@ -225,8 +225,12 @@ def has_known_name(cells: Sequence[Any]) -> bool:
 def are_names(cells: Sequence[Any]) -> bool:
     """Whether the filled cells are short, distinct words."""
     names = [cell for cell in cells if cell_text(cell).strip()]
-    kinds = all(kind_of(cell) != "number" and len(cell) <= LONGEST_NAME for cell in names)
-    return kinds and len(set(names)) == len(names)
+    return are_words(cells) and len(set(names)) == len(names)
+
+
+def are_words(cells: Sequence[Any]) -> bool:
+    """Whether the filled cells are short texts, and no numbers."""
+    return all(kind_of(cell) != "number" and len(cell) <= LONGEST_NAME for cell in cells if cell_text(cell).strip())
 
 
 def come_again(cells: Sequence[Any], below: Sequence[Sequence[Any]], share: float) -> bool:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from munjang.config.settings import ReadOptions
 from munjang.data.compressed import unpacked_file
-from munjang.data.readers.dialect import SAMPLE_ROWS, are_names, come_again, filled, find_header, has_known_name
+from munjang.data.readers.dialect import SAMPLE_ROWS, are_words, come_again, filled, find_header, has_known_name
 from munjang.data.readers.table import (
     Bad,
     OtherSheet,
@@ -158,7 +158,8 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
         )
     columns = used_columns(sheet, names, last)
     read = sheet_reader(str(path), sheet, merged, last, columns)
-    table = Table(str(path), distinct([names[column] for column in columns]), read)
+    all_names = distinct(names)
+    table = Table(str(path), tuple(all_names[column] for column in columns), read)
     table.sheets = Sheets(name, book.names.index(name), lambda: book.others(name))
     table.notes = notes_on(path, book, name, (first, last), head, table.columns, extent)
     return table
@@ -204,7 +205,7 @@ def header_lines(
 def goes_on(upper: Cells, lower: Cells, below: Sequence[Cells], spans: bool) -> bool:
     """Whether the row under a header belongs to it: names under groups of columns. spans: a group is merged cells."""
     under = any(a is None and b is not None for a, b in zip(upper, lower, strict=True))
-    return under and are_names(lower) and not come_again(lower, below, 0) and (spans or has_known_name(lower))
+    return under and are_words(lower) and not come_again(lower, below, 0) and (spans or has_known_name(lower))
 
 
 def header_names(rows: Sequence[Cells], merged: Sequence[tuple[int, int, int, int]], first: int) -> list[Any]:
