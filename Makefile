@@ -16,7 +16,7 @@ test: $(INSTALLED)
 
 # 20,000 files, made and damaged, through the readers; too long for every change.
 soak: $(INSTALLED)
-	$(BIN)/python tests/soak/readers.py
+	PYTHONPATH=tests/support $(BIN)/python tests/soak/readers.py
 
 lint: $(INSTALLED) $(ESLINT)
 	$(BIN)/ruff check .

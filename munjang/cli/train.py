@@ -26,8 +26,8 @@ HELP = _(
 )
 GROUPS = {  # title -> the options of the help, by the names of their parameters; the others work but are not listed
     _("Data"): (
-        "text", "label", "labels", "map_values", "multi_label", "encoding", "sheet", "header_row", "delimiter",
-        "validation", "test", "more", "data_dir", "mask_personal",
+        "text", "label", "labels", "map_values", "multi_label", "encoding", "sheet", "header_row", "validation", "test",
+        "more", "data_dir", "mask_personal",
     ),
     _("Model"): ("backbone", "max_length", "parser"),
     _("Training"): (

@@ -22,9 +22,10 @@ FREE_AREA, SPARSE = 4_000_000, 4  # cells of a rectangle that are held in any ca
 FREE_BYTES, MAX_RATIO = 32_000_000, 50  # what a part other than a sheet may hold, or how many times its packed size
 CHUNK_BYTES = 1 << 20
 ROW = re.compile(rb"<(?:\w+:)?row\b")
-CELL = re.compile(rb"<(?:\w+:)?c[\s>/]")
+ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\s[^<>]*?\br=[\"'](\d{1,9})[\"']")
+CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?\br=[\"']([A-Za-z]*)(\d{1,9})[\"'][^<>]*(?<!/)>(?!</)")  # one that is filled
+NAMELESS = re.compile(rb"<(?:\w+:)?c(?=[\s>/])(?![^<>]*\br=)")  # its place is that after the cell before
 ERROR_CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?\bt=[\"']e[\"']")
-REFERENCE = re.compile(rb"\br=[\"']([A-Za-z]*)(\d{1,9})[\"']")
 RELATION = re.compile(r"\{.*relationships\}id")
 WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 
@@ -103,15 +104,17 @@ def sheet_extent(source: str | IO[bytes], part: str, path: object, name: str) ->
         for chunk in chunks(archive, archive.getinfo(part), path, limit=1 << 40):
             head, mark, tail = (rest + chunk).rpartition(b"<")
             rest = mark + tail
-            for number, piece in enumerate(ROW.split(head)):
-                found = len(CELL.findall(piece))
-                in_row = found + (in_row if number == 0 else 0)
-                cells, columns = cells + found, max(columns, in_row)
-            references = REFERENCE.findall(head)
-            letters.update({column for column, __ in references})
-            rows = max(rows, max(map(int, {row for __, row in references}), default=0))
-            errors += len(ERROR_CELL.findall(head))
-            refuse_extent(Extent(rows, max([columns, *map(column_number, letters)]), cells, errors), path, name)
+            bare = len(NAMELESS.findall(head))
+            for number, piece in enumerate(ROW.split(head)) if bare or in_row else ():
+                in_row = len(NAMELESS.findall(piece)) + (in_row if number == 0 else 0)
+                columns = max(columns, in_row)
+            found = CELL.findall(head)
+            letters.update({column for column, __ in found})
+            numbered = max(map(int, ROW_NUMBER.findall(head)), default=0)
+            rows = max(rows, numbered if bare else 0, max(map(int, {row for __, row in found}), default=0))
+            cells, errors = cells + len(found) + bare, errors + len(ERROR_CELL.findall(head))
+            extent = Extent(rows, max([columns, *map(column_number, letters)]), cells, errors)
+            refuse_extent(extent._replace(rows=max(rows, numbered)), path, name)
             if len(rest) > 10 * CHUNK_BYTES:
                 raise DataError(_("{path}: sheet '{name}' is damaged. Save it again from Excel.", path=path, name=name))
     return Extent(rows, max([columns, *map(column_number, letters)]), cells, errors)

@@ -22,6 +22,7 @@ USUAL_SHARE = 0.1  # of the rows: where so many end early, at the same column, t
 AGREEING, NAMED = 0.6, 0.3  # the share of records that must agree; under a header with a known name, fewer do
 EVERY = 0.98
 NUMBER = re.compile(r"[\d\s.,:/+\-%]*\d[\d\s.,:/+\-%]*")  # also dates and times
+NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")
 NAME = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
 
 
@@ -212,7 +213,7 @@ def find_header(rows: Sequence[Sequence[Any]]) -> int | None:
         if has_known_name(rows[index]) and not any(count >= counts[index] for count in above):
             if index == wide[0] and not come_again(rows[index], below, 0.5):
                 return index
-            if are_names(rows[index]) and not come_again(rows[index], below, 0):
+            if are_names(rows[index]) and not come_again(rows[index], below):
                 return index
     return wide[0] if wide and is_other_kind(rows[wide[0]], rows[wide[0] + 1 :]) else None
 
@@ -222,48 +223,59 @@ def has_known_name(cells: Sequence[Any]) -> bool:
     return any(isinstance(cell, str) and normal_name(cell) in KNOWN_NAMES for cell in cells)
 
 
-def are_names(cells: Sequence[Any]) -> bool:
-    """Whether the filled cells are short, distinct words."""
-    names = [cell for cell in cells if cell_text(cell).strip()]
-    return are_words(cells) and len(set(names)) == len(names)
+def words_in(cells: Sequence[Any]) -> dict[int, str]:
+    """Column -> cell, of those that are no numbers and not empty."""
+    return {column: cell for column, cell in enumerate(cells) if kind_of(cell) in ("name", "text")}
 
 
-def are_words(cells: Sequence[Any]) -> bool:
-    """Whether the filled cells are short texts, and no numbers."""
-    return all(kind_of(cell) != "number" and len(cell) <= LONGEST_NAME for cell in cells if cell_text(cell).strip())
+def are_names(cells: Sequence[Any], *, distinct: bool = True) -> bool:
+    """Whether the filled cells are short words and no numbers."""
+    words = list(words_in(cells).values())
+    alone = len(words) == sum(bool(kind_of(cell)) for cell in cells)
+    return bool(words) and alone and is_short(words) and not (distinct and len(set(words)) < len(words))
 
 
-def come_again(cells: Sequence[Any], below: Sequence[Sequence[Any]], share: float) -> bool:
-    """Whether this share of the cells, at least one, occurs again in its column. A repeated header does not count."""
+def is_short(words: Sequence[str]) -> bool:
+    return all(len(word) <= LONGEST_NAME for word in words)
+
+
+def come_again(cells: Sequence[Any], below: Sequence[Sequence[Any]], share: float = 0) -> bool:
+    """Whether this share of the words, at least one, occurs again in its column. A repeated header does not count."""
     others = [row for row in below if list(row) != list(cells)]
-    texts = [cell_text(cell) for cell in cells]
-    seen = [{cell_text(row[column]) for row in others if column < len(row)} for column in range(len(texts))]
-    again = [text in column for text, column in zip(texts, seen, strict=True) if text]
-    return sum(again) >= max(1, share * len(again))
+    words = words_in(cells)
+    again = sum(any(column < len(row) and row[column] == word for row in others) for column, word in words.items())
+    return again >= max(1, share * len(words))
 
 
 def is_other_kind(cells: Sequence[Any], below: Sequence[Sequence[Any]]) -> bool:
-    """Whether the cells are names, and those below in some column are of another kind, or all much longer."""
-    if not are_names(cells) or come_again(cells, below, 0):
+    """Whether the words are names, and those below in some column are of another kind, or all much longer.
+
+    Numbers may stand among them, such as years, if one of the words stands above numbers.
+    """
+    words = words_in(cells)
+    if not is_short(list(words.values())) or len(set(words.values())) < len(words) or come_again(cells, below):
         return False
-    for column, cell in enumerate(cells):
-        under = [row[column] for row in below if column < len(row) and cell_text(row[column]).strip()]
-        if not cell or not under:
-            continue
-        kind, kinds = kind_of(cell), [kind_of(item) for item in under]
-        lengths = [len(cell_text(item)) for item in under]
-        if kinds.count(kind) <= 0.1 * len(kinds):
+    for column, word in words.items():
+        under = [row[column] for row in below if column < len(row) and kind_of(row[column])]
+        kinds = [kind_of(cell) for cell in under]
+        if under and kinds.count("number") >= 0.9 * len(kinds):
             return True
-        if len(cell) < min(lengths) and 2 * len(cell) <= median(lengths):
-            return True
-    return not below and len(cells) > 1
+        if under and are_names(cells):
+            lengths = [len(cell_text(cell)) for cell in under]
+            if kinds.count(kind_of(word)) <= 0.1 * len(kinds):
+                return True
+            if len(word) < min(lengths) and 2 * len(word) <= median(lengths):
+                return True
+    return not below and len(cells) > 1 and are_names(cells)
 
 
 def kind_of(cell: Any) -> str:
-    """ "number" (also a date, or true and false), "name" (a word as programs name columns), or "text"."""
-    if not isinstance(cell, str) or NUMBER.fullmatch(cell.strip()) or is_number(cell):
+    """number (also a date, or true and false), name (a word as programs name columns), text, or "" for no value."""
+    if cell is None or (isinstance(cell, str) and cell.strip().casefold() in NO_VALUE):
+        return ""
+    if not isinstance(cell, str) or cell.casefold() in ("true", "false") or NUMBER.fullmatch(cell.strip()):
         return "number"
-    return "name" if NAME.fullmatch(cell) else "text"
+    return "number" if is_number(cell) else "name" if NAME.fullmatch(cell) else "text"
 
 
 def is_number(cell: str) -> bool:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from munjang.config.settings import ReadOptions
 from munjang.data.compressed import unpacked_file
-from munjang.data.readers.dialect import SAMPLE_ROWS, are_words, come_again, filled, find_header, has_known_name
+from munjang.data.readers.dialect import SAMPLE_ROWS, are_names, come_again, filled, find_header, has_known_name
 from munjang.data.readers.table import (
     Bad,
     OtherSheet,
@@ -205,7 +205,9 @@ def header_lines(
 def goes_on(upper: Cells, lower: Cells, below: Sequence[Cells], spans: bool) -> bool:
     """Whether the row under a header belongs to it: names under groups of columns. spans: a group is merged cells."""
     under = any(a is None and b is not None for a, b in zip(upper, lower, strict=True))
-    return under and are_words(lower) and not come_again(lower, below, 0) and (spans or has_known_name(lower))
+    return (
+        under and are_names(lower, distinct=False) and not come_again(lower, below) and (spans or has_known_name(lower))
+    )
 
 
 def header_names(rows: Sequence[Cells], merged: Sequence[tuple[int, int, int, int]], first: int) -> list[Any]:

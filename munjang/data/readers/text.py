@@ -164,11 +164,8 @@ def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int) -
     def read() -> Iterator[Row | Bad]:
         lines = islice(open_bare(path, encoding), skip, None)
         items = records(lines, layout.dialect, layout.shape, file)
-        if layout.header is not None:
-            for item in items:
-                if isinstance(item, Row):
-                    break
-                yield item
+        if layout.header is not None:  # it may have fewer cells than the rows
+            next(items, None)
         yield from items
 
     notes = [

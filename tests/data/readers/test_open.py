@@ -144,6 +144,13 @@ def test_a_header_in_quotes_may_have_line_breaks(tmp_path):
     assert [row.line for row in table.rows()] == [3]
 
 
+def test_a_header_without_the_name_of_the_row_numbers_loses_no_row(tmp_path):
+    table = open_table(write(tmp_path / "a.csv", '"본문","감정"\n"1","좋아요",1\n"2","별로",0\n'))
+    assert table.columns == ("column1", "본문", "감정")
+    assert texts(table) == [["1", "좋아요", "1"], ["2", "별로", "0"]]
+    assert table.rejected == []
+
+
 def test_empty_and_repeated_column_names_become_distinct(tmp_path):
     assert open_table(write(tmp_path / "a.csv", ",본문,본문,label\n1,가,나,0\n")).columns == (
         "column1", "본문", "본문_2", "label",
