@@ -20,7 +20,7 @@ MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # of a sheet, in Excel
 MAX_CELLS = 20_000_000  # filled ones, of a sheet
 FREE_AREA, SPARSE = 4_000_000, 4  # cells of a rectangle that are held in any case; more, if one in four is filled
 FREE_BYTES, MAX_RATIO = 32_000_000, 50  # what a part other than a sheet may hold, or how many times its packed size
-CHUNK_BYTES = 1 << 20
+READ_BYTES = 1 << 20
 ROW = re.compile(rb"<(?:\w+:)?row\b")
 ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\s[^<>]*?\br=[\"'](\d{1,9})[\"']")
 CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?\br=[\"']([A-Za-z]*)(\d{1,9})[\"'][^<>]*(?<!/)>(?!</)")  # one that is filled
@@ -48,7 +48,7 @@ def check_workbook(source: str | IO[bytes], path: object) -> dict[str, str]:
         parts = sheet_parts(archive, path)
         for item in archive.infolist():
             if item.filename not in parts.values() and PurePosixPath(item.filename).suffix.lower() in (".xml", ".rels"):
-                sum(map(len, chunks(archive, item, path)))
+                sum(map(len, part_bytes(archive, item, path)))
         return parts
 
 
@@ -59,7 +59,7 @@ def sheet_parts(archive: zipfile.ZipFile, path: object) -> dict[str, str]:
         items = [item for item in archive.infolist() if item.filename.lower() == name]
         if len(items) != 1:
             raise KeyError(name)
-        return ElementTree.fromstring(b"".join(chunks(archive, items[0], path)))
+        return ElementTree.fromstring(b"".join(part_bytes(archive, items[0], path)))
 
     targets: dict[str, str] = {}
     for relation in root(RELATIONS):
@@ -75,12 +75,12 @@ def sheet_parts(archive: zipfile.ZipFile, path: object) -> dict[str, str]:
     return sheets
 
 
-def chunks(archive: zipfile.ZipFile, item: zipfile.ZipInfo, path: object, limit: int | None = None) -> Iterator[bytes]:
+def part_bytes(archive: zipfile.ZipFile, item: zipfile.ZipInfo, path: object, limit: int | None = None) -> Iterator[bytes]:
     """The bytes of a part, as they really are: the size that the archive states is not believed."""
     limit = limit or max(FREE_BYTES, MAX_RATIO * item.compress_size)
-    item.file_size, size = limit + 2 * CHUNK_BYTES, 0
+    item.file_size, size = limit + 2 * READ_BYTES, 0
     with archive.open(item) as stream:
-        while chunk := stream.read(CHUNK_BYTES):
+        while chunk := stream.read(READ_BYTES):
             size += len(chunk)
             if size > limit:
                 raise DataError(
@@ -101,7 +101,7 @@ def sheet_extent(source: str | IO[bytes], part: str, path: object, name: str) ->
     letters: set[bytes] = set()
     rest = b""
     with zipfile.ZipFile(source) as archive:
-        for chunk in chunks(archive, archive.getinfo(part), path, limit=1 << 40):
+        for chunk in part_bytes(archive, archive.getinfo(part), path, limit=1 << 40):
             head, mark, tail = (rest + chunk).rpartition(b"<")
             rest = mark + tail
             bare = len(NAMELESS.findall(head))
@@ -115,7 +115,7 @@ def sheet_extent(source: str | IO[bytes], part: str, path: object, name: str) ->
             cells, errors = cells + len(found) + bare, errors + len(ERROR_CELL.findall(head))
             extent = Extent(rows, max([columns, *map(column_number, letters)]), cells, errors)
             refuse_extent(extent._replace(rows=max(rows, numbered)), path, name)
-            if len(rest) > 10 * CHUNK_BYTES:
+            if len(rest) > 10 * READ_BYTES:
                 raise DataError(_("{path}: sheet '{name}' is damaged. Save it again from Excel.", path=path, name=name))
     return Extent(rows, max([columns, *map(column_number, letters)]), cells, errors)
 

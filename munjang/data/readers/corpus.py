@@ -144,7 +144,8 @@ def read_into(
     columns = Columns(text, label, None if split else find_split(table))
     refusals: list[Removed] = []
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in table.rows():
+    count = 0
+    for count, row in enumerate(table.rows(), 1):
         target, content = "", cell_text(row.cells[text])
         try:
             target = split_of(row.cells[columns.split]) if columns.split is not None else split or "train"
@@ -153,8 +154,12 @@ def read_into(
         except Refused as error:
             refusals.append(refused(row, target, content, row.cells[label], error))
             counts[error.step][error.listed] += 1
-    parts.rejected.extend(sorted([*table.take_rejected(), *refusals], key=lambda item: item.line))
+    unusable = table.take_rejected()
+    parts.rejected.extend(sorted([*unusable, *refusals], key=lambda item: item.line))
     parts.notes.extend(table.notes)
+    parts.notes.append(
+        ngettext("{file}: {count:,} record", "{file}: {count:,} records", count + len(unusable), file=str(path))
+    )
     parts.notes.extend(refusal_notes(counts, str(path)))
     return {"text": table.columns[text], "label": table.columns[label]}
 

@@ -20,7 +20,7 @@ HEADER_SEARCH = 20  # rows to look for the header in
 SAMPLE_ROWS = 200  # rows to compare the header with
 USUAL_SHARE = 0.1  # of the rows: where so many end early, at the same column, their last cells are missing
 AGREEING, NAMED = 0.6, 0.3  # the share of records that must agree; under a header with a known name, fewer do
-EVERY = 0.98
+UNANIMOUS = 0.98
 NUMBER = re.compile(r"[\d\s.,:/+\-%]*\d[\d\s.,:/+\-%]*")  # also dates and times
 NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")
 NAME = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
@@ -96,7 +96,7 @@ def sure(layout: Layout) -> bool:
         return True
     columns = list(zip(*(row.cells for row in layout.rows if len(row.cells) == layout.shape.width), strict=True))
     short = any(len(set(cells)) <= len(cells) / 2 and max(map(len, cells)) <= LONGEST_NAME for cells in columns)
-    return layout.score >= EVERY and (short or any(all(map(is_number, cells)) for cells in columns))
+    return layout.score >= UNANIMOUS and (short or any(all(map(is_number, cells)) for cells in columns))
 
 
 def best_layout(lines: Sequence[Line], cut: bool, delimiter: str | None, header: bool | None) -> Layout | None:
