@@ -16,7 +16,7 @@ test: $(INSTALLED)
 
 # 20,000 files, made and damaged, through the readers; too long for every change.
 soak: $(INSTALLED)
-	PYTHONPATH=tests/support $(BIN)/python tests/soak/readers.py
+	$(BIN)/python tests/soak/soak_readers.py
 
 lint: $(INSTALLED) $(ESLINT)
 	$(BIN)/ruff check .

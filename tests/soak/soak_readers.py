@@ -1,6 +1,6 @@
 """Thousands of files, made of rows by other tools, whole and damaged, through munjang's readers.
 
-    PYTHONPATH=tests/support python tests/soak/readers.py [--files 20000] [--seed 0] [--only KIND]
+    python tests/soak/soak_readers.py [--files 20000] [--seed 0] [--only KIND]
 
 A whole file must be read as the rows that it was made of. A damaged one must be read or refused by an error of munjang;
 each of its rows must be an example or listed as set aside. No file may take more than a second and a second for each
