@@ -75,7 +75,9 @@ def sheet_parts(archive: zipfile.ZipFile, path: object) -> dict[str, str]:
     return sheets
 
 
-def part_bytes(archive: zipfile.ZipFile, item: zipfile.ZipInfo, path: object, limit: int | None = None) -> Iterator[bytes]:
+def part_bytes(
+    archive: zipfile.ZipFile, item: zipfile.ZipInfo, path: object, limit: int | None = None
+) -> Iterator[bytes]:
     """The bytes of a part, as they really are: the size that the archive states is not believed."""
     limit = limit or max(FREE_BYTES, MAX_RATIO * item.compress_size)
     item.file_size, size = limit + 2 * READ_BYTES, 0

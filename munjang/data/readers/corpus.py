@@ -145,7 +145,8 @@ def read_into(
     refusals: list[Removed] = []
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     count = 0
-    for count, row in enumerate(table.rows(), 1):
+    for row in table.rows():
+        count += 1
         target, content = "", cell_text(row.cells[text])
         try:
             target = split_of(row.cells[columns.split]) if columns.split is not None else split or "train"
