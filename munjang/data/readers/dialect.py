@@ -74,6 +74,7 @@ def find_layout(
 ) -> Layout | None:
     """The layout under which the records of the sample agree best; None: they are lines of text, not a table.
 
+    Its score is below NAMED where the file has a header that its records do not fit under any delimiter.
     cut: whether the file goes on. kind: "csv", "tsv" or "txt" (or an unknown ending). delimiter, header: given by the
     user; header True means the first record, False none.
     """
@@ -84,7 +85,10 @@ def find_layout(
     tables = [layout for layout in found if delimiter or (layout.is_table and (kind != "txt" or sure(layout)))]
     if tables:
         return max(tables, key=lambda layout: layout.score)  # the first of equal ones
-    return None if kind == "txt" and header is None else best_layout(lines, cut, None, header)
+    if kind == "txt" and header is None:
+        return None
+    named = [layout for layout in found if layout.is_named and layout.shape.width > 1]
+    return max(named, key=lambda layout: layout.score) if named else best_layout(lines, cut, None, header)
 
 
 def sure(layout: Layout) -> bool:
@@ -136,6 +140,7 @@ def quoted_throughout(texts: Sequence[str], delimiter: str) -> bool:
 
 def layout_with(lines: Sequence[Line], cut: bool, dialect: Dialect, header: bool | None) -> Layout | None:
     """The layout of the sample in this dialect; None if it has no record."""
+    lines = whole_records(lines, dialect) if cut else lines
     rows = [item for item in records(lines, dialect, None) if isinstance(item, Row)]
     if not rows:
         return None
@@ -145,7 +150,7 @@ def layout_with(lines: Sequence[Line], cut: bool, dialect: Dialect, header: bool
     names, above = (None, 0) if first is None else (rows[first].cells, first)
     body, start = rows[0 if first is None else first + 1 :], rows[above].line
     shape = shape_of(names, [filled(row.cells) for row in body], rows)
-    score = agreement([line for line in lines if line.number >= start], cut, dialect, shape, above)
+    score = agreement([line for line in lines if line.number >= start], dialect, shape, above)
     return Layout(dialect, shape, names, rows[:above], body, start, score)
 
 
@@ -169,7 +174,16 @@ def shape_of(names: tuple[str, ...] | None, body: Sequence[int], rows: Sequence[
     return Shape(width, min(usual, default=width))
 
 
-def agreement(lines: Sequence[Line], cut: bool, dialect: Dialect, shape: Shape, above: int = 0) -> float:
+def whole_records(lines: Sequence[Line], dialect: Dialect) -> Sequence[Line]:
+    """The lines of a sample without the record at its end that goes on after it."""
+    slips: list[int] = []
+    for __ in records(lines, dialect, None, slips=slips):
+        pass
+    end = slips[-1] - lines[0].number if slips else 0
+    return lines[:end] if end > len(lines) / 2 else lines
+
+
+def agreement(lines: Sequence[Line], dialect: Dialect, shape: Shape, above: int = 0) -> float:
     """The share of the lines that belong to records as they should be; empty and damaged lines do not count.
 
     above: how many lines before these are not among the records.
@@ -184,15 +198,13 @@ def agreement(lines: Sequence[Line], cut: bool, dialect: Dialect, shape: Shape, 
         for item, end in zip(items, ends, strict=True)
         if item.line not in damaged and (isinstance(item, Row) or item.raw.strip())
     ]
-    while cut and weights and not weights[-1][0]:  # the last record of the sample may go on after it
-        weights.pop()
     return sum(weight for good, weight in weights if good) / max(1, above + sum(weight for __, weight in weights))
 
 
 def requoted(layout: Layout, lines: Sequence[Line]) -> Layout:
     """The layout with the quoting that suits other lines of the file better, if there is one."""
     scores = {
-        dialect: agreement(lines, True, dialect, layout.shape)
+        dialect: agreement(whole_records(lines, dialect), dialect, layout.shape)
         for dialect in [layout.dialect, *dialects(lines, layout.dialect.delimiter)]
     }
     return replace(layout, dialect=max(scores, key=scores.__getitem__))

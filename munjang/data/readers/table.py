@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from munjang.records import Removed
 from munjang.translation import _, ngettext
 
 SHOWN_NAMES, LONGEST_NAME = 8, 60  # columns that a note names, and characters of a name
+HALF = re.compile("[\ud800-\udfff]")
 MAX_DEPTH = 50  # of lists and objects in each other
 SHOWN = 3  # rows that `describe_rejected` gives with their reasons
 
@@ -113,7 +115,13 @@ def cell_text(value: Any) -> str:
 def checked_row(line: int, cells: Sequence[Any], file: str) -> Row | Bad:
     """A row from a file whose lines were not checked before: NUL, half characters and giant texts make it Bad."""
     for cell in cells:
-        if isinstance(cell, (str, list, dict)) and (problem := problem_in(cell)):
+        if isinstance(cell, str):
+            problem = text_problem(cell)
+        elif isinstance(cell, (list, dict)):
+            problem = problem_in(cell)
+        else:
+            continue
+        if problem:
             raw = json.dumps([cell_text(item)[:1000] for item in cells], ensure_ascii=False)
             return Bad(line, problem, printable(raw), file)
     return Row(line, tuple(cells), file)
@@ -144,7 +152,7 @@ def text_problem(text: str) -> str:
         return _("a text of {size:,} characters, the limit is {limit:,}", size=len(text), limit=MAX_LINE)
     if "\0" in text:
         return _("it holds a NUL byte")
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+    if not text.isascii() and HALF.search(text):
         return _("it holds half a character (undecodable bytes, or a lone surrogate)")
     return ""
 

@@ -59,8 +59,8 @@ def open_delimited(path: Path, kind: str, options: ReadOptions) -> Table:
     A .txt (or unknown) file that is not surely a table is a file of lines: one column, `text`, no header.
     """
     encoding = encoding_of(path, options)
-    skip, delimiter = announced(path, encoding)
-    skip = max(skip, (options.header_row or 1) - 1)
+    hint, delimiter = announced(path, encoding)
+    skip = max(hint, (options.header_row or 1) - 1)
     lines = islice(open_bare(path, encoding), skip, None)
     sample, cut = sample_lines(lines)
     if not any(line.text.strip() and not line.problem for line in sample):
@@ -75,7 +75,7 @@ def open_delimited(path: Path, kind: str, options: ReadOptions) -> Table:
         raise DataError(disagreement(path, layout))
     if cut and (later := later_sample(path, lines, sample, layout)):
         layout = requoted(layout, later)
-    return delimited_table(path, encoding, layout, skip)
+    return delimited_table(path, encoding, layout, skip, hint)
 
 
 def announced(path: Path, encoding: Encoding) -> tuple[int, str | None]:
@@ -156,8 +156,8 @@ def empty_message(path: Path, encoding: Encoding, skip: int) -> str:
     return _("{path} is empty: it has no line with text.", path=path)
 
 
-def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int) -> Table:
-    """The table of a file with a known layout. skip: lines that do not belong to it."""
+def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int, hint: int) -> Table:
+    """The table of a file with a known layout. skip: lines that do not belong to it; hint: those that say how."""
     columns, file = distinct(layout.names), str(path)
     skip = max(skip, layout.start - 1)
 
@@ -171,7 +171,7 @@ def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int) -
     notes = [
         f"{path}: {encoding.name}, {layout.dialect}",
         header_note(path, layout.header is not None, columns),
-        *above_note(path, [line.text.strip() for line in islice(open_lines(path, encoding), skip)]),
+        *above_note(path, [line.text.strip() for line in islice(open_lines(path, encoding), hint, skip)]),
     ]
     if layout.shape.least < layout.shape.width:
         notes.append(

@@ -48,6 +48,17 @@ def test_rows_may_end_with_a_delimiter_or_without_their_last_cells():
     assert (found.shape.width, found.shape.least, found.score) == (3, 2, 1.0)
 
 
+def test_a_single_row_may_lack_its_last_cell():
+    assert layout("내용,감정,비고\n좋아요,긍정").shape.least == 2
+
+
+def test_a_record_that_the_sample_cuts_does_not_count():
+    rows = [["본문", "감정"], *[["첫 줄\n" + "긴 줄, 쉼표, 또\n" * 40, "긍정"]] * 3]
+    lines = [Line(number, line) for number, line in enumerate(written(rows).split("\n"), 1)]
+    assert find_layout(lines[:-20], True, "csv").score == 1.0
+    assert find_layout(lines[:-20], False, "csv").score < 1.0
+
+
 def test_one_broken_row_is_not_taken_for_missing_last_cells():
     found = layout("번호,내용,감정\n1,좋아요,긍정\n2,둘로\n3,별로,부정\n4,그냥,부정\n5,최고,긍정")
     assert found.shape.least == 3

@@ -43,6 +43,8 @@ def test_every_orient_of_pandas_gives_its_rows(tmp_path, orient, index):
         ({"version": "1", "document": RECORDS}, ("본문", "감정"), ROWS),
         ({"본문": [row[0] for row in ROWS], "감정": [row[1] for row in ROWS]}, ("본문", "감정"), ROWS),
         ([["본문", "감정"], *map(list, ROWS)], ("본문", "감정"), ROWS),
+        ({"0": {"가": "좋아요", "나": "긍정"}, "1": {"가": "별로", "나": "부정"}}, ("가", "나"),
+         [("좋아요", "긍정"), ("별로", "부정")]),
         ({"본문": "좋아요", "감정": "긍정"}, ("본문", "감정"), ROWS[:1]),
         ([{"id": 1, "comment": {"text": "좋아요", "by": {"name": "가"}}}], ("id", "comment.text", "comment.by.name"),
          [("1", "좋아요", "가")]),
