@@ -82,6 +82,8 @@ def find_layout(
     for mark in (delimiter,) if delimiter else "\t,;|" if kind != "csv" else ",;\t|":
         if delimiter or any(mark in line.text for line in lines):
             found += filter(None, [best_layout(lines, cut, mark, header)])
+        if found and found[-1].score == 1 and found[-1].is_table and kind != "txt":
+            return found[-1]
     tables = [layout for layout in found if delimiter or (layout.is_table and (kind != "txt" or sure(layout)))]
     if tables:
         return max(tables, key=lambda layout: layout.score)  # the first of equal ones
@@ -105,8 +107,14 @@ def sure(layout: Layout) -> bool:
 
 def best_layout(lines: Sequence[Line], cut: bool, delimiter: str | None, header: bool | None) -> Layout | None:
     """The layout with the quoting under which most of the sample agrees."""
-    layouts = [layout_with(lines, cut, dialect, header) for dialect in dialects(lines, delimiter)]
-    return max(filter(None, layouts), key=lambda layout: layout.score, default=None)
+    best: Layout | None = None
+    for dialect in dialects(lines, delimiter):
+        layout = layout_with(lines, cut, dialect, header)
+        if layout and (best is None or layout.score > best.score):
+            best = layout
+        if best and best.score == 1:  # none can be better
+            break
+    return best
 
 
 def dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:

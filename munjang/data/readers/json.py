@@ -15,7 +15,7 @@ from munjang.data.readers.columns import KNOWN_NAMES, normal_name
 from munjang.data.readers.dialect import SAMPLE_ROWS, find_header
 from munjang.data.readers.lines import CHUNK_BYTES, MAX_LINE, AsUtf8, Encoding, wide
 from munjang.data.readers.table import Bad, Row, Table, checked_row, distinct, printable, short_list
-from munjang.data.readers.text import encoding_of, open_lines
+from munjang.data.readers.text import encoding_of, open_bare, open_lines
 from munjang.errors import DataError
 from munjang.translation import _
 
@@ -53,7 +53,9 @@ def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str
     lists: list[list[Any]] = []
     for item in items():
         if not isinstance(item, Bad) and isinstance(item[1], dict):
-            keys.update(dict.fromkeys(flat(item[1])))
+            found = flat(item[1]).keys()
+            if not found <= keys.keys():
+                keys.update(dict.fromkeys(found))
         elif not isinstance(item, Bad) and isinstance(item[1], list) and len(lists) < SAMPLE_ROWS:
             lists.append(item[1])
         if len(keys) > MAX_COLUMNS:
@@ -110,7 +112,7 @@ def unexpected(item: Item, file: str) -> Bad:
 
 def flat(values: dict[str, Any]) -> dict[str, Any]:
     """An object without objects in it: {"comment": {"text": "…"}} becomes {"comment.text": "…"}."""
-    if not any(value.__class__ is dict for value in values.values()):
+    if dict not in map(type, values.values()):
         return values
     found: dict[str, Any] = {}
     waiting = [("", values)]
@@ -255,16 +257,16 @@ def known(keys: Iterable[str]) -> bool:
 def line_items(path: Path, encoding: Encoding) -> Iterator[Item | Bad]:
     """The value on each line."""
     file = str(path)
-    for line in open_lines(path, encoding):
-        if line.problem:
-            yield Bad(line.number, line.problem, line.text, file)
-        elif not line.text.strip():
-            yield Bad(line.number, _("empty line"), line.text, file)
+    for number, text, problem in open_bare(path, encoding):
+        if problem:
+            yield Bad(number, problem, text, file)
+        elif not text.strip():
+            yield Bad(number, _("empty line"), text, file)
         else:
             try:
-                yield line.number, json.loads(line.text)
+                yield number, json.loads(text)
             except (ValueError, RecursionError) as error:
-                yield Bad(line.number, _("not JSON: {reason}", reason=error), line.text, file)
+                yield Bad(number, _("not JSON: {reason}", reason=error), text, file)
 
 
 def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:

@@ -178,12 +178,10 @@ def find_encoding(path: Path) -> Encoding:
             raise DataError(_("{path} is empty (0 bytes).", path=path))
         name = next((name for bom, name in BOMS.items() if head.startswith(bom)), None) or without_bom(head)
         newline = newline_of(head)
-    if name and wide(name):
-        return Encoding(name, newline)
+    if name or is_utf8(path):
+        return Encoding(name or "utf-8", newline)
     with reading(path), open_bytes(path) as stream:
         counts = count_valid(stream, newline)
-    if name:
-        return Encoding(name, newline)
     if counts["neither"] > counts["utf-8"] + counts["cp949"]:
         raise DataError(
             _(
@@ -193,6 +191,19 @@ def find_encoding(path: Path) -> Encoding:
             )
         )
     return Encoding("cp949" if counts["cp949"] > counts["utf-8"] else "utf-8", newline)
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether a whole file is valid utf-8, which is known sooner than how many of its lines are."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with reading(path), open_bytes(path) as stream:
+        try:
+            while chunk := stream.read(CHUNK_BYTES):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def given_encoding(path: Path, name: str) -> Encoding:

@@ -81,7 +81,7 @@ class Table:
         """The usable rows in file order; the others go to `rejected`."""
         self.rejected.clear()
         for item in self.read():
-            if isinstance(item, Row):
+            if item.__class__ is Row:
                 yield item
             else:
                 self.rejected.append(Removed(item.file, item.line, item.raw, "", "read", item.reason))
