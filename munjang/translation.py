@@ -4,35 +4,93 @@
 `set_language`, with its fields filled in. A catalogue is a file of GNU gettext
 (`locale/LANGUAGE/LC_MESSAGES/munjang.mo` beside this module); without one the text stays English. JSON keys, CSV
 headers and logs are never translated.
+
+A text names a setting as `{option:resume=True}`, `{option:label=COLUMN}` or `{option:label}`. Who reads it in Python
+sees `resume=True`, `label="COLUMN"`, `label=…`; the command line shows its flags (`options_as`).
 """
 
 from __future__ import annotations
 
 import gettext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 CATALOGUES = Path(__file__).parent / "locale"
 
+OptionForm = Callable[[Mapping[str, object]], str]
+"""Settings and their values, None for a setting without one, as a text."""
+
+
+def python_form(values: Mapping[str, object]) -> str:
+    """Settings as arguments of a call: `text="본문", resume=True`."""
+    return ", ".join(
+        f'{name}="{value}"' if isinstance(value, str) else f"{name}={'…' if value is None else value}"
+        for name, value in values.items()
+    )
+
+
 _catalogue = gettext.NullTranslations()
+_option_form: OptionForm = python_form
+_language = "en"
 
 
 def set_language(language: str) -> None:
     """Give all texts in `language` ("en", "ko") from now on; in English if munjang has no catalogue for it."""
-    global _catalogue
+    global _catalogue, _language
     _catalogue = gettext.translation("munjang", CATALOGUES, [language], fallback=True)
+    _language = language if isinstance(_catalogue, gettext.GNUTranslations) else "en"
+
+
+def language() -> str:
+    """The language in use."""
+    return _language
 
 
 def _(text: str, /, **fields: object) -> str:
     """`text` in the language in use, with its named fields filled in as `str.format` does."""
     translated = _catalogue.gettext(text) if text else ""  # a catalogue keeps its own header under ""
-    return translated.format(**fields) if fields else translated
+    return translated.format(option=OPTION, **fields) if fields or "{option:" in text else translated
 
 
 def ngettext(one: str, many: str, count: int, /, **fields: object) -> str:
     """The form of a text for `count` things, in the language in use; `{count}` is one of its fields."""
-    return _catalogue.ngettext(one, many, count).format(count=count, **fields)
+    return _catalogue.ngettext(one, many, count).format(option=OPTION, count=count, **fields)
 
 
 def N_(text: str) -> str:
     """Mark a text of a table that is made before the language is known; `_(text)` translates it where it is shown."""
     return text
+
+
+class _Option:
+    """The field `option` of every text: its format is the setting, `NAME` or `NAME=VALUE`."""
+
+    def __format__(self, setting: str) -> str:
+        name, sign, value = setting.partition("=")
+        literal = True if value == "True" else int(value) if value.isdecimal() else value
+        return option_text(**{name: literal if sign else None})
+
+
+OPTION = _Option()
+
+
+def option_text(**values: object) -> str:
+    """Settings and their values in the form in use; None for a setting without a value."""
+    return _option_form(values)
+
+
+def option_form() -> OptionForm:
+    """The form in use, for another process to use."""
+    return _option_form
+
+
+@contextmanager
+def options_as(form: OptionForm) -> Iterator[None]:
+    """Within the block, texts show settings in this form."""
+    global _option_form
+    before, _option_form = _option_form, form
+    try:
+        yield
+    finally:
+        _option_form = before

@@ -1,9 +1,27 @@
-"""Shared fixtures: the folder of real corpora, where there is one."""
+"""Shared fixtures: the folder of real corpora, where there is one; a cache; a small disk; a parser; Korean texts."""
 
 import os
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+
+PO = """
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=utf-8\\n"
+"Plural-Forms: nplurals=1; plural=0;\\n"
+
+msgid "Unknown label '{label}'."
+msgstr "알 수 없는 라벨 '{label}'입니다."
+
+msgid "{count:,} row of {file}"
+msgid_plural "{count:,} rows of {file}"
+msgstr[0] "{file}의 {count:,}행"
+
+msgid "Written for munjang; comes with the package."
+msgstr "문장을 위해 썼으며 패키지에 들어 있습니다."
+"""
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +58,21 @@ def tiny_parser(tmp_path_factory):
     from parsers import train_tiny
 
     return train_tiny(tmp_path_factory.mktemp("parser") / "ten")
+
+
+@pytest.fixture
+def korean(tmp_path, monkeypatch):
+    """A Korean catalogue with three texts; English again afterwards."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    from munjang import translation
+
+    file = tmp_path / "ko" / "LC_MESSAGES" / "munjang.mo"
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as stream:
+        write_mo(stream, read_po(BytesIO(PO.encode()), locale="ko"))
+    monkeypatch.setattr(translation, "CATALOGUES", tmp_path)
+    translation.set_language("ko")
+    yield
+    translation.set_language("en")

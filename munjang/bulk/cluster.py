@@ -31,6 +31,7 @@ log = logging.getLogger("munjang")
 STORE = 100_000_000
 """Bytes of shared memory for Ray on this machine: workers send numbers of parts and counts, no texts."""
 STARTS_S = 120  # seconds for Ray's first process to start, even on a busy machine
+HEAD_COMMAND = "ray start --head"  # Ray's own
 ANSWERS_S = 10.0  # seconds for a cluster's port to open
 IN_FLIGHT = 2  # parts given to a worker at once, so that the next is ready when one is done
 
@@ -101,7 +102,7 @@ def connect(address: str) -> None:
         raise ConfigError(
             _(
                 "{address} is the address of a Ray client, which does not stream data. Run munjang on a machine of the "
-                "cluster with --address auto (ray job submit does that), or give HOST:6379.",
+                "cluster with {option:address=auto} (ray job submit does that), or give HOST:6379.",
                 address=address,
             )
         )
@@ -118,9 +119,10 @@ def no_cluster(address: str, error: Exception) -> ConfigError:
     """The error if no cluster answers."""
     return ConfigError(
         _(
-            "No Ray cluster answers at {address} ({reason}). Start one with ray start --head, "
-            "check the address, or leave out --address to use only this machine.",
+            "No Ray cluster answers at {address} ({reason}). Start one with {command}, "
+            "check the address, or leave out {option:address} to use only this machine.",
             address=address,
+            command=HEAD_COMMAND,
             reason=first_line(error),
         )
     )

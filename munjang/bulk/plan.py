@@ -30,7 +30,7 @@ from munjang.inference.heads import (
     read_heads,
     too_many_heads,
 )
-from munjang.models.folder import Manifest, read_manifest
+from munjang.models.folder import Manifest
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
@@ -114,7 +114,7 @@ def make_plan(
             log.info("%s", note)
         shape = table.columns, table.types
     if answering.by is not None:
-        find_column(answering.by, shape[0], used[0].name, "--by")
+        find_column(answering.by, shape[0], used[0].name, "by")
     for file in used[1:]:
         check_alike(file, reading, shape, used[0].name)
     return Plan(
@@ -164,8 +164,7 @@ def model_facts(model: str | Path) -> tuple[str, Manifest, str]:
 
     ConfigError: a parser, or a folder with several heads without the name of a head.
     """
-    path, head = find_model(model)
-    manifest = read_manifest(path)
+    path, manifest, head = find_model(model)
     task = open_task(manifest, path)
     task.check_classifier(str(model))
     if task.parts:

@@ -21,7 +21,7 @@ from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError, MunjangError, require
 from munjang.inference.files.predict import Answering
 from munjang.inference.files.write import Counts
-from munjang.translation import _
+from munjang.translation import _, option_form
 
 log = logging.getLogger("munjang")
 
@@ -75,12 +75,14 @@ def predict_files(
 
 
 def check_numbers(workers: int | None, part_rows: int | None, resume: bool, overwrite: bool) -> None:
-    """Refuse numbers below 1, and --resume with --overwrite."""
-    for flag, value in (("workers", workers), ("part-rows", part_rows)):
+    """Refuse numbers below 1, and `resume` with `overwrite`."""
+    for name, value in (("workers", workers), ("part_rows", part_rows)):
         if value is not None and value < 1:
-            raise ConfigError(_("--{flag} must be 1 or more, found {value}.", flag=flag, value=value))
+            raise ConfigError(_("{option:{name}} must be 1 or more, found {value}.", name=name, value=value))
     if resume and overwrite:
-        raise ConfigError(_("--resume goes on with a run and --overwrite deletes it: give one of them."))
+        raise ConfigError(
+            _("{option:resume=True} goes on with a run and {option:overwrite=True} deletes it: give one of them.")
+        )
 
 
 def state_of(target: Location) -> str:
@@ -98,19 +100,23 @@ def check_state(state: str, target: Location, resume: bool, overwrite: bool) -> 
     """Refuse a folder with another run or other files, unless `resume` or `overwrite` says what to do with a run."""
     if state == "other":
         raise DataError(
-            _("{folder} exists and is no folder of an earlier run. Name another folder with --out.", folder=target.name)
+            _(
+                "{folder} exists and is no folder of an earlier run. Name another folder with {option:out}.",
+                folder=target.name,
+            )
         )
     if state == "finished" and not (resume or overwrite):
         raise DataError(
             _(
-                "{folder} holds a finished run. Say --overwrite to replace it, or name another folder.",
+                "{folder} holds a finished run. Say {option:overwrite=True} to replace it, or name another folder.",
                 folder=target.name,
             )
         )
     if state == "begun" and not (resume or overwrite):
         raise DataError(
             _(
-                "{folder} holds an interrupted run. Say --resume to go on, or --overwrite to start again.",
+                "{folder} holds an interrupted run. Say {option:resume=True} to go on, or {option:overwrite=True} to "
+                "start again.",
                 folder=target.name,
             )
         )
@@ -131,14 +137,14 @@ def same_plan(plan: Plan, stored: Mapping[str, Any], target: Location, part_rows
         raise ConfigError(
             _(
                 "The model's files have changed since the run in {folder} was started. Use the same model, "
-                "or start again with --overwrite.",
+                "or start again with {option:overwrite=True}.",
                 folder=target.name,
             )
         )
     raise ConfigError(
         _(
             "The run in {folder} was started with another setting: {setting} was {before}, now it is {now}. "
-            "Use the same settings, or start again with --overwrite.",
+            "Use the same settings, or start again with {option:overwrite=True}.",
             folder=target.name,
             setting=key,
             before=before,
@@ -170,7 +176,10 @@ def carry_out(
             if done:
                 log.info("%s: %d of %d parts were done before", target.name, len(done), len(plan.partitions()))
             log.info("parts: %d, workers: %d, processors of each: %d", len(missing), pool.workers, pool.threads)
-            with resume_advice(target), closing(results(Worker, (plan, reach(target)), missing, pool)) as receipts:
+            with (
+                resume_advice(target),
+                closing(results(Worker, (plan, reach(target), option_form()), missing, pool)) as receipts,
+            ):
                 done |= collected(receipts, done, progress)
     return finish_bulk_run(plan, target, done, pool, start)
 
@@ -239,7 +248,9 @@ def resume_advice(target: Location) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        log.warning("%s is not finished; the parts in it stay. Go on with --resume.", target.name)
+        log.warning(
+            _("{folder} is not finished; the parts in it stay. Go on with {option:resume=True}.", folder=target.name)
+        )
         raise
 
 
@@ -281,7 +292,7 @@ def check_part(partition: Partition, receipt: Mapping[str, Any] | None, target: 
     if receipt is None:
         raise MunjangError(
             _(
-                "{folder}: no worker finished {part}. Go on with --resume.",
+                "{folder}: no worker finished {part}. Go on with {option:resume=True}.",
                 folder=target.name,
                 part=partition.name,
             )
@@ -291,7 +302,7 @@ def check_part(partition: Partition, receipt: Mapping[str, Any] | None, target: 
         raise DataError(
             _(
                 "{file}, rows {first:,} to {last:,}: expected {expected:,} rows, found {found:,}. The file was "
-                "probably changed during the run. Start again with --overwrite.",
+                "probably changed during the run. Start again with {option:overwrite=True}.",
                 file=partition.source.name,
                 first=partition.first + 1,
                 last=partition.last,

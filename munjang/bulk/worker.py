@@ -29,7 +29,7 @@ from munjang.files import first_line
 from munjang.inference.files.predict import predict_table
 from munjang.inference.files.write import rejected_path
 from munjang.inference.predictor import Predictor, load
-from munjang.translation import _
+from munjang.translation import OptionForm, _, options_as
 
 WORK_FOLDER = "_work"
 """Folder of an unfinished run: its receipts, and the files that are being written."""
@@ -48,10 +48,10 @@ class Failure:
 
 
 class Worker:
-    """A Ray actor that makes parts. threads: the processors that it may use."""
+    """A Ray actor that makes parts. form: how its messages show settings. threads: the processors that it may use."""
 
-    def __init__(self, plan: Plan, out: str, threads: int) -> None:
-        self.plan, self.threads = plan, threads
+    def __init__(self, plan: Plan, out: str, form: OptionForm, threads: int) -> None:
+        self.plan, self.form, self.threads = plan, form, threads
         self.out = find_location(out)
         self.partitions = plan.partitions()
         self.model: Predictor | None = None
@@ -63,7 +63,8 @@ class Worker:
     def result(self, partition: Partition) -> dict[str, Any]:
         """The receipt of a part, made now or before; a Failure as a dict if the part cannot be made."""
         try:
-            return make_part(self.plan, partition, self.out, self.opened)
+            with options_as(self.form):
+                return make_part(self.plan, partition, self.out, self.opened)
         except MunjangError as error:
             return asdict(Failure(type(error).__name__, str(error)))
         except OSError as error:
@@ -122,7 +123,7 @@ def make_part(plan: Plan, partition: Partition, out: Location, model: Any) -> di
     with attempt(partition, out) as (number, folder):
         part = folder / f"{partition.name}.parquet"
         with table_of(partition.source, plan.reading, partition.first, partition.last) as table:
-            text = find_column(plan.text, table.columns, partition.source.name, "--text")
+            text = find_column(plan.text, table.columns, partition.source.name, "text")
             counts = predict_table(model(), table, text, part, answering=plan.answering)
         size = part.stat().st_size
         if counts.rejected:
@@ -168,7 +169,7 @@ def too_many_deaths(partition: Partition, workers: int) -> MunjangError:
         return MunjangError(
             _(
                 "{file}: {workers} workers died while they worked on it, most likely for lack of memory. Use fewer "
-                "workers (--workers) or machines with more memory, and go on with --resume.",
+                "workers ({option:workers}) or machines with more memory, and go on with {option:resume=True}.",
                 file=partition.source.name,
                 workers=workers,
             )
@@ -176,7 +177,8 @@ def too_many_deaths(partition: Partition, workers: int) -> MunjangError:
     return MunjangError(
         _(
             "{file}, rows {first:,} to {last:,}: {workers} workers died while they worked on them, most likely for "
-            "lack of memory. Use fewer workers (--workers) or machines with more memory, and go on with --resume.",
+            "lack of memory. Use fewer workers ({option:workers}) or machines with more memory, and go on with "
+            "{option:resume=True}.",
             file=partition.source.name,
             first=partition.first + 1,
             last=partition.last,

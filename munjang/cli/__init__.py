@@ -11,19 +11,24 @@ import typer
 from typer.core import TyperGroup
 
 from munjang import __version__
+from munjang.cli.options import flag_form
 from munjang.errors import MunjangError
 from munjang.files import first_line
-from munjang.translation import _
+from munjang.translation import _, options_as
 
 HELP = _("From a file of Korean sentences to a measured classifier.")
 
 
 class Verbs(TyperGroup):
-    """The verbs of the app. A reader that closes the pipe early (`munjang predict … | head`) is no error."""
+    """The verbs of the app, whose messages name flags.
+
+    A reader that closes the pipe early (`munjang predict … | head`) is no error.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with options_as(flag_form):
+                return super().invoke(ctx)
         except BrokenPipeError:  # caught here, because typer itself would exit with code 1
             for stream in (sys.stdout, sys.stderr):
                 discard_output(stream)

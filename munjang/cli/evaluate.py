@@ -28,7 +28,7 @@ from munjang.cli.options import (
 )
 from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError
-from munjang.records import SPLITS, Corpus, LabelSet, count_labels
+from munjang.records import SPLITS, Corpus, LabelSet, Parse, Prediction, count_labels
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def evaluate_verb(
     writable_png(plot)
     writable(json_file)
     predictor = load(model, precision=precision)
-    if plot and predictor.task != "classification":
+    if plot and (predictor.decoder.several or predictor.decoder.record is not Prediction):
         raise ConfigError(_("A {task} model has no confusion matrix; leave out --plot.", task=predictor.task))
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     corpus, split = open_split(source, split, options, data_dir, predictor)
@@ -122,7 +122,7 @@ def open_split(
     if not is_file(source):
         corpus = open_corpus(source, replace(options, map=None), data_dir)  # here --map matches labels
         return (corpus, split) if split else (validation_as_test(corpus), "test")
-    corpus = open_corpus(source, options, None) if model.task == "parsing" else open_file(source, options, model)
+    corpus = {Prediction: open_labelled, Parse: open_treebank}[model.decoder.record](source, options, model)
     if split is None and not corpus.test and not corpus.validation:
         if corpus.name == model.manifest.corpus:
             log.warning("%s was trained on %s: these are not scores on unseen texts.", model.name, source)
@@ -130,12 +130,17 @@ def open_split(
     return corpus, split or "test"
 
 
-def open_file(source: str, options: ReadOptions, model: Predictor) -> Corpus:
-    """The user's file as a corpus.
+def open_treebank(source: str, options: ReadOptions, model: Predictor) -> Corpus:
+    """The user's file of trees as a corpus."""
+    return open_corpus(source, options, None)
+
+
+def open_labelled(source: str, options: ReadOptions, model: Predictor) -> Corpus:
+    """The user's file of labelled texts as a corpus.
 
     Without --labels or --map, every label in it must be a label of the model, by name or alias (DataError).
     """
-    if model.task == "multi-label" and options.multi_label is None:
+    if model.decoder.several and options.multi_label is None:
         raise ConfigError(
             _(
                 "{model} gives several labels to a text. Name the separator between them in a cell of {source}, "

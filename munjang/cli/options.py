@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +54,29 @@ Outliers = Annotated[
 CleanTest = Annotated[bool, typer.Option("--clean-test", help=_("Clean the test split like the train split."))]
 
 FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".xls", ".conllu", ".conll", ".gz")
+
+
+FLAGS = {"label_map": "--map", "hosts": "--allow-host", "warmup": "--set warmup"}
+"""Settings whose flags have other names."""
+FOR_SHELL = re.compile(r"[\s;|&<>()*?$`'\"\\]")  # a value with one of these needs quotes
+
+
+def flag_form(values: Mapping[str, object]) -> str:
+    """Settings as flags: `--text 본문 --resume`. Mappings and tuples are written as the flags take them."""
+    return " ".join(flag(name, value) for name, value in values.items())
+
+
+def flag(name: str, value: object) -> str:
+    """A setting as a flag. value: None to name only the flag, True for a switch."""
+    word = FLAGS.get(name, f"--{name.replace('_', '-')}")
+    if value is None or value is True:
+        return word
+    if isinstance(value, Mapping):
+        value = ";".join(f"{key}={label}" for key, label in value.items())
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    if not text or FOR_SHELL.search(text):
+        text = shlex.quote(text)
+    return f"{word}={text}" if " " in word else f"{word} {text}"
 
 
 def read_options(
@@ -114,7 +140,7 @@ def open_corpus(
 
     corpus_row(source)
     flags = {**asdict(options), "validation": validation, "test": test}
-    given = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]
+    given = [flag(name, None) for name, value in flags.items() if value is not None]
     if given:
         raise ConfigError(
             _(

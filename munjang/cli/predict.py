@@ -251,7 +251,7 @@ def print_predictions(
     from munjang.inference.files.predict import group_of, kept, predictions
     from munjang.inference.files.write import Counts
 
-    by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "--by")
+    by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "by")
     counts = Counts()
 
     def line_of(row: Row, prediction: Prediction) -> str | None:

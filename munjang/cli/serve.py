@@ -75,7 +75,7 @@ def serve_verb(
     precision: Precision = "fp32",
 ) -> None:
     """Serve the models until the process is stopped."""
-    require(_("serving"), "serve", "fastapi", "uvicorn")
+    require(_("serving"), "serve", "fastapi", "uvicorn", "prometheus_client")
     from munjang.serving.server import serve_models as run
     from munjang.serving.settings import Limits, Settings, checked_key
 

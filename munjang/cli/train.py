@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from typer.core import TyperCommand
 from munjang.cli import options
 from munjang.config.settings import TrainConfig, parse_assignments, read_recipe, update
 from munjang.errors import ConfigError
-from munjang.records import label_text
+from munjang.records import Parse, Prediction, label_text
 from munjang.tables import format_table
 from munjang.translation import _
 
@@ -215,16 +216,10 @@ def show_run(run: TrainedRun) -> None:
     """Print the answers for the sentences to try, the scores, and where the model and its report are."""
     from shlex import quote
 
-    from munjang.data.trees.pictures import tree_lines
-
-    is_parser, folder = run.model.task == "parsing", run.model.folder
-    if is_parser:
-        for parse in run.answers:
-            typer.echo(f"{parse.text}\n{tree_lines(parse.tree)}\n")
-    elif run.answers:
-        rows = [[item.text, label_text(item.label), item.score] for item in run.answers]
-        typer.echo(_("New sentences:"))
-        typer.echo(format_table([_("text"), _("label"), _("score")], rows) + "\n")
+    folder = run.model.folder
+    show_answers, sentence = ANSWERS[run.model.decoder.record]
+    if run.answers:
+        show_answers(run.answers)
     if run.report is None:
         typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
     else:
@@ -232,14 +227,32 @@ def show_run(run: TrainedRun) -> None:
     if run.comparison:
         typer.echo("\n" + _("Against the linear baseline:"))
         typer.echo(str(run.comparison))
-    if is_parser or run.report:
-        typer.echo()
+    typer.echo()
     typer.echo(_("Model:  {folder}", folder=folder))
     if run.page:
         typer.echo(_("Report: {path}", path=run.page))
     elif run.why_no_page:
         typer.echo(_("Report: none. {reason}", reason=run.why_no_page))
-    if is_parser:
-        typer.echo(_('Try:    munjang predict {folder} "나는 구름그림을 벽에 걸었다"', folder=quote(str(folder))))
-    elif run.report:
-        typer.echo(_('Try:    munjang predict {folder} "영화 개재밌어 ㅋㅋㅋㅋㅋ"', folder=quote(str(folder))))
+    typer.echo(_('Try:    munjang predict {folder} "{sentence}"', folder=quote(str(folder)), sentence=sentence))
+
+
+def show_labels(answers: Sequence[Prediction]) -> None:
+    """Print the labels of the sentences to try."""
+    rows = [[item.text, label_text(item.label), item.score] for item in answers]
+    typer.echo(_("New sentences:"))
+    typer.echo(format_table([_("text"), _("label"), _("score")], rows) + "\n")
+
+
+def show_trees(answers: Sequence[Parse]) -> None:
+    """Print the trees of the sentences to try."""
+    from munjang.data.trees.pictures import tree_lines
+
+    for parse in answers:
+        typer.echo(f"{parse.text}\n{tree_lines(parse.tree)}\n")
+
+
+ANSWERS: dict[type, tuple[Callable[[Any], None], str]] = {
+    Prediction: (show_labels, "영화 개재밌어 ㅋㅋㅋㅋㅋ"),
+    Parse: (show_trees, "나는 구름그림을 벽에 걸었다"),
+}
+"""The class of a model's records -> what prints them, and a sentence to try."""

@@ -252,13 +252,15 @@ def parse_assignments(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise ConfigError(_("--set {pair}: expected KEY=VALUE, such as --set epochs=2.", pair=pair))
+            raise ConfigError(_("{option:set={pair}}: expected KEY=VALUE, such as {option:set=epochs=2}.", pair=pair))
         *parents, name = key.strip().split(".")
         table = values
         for parent in parents:
             table = table.setdefault(parent, {})
             if not isinstance(table, dict):
-                raise ConfigError(_("--set {pair}: '{parent}' is not a table of settings.", pair=pair, parent=parent))
+                raise ConfigError(
+                    _("{option:set={pair}}: '{parent}' is not a table of settings.", pair=pair, parent=parent)
+                )
         table[name] = value.strip()
     return values
 

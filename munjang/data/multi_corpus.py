@@ -206,8 +206,8 @@ def check_heads(corpora: Mapping[str, Corpus], more: Mapping[str, Corpus]) -> No
         if unknown:
             raise ConfigError(
                 _(
-                    "{corpus} has the label '{label}'; {head} has {labels}. Say with --map (in Python "
-                    "ReadOptions.map) what its values mean.",
+                    "{corpus} has the label '{label}'; {head} has {labels}. Say with {option:map} what "
+                    "its values mean.",
                     corpus=corpus.name,
                     label=unknown[0],
                     head=head,

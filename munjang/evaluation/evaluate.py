@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from munjang import __version__
 from munjang.evaluation.labels import evaluate_labels
 from munjang.evaluation.trees import evaluate_trees
 from munjang.inference.heads import is_packaged_folder
 from munjang.metrics.report import Report
-from munjang.records import Corpus, Example
+from munjang.records import Corpus, Example, Parse, Prediction
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -21,28 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 
-class Evaluator(Protocol):
-    """Scores models of a task; the arguments are those of `evaluate`."""
-
-    def __call__(
-        self,
-        model: Predictor,
-        data: Corpus | Sequence[Example],
-        *,
-        split: str,
-        label_map: Mapping[str, str] | None,
-        without_spaces: bool,
-        progress: bool,
-        seed: int,
-    ) -> Report: ...
-
-
-EVALUATORS: dict[str, Evaluator] = {
-    "classification": evaluate_labels,
-    "multi-label": evaluate_labels,
-    "parsing": evaluate_trees,
-}
-"""Task -> what scores its models."""
+EVALUATORS: dict[type, Callable[..., Report]] = {Prediction: evaluate_labels, Parse: evaluate_trees}
+"""The class of a model's records -> what scores them; it takes what `evaluate` takes."""
 
 
 def evaluate(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from munjang.errors import DataError
 from munjang.records import Label, LabelSet, names_of
-from munjang.translation import _, ngettext
+from munjang.translation import _, ngettext, option_text
 
 
 def match_labels(
@@ -51,21 +51,21 @@ def read_map(
     """The map with aliases replaced by names; a DataError for a label that the data or the model does not have."""
     chosen = {}
     for label, target in label_map.items():
-        name = corpus_label_name(label, corpus)
+        name, pair = corpus_label_name(label, corpus), option_text(label_map={label: target})
         if name not in labels and (corpus is None or name not in corpus):
             raise DataError(
                 _(
-                    "--map {label}={target}: the data has no label '{label}'; it has {labels}.",
+                    "{pair}: the data has no label '{label}'; it has {labels}.",
+                    pair=pair,
                     label=label,
-                    target=target,
                     labels=corpus.listing if corpus is not None else ", ".join(labels),
                 )
             )
         if target not in model:
             raise DataError(
                 _(
-                    "--map {label}={target}: the model has no label '{target}'; it has {labels}.",
-                    label=label,
+                    "{pair}: the model has no label '{target}'; it has {labels}.",
+                    pair=pair,
                     target=target,
                     labels=model.listing,
                 )
@@ -96,13 +96,11 @@ def mismatch(unknown: list[str], model: LabelSet, corpus: LabelSet | None, match
         in_data=corpus.listing if corpus is not None else ", ".join(dict.fromkeys([*matched, *unknown])),
     )
     if all(name in model.aliases for name in unknown):  # class numbers as in the corpus that the model was trained on
-        pairs = ";".join(f"{name}={model.resolve(name)}" for name in sorted(unknown, key=int))
-        remedy = _("If the numbers mean the same as in the model's corpus: --map '{pairs}'.", pairs=pairs)
+        pairs = option_text(label_map={name: model.resolve(name) for name in sorted(unknown, key=int)})
+        remedy = _("If the numbers mean the same as in the model's corpus: {pairs}.", pairs=pairs)
     else:
-        pairs = ";".join(f"{name}=…" for name in unknown[:4])  # munjang does not guess which label is which
-        remedy = _(
-            "Say which is which: --map '{pairs}' (in Python, label_map), each … one of the model's labels.", pairs=pairs
-        )
+        pairs = option_text(label_map=dict.fromkeys(unknown[:4], "…"))  # munjang does not guess which label is which
+        remedy = _("Say which is which: {pairs}, each … one of the model's labels.", pairs=pairs)
     return f"{problem} {remedy}"
 
 

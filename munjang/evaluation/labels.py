@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from munjang.metrics.label_report import CleanScore, LabelReport, WrongAnswer
 from munjang.metrics.report import LabelScore
 from munjang.metrics.significance import Interval, bootstrap
 from munjang.records import Corpus, Example
+from munjang.tasks.classification import Classification
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -40,16 +41,17 @@ def evaluate_labels(
     options = {"progress": True} if progress else {}
     texts = [example.text for example in references.examples]
     probabilities = model.probabilities(texts, **options)
-    predicted = predicted_labels(model, probabilities)
-    kind = metrics.problem_kind(model.task, len(model.labels))
+    decoder = cast(Classification, model.decoder)
+    predicted = decoder.chosen(probabilities, model.threshold)
+    kind, single = kind_of(model), not decoder.several
     spaceless = None
     if without_spaces:
-        joined = predicted_labels(model, model.probabilities(["".join(text.split()) for text in texts], **options))
+        joined = model.probabilities(["".join(text.split()) for text in texts], **options)
+        joined = decoder.chosen(joined, model.threshold)
         scores = metrics.metric_values(references.table, joined, kind)
         spaceless = {key: scores[key] for key in metrics.main_metrics(kind)}
-    single = kind != "multi-label"
     bins = calibration(probabilities, references.table, predicted, single=single)
-    values, intervals = scores_with_intervals(references.table, predicted, kind, seed)
+    values, intervals = scores_with_intervals(model, references.table, probabilities, seed)
     return LabelReport(
         model=model.name,
         corpus=corpus.name if corpus is not None else files_of(references.examples),
@@ -68,7 +70,7 @@ def evaluate_labels(
         calibration_error=metrics.calibration_error(bins),
         calibration=bins,
         without_spaces=spaceless,
-        clean=clean_score(references, predicted, kind, corpus, split, seed),
+        clean=clean_score(model, references, probabilities, corpus, split, seed),
         top_errors=top_errors(references, probabilities, predicted, model),
         references=references.table.argmax(axis=1) if single else references.table,
         predicted=predicted.argmax(axis=1) if single else predicted,
@@ -78,19 +80,24 @@ def evaluate_labels(
 
 
 def scores_with_intervals(
-    references: np.ndarray, predicted: np.ndarray, kind: str, seed: int
+    model: Predictor, references: np.ndarray, probabilities: np.ndarray, seed: int
 ) -> tuple[dict[str, float], dict[str, Interval]]:
-    """Every metric of (n, L) bool arrays, and its interval."""
+    """The scores of the task's own, then every metric of the kind of problem; and the intervals of the latter.
+
+    references: (n, L) bool; probabilities: (n, L).
+    """
+    decoder = cast(Classification, model.decoder)
+    predicted, kind = decoder.chosen(probabilities, model.threshold), kind_of(model)
+    own = decoder.score(references if decoder.several else references.argmax(axis=1), probabilities)
+    values = {name: value for name, value in own.items() if name not in metrics.METRICS}
     counts = metrics.confusion_columns(references, predicted)
     intervals = bootstrap(counts, partial(metrics.summed_metrics, kind=kind), seed=seed)
-    return metrics.metric_values(references, predicted, kind), intervals
+    return values | metrics.metric_values(references, predicted, kind), intervals
 
 
-def predicted_labels(model: Predictor, probabilities: np.ndarray) -> np.ndarray:
-    """(n, L) bool: the label of the highest probability, or for multi-label those from the threshold on."""
-    if model.task == "multi-label":
-        return probabilities >= model.threshold
-    return metrics.one_hot(probabilities.argmax(axis=1), len(model.labels))
+def kind_of(model: Predictor) -> str:
+    """The kind of problem of a classifier, one of `munjang.metrics.scores.PROBLEM_KINDS`."""
+    return metrics.problem_kind(len(model.labels), several=model.decoder.several)
 
 
 def reference_probability(probabilities: np.ndarray, references: np.ndarray, *, single: bool) -> np.ndarray:
@@ -124,7 +131,7 @@ def top_errors(
     references: References, probabilities: np.ndarray, predicted: np.ndarray, model: Predictor
 ) -> tuple[WrongAnswer, ...]:
     """The wrong predictions with the highest confidence, the probability of the predicted label."""
-    single = model.task != "multi-label"
+    single = not model.decoder.several
     confidence = reference_probability(probabilities, predicted, single=single)
     wrong = np.flatnonzero((references.table != predicted).any(axis=1))
     order = wrong[np.argsort(-confidence[wrong], kind="stable")][:TOP_ERRORS]
@@ -147,7 +154,7 @@ def top_errors(
 
 
 def clean_score(
-    references: References, predicted: np.ndarray, kind: str, corpus: Corpus | None, split: str, seed: int
+    model: Predictor, references: References, probabilities: np.ndarray, corpus: Corpus | None, split: str, seed: int
 ) -> CleanScore | None:
     """The scores without repeats, texts with two labels and texts that are also in train; None where there are none."""
     flaw_of = flaws(references, corpus, split)
@@ -160,5 +167,5 @@ def clean_score(
         counts["duplicate"],
         counts["conflict"],
         counts["leak"] if corpus is not None and corpus.train and split != "train" else None,
-        *scores_with_intervals(references.table[keep], predicted[keep], kind, seed),
+        *scores_with_intervals(model, references.table[keep], probabilities[keep], seed),
     )

@@ -44,14 +44,14 @@ def read_references(
         raise DataError(
             _("The data has trees, the model {model} gives labels (task {task}).", model=model.name, task=model.task)
         )
-    several = model.task == "multi-label"
+    several = model.decoder.several
     kinds = {isinstance(example.label, tuple) for example in examples if example.label is not None}
     if kinds == {not several}:
         if several:
             raise DataError(
                 _(
                     "The data has one label a text, the model {model} gives several labels (task {task}). "
-                    "Read the data with --multi-label SEPARATOR (in Python, ReadOptions(multi_label=…)).",
+                    "Read the data with {option:multi_label=SEPARATOR}.",
                     model=model.name,
                     task=model.task,
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,16 +33,15 @@ def evaluate_trees(
     data: Corpus | Sequence[Example],
     *,
     split: str,
-    label_map: Mapping[str, str] | None,
-    without_spaces: bool,
     progress: bool,
     seed: int,
+    **for_classifiers: object,
 ) -> TreeReport:
     """Score a parser on one split of a corpus, or on a sequence of examples with trees.
 
     The words are those of the trees; the parser does not cut raw text itself. Sentences without a tree, and sentences
     that lose words in cleaning, are left out and counted. DataError: a relation that the model does not have, or
-    nothing to score. label_map and without_spaces are for classifiers and not used.
+    nothing to score.
     """
     examples = data.split(split) if isinstance(data, Corpus) else data
     kept, reference_trees, left_out = usable_trees(examples, model)

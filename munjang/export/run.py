@@ -149,7 +149,9 @@ def check_export_target(source: Path, target: Path, overwrite: bool) -> None:
         raise BundleError(_("{target} is the model's own folder; choose another folder.", target=target))
     check_model_target(source, target)
     if (target / MANIFEST).exists() and not overwrite:
-        raise BundleError(_("{target} holds a model already. Say --overwrite to replace it.", target=target))
+        raise BundleError(
+            _("{target} holds a model already. Say {option:overwrite=True} to replace it.", target=target)
+        )
 
 
 def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:

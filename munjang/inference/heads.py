@@ -14,7 +14,7 @@ from typing import Any
 from munjang.config.checks import HEAD_NAME
 from munjang.errors import BundleError, ConfigError, DataError, unknown_name
 from munjang.files import ASSETS
-from munjang.models.folder import MANIFEST, Manifest, is_json_number, read_json_object
+from munjang.models.folder import MANIFEST, Manifest, is_json_number, read_manifest
 from munjang.records import LabelSet
 from munjang.tasks import make_task
 from munjang.tasks.base import Task
@@ -181,31 +181,22 @@ def head_manifest(manifest: Manifest, head: Head) -> Manifest:
     )  # fmt: skip
 
 
-def find_model(name: str | Path) -> tuple[Path, str | None]:
-    """The folder of a model by its name, and the head: None for the whole model.
+def find_model(name: str | Path) -> tuple[Path, Manifest, str | None]:
+    """The folder of a model by its name, its checked manifest, and the head: None for the whole model.
 
     In this order: a folder on disk; FOLDER/HEAD of a folder with many heads; "mini" or "mini/HEAD", the packaged model;
     "mini/parser", the packaged parser. So your own folder with the name mini/sentiment comes before the packaged head.
-    BundleError: the packaged model is missing.
+    BundleError: the packaged model is missing, or `read_manifest` refuses the folder.
     """
-    path = Path(name)
-    if path.is_dir():
-        return path, None
-    if has_heads(path.parent):
-        return path.parent, path.name
-    if path.parts == (MINI, PARSER):
-        return packaged_parser(), None
-    if path.parts and path.parts[0] == MINI and len(path.parts) <= 2:
-        return packaged(), path.name if len(path.parts) == 2 else None
-    return path, None
-
-
-def has_heads(folder: Path) -> bool:
-    """Whether the manifest of a folder says that it has many heads."""
-    if not (folder / MANIFEST).is_file():
-        return False
-    details = read_json_object(folder / MANIFEST).get("details")
-    return isinstance(details, dict) and HEADS in details
+    path, head = Path(name), None
+    if not path.is_dir():
+        if (path.parent / MANIFEST).is_file() and HEADS in (manifest := read_manifest(path.parent)).details:
+            return path.parent, manifest, path.name
+        if path.parts == (MINI, PARSER):
+            path = packaged_parser()
+        elif path.parts and path.parts[0] == MINI and len(path.parts) <= 2:
+            path, head = packaged(), path.name if len(path.parts) == 2 else None
+    return path, read_manifest(path), head
 
 
 def packaged() -> Path:
@@ -233,7 +224,7 @@ def packaged_parser() -> Path:
         raise BundleError(
             _(
                 "This installation of munjang has no packaged parser ({packaged_parser}). Train one: "
-                "munjang train klue-dp --out FOLDER.",
+                "munjang train klue-dp {option:out=FOLDER}.",
                 packaged_parser=PACKAGED_PARSER,
             )
         )
@@ -260,7 +251,7 @@ def too_many_heads(folder: str | Path | None, manifest: Manifest) -> ConfigError
     return ConfigError(
         _(
             "{model} has several tasks: {heads}. Name one of its heads, such as {model}/{example}, or use all of them: "
-            "munjang analyze --model {model}.",
+            "munjang analyze {option:model={model}}.",
             model=model,
             heads=", ".join(names),
             example=names[0] if names else _("HEAD"),

@@ -24,7 +24,7 @@ from munjang.inference.heads import (
     read_heads,
     too_many_heads,
 )
-from munjang.models.folder import Manifest, check_model_target, read_manifest, save_bundle
+from munjang.models.folder import Manifest, check_model_target, save_bundle
 from munjang.records import EMPTY, LabelSet, Parse, Prediction
 from munjang.tasks.base import Decoder, Task
 from munjang.text.cleaning import clean_text
@@ -264,8 +264,7 @@ def load(folder: str | Path, *, precision: str = "fp32") -> Predictor:
     BundleError: the folder is not a model, is incomplete or was changed. Nothing in it is ever unpickled or executed.
     UnknownName: no such head.
     """
-    path, name = find_model(folder)
-    manifest = read_manifest(path)
+    path, manifest, name = find_model(folder)
     task = open_task(manifest, path)
     if not task.parts:
         return Predictor(manifest, load_runner(path, manifest, task, precision), path, task)

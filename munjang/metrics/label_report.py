@@ -16,10 +16,11 @@ from munjang.metrics.report import (
     ReportPlot,
     ReportTable,
     Section,
+    cut,
     score_text,
     to_json,
 )
-from munjang.metrics.scores import confusion_columns, main_metrics, problem_kind, summed_metrics
+from munjang.metrics.scores import METRICS, SEVERAL, confusion_columns, main_metrics, problem_kind, summed_metrics
 from munjang.metrics.significance import Interval
 from munjang.metrics.tables import print_report, title
 from munjang.records import Label, label_text
@@ -29,7 +30,6 @@ HEADLINES = ("accuracy", "subset_accuracy", "micro_f1", "macro_f1", "f1", "hammi
 AVERAGES = {"macro": N_("(macro)"), "micro": N_("(micro)"), "weighted": N_("(weighted)")}
 MANY = 10  # labels above which the commonest confusions stand in a table, and the matrix below the bars
 CONFUSIONS = 10  # rows of that table
-TEXT_LENGTH = 400  # characters of a text that a table shows
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ class LabelReport:
     """A `munjang.metrics.report.Report` on texts with labels.
 
     labels: names, in the order of the numbers in references and predicted. metrics: name of
-    munjang.metrics.scores.METRICS -> value; all of them have intervals. confusion: (L, L), row = reference; None for
-    multi-label. calibration: bins as munjang.metrics.scores.calibration_bins gives them. without_spaces: the main
-    metrics on the same texts with all white space removed. top_errors: highest confidence first. references,
-    predicted: (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) that the model gave to the
-    reference. lines: (n,) the line of each text in its file (its number in the split, from 1, where the line is not
-    known).
+    munjang.metrics.scores.METRICS -> value, with an interval; before them metrics of the task's own. confusion: (L, L),
+    row = reference; None for multi-label. calibration: bins as munjang.metrics.scores.calibration_bins gives them.
+    without_spaces: the main metrics on the same texts with all white space removed. top_errors: highest confidence
+    first. references, predicted: (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) that the model
+    gave to the reference. lines: (n,) the line of each text in its file (its number in the split, from 1, where the
+    line is not known).
     """
 
     model: str
@@ -118,7 +118,7 @@ class LabelReport:
     @property
     def kind(self) -> str:
         """ "binary", "multi-class" or "multi-label"."""
-        return problem_kind(self.task, len(self.labels))
+        return problem_kind(len(self.labels), several=self.references.ndim == 2)
 
     @property
     def main(self) -> tuple[str, str]:
@@ -127,8 +127,9 @@ class LabelReport:
 
     @property
     def headlines(self) -> list[str]:
-        """The metrics at the head of a printed report."""
-        shown = [name for name in HEADLINES if name in self.metrics]
+        """The metrics at the head of a printed report; those that are the task's own come first."""
+        own = [name for name in self.metrics if name not in METRICS]
+        shown = [*own, *(name for name in HEADLINES if name in self.metrics)]
         return [name for name in shown if name != "micro_f1" or "accuracy" not in shown]  # one label a text: the same
 
     @property
@@ -242,7 +243,7 @@ class LabelReport:
         """Whether the confidence of the model matches its accuracy, and how to read the plot."""
         values = {"bins": self.calibration, "error": self.calibration_error}
         error, bins = self.calibration_error, len(self.calibration)
-        if self.kind == "multi-label":
+        if self.kind in SEVERAL:
             meaning = _("Where the probability of a label is 0.9, nine in ten should be right.")
         else:
             meaning = _("Where the confidence of a prediction is 0.9, nine in ten should be right.")
@@ -281,7 +282,7 @@ class LabelReport:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LabelReport:
         """The report that `to_dict` wrote."""
-        labels, several, clean = tuple(data["labels"]), data["task"] == "multi-label", data["clean"]
+        labels, several, clean = tuple(data["labels"]), data["confusion"] is None, data["clean"]
         changed = {
             "labels": labels,
             "intervals": as_intervals(data["intervals"]),
@@ -343,10 +344,3 @@ def wrong_answer(data: Mapping[str, Any]) -> WrongAnswer:
         name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in ("reference", "predicted")
     }
     return WrongAnswer(**{**data, **labels})
-
-
-def cut(text: str) -> str:
-    """A text as a table shows it; the cut of a long one is marked."""
-    if len(text) <= TEXT_LENGTH:
-        return text
-    return _("{start}… ({length:,} characters)", start=text[:TEXT_LENGTH], length=len(text))

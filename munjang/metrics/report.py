@@ -10,6 +10,8 @@ import numpy as np
 
 from munjang.translation import _
 
+TEXT_LENGTH = 400  # characters of a text that a table shows
+
 
 @dataclass(frozen=True)
 class Note:
@@ -197,3 +199,10 @@ def score_text(value: float) -> str:
 def interval_text(pair: tuple[float, float]) -> str:
     """An interval as cards and pages show it."""
     return f"{pair[0]:.4f}–{pair[1]:.4f}"
+
+
+def cut(text: str) -> str:
+    """A text as a table shows it; the cut of a long one is marked."""
+    if len(text) <= TEXT_LENGTH:
+        return text
+    return _("{start}… ({length:,} characters)", start=text[:TEXT_LENGTH], length=len(text))

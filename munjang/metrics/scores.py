@@ -152,14 +152,14 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def problem_kind(task: str, labels: int) -> str:
-    """The kind of problem: "binary", "multi-class" or "multi-label"."""
-    return "multi-label" if task == "multi-label" else "binary" if labels == 2 else "multi-class"
+def problem_kind(labels: int, *, several: bool) -> str:
+    """The kind of problem, one of PROBLEM_KINDS. several: whether a text may have any number of labels."""
+    return SEVERAL[0] if several else ONE[labels != 2]
 
 
 def main_metrics(kind: str) -> tuple[str, str]:
     """The two scores by which models of a kind are compared."""
-    return ("micro_f1", "macro_f1") if kind == "multi-label" else ("accuracy", "macro_f1")
+    return ("micro_f1", "macro_f1") if kind in SEVERAL else ("accuracy", "macro_f1")
 
 
 def all_metrics(counts: ConfusionCounts, kind: str) -> dict[str, np.ndarray]:

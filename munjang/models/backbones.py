@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 BACKBONE_REMEDY = N_(
-    "Check the name and the network, or give a folder that holds the model; --backbone mini needs neither."
+    "Check the name and the network, or give a folder that holds the model; {option:backbone=mini} needs neither."
 )
 
 Vocabulary = Callable[[Sequence[str], int], "PreTrainedTokenizerBase"]

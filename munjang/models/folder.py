@@ -22,7 +22,7 @@ MANIFEST = "munjang.json"
 MANIFEST_VERSION = 1
 SAVING = ".saving"
 SHORTEST, MOST_LABELS = 3, 100_000  # tokens of a text, special tokens included; labels of a classifier
-RESUME_REMEDY = N_("Free some space and go on with --resume.")
+RESUME_REMEDY = N_("Free some space and go on with {option:resume=True}.")
 """What to do when the disk is full during a run that can be resumed."""
 
 
@@ -196,7 +196,7 @@ def plain_manifest(folder: Path) -> Manifest:
     """A manifest for a transformers folder without munjang.json; an unfinished run of munjang is refused."""
     traces = (folder / "run" / "settings.json", folder / "checkpoints", folder / SAVING)
     is_unfinished = any(path.exists() for path in traces)
-    hint = [_("Training has not finished there: go on with --resume.")] if is_unfinished else []
+    hint = [_("Training has not finished there: go on with {option:resume=True}.")] if is_unfinished else []
     path = folder / "config.json"
     if not path.exists():
         text = _("{folder} holds no model: neither {manifest} nor config.json.", folder=folder, manifest=MANIFEST)
@@ -209,7 +209,7 @@ def plain_manifest(folder: Path) -> Manifest:
         raise BundleError(
             _(
                 "{folder} is not a sentence classifier: its config.json names {architectures}. Train one with "
-                "--backbone {folder}.",
+                "{option:backbone={folder}}.",
                 folder=folder,
                 architectures=", ".join(map(str, kinds)) or _("no architecture"),
             )

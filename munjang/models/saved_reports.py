@@ -16,27 +16,21 @@ from munjang.translation import _
 TEST_REPORT = Path("run", "test.json")
 """The report of the test split, in a model's folder."""
 
-REPORTS: dict[str, type[Report]] = {
-    "classification": LabelReport,
-    "multi-label": LabelReport,
-    "parsing": TreeReport,
-}
-"""Task -> the class of its reports."""
+REPORTS: dict[str, type[Report]] = {"parsing": TreeReport}
+"""Task -> the class of its reports; tasks that are not listed have a LabelReport."""
 
 
 def read_report(values: Mapping[str, Any]) -> Report:
     """The report that `to_dict` of a Report gave; anything else is a DataError."""
     try:
         values = present_keys(values)
-        if values["task"] not in REPORTS:
-            raise ValueError(_("its task is {task!r}", task=values["task"]))
-        return REPORTS[values["task"]].from_dict(values)
+        return REPORTS.get(values["task"], LabelReport).from_dict(values)
     except KeyError as error:
         raise DataError(
-            _("This is no report of munjang evaluate --json: it has no key '{key}'.", key=error.args[0])
+            _("This is no report of munjang evaluate: it has no key '{key}'.", key=error.args[0])
         ) from error
     except (TypeError, ValueError, IndexError, AttributeError) as error:
-        raise DataError(_("This is no report of munjang evaluate --json: {reason}.", reason=error)) from error
+        raise DataError(_("This is no report of munjang evaluate: {reason}.", reason=error)) from error
 
 
 def present_keys(data: Mapping[str, Any]) -> dict[str, Any]:

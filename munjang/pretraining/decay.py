@@ -28,7 +28,7 @@ from munjang.pretraining.run import (
 from munjang.pretraining.texts import TextSource, source_files
 from munjang.training.folders import run_folder
 from munjang.training.run import first_process_first
-from munjang.translation import _
+from munjang.translation import _, option_text
 
 log = logging.getLogger("munjang")
 
@@ -88,7 +88,7 @@ def check_excluded(before: dict[str, Any], data: dict[str, Any], run: Path) -> N
     if missing:
         raise ConfigError(
             _(
-                "{run} left out the texts of {files}; name these files with --exclude again.",
+                "{run} left out the texts of {files}; name these files with {option:exclude} again.",
                 run=run,
                 files=", ".join(missing),
             )
@@ -107,17 +107,18 @@ def branch(
         before = read_json_object(folder / SETTINGS_FILE)
         if "decay_from" not in before:
             raise ConfigError(
-                _("{folder} is a pre-training of its own, not the decay of a run; choose another --out.", folder=folder)
+                _(
+                    "{folder} is a pre-training of its own, not the decay of a run; choose another {option:out}.",
+                    folder=folder,
+                )
             )
         run_before, steps_before = before.get("decay_run", short_name(run)), before["decay_steps"]
         if (run_before, steps_before) != (short_name(run), steps):
             raise ConfigError(
                 _(
-                    "{folder} was started with --decay {run_before} --steps {steps_before}, not {run} and {steps}. "
-                    "Resume with the same run and steps.",
+                    "{folder} was started with {before}, not {run} and {steps}. Resume with the same run and steps.",
                     folder=folder,
-                    run_before=run_before,
-                    steps_before=steps_before,
+                    before=option_text(decay=run_before, steps=steps_before),
                     run=short_name(run),
                     steps=steps,
                 )

@@ -153,7 +153,7 @@ def open_backbone(folder: Path, config: PretrainConfig) -> LoadedBackbone:
         if config.max_length > backbone.max_length:
             raise ConfigError(
                 _(
-                    "max_length is {max_length}; {backbone} takes at most {limit}. Give a smaller --max-length.",
+                    "max_length is {max_length}; {backbone} takes at most {limit}. Give a smaller {option:max_length}.",
                     max_length=config.max_length,
                     backbone=config.init,
                     limit=backbone.max_length,
@@ -268,10 +268,14 @@ def warn_if_collapsed(job: Job, rows: Sequence[dict[str, float]]) -> None:
     baseline = job.task.frequency_loss(job.train, job.validation)
     if losses and losses[-1] > baseline - 0.1:
         log.warning(
-            "The network has learnt little more than the frequency of each piece (loss %.2f, %.2f from that alone). "
-            "Train it for more steps, with a lower --learning-rate or with a longer warm-up (--set warmup=STEPS).",
-            losses[-1], baseline,
-        )  # fmt: skip
+            _(
+                "The network has learnt little more than the frequency of each piece (loss {loss:.2f}, {baseline:.2f} "
+                "from that alone). Train it for more steps, with a lower {option:learning_rate} or with a longer "
+                "warm-up ({option:warmup=STEPS}).",
+                loss=losses[-1],
+                baseline=baseline,
+            )
+        )
 
 
 def draw_curve(path: Path, rows: Sequence[dict[str, float]], title: str) -> None:

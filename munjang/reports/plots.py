@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from munjang.metrics.report import Report
+
 
 def length_histogram(lengths: Mapping[str, Sequence[int]], *, title: str = "") -> Figure:
     """The lengths of the texts: for each split, the share of its texts in each range of lengths.
@@ -266,13 +268,14 @@ def reliability(bins: Sequence[Mapping[str, Any]], error: float) -> Figure:
     return figure
 
 
-def score_intervals(scores: Sequence[tuple[str, float, float, float]], *, metric: str) -> Figure:
-    """Scores side by side with their intervals: (name, score, low, high) for each."""
+def score_intervals(reports: Mapping[str, Report], *, metric: str) -> Figure:
+    """A metric of several models side by side, with its intervals. reports: name as it is shown -> report."""
     with style():
-        figure, axes = label_list([name for name, *__ in scores], width=4.8, row=0.42)
-        for position, (__, score, low, high) in enumerate(scores):
+        figure, axes = label_list(list(reports), width=4.8, row=0.42)
+        for position, report in enumerate(reports.values()):
             colour = (BLUE, ORANGE, GREEN, QUIET)[position % 4]
-            axes.plot([low, high], [position, position], color=colour, linewidth=2.5, solid_capstyle="round", alpha=0.5)
+            score, ends = report.metrics[metric], report.intervals[metric]
+            axes.plot(ends, [position, position], color=colour, linewidth=2.5, solid_capstyle="round", alpha=0.5)
             axes.plot([score], [position], "o", color=colour, markersize=8)
             axes.annotate(
                 f"{score:.3f}",
@@ -284,8 +287,9 @@ def score_intervals(scores: Sequence[tuple[str, float, float, float]], *, metric
                 color=INK,
             )
         axes.margins(x=0.12)
-        axes.set_ylim(len(scores) - 0.5, -0.8)
-        axes.set_xlabel(_("{metric}, with its 95% interval", metric=metric))
+        axes.set_ylim(len(reports) - 0.5, -0.8)
+        titles = [report.title(metric) for report in reports.values()]
+        axes.set_xlabel(_("{metric}, with its 95% interval", metric=titles[0]))
         axes.set_title(drawable(_("Score")))
     return figure
 
@@ -294,8 +298,12 @@ PLOTS: dict[str, Callable[..., Figure]] = {
     "bars": f1_bars,
     "confusion": plot_confusion_matrix,
     "reliability": reliability,
+    "intervals": score_intervals,
+    "lengths": length_histogram,
+    "labels": label_bars,
+    "curve": training_curve,
 }
-"""The plots that a report may ask for, `munjang.metrics.report.ReportPlot`."""
+"""The plots of a page; a report may ask for them too (`munjang.metrics.report.ReportPlot`)."""
 
 
 def series(log_rows: Sequence[Mapping[str, float]], key: str) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +28,8 @@ log = logging.getLogger("munjang")
 BATCH_CHARACTERS = 4_096  # characters in a batch, about 64 reviews; as tokens they fill one or two forward passes
 TURN = 16  # texts of one request before the next request has its turn
 
-Finish = Callable[[ModelOutputs], bytes]
-"""From the outputs for the texts of a request to the body of the response; runs in the model's thread."""
+Finish = Callable[[ModelOutputs], Any]
+"""From the outputs for the texts of a request to what answers it; runs in the model's thread."""
 
 
 @dataclass(eq=False)
@@ -37,7 +38,7 @@ class PendingRequest:
 
     texts: Sequence[str]
     finish: Finish
-    future: asyncio.Future[bytes]
+    future: asyncio.Future[Any]
     taken: int = 0
     parts: list[ModelOutputs] = field(default_factory=list)
 
@@ -57,14 +58,15 @@ class BatchQueue:
         self.target, self.enough = 1, asyncio.Event()
         self.closing = False
         self.rate = 0.0  # recent texts per second
+        metrics.waiting.labels(model.name).set_function(lambda: self.waiting)
 
-    async def answer(self, texts: Sequence[str], finish: Finish) -> bytes:
+    async def answer(self, texts: Sequence[str], finish: Finish) -> Any:
         """What `finish` makes of the model's outputs. Overloaded: no room. Cancelling removes the request."""
         if self.closing:
             raise Overloaded(_("The server is stopping."))
         room = self.settings.limits.queue - self.waiting
         if len(texts) > room:
-            self.metrics.turned_away.add(reason="queue")
+            self.metrics.turned_away.labels("queue").inc()
             raise Overloaded(
                 _(
                     "{waiting:,} texts are waiting for {model}; there is room for {room:,} more of "
@@ -78,7 +80,7 @@ class BatchQueue:
             )
         job = PendingRequest(texts, finish, asyncio.get_running_loop().create_future())
         self.jobs.append(job)
-        self.count(len(texts))
+        self.waiting += len(texts)
         if len(self.jobs) >= self.target:
             self.enough.set()
         try:
@@ -91,11 +93,7 @@ class BatchQueue:
         """Remove a request from the queue that nobody waits for."""
         with suppress(ValueError):  # it is not in the queue: a batch has taken all of it
             self.jobs.remove(job)
-            self.count(-job.left)
-
-    def count(self, texts: int) -> None:
-        self.waiting += texts
-        self.metrics.waiting.set(self.waiting, model=self.model.name)
+            self.waiting -= job.left
 
     def retry_s(self) -> int:
         """The seconds until the queue should be half empty: 1 to 60."""
@@ -137,7 +135,7 @@ class BatchQueue:
                 room -= self.model.cost(job.texts[job.taken])
                 job.taken += 1
             turns.append((job, slice(first, job.taken)))
-            self.count(first - job.taken)
+            self.waiting += first - job.taken
             if job.left:
                 self.jobs.append(job)
         return turns
@@ -161,8 +159,8 @@ class BatchQueue:
             return
         spent = time.perf_counter() - began
         self.rate = 0.9 * self.rate + 0.1 * texts / spent if self.rate else texts / spent
-        self.metrics.batch_texts.observe(texts, model=self.model.name)
-        self.metrics.texts.add(texts, model=self.model.name)
+        self.metrics.batch_texts.labels(self.model.name).observe(texts)
+        self.metrics.texts.labels(self.model.name).inc(texts)
         for job, body in done:
             if job.future.done():
                 continue
@@ -177,10 +175,10 @@ class BatchQueue:
         if not job.future.done():
             job.future.set_exception(error)
 
-    def work(self, turns: list[tuple[PendingRequest, slice]]) -> list[tuple[PendingRequest, bytes | Exception]]:
+    def work(self, turns: list[tuple[PendingRequest, slice]]) -> list[tuple[PendingRequest, Any]]:
         """In the thread: run the texts of all turns at once, and finish the requests that are now complete."""
         outputs = self.model.run([text for job, part in turns for text in job.texts[part]])
-        done: list[tuple[PendingRequest, bytes | Exception]] = []
+        done: list[tuple[PendingRequest, Any]] = []
         start = 0
         for job, part in turns:
             stop = start + part.stop - part.start

@@ -1,26 +1,51 @@
-"""A loaded model: its network, and the classifiers on it; or a parser."""
+"""A loaded model: it runs a batch of texts, and has classifiers. Here alone serving decodes the outputs of models."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from copy import copy
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from munjang.inference.heads import read_heads
 from munjang.inference.predictor import Predictor
-from munjang.records import EMPTY, LabelSet
-from munjang.tasks import make_task
-from munjang.tasks.base import Outputs
+from munjang.records import LabelSet, Parse
+from munjang.tasks.classification import Classification, MultiLabel, RawLogits
+
+FUNCTIONS = {"softmax": Classification, "sigmoid": MultiLabel}
+"""A function that a client may choose -> the task that uses it."""
+
+
+class HeadFacts(BaseModel):
+    """One head of a model."""
+
+    name: str
+    model: str = Field(description="Its name as a model of its own")
+    corpus: str
+    labels: list[str]
+
+
+class ModelFacts(BaseModel):
+    """What /models says about a model, or about one head of it. A model with many heads has its labels there."""
+
+    name: str
+    task: str
+    format: str
+    max_length: int = Field(description="Longer texts are cut")
+    unit: str = Field(description="What max_length counts: tokens or characters")
+    head: str = Field("", description="The name of its answer at /analyze")
+    corpus: str = Field("", description="The training corpus")
+    labels: list[str] = []
+    heads: list[HeadFacts]
 
 
 @dataclass(frozen=True)
 class ModelOutputs:
     """What a model gives for n texts.
 
-    logits: (n, L) of all heads; for a parser n trees. truncated, empty: (n,) bool, which texts were cut or empty.
+    logits: (n, L) of all heads; for a parser n Parses. truncated, empty: (n,) bool, which texts were cut or empty.
     """
 
     logits: np.ndarray
@@ -28,139 +53,102 @@ class ModelOutputs:
     empty: np.ndarray
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """One classifier: a whole model, or one head of many. name: what a client calls it.
-
-    columns: the position of its logits among all logits of the model. threshold: for multi-label.
-    """
-
-    name: str
-    head: str
-    task: str
-    labels: LabelSet
-    columns: slice
-    temperature: float = 1.0
-    threshold: float = 0.5
-    corpus: str = ""
-
-    def describe(self) -> dict[str, Any]:
-        """What /models/NAME says about one head, as JSON values."""
-        return {
-            "name": self.name, "task": self.task, "corpus": self.corpus, "labels": list(self.labels), "heads": [],
-        }  # fmt: skip
-
-    def logits(self, outputs: ModelOutputs) -> np.ndarray:
-        """(n, labels) float32, the input of `probabilities`."""
-        return outputs.logits[:, self.columns] / np.float32(self.temperature)
-
-    def probabilities(self, logits: np.ndarray, task: str | None = None) -> np.ndarray:
-        """(n, labels) float32 from `logits`: softmax, or sigmoid for multi-label. task: uses its function instead."""
-        return make_task(task or self.task, self.labels).decode({"logits": logits})
-
-
-@dataclass(frozen=True)
-class RawLogits:
-    """Replaces the decoder of a Predictor and gives its logits unchanged. labels: how many logits a text has."""
-
-    labels: int
-
-    def preprocess(self, text: str) -> str:
-        return text
-
-    def empty_output(self, count: int) -> np.ndarray:
-        """(count, labels) zeros."""
-        return np.zeros((count, self.labels), np.float32)
-
-    def decode(self, outputs: Outputs) -> np.ndarray:
-        return outputs["logits"].astype(np.float32)
-
-
 class LoadedModel:
-    """An opened folder: its runner, and its classifiers in the order of its heads."""
+    """An opened folder: a parser, or a network with one classifier or more, in the order of its heads."""
 
     def __init__(self, name: str, predictor: Predictor) -> None:
         self.name, self.manifest, self.runner = name, predictor.manifest, predictor.runner
         self.folder = predictor.folder
-        self.raw = copy(predictor)
-        self.raw.decoder = RawLogits(len(predictor.labels))
-        self.classifiers = classifiers_of(name, predictor)
-        self.many_heads = bool(predictor.decoder.parts)
+        self.predictor, decoder = predictor, predictor.decoder
+        self.is_parser, self.many_heads = decoder.record is Parse, bool(decoder.parts)
+        # Of a head that is served alone, the logits are its own part.
+        self.decoder = decoder if self.is_parser else RawLogits(predictor.labels, decoder.columns)
+        self.classifiers = classifiers_of(self, predictor)
 
     def run(self, texts: Sequence[str]) -> ModelOutputs:
-        """The logits of a few texts: cleaned, tokenised, run in batches by length."""
-        parts = list(self.raw.run(texts))
-        return ModelOutputs(*(np.concatenate([part[column] for part in parts]) for column in (2, 3, 4)))
+        """The outputs for the few texts of a batch: cleaned, tokenised, run in batches by length."""
+        (parts,) = self.predictor.run(texts, decoder=self.decoder)
+        __, __, rows, truncated, empty = parts
+        if self.is_parser:
+            rows = np.empty(len(texts), dtype=object)
+            rows[:] = [self.predictor.decode(*part) for part in zip(*parts, strict=True)]
+        return ModelOutputs(rows, truncated, empty)
 
     def cost(self, text: str) -> int:
         """About how much work a text is, in characters; the part that is cut costs little."""
         return min(len(text) + 2, 4 * self.runner.max_length)
 
-    def describe(self) -> dict[str, Any]:
-        """What /models says about it, as JSON values."""
+    def note(self, outputs: ModelOutputs, index: int) -> str:
+        """What is special about the answer for a text, as in a Prediction."""
+        return self.predictor.note(outputs.truncated[index], outputs.empty[index])
+
+    def facts(self) -> dict[str, Any]:
+        """The values of its ModelFacts."""
         manifest = self.manifest
         facts = {
             "name": self.name, "task": manifest.task, "format": manifest.format,
-            "max_length": self.runner.max_length, "unit": self.runner.unit,
+            "max_length": self.runner.max_length, "unit": self.runner.unit, "heads": [],
         }  # fmt: skip
-        if not self.many_heads:
-            head = {"head": self.classifiers[0].head, "corpus": manifest.corpus, "labels": list(manifest.labels)}
-            return {**facts, **head, "heads": []}
-        heads = [
-            {
-                "name": classifier.head,
-                "model": classifier.name,
-                "corpus": classifier.corpus,
-                "labels": list(classifier.labels),
-            }
-            for classifier in self.classifiers
-        ]
-        return {**facts, "heads": heads}
+        if self.many_heads:
+            heads = [
+                HeadFacts(name=one.head, model=one.name, corpus=one.corpus, labels=list(one.labels))
+                for one in self.classifiers
+            ]
+            return {**facts, "heads": heads}
+        head = {} if self.is_parser else {"head": self.classifiers[0].head}
+        return {**facts, **head, "corpus": manifest.corpus, "labels": list(manifest.labels)}
 
 
-def classifiers_of(name: str, predictor: Predictor) -> tuple[Classifier, ...]:
-    """The classifiers of a model: itself, or each of its heads."""
-    manifest = predictor.manifest
-    if not predictor.decoder.parts:
-        head = predictor.head or name
-        everything = slice(0, len(manifest.labels))
-        threshold = predictor.threshold
-        return (Classifier(name, head, manifest.task, manifest.labels, everything, 1.0, threshold, manifest.corpus),)
-    return tuple(
-        Classifier(
-            f"{name}/{head.name}", head.name, "classification", head.labels, head.columns, head.temperature,
-            corpus=head.corpus,
-        )
-        for head in read_heads(manifest, predictor.folder or name)
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Classifier:
+    """One classifier: a whole model, or one head of many. name: what a client calls it. head: its key in an analysis.
+
+    decoder: reads its part of the logits. threshold: for several labels a text. notes: split -> what munjang.json says
+    about it.
+    """
+
+    name: str
+    model: LoadedModel
+    head: str
+    decoder: Classification
+    corpus: str
+    notes: Mapping[str, Mapping[str, Any]]
+    threshold: float = 0.5
+
+    @property
+    def labels(self) -> LabelSet:
+        return self.decoder.labels
+
+    def scores(self, outputs: ModelOutputs, function: str | None = None) -> np.ndarray:
+        """(n, labels) float32: probabilities; for an empty text, those without any evidence.
+
+        function: a key of FUNCTIONS or "none" (the logits), in place of the function of the model.
+        """
+        given = {"logits": outputs.logits}
+        if function is None:
+            scores = self.decoder.decode(given)
+            scores[outputs.empty] = self.decoder.empty_output(1)
+            return scores
+        logits = self.decoder.logits(given) / np.float32(self.decoder.temperature)
+        return logits if function == "none" else FUNCTIONS[function](self.labels).decode({"logits": logits})
+
+    def facts(self) -> dict[str, Any]:
+        """The values of its ModelFacts, with those of its model."""
+        own = {"name": self.name, "task": self.decoder.name, "corpus": self.corpus, "labels": list(self.labels)}
+        return {**self.model.facts(), **own, "heads": []}
 
 
-class LoadedParser:
-    """An opened parser. Its queue uses it like a LoadedModel; its `logits` are trees."""
-
-    classifiers = ()
-    many_heads = False
-
-    def __init__(self, name: str, predictor: Predictor) -> None:
-        self.name, self.predictor = name, predictor
-        self.manifest, self.runner = predictor.manifest, predictor.runner
-
-    def run(self, texts: Sequence[str]) -> ModelOutputs:
-        """The parses of a few texts, an array of objects."""
-        parses = np.empty(len(texts), dtype=object)
-        parses[:] = self.predictor.predict_many(texts)
-        notes = [parse.note for parse in parses]
-        cut, empty = ([note not in ("", EMPTY) for note in notes], [note == EMPTY for note in notes])
-        return ModelOutputs(parses, np.array(cut), np.array(empty))
-
-    def cost(self, text: str) -> int:
-        """About how much work a text is, in characters; the part that is cut costs little."""
-        return min(len(text) + 2, 4 * self.runner.max_length)
-
-    def describe(self) -> dict[str, Any]:
-        """What /models says about it, as JSON values."""
-        manifest = self.manifest
-        return {
-            "name": self.name, "task": manifest.task, "format": manifest.format, "max_length": self.runner.max_length,
-            "unit": self.runner.unit, "corpus": manifest.corpus, "labels": list(manifest.labels), "heads": [],
-        }  # fmt: skip
+def classifiers_of(model: LoadedModel, predictor: Predictor) -> tuple[Classifier, ...]:
+    """The classifiers of a model: none for a parser, itself, or each of its heads."""
+    name, manifest = model.name, predictor.manifest
+    if model.is_parser:
+        return ()
+    if model.many_heads:
+        return tuple(
+            Classifier(f"{name}/{head.name}", model, head.name, head.decoder, head.corpus,
+                       {"test": head.test, "validation": head.validation})
+            for head in read_heads(manifest, predictor.folder or name)
+        )  # fmt: skip
+    test, decoder = manifest.details.get("test"), replace(predictor.decoder, columns=None)
+    notes = {"test": test if isinstance(test, dict) else {}, "validation": manifest.validation}
+    return (Classifier(name, model, predictor.head or name, decoder, manifest.corpus, notes, predictor.threshold),)

@@ -4,115 +4,120 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
-from munjang.serving.api.answers import dumped
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from munjang.serving.failures import error_response, failure
 from munjang.serving.metrics import Metrics
 from munjang.serving.playground.assets import PAGE_FILES
 from munjang.serving.settings import Limits
 from munjang.translation import _
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 OPEN = frozenset({"/", "/health", *PAGE_FILES})
 """What GET answers without a key: the playground, which asks for the key, and whether the server is alive."""
 
 
-async def send_error(send: Send, status: int, kind: str, message: str, **headers: str) -> None:
-    """Send an error without reading the request."""
-    body = error_body(kind, message)
-    lines = {"content-type": "application/json", "content-length": str(len(body)), **headers}
-    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in lines.items()]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
-
-
-def error_body(kind: str, message: str) -> bytes:
-    """The body of every error: a message, and the kind of the error."""
-    return dumped({"error": message, "error_type": kind})
+def header(scope: Scope, name: bytes) -> bytes:
+    """The first header with this name; b"" without one."""
+    return next((value for key, value in scope["headers"] if key == name), b"")
 
 
 class Counted:
-    """Counts and times requests, and turns requests away when there are too many."""
+    """Counts and times requests, and turns requests away when there are too many. HEAD is answered like GET."""
 
-    def __init__(self, app: App, metrics: Metrics, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits) -> None:
         self.app, self.metrics, self.limits = app, metrics, limits
         self.under_way = 0
+        metrics.under_way.set_function(lambda: self.under_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         status, began = 0, time.perf_counter()
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server keeps its own scope, and sends no body
 
         async def send_counted(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
-        self.change(+1)
+        self.under_way += 1
         try:
             if self.under_way > self.limits.queue and scope["method"] == "POST":
-                self.metrics.turned_away.add(reason="requests")
-                message = _(
-                    "This server already works on {count:,} requests, its limit. Try again later.",
-                    count=self.limits.queue,
-                )
-                await send_error(send_counted, 503, "Overloaded", message, retry_after="1")
+                await self.turn_away(scope, receive, send_counted)
             else:
                 await self.app(scope, receive, send_counted)
         finally:
-            self.change(-1)
+            self.under_way -= 1
             route = getattr(scope.get("route"), "path", "other")
-            self.metrics.requests.add(route=route, status=str(status))
-            self.metrics.seconds.observe(time.perf_counter() - began, route=route)
+            self.metrics.requests.labels(route, status).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - began)
 
-    def change(self, count: int) -> None:
-        self.under_way += count
-        self.metrics.under_way.set(self.under_way)
+    async def turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 503 without reading the request."""
+        self.metrics.turned_away.labels("requests").inc()
+        message = _(
+            "This server already works on {count:,} requests, its limit. Try again later.", count=self.limits.queue
+        )
+        await error_response(503, message, {"Retry-After": "1"})(scope, receive, send)
 
 
 class Hosted:
     """Lets in only requests that call the server by one of its names; see `Settings.known_hosts`."""
 
-    def __init__(self, app: App, names: frozenset[str]) -> None:
-        self.app, self.names = app, names
+    def __init__(self, app: ASGIApp, names: frozenset[str], refusal: str) -> None:
+        self.app, self.names, self.refusal = app, names, refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self.host(scope) in self.names:
-            await self.app(scope, receive, send)
-            return
-        message = _("The header Host does not name this server. Allow another name with --allow-host NAME.")
-        await send_error(send, 421, "Misdirected", message)
+        app = self.app
+        if scope["type"] == "http" and self.host(scope) not in self.names:
+            app = error_response(421, self.refusal)
+        await app(scope, receive, send)
 
     @staticmethod
     def host(scope: Scope) -> str:
         """The header Host without its port, in lower case."""
-        value = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").casefold()
+        value = header(scope, b"host").decode("latin-1").casefold()
         return value.partition("]")[0] + "]" if value.startswith("[") else value.partition(":")[0].rstrip(".")
 
 
 class Keyed:
     """Lets in only clients that send the key as `Authorization: Bearer KEY`; compared in constant time."""
 
-    def __init__(self, app: App, key: str) -> None:
+    def __init__(self, app: ASGIApp, key: str) -> None:
         self.app, self.expected = app, f"Bearer {key}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_open = scope["type"] != "http" or (scope["method"] in ("GET", "HEAD") and scope["path"] in OPEN)
-        if is_open or hmac.compare_digest(self.authorization(scope), self.expected):
-            await self.app(scope, receive, send)
-            return
-        message = _("This server needs its API key in the header Authorization: Bearer KEY.")
-        await send_error(send, 401, "Unauthorized", message, www_authenticate="Bearer")
+        app = self.app
+        is_open = scope["type"] != "http" or (scope["method"] == "GET" and scope["path"] in OPEN)
+        if not is_open and not hmac.compare_digest(self.authorization(scope), self.expected):
+            message = _("This server needs its API key in the header Authorization: Bearer KEY.")
+            app = error_response(401, message, {"WWW-Authenticate": "Bearer"})
+        await app(scope, receive, send)
 
     @staticmethod
     def authorization(scope: Scope) -> bytes:
         """The Authorization header, with its scheme spelled `Bearer`."""
-        value = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        value = header(scope, b"authorization")
         scheme, space, key = value.partition(b" ")
         return b"Bearer" + space + key.strip() if scheme.lower() == b"bearer" else value
+
+
+class Guarded:
+    """Answers for a route that raised."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            await failure(error, scope)(scope, receive, send)

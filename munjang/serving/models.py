@@ -1,16 +1,16 @@
-"""The models of a server by name: whole models, their classifiers, and parsers."""
+"""The models of a server by name: whole models, and their classifiers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from munjang.errors import ConfigError, MunjangError, unknown_name
 from munjang.inference.heads import has_parser, model_name, packaged, packaged_parser
 from munjang.inference.predictor import Predictor, load
-from munjang.records import Parse
-from munjang.serving.loaded import Classifier, LoadedModel, LoadedParser
+from munjang.serving.loaded import Classifier, LoadedModel
 from munjang.translation import _
 
 
@@ -22,7 +22,7 @@ class Unserved(MunjangError):
 
 @dataclass(frozen=True)
 class Models:
-    """All models of a server. loaded, classifiers, parsers: by the name that a client uses.
+    """All models of a server, the parsers last. loaded, classifiers: by the name that a client uses.
 
     first: the classifier that answers at / and /predict; None if there are only parsers.
     """
@@ -30,7 +30,6 @@ class Models:
     loaded: Mapping[str, LoadedModel]
     classifiers: Mapping[str, Classifier]
     first: Classifier | None
-    parsers: Mapping[str, LoadedParser] = field(default_factory=dict)
 
     @property
     def default(self) -> Classifier:
@@ -39,57 +38,46 @@ class Models:
             raise Unserved(_("Only parsers are served here, at /parse. Start munjang serve with a classifier too."))
         return self.first
 
-    def parser(self, name: str | None) -> LoadedParser:
+    def parser(self, name: str | None = None) -> LoadedModel:
         """The parser with this name, or the first one. Unserved, UnknownName: there is none."""
-        if not self.parsers:
+        parsers = {key: model for key, model in self.loaded.items() if model.is_parser}
+        if not parsers:
             raise Unserved(_("No parser is served here. Start munjang serve with the folder of a parser too."))
-        if name is None:
-            return next(iter(self.parsers.values()))
-        if name not in self.parsers:
-            raise unknown_name(_("parser"), name, self.parsers)
-        return self.parsers[name]
-
-    def model_of(self, classifier: Classifier) -> LoadedModel:
-        """The model that a classifier belongs to."""
-        return (
-            self.loaded[classifier.name]
-            if classifier.name in self.loaded
-            else self.loaded[classifier.name.rpartition("/")[0]]
-        )
-
-    def whole(self, classifier: Classifier) -> tuple[LoadedModel, Sequence[Classifier]]:
-        """The model that a classifier belongs to, and all classifiers on it."""
-        model = self.model_of(classifier)
-        return model, model.classifiers
+        name = next(iter(parsers)) if name is None else name
+        if name not in parsers:
+            raise unknown_name(_("parser"), name, parsers)
+        return parsers[name]
 
     def classifier(self, name: str) -> Classifier:
         """The classifier with this name. UnknownName lists the known ones. ConfigError: a parser, or many heads."""
-        if name in self.loaded and self.loaded[name].many_heads:
-            heads = ", ".join(classifier.name for classifier in self.loaded[name].classifiers)
-            raise ConfigError(
-                _(
-                    "{name} has several tasks. Name one of its heads: {heads}; or post to /models/{name}/analyze.",
-                    name=name,
-                    heads=heads,
-                )
-            )
-        if name in self.parsers:
-            raise ConfigError(_("{name} is a parser; post to /models/{name}/parse.", name=name))
-        if name not in self.classifiers:
+        if name in self.classifiers:
+            return self.classifiers[name]
+        if name not in self.loaded:
             raise unknown_name(_("model"), name, self.known)
-        return self.classifiers[name]
+        if self.loaded[name].is_parser:
+            raise ConfigError(_("{name} is a parser; post to /models/{name}/parse.", name=name))
+        raise ConfigError(
+            _(
+                "{name} has several tasks. Name one of its heads: {heads}; or post to /models/{name}/analyze.",
+                name=name,
+                heads=", ".join(classifier.name for classifier in self.loaded[name].classifiers),
+            )
+        )
 
-    def resolve(self, name: str) -> tuple[LoadedModel, Sequence[Classifier]]:
-        """The model with this name and all its classifiers, or the model of a head and the classifier of that head."""
-        if name in self.loaded:
-            return self.loaded[name], self.loaded[name].classifiers
-        classifier = self.classifier(name)
-        return self.model_of(classifier), (classifier,)
+    def resolve(self, name: str) -> tuple[Classifier, ...]:
+        """All classifiers of the model with this name, or the one classifier with it. Errors as of `classifier`."""
+        own = self.loaded[name].classifiers if name in self.loaded else ()
+        return own or (self.classifier(name),)
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """What is known about a model or a classifier. UnknownName."""
+        return (self.loaded[name] if name in self.loaded else self.classifier(name)).facts()
 
     @property
     def known(self) -> list[str]:
-        """Every name that a client may use."""
-        return [*self.loaded, *(name for name in self.classifiers if name not in self.loaded), *self.parsers]
+        """Every name that a client may use: models, heads, parsers."""
+        parsers = [name for name, model in self.loaded.items() if model.is_parser]
+        return [name for name in self.loaded | self.classifiers if name not in parsers] + parsers
 
 
 def open_models(names: Sequence[str], *, default: str | None = None, precision: str = "fp32") -> Models:
@@ -100,24 +88,19 @@ def open_models(names: Sequence[str], *, default: str | None = None, precision: 
     """
     loaded: dict[str, LoadedModel] = {}
     classifiers: dict[str, Classifier] = {}
-    parsers: dict[str, LoadedParser] = {}
     for word in names or packaged_models():
         chosen_name, source = split_name(word)
         predictor = load(source, precision=precision)
-        is_parser = predictor.decoder.record is Parse
-        model = (LoadedParser if is_parser else LoadedModel)(chosen_name or served_name(predictor), predictor)
-        for name in dict.fromkeys((model.name, *(classifier.name for classifier in model.classifiers))):
-            if name in loaded or name in classifiers or name in parsers:
-                raise ConfigError(
-                    _(
-                        "Two models would be called {name}. Give one another name: other={source}.",
-                        name=name,
-                        source=source,
-                    )
-                )
-        (parsers if is_parser else loaded)[model.name] = model
-        classifiers |= {classifier.name: classifier for classifier in model.classifiers}
-    models = Models(loaded, classifiers, next(iter(classifiers.values()), None), parsers)
+        model = LoadedModel(chosen_name or served_name(predictor), predictor)
+        own = {classifier.name: classifier for classifier in model.classifiers}
+        for name in {model.name, *own} & {*loaded, *classifiers}:
+            raise ConfigError(
+                _("Two models would be called {name}. Give one another name: other={source}.", name=name, source=source)
+            )
+        loaded[model.name] = model
+        classifiers |= own
+    in_order = sorted(loaded.items(), key=lambda item: item[1].is_parser)
+    models = Models(dict(in_order), classifiers, next(iter(classifiers.values()), None))
     return models if default is None else replace(models, first=models.classifier(default))
 
 

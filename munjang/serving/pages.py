@@ -39,17 +39,18 @@ def docs_page(openapi: Mapping[str, Any], models: Models) -> str:
     ]
     for path, methods in openapi["paths"].items():
         for method, facts in methods.items():
-            parts.append(route_section(method.upper(), path, facts))
+            content = facts.get("requestBody", {}).get("content", {}).get("application/json", {"schema": {}})
+            body = openapi["components"]["schemas"].get(content["schema"].get("$ref", "").rpartition("/")[2])
+            parts.append(route_section(method.upper(), path, facts, body))
     return docs_html("munjang: routes", *parts)
 
 
-def route_section(method: str, path: str, facts: Mapping[str, Any]) -> str:
-    """One route: its purpose, an example of its body, the options, the errors."""
-    lines = [f"<h2><code>{method} {escape(path)}</code></h2>", f"<p>{escape(facts.get('summary', ''))}.</p>"]
-    content = facts.get("requestBody", {}).get("content", {}).get("application/json")
-    if content:
-        lines.append(f"<pre>{escape(json.dumps(content['example'], ensure_ascii=False))}</pre>")
-        names = ", ".join(f"<code>{escape(name)}</code>" for name in content["schema"]["properties"])
+def route_section(method: str, path: str, facts: Mapping[str, Any], body: Mapping[str, Any] | None) -> str:
+    """One route: its purpose, an example of its body, the options, the errors. body: the schema of a JSON body."""
+    lines = [f"<h2><code>{method} {escape(path)}</code></h2>", f"<p>{escape(facts['description'])}</p>"]
+    if body:
+        lines += [f"<pre>{escape(json.dumps(value, ensure_ascii=False))}</pre>" for value in body.get("examples", ())]
+        names = ", ".join(f"<code>{escape(name)}</code>" for name in body["properties"])
         failures = "; ".join(
             f"{status}: {escape(answer['description'])}"
             for status, answer in facts["responses"].items()

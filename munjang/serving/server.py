@@ -15,7 +15,7 @@ from munjang.errors import ConfigError
 from munjang.serving.app import make_app
 from munjang.serving.models import open_models
 from munjang.serving.settings import LOCAL, Settings
-from munjang.translation import _
+from munjang.translation import _, options_as, python_form
 
 log = logging.getLogger("munjang")
 
@@ -46,7 +46,7 @@ def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "
         app = make_app(models, settings)
         url = address(listener, settings.host)
         if settings.host not in (LOCAL, "localhost", "::1") and not settings.api_key:
-            log.warning("Everyone who can reach %s can use it; --api-key requires a key.", url)
+            log.warning(_("Everyone who can reach {url} can use it; {option:api_key} requires a key.", url=url))
 
         def ready() -> None:
             log.info("Serving %s at %s (/docs lists all routes). Ctrl-C stops.", ", ".join(models.known), url)
@@ -55,7 +55,8 @@ def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "
         handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             # uvicorn handles the signals, and raises them again when it has stopped: by then they are ignored.
-            server.run(sockets=[listener])
+            with options_as(python_form):  # clients do not see the command line
+                server.run(sockets=[listener])
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -81,7 +82,7 @@ def open_socket(host: str, port: int) -> socket.socket:
         )[0]
     except (socket.gaierror, UnicodeError) as error:
         raise ConfigError(
-            _("--host {host} is not an address of this machine. Use {local} or 0.0.0.0.", host=host, local=LOCAL)
+            _("{option:host={host}} is not an address of this machine. Use {local} or 0.0.0.0.", host=host, local=LOCAL)
         ) from error
     listener = socket.socket(family, kind, protocol)
     try:
@@ -92,8 +93,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         listener.close()
         raise ConfigError(
             _(
-                "The server cannot listen at {host}, port {port}: {reason}. Choose another port with --port, or a free "
-                "one with --port 0.",
+                "The server cannot listen at {host}, port {port}: {reason}. Choose another port with {option:port}, "
+                "or a free one with {option:port=0}.",
                 host=host,
                 port=port,
                 reason=error.strerror or error,

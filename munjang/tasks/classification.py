@@ -73,7 +73,9 @@ class Classification:
     def check_config(self, config: TrainConfig, corpus: str) -> None:
         """A ConfigError if the settings are a parser's."""
         if config.parser:
-            raise ConfigError(_("--parser is for treebanks; {corpus} has no trees. Leave --parser out.", corpus=corpus))
+            raise ConfigError(
+                _("{option:parser} is for treebanks; {corpus} has no trees. Leave {option:parser} out.", corpus=corpus)
+            )
 
     def check_classifier(self, model: str) -> None:
         """Nothing: the answers are labels with probabilities."""

@@ -1,13 +1,11 @@
-"""Arrays kept on disk between runs: written to a temporary name and renamed, checked before use, limited in size.
+"""Arrays kept on disk between runs: safetensors files, checked before use, limited in size together.
 
-An entry is one file: a line that names the format, a JSON header with sizes and a sha256, the arrays as raw bytes. It
-is memory-mapped, never unpickled, and may be deleted at any time. If an entry cannot be written, the run goes on.
+An entry is memory-mapped, never unpickled, and may be deleted at any time. If one cannot be written, the run goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import re
@@ -17,28 +15,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
-from munjang.files import whole_file
+from munjang.errors import BundleError
+from munjang.files import disk_errors, first_line, whole_file
+from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
-CACHE_SIGNATURE = b"munjang cache 1\n"
 LIMIT = 2 * 10**9  # bytes of all entries together
-ALIGNED = 64  # bytes; each array begins at a multiple of this
-MAX_HEADER = 2**16  # bytes
-ENTRY_NAMES = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{64}\.\w+")  # finished entries, and those being written
+# Finished entries, those being written, and safetensors' own temporary files.
+ENTRY_NAMES = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{64}\.\w+|\.tmp\w{6}")
 STALE_S = 3600.0  # an unfinished file older than this belongs to a process that died
-ARRAY_TYPES = ("uint8", "bool", "uint16", "int32", "int64")
 
 Arrays = Mapping[str, np.ndarray]
-"""Named arrays of one dimension, with a type of ARRAY_TYPES."""
-
-
-class Damaged(Exception):
-    """A file is not as this module wrote it."""
+"""Named arrays of one dimension, contiguous."""
 
 
 @dataclass
@@ -59,8 +53,8 @@ class Cache:
             arrays = open_entry(path, key)
         except FileNotFoundError:
             return None
-        except (Damaged, OSError) as error:
-            log.warning("%s is not used: %s. It is made again.", path, error)
+        except (SafetensorError, OSError, TypeError) as error:  # TypeError: a type that NumPy does not have
+            log.warning("%s is not used: %s. It is made again.", path, first_line(error))
             return None
         with suppress(OSError):
             os.utime(path)  # the entries unused for longest are deleted first
@@ -70,17 +64,17 @@ class Cache:
         """Write arrays under a key and delete the entries unused for longest; one warning if that fails."""
         if self.has_failed or sum(array.nbytes for array in arrays.values()) > self.limit:
             return
+        remedy = _("Free some space, or set MUNJANG_CACHE to a folder on another disk.")
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with whole_file(self.folder / key) as temporary:
-                temporary.touch(0o600)  # readable by this user only
-                with temporary.open("wb") as stream:
-                    write_entry(stream, key, arrays)
+            with disk_errors(self.folder / key, remedy):
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with whole_file(self.folder / key) as temporary:
+                    save_file(dict(arrays), temporary, {"sha256": contents_hash(key, arrays)})
+                    temporary.chmod(0o600)  # readable by this user only
             self.prune(key)
-        except OSError as error:
+        except (BundleError, OSError) as error:
             self.has_failed = True
-            reason = error.strerror or error
-            log.warning("Nothing is kept in %s for the next run (%s); this run goes on.", self.folder, reason)
+            log.warning("Nothing is kept for the next run; this run goes on. %s", error)
 
     def prune(self, newest: str) -> None:
         """Delete files of dead processes, and the entries unused for longest until the rest fit; never `newest`."""
@@ -111,67 +105,18 @@ class Cache:
 
 
 def open_entry(path: Path, key: str) -> Arrays:
-    """The arrays of the entry in a file; Damaged if it is incomplete or belongs to another key."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise Damaged("it is not a regular file")
-    with path.open("rb") as stream:
-        header, begin = read_header(stream)
-        if header["key"] != key:
-            raise Damaged("it belongs to another entry")
-        spans, end = layout(header["arrays"])
-        size = begin + end
-        if os.fstat(stream.fileno()).st_size != size:
-            raise Damaged("it was cut short or added to")
-        body = np.memmap(stream, np.uint8, "c", shape=(size,)).view(np.ndarray)[begin:]
-    if hashlib.sha256(body).hexdigest() != header["sha256"]:
-        raise Damaged("it is damaged")
-    return {name: body[span].view(kind) for (name, kind, __), span in zip(header["arrays"], spans, strict=True)}
+    """The arrays of the entry in a file, memory-mapped; SafetensorError if it is damaged or belongs to another key."""
+    with safe_open(path, "pt") as file:  # torch's arrays are mapped; those of "np" would be copies
+        arrays = {name: file.get_tensor(name).numpy() for name in file.keys()}  # noqa: SIM118 (it is no dict)
+        if (file.metadata() or {}).get("sha256") != contents_hash(key, arrays):
+            raise SafetensorError("it is damaged or belongs to another entry")
+    return arrays
 
 
-def read_header(stream: BinaryIO) -> tuple[dict[str, Any], int]:
-    """The header of an entry, with checked types, and the byte where the arrays begin; else Damaged."""
-    if stream.read(len(CACHE_SIGNATURE)) != CACHE_SIGNATURE:
-        raise Damaged("it has another format or version")
-    line = stream.readline(MAX_HEADER)
-    try:
-        header = json.loads(line)
-        arrays = [(str(name), str(kind), int(length)) for name, kind, length in header["arrays"]]
-        header = {"key": str(header["key"]), "sha256": str(header["sha256"]), "arrays": arrays}
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise Damaged("its header cannot be read") from error
-    if any(kind not in ARRAY_TYPES or length < 0 for __, kind, length in arrays):
-        raise Damaged("its header has an impossible type or length")
-    return header, aligned(len(CACHE_SIGNATURE) + len(line))
-
-
-def write_entry(stream: BinaryIO, key: str, arrays: Arrays) -> None:
-    """Write header and arrays, each array at a multiple of ALIGNED bytes."""
-    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    listing = [(name, array.dtype.name, len(array)) for name, array in plain.items()]
-    digest = hashlib.sha256()
-    gaps = [bytes(aligned(array.nbytes) - array.nbytes) for array in plain.values()]
-    for array, gap in zip(plain.values(), gaps, strict=True):
-        digest.update(array.data)
-        digest.update(gap)
-    line = json.dumps({"key": key, "sha256": digest.hexdigest(), "arrays": listing}).encode() + b"\n"
-    begin = len(CACHE_SIGNATURE) + len(line)
-    stream.write(CACHE_SIGNATURE + line + bytes(aligned(begin) - begin))
-    for array, gap in zip(plain.values(), gaps, strict=True):
-        stream.write(array.data)
-        stream.write(gap)
-    stream.flush()
-
-
-def layout(arrays: list[tuple[str, str, int]]) -> tuple[list[slice], int]:
-    """The byte span of each array, counted from where the arrays begin, and where the last one ends."""
-    spans, begin = [], 0
-    for __, kind, length in arrays:
-        size = np.dtype(kind).itemsize * length
-        spans.append(slice(begin, begin + size))
-        begin += aligned(size)
-    return spans, begin
-
-
-def aligned(size: int) -> int:
-    """The next multiple of ALIGNED."""
-    return -(-size // ALIGNED) * ALIGNED
+def contents_hash(key: str, arrays: Arrays) -> str:
+    """The sha256 of an entry: of its key and of its arrays' names, types, shapes and bytes."""
+    digest = hashlib.sha256(key.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array)
+    return digest.hexdigest()

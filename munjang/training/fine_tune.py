@@ -134,7 +134,7 @@ def fine_tune(
         raise ConfigError(
             _(
                 "The tokenizer of {origin} leaves no token of some texts, because it does not add special "
-                "tokens. Give its tokenizer.json a post-processor, or take another --backbone.",
+                "tokens. Give its tokenizer.json a post-processor, or take another {option:backbone}.",
                 origin=backbone.origin,
             )
         )
@@ -178,7 +178,7 @@ def check_length(config: TrainConfig, backbone: LoadedBackbone) -> int:
     if config.max_length and config.max_length > backbone.max_length:
         raise ConfigError(
             _(
-                "max_length is {max_length}; {backbone} takes at most {limit}. Give a smaller --max-length.",
+                "max_length is {max_length}; {backbone} takes at most {limit}. Give a smaller {option:max_length}.",
                 max_length=config.max_length,
                 backbone=backbone.name,
                 limit=backbone.max_length,

@@ -73,9 +73,9 @@ def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequenc
     before anything is deleted. A run that stopped before its first checkpoint starts again.
     """
     if overwrite and resume:
-        raise ConfigError(_("--overwrite and --resume cannot be given together."))
+        raise ConfigError(_("{option:overwrite=True} and {option:resume=True} cannot be given together."))
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(_("{folder} is a file; --out needs a folder.", folder=folder))
+        raise ConfigError(_("{folder} is a file; {option:out} needs a folder.", folder=folder))
     for name in inputs:
         source, target = Path(name or "").resolve(), folder.resolve()
         if name and Path(name).exists() and (target in (source, *source.parents) or source in target.parents):
@@ -83,7 +83,7 @@ def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequenc
                 continue  # a data folder may contain the models made from it
             raise ConfigError(
                 _(
-                    "--out {folder} and {input}, which the run reads, overlap. Choose another --out.",
+                    "{option:out={folder}} and {input}, which the run reads, overlap. Choose another {option:out}.",
                     folder=folder,
                     input=name,
                 )
@@ -93,13 +93,19 @@ def check_folder(folder: Path, *, overwrite: bool, resume: bool, inputs: Sequenc
         begun = is_model(folder) or (folder / "checkpoints").exists()
         if not overwrite and (begun or not ours):
             if ours:
-                text = _("{folder} is not empty. Give --overwrite to replace it, --resume to go on.", folder=folder)
+                text = _(
+                    "{folder} is not empty. Give {option:overwrite=True} to replace it, {option:resume=True} to go on.",
+                    folder=folder,
+                )
             else:
                 text = _("{folder} is not empty. Give another folder.", folder=folder)
             raise ConfigError(text)
         if not ours:
             raise ConfigError(
-                _("{folder} holds something other than a munjang run; --overwrite will not delete it.", folder=folder)
+                _(
+                    "{folder} holds something other than a munjang run; {option:overwrite=True} will not delete it.",
+                    folder=folder,
+                )
             )
 
 

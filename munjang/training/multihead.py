@@ -22,10 +22,9 @@ from munjang.metrics.calibration import expected_calibration_error, fit_temperat
 from munjang.metrics.scores import confusion_matrix, main_metrics, softmax
 from munjang.models.folder import save_bundle
 from munjang.records import Corpus
-from munjang.reports.heads_card import heads_card
+from munjang.reports.model_card import heads_card
 from munjang.tasks.base import TrainingDefaults
 from munjang.tasks.classification import Classification
-from munjang.tasks.multihead import Heads
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.loops.batching import MultiCorpusSampler
 from munjang.training.run import begin_run, check_packages, first_process_first, prepare_backbone
@@ -76,7 +75,7 @@ def check_config(config: TrainConfig) -> None:
     """Refuse settings that do not work with heads, before any data is read."""
     if config.backbone == "linear":
         raise ConfigError(
-            _("A linear model is no encoder for several heads. Give another --backbone, or only one corpus.")
+            _("A linear model is no encoder for several heads. Give another {option:backbone}, or only one corpus.")
         )
     check_packages(config)
 
@@ -126,10 +125,9 @@ def measure(fine_tuned: FineTuned, multi_corpus: MultiCorpus, tokens: TokenCache
         rows = getattr(multi_corpus.corpus, split)
         encoded = fine_tuned.task.encode(rows, fine_tuned.tokenizer, fine_tuned.config.max_length, encode=tokens.encode)
         splits[split] = (fine_tuned.logits(encoded), encoded.columns["labels"]) if rows else None
-    assert isinstance(fine_tuned.task, Heads)
     facts = {}
-    for head, columns in fine_tuned.task.groups:
-        parts = {split: head_part(*data, columns) if data else None for split, data in splits.items()}
+    for head, part in fine_tuned.task.parts.items():
+        parts = {split: head_part(*data, part.columns) if data else None for split, data in splits.items()}
         facts[head] = head_facts(head, multi_corpus, **parts)
     return facts
 

@@ -95,7 +95,7 @@ def is_usable(arrays: Arrays, sentences: int, tokenizer: Tokenizer, max_length: 
     if arrays.keys() != {"ids", "starts", "truncated"} or arrays["ids"].dtype != id_type(tokenizer):
         return False
     ids, starts, truncated = arrays["ids"], arrays["starts"], arrays["truncated"]
-    if (starts.dtype, truncated.dtype) != (np.int64, np.bool_):
+    if (starts.dtype, truncated.dtype) != (np.int64, np.bool_) or {array.ndim for array in arrays.values()} != {1}:
         return False
     if (len(starts), len(truncated)) != (sentences + 1, sentences):
         return False

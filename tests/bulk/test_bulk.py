@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,11 +24,13 @@ from munjang.bulk.inputs import find_sources
 from munjang.bulk.locations import Location, find_location
 from munjang.bulk.plan import make_plan
 from munjang.bulk.worker import ATTEMPTS, Worker, make_part
+from munjang.cli.options import flag_form
 from munjang.config.settings import ReadOptions
 from munjang.data.readers.open import open_table
 from munjang.errors import BundleError, ConfigError, DataError, MissingExtra, MunjangError
 from munjang.inference.files.predict import Answering, predict_table
 from munjang.inference.files.write import Counts
+from munjang.translation import python_form
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'munjang[scale]'"
@@ -222,7 +225,7 @@ def test_a_finished_folder_is_refused_resumed_and_replaced_as_told(tmp_path, mod
     in_process(monkeypatch)
     source, out = write_rows(tmp_path / "a.parquet", texts, 200), tmp_path / "out"
     mj.predict_files(model, source, out, part_rows=50)
-    with pytest.raises(DataError, match=r"holds a finished run\. Say --overwrite"):
+    with pytest.raises(DataError, match=r"holds a finished run\. Say overwrite=True"):
         mj.predict_files(model, source, out)
     assert mj.predict_files(model, source, out, resume=True).rows == 199
     with pytest.raises(ConfigError, match=r"started with another setting: answering was .* now it is"):
@@ -242,7 +245,7 @@ def test_a_part_that_was_cut_after_its_receipt_is_made_again(tmp_path, model, te
     source, out = write_rows(tmp_path / "a.parquet", texts, 300), tmp_path / "out"
     plan = make_plan(model, [source], Answering(), ReadOptions(), "fp32", 100)
     run.start_bulk_run(plan, find_location(out))
-    worker = Worker(plan, str(out), 1)
+    worker = Worker(plan, str(out), python_form, 1)
     for number in ("0", "2"):
         worker({"number": [number]})
     (out / "part-000002.parquet").write_bytes(b"PAR1")
@@ -280,8 +283,10 @@ def test_a_part_that_kills_its_workers_ends_the_run(tmp_path, model, texts, monk
     for name in "abc":
         (out / ATTEMPTS / f"part-000001.{name}").mkdir()
         (out / ATTEMPTS / f"part-000001.{name}" / "worker.json").write_text("{}")
-    with pytest.raises(MunjangError, match=r"rows 101 to 200: 3 workers died while"):
+    with pytest.raises(MunjangError, match=r"rows 101 to 200: 3 workers died while.* \(workers=…\).* with resume=True"):
         make_part(plan, plan.partitions()[1], find_location(out), lambda: mj.load(model))
+    (failure,) = Worker(plan, str(out), flag_form, 1)({"number": ["1"]})["result"]
+    assert re.search(r"\(--workers\) .* with --resume\.$", json.loads(failure)["message"])
 
 
 def test_a_store_that_is_no_disk_gets_whole_parts_too(tmp_path, model, texts, monkeypatch):
@@ -326,9 +331,9 @@ def test_bad_input_is_said_before_any_work(tmp_path, model, texts, monkeypatch):
     wrong(DataError, "is named twice", [good, good])
     wrong(BundleError, "No model folder", of=tmp_path / "no-model")
     wrong(ConfigError, "Name one of its heads", of="mini")
-    wrong(ConfigError, "--workers must be 1 or more, found 0", workers=0)
+    wrong(ConfigError, "workers=… must be 1 or more, found 0", workers=0)
     wrong(ConfigError, "give one of them", resume=True, overwrite=True)
-    wrong(ConfigError, "--threshold is for models with several labels", answering=Answering(threshold=0.5))
+    wrong(ConfigError, "threshold=… is for models with several labels", answering=Answering(threshold=0.5))
     (tmp_path / "broken.parquet").write_bytes(good.read_bytes()[:500])
     wrong(DataError, "broken.parquet is no readable Parquet file", tmp_path / "broken.parquet")
     (tmp_path / "none").mkdir()
@@ -353,7 +358,7 @@ def test_a_model_that_differs_on_a_worker_is_refused(tmp_path, model, texts, mon
         ({"mark": "0"}, "is not the model that the run began with"),
         ({"munjang": "0.0"}, "begun with 0.0"),
     ):
-        worker = Worker(dataclasses.replace(plan, **change), str(tmp_path / "out"), 1)
+        worker = Worker(dataclasses.replace(plan, **change), str(tmp_path / "out"), python_form, 1)
         failure = json.loads(worker({"number": ["0"]})["result"][0])
         assert why in failure["message"] and failure["kind"] in ("BundleError", "ConfigError")
     assert list((tmp_path / "out" / ATTEMPTS).iterdir()) == []  # a failure is no death

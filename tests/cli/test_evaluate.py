@@ -199,6 +199,6 @@ def test_numbers_in_a_file_are_not_read_as_names(models, tmp_path, caplog):
 def test_a_file_that_is_no_report_is_named_before_anything_is_scored(models, tmp_path):
     other = tmp_path / "q{x}.json"
     other.write_text('{"a": 1}', encoding="utf-8")
-    message = f"{other}: This is no report of munjang evaluate --json: it has no key 'task'."
+    message = f"{other}: This is no report of munjang evaluate: it has no key 'task'."
     with pytest.raises(DataError, match=re.escape(message)):
         run(models / "good", write_csv(tmp_path / "a.csv"), "--against", other)

@@ -32,10 +32,21 @@ def test_an_outlier_limit_of_zero_is_refused_and_not_taken_as_none():
         )
 
 
+def test_a_slip_is_answered_in_python_and_on_the_command_line_with_what_can_be_given_there(tmp_path):
+    path = tmp_path / "reviews.csv"
+    path.write_text(CSV, encoding="utf-8")
+    words = ["clean", str(path), "--text", "글", "--out", str(tmp_path / "out")]
+    in_shell = CliRunner().invoke(app, words).exception
+    with pytest.raises(DataError) as in_python:
+        read_corpus(path, text="글")
+    assert str(in_shell).endswith("it has 본문, 감정. Did you mean --text 본문 --label 감정?")
+    assert str(in_python.value).endswith('it has 본문, 감정. Did you mean text="본문", label="감정"?')
+
+
 def test_a_map_that_fits_no_row_says_what_the_rows_have(tmp_path):
     path = tmp_path / "reviews.csv"
     path.write_text(CSV, encoding="utf-8")
-    with pytest.raises(DataError, match="line 2: '긍정' is not among the values of --map"):
+    with pytest.raises(DataError, match="line 2: '긍정' is not among the values of map=…"):
         read_corpus(path, options=ReadOptions(map="1,2=나쁨;4,5=좋음"))
 
 

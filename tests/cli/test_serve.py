@@ -170,7 +170,7 @@ def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path):
     assert failed(folder, "--cors", "example.org")[1].startswith("'example.org' is not an origin")
     assert failed(folder, "--allow-host", "http://a")[1].startswith("'http://a' is not a host name")
     assert failed(folder, "--max-file", 9)[1] == "file_bytes is 9; it must be at least 64."
-    assert failed(folder, "--host", "no such host")[1].startswith("--host no such host is not an address")
+    assert failed(folder, "--host", "no such host")[1].startswith("--host 'no such host' is not an address")
     assert failed(folder, "--precision", "bf16")[0] == 3
 
 

@@ -126,7 +126,7 @@ def test_a_users_treebank_is_a_corpus_with_the_whole_table_of_relations(tmp_path
     corpus = mj.read_corpus(path)
     assert (corpus.name, corpus.task, corpus.labels) == ("own", "parsing", KLUE_RELATIONS)
     assert mj.read_corpus(klue_file(tmp_path)).train[0].label == CLOUD
-    with pytest.raises(ConfigError, match="--label is for tables"):
+    with pytest.raises(ConfigError, match="label=… is for tables"):
         mj.read_corpus(path, label="x")
 
 

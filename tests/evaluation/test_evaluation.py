@@ -102,7 +102,7 @@ def test_one_label_against_several_is_refused():
     with pytest.raises(DataError, match="The data has several labels a text, the model table gives one label"):
         evaluate(TableModel(TABLE), [Example("최고", ("긍정",))])
     with pytest.raises(
-        DataError, match=r"The data has one label a text, the model table gives several.* --multi-label SEP"
+        DataError, match=r"The data has one label a text, the model table gives several.* multi_label=\"SEP"
     ):
         evaluate(TableModel(TABLE, task="multi-label"), examples())
 
@@ -161,7 +161,7 @@ def test_the_report_survives_json():
 )
 def test_json_that_is_no_report_is_refused(change):
     data = evaluate(TableModel(TABLE), examples()).to_dict()
-    with pytest.raises(DataError, match="no report of munjang evaluate --json"):
+    with pytest.raises(DataError, match="no report of munjang evaluate"):
         read_report({**data, **change})
 
 

@@ -23,7 +23,7 @@ def test_other_names_of_the_model_or_of_the_corpus_count():
 
 
 def test_class_numbers_are_refused_and_the_remedy_spells_out_what_they_meant():
-    with pytest.raises(DataError, match="--map '0=부정;1=긍정'"):
+    with pytest.raises(DataError, match=r"label_map=\{'0': '부정', '1': '긍정'\}"):
         match_labels(["1", "0"], NSMC, LabelSet(("0", "1")))
     assert match_labels(["1", "0"], LabelSet(("0", "1")), LabelSet(("1", "0"))) == {"1": "1", "0": "0"}
 
@@ -39,7 +39,7 @@ def test_different_names_are_refused_with_both_lists_and_no_guess_which_is_which
         match_labels(["좋음", "나쁨"], NSMC, LabelSet(("좋음", "나쁨")))
     message = str(caught.value)
     assert "The model has 부정, 긍정; the data has 좋음, 나쁨." in message
-    assert "--map '좋음=…;나쁨=…'" in message
+    assert "label_map={'좋음': '…', '나쁨': '…'}" in message
 
 
 def test_a_map_joins_different_names_and_may_use_aliases():

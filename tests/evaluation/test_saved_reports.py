@@ -110,12 +110,12 @@ def test_a_parsers_report_without_predictions_is_read_and_cannot_be_compared():
     [
         ({"per_relation": [{"name": "NP"}]}, "missing 5 required"),
         ({"by_length": None}, "'NoneType'"),
-        ({"task": "entities"}, "its task is 'entities'"),
+        ({"task": "entities"}, "it has no key 'labels'"),
         ({"task": ["parsing"]}, "unhashable"),
     ],
 )
 def test_json_that_is_no_report_of_a_parser_is_refused(change, reason):
-    with pytest.raises(DataError, match=f"This is no report of munjang evaluate --json: .*{reason}"):
+    with pytest.raises(DataError, match=f"This is no report of munjang evaluate: .*{reason}"):
         read_report({**tree_report().to_dict(), **change})
 
 

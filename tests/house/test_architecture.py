@@ -14,7 +14,7 @@ from munjang import tasks
 from munjang.inference import backends
 from munjang.tasks import base
 
-HEAVY = ("torch", "transformers", "sklearn", "matplotlib", "datasets", "pandas", "accelerate")
+HEAVY = ("torch", "transformers", "sklearn", "matplotlib", "datasets", "pandas", "accelerate", "jinja2")
 
 
 def loaded_after(code: str) -> set[str]:

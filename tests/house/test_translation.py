@@ -3,29 +3,31 @@
 import ast
 import re
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from string import Formatter
 
 import pytest
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from user_texts import unmarked_texts
+import typer
+from jinja2 import nodes
+from jinja2.ext import babel_extract
+from user_texts import template_tree, unmarked_texts
 
 import munjang
 from munjang import translation
+from munjang.cli import app
+from munjang.cli.options import FLAGS, flag, flag_form
 from munjang.data.corpora.suites import SUITES
 from munjang.data.corpora.table import CORPORA, load_corpus
-from munjang.pretraining import card as pretraining_card
-from munjang.translation import N_, _, ngettext, set_language
+from munjang.reports.templates import environment
+from munjang.translation import N_, _, ngettext, option_text, options_as, set_language
 
 PACKAGE = Path(munjang.__file__).parent
+TEMPLATES = sorted(PACKAGE.rglob("*.j2"))
 SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
 ENGLISH_FILES = {
     "__init__.py": "an AttributeError in Python's own words",
     "assets/fonts/make_font.py": "the licence inside the font",
-    "serving/api/schemas.py": "OpenAPI schemas, for programs and their authors",
     "serving/metrics.py": "help of Prometheus metrics",
     "serving/pages.py": "the page at /docs, which shows what OpenAPI says",
     "serving/playground/assets.py": "a Content-Security-Policy",
@@ -46,39 +48,8 @@ VALUES = {
     "), vocabulary from the train texts",  # origins of a network, in munjang.json
     "TF-IDF of character n-grams, linear classifier",
     "outside lower center",  # where matplotlib puts a legend
-    pretraining_card.USAGE,  # commands and code to copy
 }
 """Values for programs, which stay English."""
-
-PO = """
-msgid ""
-msgstr ""
-"Content-Type: text/plain; charset=utf-8\\n"
-"Plural-Forms: nplurals=1; plural=0;\\n"
-
-msgid "Unknown label '{label}'."
-msgstr "알 수 없는 라벨 '{label}'입니다."
-
-msgid "{count:,} row of {file}"
-msgid_plural "{count:,} rows of {file}"
-msgstr[0] "{file}의 {count:,}행"
-
-msgid "Written for munjang; comes with the package."
-msgstr "문장을 위해 썼으며 패키지에 들어 있습니다."
-"""
-
-
-@pytest.fixture
-def korean(tmp_path, monkeypatch):
-    """A Korean catalogue with three texts; English again afterwards."""
-    file = tmp_path / "ko" / "LC_MESSAGES" / "munjang.mo"
-    file.parent.mkdir(parents=True)
-    with file.open("wb") as stream:
-        write_mo(stream, read_po(BytesIO(PO.encode()), locale="ko"))
-    monkeypatch.setattr(translation, "CATALOGUES", tmp_path)
-    set_language("ko")
-    yield
-    set_language("en")
 
 
 def test_a_marked_text_comes_in_the_language_in_use_with_its_fields(korean):
@@ -187,6 +158,87 @@ def test_the_finder_sees_every_kind_of_unmarked_text_and_no_other(tmp_path):
     assert set(unmarked_texts(tmp_path)) == expected
 
 
+PLANTED_PAGE = """{# a comment that no reader sees #}
+<p class="in a class" title="on a mouse">{{ _("a whole marked sentence, {why}", why="in a few words") }}</p>
+<p>{{ name }} said so</p>
+{% call section("Scores") %}{{ "yes" if good else _("no") }}{% endcall %}
+{{ plot("curve", _("Loss by step")) }}{{ values["some key"]|join(" and ") if kind == "that kind" }}
+<pre>munjang predict {{ folder }}</pre><footer>munjang {{ version }}</footer>
+"""
+PLANTED_CARD = """---
+tags: ["one", "two"]
+---
+# {{ _("A title") }}
+Use {{ name }} like this: `some code here`
+
+```sh
+munjang predict MODEL_FOLDER
+```
+![{{ _("loss") }}](loss.png)
+"""
+
+
+def test_the_finder_sees_every_kind_of_unmarked_text_in_a_template(tmp_path):
+    for name, text in (("page.html.j2", PLANTED_PAGE), ("card.md.j2", PLANTED_CARD)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = [(file.name, line, " ".join(text.split())) for file, line, text in unmarked_texts(tmp_path)]
+    assert found == [
+        ("card.md.j2", 5, "Use like this:"),
+        ("page.html.j2", 2, "in a few words"),
+        ("page.html.j2", 2, "on a mouse"),
+        ("page.html.j2", 3, "said so"),
+        ("page.html.j2", 4, "Scores"),
+        ("page.html.j2", 4, "yes"),
+    ]
+
+
+def as_python(call: nodes.Call) -> ast.Call:
+    """A call of a template as one of Python."""
+    kinds = {nodes.Const: lambda part: ast.Constant(part.value), nodes.CondExpr: lambda part: ast.IfExp(),
+             nodes.Concat: lambda part: ast.BinOp()}  # fmt: skip
+    args = [kinds.get(type(part), lambda part: ast.Name("value"))(part) for part in call.args]
+    names = [keyword.key for keyword in call.kwargs] + [None] * (call.dyn_kwargs is not None)
+    return ast.Call(ast.Name(call.node.name), args, [ast.keyword(name, ast.Name("value")) for name in names])
+
+
+def template_calls() -> Iterator[tuple[str, ast.Call]]:
+    """(file:line, call) of every call of `_` and `ngettext` in the templates."""
+    for path in TEMPLATES:
+        for call in template_tree(path).find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name in ("_", "ngettext"):
+                yield f"{path.name}:{call.lineno}", as_python(call)
+
+
+def test_every_marked_text_of_a_template_has_the_fields_that_it_is_given():
+    calls = list(template_calls())
+    assert len(calls) > 100
+    assert [f"{where}: {mistake}" for where, call in calls if (mistake := mistake_in(call))] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "mistake"),
+    [
+        ("{{ _('{a} of {b}', a=1) }}", "names ['a', 'b'], given are ['a']"),
+        ("{{ _('{a}', **fields) }}", "not as **fields"),
+        ("{{ _('{a}' if x else '{b}', a=1) }}", "one literal"),
+        ("{{ _('{a} ' ~ '{b}', a=1) }}", "one literal"),
+    ],
+)
+def test_a_mistake_in_the_fields_of_a_templates_text_is_seen(source, mistake):
+    (call,) = environment("html").parse(source).find_all(nodes.Call)
+    assert mistake in mistake_in(as_python(call))
+
+
+def test_babel_collects_the_texts_of_the_templates():
+    collected = set()
+    for path in TEMPLATES:
+        with path.open("rb") as stream:
+            for __, __, message, __ in babel_extract(stream, ("_", "ngettext"), (), {"silent": "false"}):
+                collected |= {message} if isinstance(message, str) else {text for text in message or () if text}
+    marked = {part.value for __, call in template_calls() for part in call.args if isinstance(part, ast.Constant)}
+    assert marked <= collected and "After cleaning:" in collected
+
+
 def uses_translator(tree: ast.Module) -> bool:
     return any(
         isinstance(node, ast.ImportFrom)
@@ -205,10 +257,16 @@ def marked_calls() -> Iterator[tuple[str, ast.Call]]:
 
 
 def fields_of(text: str) -> set[str]:
-    """The names in braces of a text. ValueError: a field, its conversion or its format cannot be used."""
+    """The names in braces of a text. ValueError: a field, its conversion or its format cannot be used.
+
+    `{option:label={name}}` is a setting; only the fields in its value are given by name.
+    """
     names = set()
     for __, name, spec, conversion in Formatter().parse(text):
         if name is None:
+            continue
+        if name == "option":
+            names |= fields_of(spec)
             continue
         if not name.isidentifier():
             raise ValueError(f"the field {{{name}}} is not a name")
@@ -240,7 +298,7 @@ def mistake_in(call: ast.Call) -> str:
     if any(isinstance(part, ast.IfExp | ast.BinOp | ast.JoinedStr) for part in call.args[: 2 if counted else 1]):
         return "a text is one literal, or a name of one"
     for text in texts:
-        if not given and not counted:  # shown as it is
+        if not given and not counted and "{option:" not in text:  # shown as it is
             if "{{" in text or re.search(r"\{\w+([!:][^{}]*)?\}", text):
                 return f"{text!r} has fields, and none is given"
             continue
@@ -277,6 +335,8 @@ def test_every_marked_text_has_the_fields_that_it_is_given():
         ("_('{a.name}', a=1)", "is not a name"),
         ("_('{}', a=1)", "is not a name"),
         ("_('{a}', **fields)", "not as **fields"),
+        ("_('{option:out={folder}} of {a}', a=1)", "names ['a', 'folder'], given are ['a']"),
+        ("_('{a} {option:resume=True}')", "names ['a'], given are []"),
         ("ngettext('a row of {file}', '{count} rows', 2, file=1)", "names ['count'], given are ['count', 'file']"),
     ],
 )
@@ -290,12 +350,73 @@ def test_a_mistake_in_the_fields_of_a_text_is_seen(source, mistake):
         "_('{a:,} of {b:.1%}', a=1, b=2)",
         "_('{\"text\": …}')",
         "_('{{x}} {a!r}', a=1)",
+        "_('{option:resume=True}: {a}', a=1)",
+        "_('{option:label}, {option:out={folder}}', folder=1)",
+        "_('Say {option:resume=True}.')",
         "_(title)",
         "ngettext('one row', '{count:,} rows', 2)",
     ],
 )
 def test_fields_that_fit_are_no_mistake(source):
     assert mistake_in(ast.parse(source).body[0].value) == ""
+
+
+# Settings in texts
+
+
+@pytest.mark.parametrize(
+    ("text", "python", "command_line"),
+    [
+        ("Go on with {option:resume=True}.", "Go on with resume=True.", "Go on with --resume."),
+        ("Say {option:label=COLUMN}.", 'Say label="COLUMN".', "Say --label COLUMN."),
+        ("{option:data_dir} is no folder", "data_dir=… is no folder", "--data-dir is no folder"),
+        ("{option:header_row=1}", "header_row=1", "--header-row 1"),
+        ("{option:out={where}}", 'out="my runs"', "--out 'my runs'"),
+        ("{option:map=1=부정;2=긍정}", 'map="1=부정;2=긍정"', "--map '1=부정;2=긍정'"),
+        ("{option:warmup=STEPS}", 'warmup="STEPS"', "--set warmup=STEPS"),
+    ],
+)
+def test_a_setting_is_shown_as_its_reader_gives_it(text, python, command_line):
+    fields = {"where": "my runs"} if "{where}" in text else {}
+    assert _(text, **fields) == python
+    with options_as(flag_form):
+        assert _(text, **fields) == ngettext(text, text, 2, **fields) == command_line
+    assert _(text, **fields) == python
+
+
+def test_several_settings_and_their_values_are_written_as_one_copies_them():
+    values = {"text": "본문", "label_map": {"0": "부정", "1": "긍정"}, "hosts": ("a.kr", "b.kr"), "resume": True}
+    text = option_text(**values)
+    assert eval(f"dict({text})") == values
+    with options_as(flag_form):
+        assert option_text(**values) == "--text 본문 --map '0=부정;1=긍정' --allow-host a.kr,b.kr --resume"
+
+
+def test_a_translation_keeps_the_setting(tmp_path, monkeypatch, korean):
+    monkeypatch.setattr(translation._catalogue, "gettext", lambda text: "{option:resume=True}로 이어 가세요.")
+    assert _("Go on with {option:resume=True}.") == "resume=True로 이어 가세요."
+
+
+def library_texts() -> Iterator[tuple[str, str]]:
+    """(file:line, text) of every marked text outside the command line."""
+    for path, tree in SOURCES.items():
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        for call in calls if path.relative_to(PACKAGE).parts[0] != "cli" else ():
+            for part in call.args if call.func.id in ("_", "N_", "ngettext") else ():
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield f"{path.relative_to(PACKAGE).as_posix()}:{part.lineno}", part.value
+
+
+def test_texts_outside_the_command_line_name_settings_and_no_flags():
+    assert [(where, text) for where, text in library_texts() if re.search(r"--[a-z{]", text)] == []
+
+
+def test_every_setting_that_a_text_names_is_a_flag_of_some_verb():
+    verbs = typer.main.get_command(app).commands.values()
+    known = {name for verb in verbs for option in verb.params for name in option.opts}
+    named = {name for __, text in library_texts() for name in re.findall(r"\{option:(\w+)", text)}
+    assert len(named) > 20
+    assert {name for name in named | set(FLAGS) if flag(name, None).split()[0] not in known} == set()
 
 
 def other_bindings(tree: ast.Module) -> list[int]:

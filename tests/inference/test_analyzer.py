@@ -187,7 +187,7 @@ def test_the_input_is_never_overwritten(analyzer, tmp_path):
     with pytest.raises(DataError, match="is the input file itself"):
         run(analyzer, path, path, overwrite=True)
     run(analyzer, path, tmp_path / "b.csv")
-    with pytest.raises(DataError, match=r"exists\. Say --overwrite"):
+    with pytest.raises(DataError, match=r"exists\. Say overwrite=True"):
         run(analyzer, path, tmp_path / "b.csv")
 
 
@@ -204,7 +204,7 @@ def test_order_is_kept_and_only_some_rows_are_held_at_a_time(analyzer, tmp_path,
 def test_columns_that_would_have_one_name_are_refused():
     labels = mj.LabelSet(("x", "y"))
     odd = [heads.Head("a", labels, slice(0, 2)), heads.Head("a_score", labels, slice(2, 4))]
-    with pytest.raises(ConfigError, match=r"would be called 'a_score'\. Choose fewer heads with --tasks"):
+    with pytest.raises(ConfigError, match=r"would be called 'a_score'\. Choose fewer heads with tasks=…"):
         wanted_names(odd, False)
     with pytest.raises(ConfigError, match="'note'"):
         wanted_names([heads.Head("note", labels, slice(0, 2))], False)

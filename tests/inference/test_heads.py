@@ -108,7 +108,7 @@ def test_the_whole_gives_probabilities_but_no_single_answer(folders):
     assert found.shape == (2, 7)
     np.testing.assert_allclose([found[:, :2].sum(1), found[:, 2:5].sum(1), found[:, 5:].sum(1)], 1, atol=1e-6)
     np.testing.assert_allclose(found[1], [1 / 2] * 2 + [1 / 3] * 3 + [1 / 2] * 2, atol=1e-6)
-    message = r"has several tasks: sentiment, hate, topic\. Name one .*onnx/sentiment, .*analyze --model .*onnx\."
+    message = r"has several tasks: sentiment, hate, topic\. Name one .*onnx/sentiment, .*analyze model=.*onnx.\."
     with pytest.raises(ConfigError, match=message):
         model.predict("좋아요")
     with pytest.raises(ConfigError, match=message):
@@ -128,7 +128,7 @@ def test_the_packaged_model_has_a_name(mini, tmp_path, monkeypatch):
     assert mj.load("mini").name == "mini"
     with pytest.raises(UnknownName, match=r"head of mini 'x'\. Known: hate, sentiment, topic"):
         mj.load("mini/x")
-    with pytest.raises(ConfigError, match=r"such as mini/sentiment, .*analyze --model mini\."):
+    with pytest.raises(ConfigError, match=r"such as mini/sentiment, .*analyze model=.mini.\."):
         mj.load("mini").predict("축구")
 
 

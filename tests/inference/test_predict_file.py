@@ -106,7 +106,7 @@ def test_by_gives_the_shares_of_labels_for_each_group(tmp_path):
     lines = [line.split() for line in counts.table(("부정", "긍정"), "제품").splitlines()]
     assert lines[0] == ["제품", "rows", "부정", "긍정", "(none)"]
     assert lines[2:] == [["나", "3", "66.7%", "0.0%", "33.3%"], ["가", "2", "0.0%", "100.0%", "0.0%"]]
-    with pytest.raises(DataError, match=r"No column '상품' in .*; it has 제품, 본문\. Say --by COLUMN"):
+    with pytest.raises(DataError, match=r"No column '상품' in .*; it has 제품, 본문\. Say by=.COLUMN"):
         run(tmp_path / "a.csv", tmp_path / "c.csv", by="상품")
 
 
@@ -134,9 +134,9 @@ def test_a_threshold_decides_several_labels(tmp_path):
     assert model.threshold == 0.5
     model = Words(task="multi-label")
     assert Answering(threshold=0.3).check(model.decoder).threshold == 0.3
-    with pytest.raises(ConfigError, match="use --min-score"):
+    with pytest.raises(ConfigError, match="use min_score=…"):
         Answering(threshold=0.3).check(Words().decoder)
-    with pytest.raises(ConfigError, match="--min-score must be between 0 and 1, found 80"):
+    with pytest.raises(ConfigError, match="min_score=… must be between 0 and 1, found 80"):
         Answering(min_score=80).check(Words().decoder)
 
 
@@ -147,7 +147,7 @@ def test_the_output_is_never_the_input_and_nothing_is_overwritten_unasked(tmp_pa
         with pytest.raises(DataError, match="is the input file itself"):
             run(path, out, overwrite=True)
     run(path, tmp_path / "b.csv")
-    with pytest.raises(DataError, match=r"exists\. Say --overwrite"):
+    with pytest.raises(DataError, match=r"exists\. Say overwrite=True"):
         run(path, tmp_path / "b.csv")
     assert path.read_text(encoding="utf-8").splitlines() == REVIEWS
 

@@ -232,7 +232,7 @@ def test_a_plain_classifier_with_default_labels_has_their_default_names(tmp_path
 def test_a_half_saved_model_is_not_taken_for_a_plain_one(plain, trace):
     (plain / trace).parent.mkdir(exist_ok=True)
     (plain / trace).write_text("{}")
-    with pytest.raises(BundleError, match="not finished there: go on with --resume"):
+    with pytest.raises(BundleError, match="not finished there: go on with resume=True"):
         mj.load(plain)
 
 
@@ -275,7 +275,7 @@ def test_deeply_nested_json_is_refused(plain, name):
 @pytest.mark.parametrize(("make", "message"), [
     (lambda path: None, "No model folder"),
     (lambda path: path.mkdir(), "holds no model"),
-    (lambda path: (path / "checkpoints").mkdir(parents=True), "has not finished.*--resume"),
+    (lambda path: (path / "checkpoints").mkdir(parents=True), "has not finished.*resume=True"),
 ])  # fmt: skip
 def test_what_is_no_model_is_reported(tmp_path, make, message):
     make(tmp_path / "x")
@@ -285,7 +285,7 @@ def test_what_is_no_model_is_reported(tmp_path, make, message):
 
 def test_a_folder_that_is_not_empty_is_not_overwritten_unasked(model, tmp_path):
     corpus = load_corpus("sample:sentiment")
-    with pytest.raises(ConfigError, match=r"is not empty.*--overwrite"):
+    with pytest.raises(ConfigError, match=r"is not empty.*overwrite=True"):
         mj.train(corpus, QUICK, out=model.folder)
     (tmp_path / "diary.txt").write_text("mine")
     with pytest.raises(ConfigError, match="will not delete it"):
@@ -371,7 +371,7 @@ def full_disk(folder):
 
 def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing(tmp_path):
     manifest = Manifest("native", "classification", LabelSet(("a", "b")))
-    with pytest.raises(BundleError, match=r"could not be written.*--resume"):
+    with pytest.raises(BundleError, match=r"could not be written.*resume=True"):
         save_bundle(tmp_path / "m", manifest, full_disk, "card")
     assert list((tmp_path / "m").iterdir()) == []
 

@@ -211,8 +211,8 @@ def test_the_command_gives_the_old_answers():
 def test_a_parser_that_needs_parts_of_speech_is_refused(words, copies):
     copies("parser-pos", "data")
     line = (
-        "parser-pos: This parser was trained with --pos. It needs parts of speech, and munjang no longer reads "
-        "them. Train it again without --pos."
+        "parser-pos: This parser was trained with parts of speech, which munjang no longer reads. Train it again "
+        "without them."
     )
     with pytest.raises(BundleError) as refused:
         mj.load("parser-pos")

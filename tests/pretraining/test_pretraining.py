@@ -147,7 +147,7 @@ def test_a_run_that_is_killed_and_goes_on_ends_with_the_same_weights(done, texts
 def test_a_time_limit_stops_with_a_checkpoint_and_constant_runs_can_be_decayed(texts, tmp_path):
     torch.set_num_threads(1)
     config = PretrainConfig(**{**TINY, "schedule": "constant", "warmup": 2, "steps": 1000})
-    with pytest.raises(TimeIsUp, match=r"step 1 of 1000.*--resume"):
+    with pytest.raises(TimeIsUp, match=r"step 1 of 1000.*resume=True"):
         pretrain([TextSource(str(texts))], config, out=tmp_path / "trunk", minutes=1e-9)
     run = decay(tmp_path / "trunk", out=tmp_path / "model", steps=10)
     rows = [row for row in read_log(run / "run" / "log.jsonl") if "learning_rate" in row]
@@ -234,10 +234,10 @@ def test_resuming_another_decay_is_refused(trunk, done, tmp_path):
 
     folder = decay(trunk, out=tmp_path / "model", steps=1)
     assert decay(trunk, out=folder, steps=1, resume=True) == folder
-    with pytest.raises(ConfigError, match=r"--decay \S+/trunk --steps 1, not \S+/trunk and 2"):
+    with pytest.raises(ConfigError, match=r"decay=\S+/trunk., steps=1, not \S+/trunk and 2"):
         decay(trunk, out=folder, steps=2, resume=True)
     shutil.copytree(trunk, tmp_path / "other")
-    with pytest.raises(ConfigError, match=r"--decay \S+/trunk --steps 1, not \S+/other"):
+    with pytest.raises(ConfigError, match=r"decay=\S+/trunk., steps=1, not \S+/other"):
         decay(tmp_path / "other", out=folder, steps=1, resume=True)
     with pytest.raises(ConfigError, match="not the decay of a run"):
         decay(trunk, out=done, steps=1, resume=True)
@@ -318,7 +318,7 @@ def test_a_full_disk_while_saving_is_reported(trunk, tmp_path, monkeypatch):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr(native, "save", full)
-    with pytest.raises(BundleError, match=r"model could not be written.*--resume"):
+    with pytest.raises(BundleError, match=r"model could not be written.*resume=True"):
         decay(trunk, out=tmp_path / "model", steps=1)
     monkeypatch.undo()
     assert (decay(trunk, out=tmp_path / "model", steps=1, resume=True) / "model.safetensors").exists()

@@ -4,9 +4,11 @@ import ast
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from evaluation_models import TableModel
 from test_model_card import manifest
 from typer.testing import CliRunner
 
@@ -19,7 +21,6 @@ from munjang.metrics.scores import safe_divide
 from munjang.metrics.significance import bootstrap
 from munjang.metrics.tables import print_report
 from munjang.models import saved_reports
-from munjang.records import LabelSet
 from munjang.reports.model_card import model_card
 from munjang.reports.run_report import write_report
 
@@ -123,12 +124,14 @@ def test_its_page_has_its_plot_its_tables_and_its_texts(tmp_path):
 
 
 def test_it_is_saved_and_read_back_and_the_command_line_shows_it(tmp_path, monkeypatch):
-    class Finder:
-        name, task, folder, labels = "finder", "entities", None, LabelSet(("PS",))
+    class Span:
+        """What a finder of names gives for a text."""
 
+    finder = TableModel({}, labels=("PS",))
+    finder.decoder = SimpleNamespace(record=Span, parts={}, several=False)
     monkeypatch.setitem(saved_reports.REPORTS, "entities", SpanReport)
-    monkeypatch.setitem(evaluation.EVALUATORS, "entities", lambda model, data, **options: GOOD)
-    monkeypatch.setattr("munjang.inference.predictor.load", lambda model, **options: Finder)
+    monkeypatch.setitem(evaluation.EVALUATORS, Span, lambda model, data, **options: GOOD)
+    monkeypatch.setattr("munjang.inference.predictor.load", lambda model, **options: finder)
     (tmp_path / "poor.json").write_text(json.dumps(POOR.to_dict()), "utf-8")
     words = ["evaluate", "model", "sample:sentiment", "--json", tmp_path / "good.json", "--against",
              tmp_path / "poor.json"]  # fmt: skip

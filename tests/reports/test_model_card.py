@@ -51,6 +51,7 @@ def test_the_card_tells_labels_data_settings_and_how_to_use_the_model():
     assert "munjang predict MODEL_FOLDER" in card and 'mj.load("MODEL_FOLDER")' in card
     assert 'pipeline("text-classification", model="MODEL_FOLDER")' in card and "max_length=64" in card
     assert "macro F1 0.8512" in card
+    assert "\n\n\n" not in card and card.endswith("apply to the weights, too.\n"), "one empty line between paragraphs"
 
 
 def test_a_linear_model_says_that_transformers_cannot_open_it():

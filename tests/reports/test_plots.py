@@ -1,6 +1,7 @@
 import re
 import unicodedata
 import warnings
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib
@@ -16,6 +17,7 @@ LOG = [
     {"step": 20, "loss": 0.5, "learning_rate": 1e-4},
     {"step": 20, "validation_accuracy": 0.8, "validation_macro_f1": 0.7, "validation_loss": 0.6},
 ]
+SCORED = SimpleNamespace(metrics={"accuracy": 0.9}, intervals={"accuracy": (0.88, 0.92)}, title=str)
 BINS = [{"confidence": 0.55, "accuracy": 0.5, "count": 4}, {"confidence": 0.0, "accuracy": 0.0, "count": 0}]
 
 
@@ -30,9 +32,7 @@ def every_plot(names):
         "training": plots.training_curve(LOG),
         "reliability": plots.reliability(BINS, 0.05),
         "f1": plots.f1_bars(scores, {name: 10 for name in names}, baseline=scores),
-        "intervals": plots.score_intervals(
-            [("우리 모델", 0.9, 0.88, 0.92), ("baseline", 0.8, 0.78, 0.82)], metric="accuracy"
-        ),
+        "intervals": plots.score_intervals({"우리 모델": SCORED, "baseline": SCORED}, metric="accuracy"),
     }
 
 

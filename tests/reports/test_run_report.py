@@ -21,8 +21,7 @@ from munjang.models.folder import Manifest
 from munjang.models.saved_reports import read_report
 from munjang.records import Card, Corpus, Example, LabelSet, Prediction
 from munjang.reports.model_card import model_card
-from munjang.reports.run_report import use_section, write_report
-from munjang.reports.score_sections import verdict
+from munjang.reports.run_report import write_report
 
 EVIL = "<script>alert(1)</script> & 😀"
 WORDS = ("영화", "배우", "음악", "장면", "결말", "대사", "감독", "편집")
@@ -128,23 +127,28 @@ def test_nothing_from_the_data_becomes_a_tag_and_nothing_is_fetched(tmp_path):
 
 def test_the_headline_has_score_interval_baseline_and_what_the_model_adds(tmp_path):
     html = full_report(tmp_path / "report.html", make_corpus())
-    assert '<div class="value">0.9000</div><div class="interval">95% interval 0.' in html
+    assert '<div class="value">0.9000</div>\n<div class="interval">95% interval 0.' in html
     assert "accuracy, linear baseline" in html and '<div class="value">0.7500</div>' in html
     assert "This model is better than the linear baseline by 15.0 points of accuracy (95% interval +" in html
     assert "Only this model right: 12 texts; only the linear baseline right: 3" in html
 
 
-def test_the_verdict_claims_no_more_than_the_interval():
+def test_the_verdict_claims_no_more_than_the_interval(tmp_path):
     corpus = make_corpus()
     good, bad, near = (
         evaluate(Guesser(name, corpus, wrong), corpus) for name, wrong in (("a", 30), ("b", 2), ("c", 29))
     )
-    worse = verdict(compare(bad, good))[0]
-    assert "The linear baseline is better than this model by 46.7 points" in worse
+
+    def verdict(report, baseline):
+        pair = {"report": report, "baseline_report": baseline, "comparison": compare(report, baseline)}
+        page = write_report(tmp_path / "a.html", title="a", **pair).read_text("utf-8")
+        return re.search(r'<p class="verdict">(.*?)</p>', page)[1]
+
+    worse = verdict(bad, good)
+    assert worse.startswith("The linear baseline is better than this model by 46.7 points")
     low, high = map(float, re.search(r"interval ([+-][\d.]+) to ([+-][\d.]+)", worse).groups())
     assert 0 < low < 46.7 < high, "points and interval say the same: by how much the baseline is better"
-    unclear = verdict(compare(good, near))[0]
-    assert "No difference between this model and the linear baseline can be shown" in unclear
+    assert verdict(good, near).startswith("No difference between this model and the linear baseline can be shown")
 
 
 def test_a_report_without_anything_is_still_a_page_and_leaves_no_part_behind(tmp_path):
@@ -204,9 +208,10 @@ def test_a_report_read_back_from_json_is_drawn_alike(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["runs/films", "sp ace/m$x", "q\"u{o}'t", "한 글"])
-def test_what_a_report_offers_to_copy_names_the_folder_as_it_is(folder):
-    section = unescape(use_section(manifest(max_length=24), folder))
-    command, python, plain = re.findall(r"<pre[^>]*>(.*?)</pre>", section, re.DOTALL)
+def test_what_a_report_offers_to_copy_names_the_folder_as_it_is(folder, tmp_path):
+    path = write_report(tmp_path / "a.html", title="a", manifest=manifest(max_length=24), model_folder=folder)
+    pieces = re.findall(r"<pre>(.*?)</pre>", path.read_text("utf-8"), re.DOTALL)
+    command, python, plain = map(unescape, pieces)
     for line in command.splitlines():
         assert shlex.split(line)[:3] == ["munjang", "predict", folder]
     for code in (python, plain):

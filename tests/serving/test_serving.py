@@ -122,6 +122,18 @@ def test_analyze_gives_all_heads_in_one_pass(server, folders):
     assert list(server.ask("/models/onnx/hate/analyze", {"inputs": "별로"}).body["answers"]) == ["hate"]
 
 
+def test_a_head_served_alone_answers_as_in_its_model(server, folders):
+    expected = mj.load(folders / "onnx" / "hate").predict_many(FULL)
+    with served([f"alone={folders / 'onnx' / 'hate'}"]) as alone:
+        found = alone.ask("/", {"inputs": FULL}).body
+        raw = alone.ask("/", {"inputs": FULL, "parameters": {"function_to_apply": "none"}}).body
+        assert list(alone.ask("/analyze", {"inputs": "별로"}).body["answers"]) == ["hate"]
+    for pairs, answer in zip(found, expected, strict=True):
+        assert scores_of(pairs) == pytest.approx(answer.scores, abs=1e-6)
+    same = server.ask("/models/onnx/hate", {"inputs": FULL, "parameters": {"function_to_apply": "none"}}).body
+    assert [scores_of(pairs) for pairs in raw] == [pytest.approx(scores_of(pairs), abs=1e-5) for pairs in same]
+
+
 def test_models_with_several_labels_a_text_keep_their_threshold(server, folders):
     expected = mj.load(folders / "several").predict("욕설 비난 3")
     found = server.ask("/models/%EC%9A%95/analyze", {"inputs": "욕설 비난 3"})
@@ -161,8 +173,10 @@ def test_metrics_are_in_prometheus_text_format(server):
     assert [line for line in lines if not line.startswith("# ") and not sample.fullmatch(line)] == []
     typed = {line.split()[2]: line.split()[3] for line in lines if line.startswith("# TYPE")}
     assert typed["munjang_requests_total"] == "counter" and typed["munjang_request_seconds"] == "histogram"
-    buckets = [line for line in lines if line.startswith('munjang_request_seconds_bucket{route="/predict"')]
-    counts = [int(line.rpartition(" ")[2]) for line in buckets]
+    buckets = [
+        line for line in lines if line.startswith("munjang_request_seconds_bucket") and 'route="/predict"' in line
+    ]
+    counts = [float(line.rpartition(" ")[2]) for line in buckets]
     assert counts == sorted(counts) and 'le="+Inf"' in buckets[-1]
     assert server.number('munjang_request_seconds_count{route="/predict"}') >= counts[-1] > 0
     assert server.number("process_resident_memory_bytes") > 1e7

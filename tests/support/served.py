@@ -44,7 +44,8 @@ class Served(NamedTuple):
         finally:
             connection.close()
         kind = response.headers.get("content-type", "")
-        return Answer(response.status, response.headers, json.loads(data) if "json" in kind else data.decode())
+        body = (json.loads(data) if data else None) if "json" in kind else data.decode()
+        return Answer(response.status, response.headers, body)
 
     def number(self, line: str) -> float:
         """The value of one line of /metrics; 0 where it is not there."""

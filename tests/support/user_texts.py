@@ -1,4 +1,4 @@
-"""Finds texts in the source of munjang that reach a user without being marked for translation."""
+"""Finds texts in the source and the templates of munjang that reach a user without being marked for translation."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from jinja2 import nodes
+
+from munjang.reports.templates import environment
+
 MARKERS = {"_", "ngettext", "N_"}
 LOGGING = {"debug", "info", "warning", "error", "exception", "log"}
 SPEAKING = {"echo", "secho", "print", "confirm", "prompt", "BadParameter"}
 """Calls that show their arguments to a user, beside the errors of munjang."""
 TABLES = {"format_table", "markdown_table"}
 """Calls whose first argument is the header of a table."""
-DRAWN = {"section", "subheading", "paragraph", "folded", "set_xlabel", "set_ylabel", "set_title"}
-"""Calls that put their arguments into a report or a plot."""
+DRAWN = {"set_xlabel", "set_ylabel", "set_title"}
+"""Calls that put their arguments into a plot."""
 WORD = re.compile(r"[A-Za-z]{2,}")
 PROSE = re.compile(r"[A-Za-z]{2,},? [A-Za-z']{1,},? [A-Za-z]{2,}")
 """Three words in a row: a sentence or a part of one, wherever it stands."""
@@ -40,6 +44,9 @@ def error_names(sources: dict[Path, ast.Module]) -> set[str]:
 
 def unmarked_texts(folder: Path) -> Iterator[tuple[Path, int, str]]:
     """(file, line, text) of every unmarked text under `folder` that reaches a user."""
+    for path in sorted(folder.rglob("*.j2")):
+        for line, text in sorted({*words_outside(path), *words_inside(path)}):
+            yield path.relative_to(folder), line, text
     sources = {path: ast.parse(path.read_text("utf-8")) for path in sorted(folder.rglob("*.py"))}
     errors = error_names(sources)
     for path, tree in sources.items():
@@ -117,6 +124,62 @@ def call_name(call: ast.Call) -> str:
     if isinstance(call.func, ast.Name):
         return call.func.id
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+# Templates
+
+EXPRESSION = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+TITLES_IN_TAGS = re.compile(r"(?<=\b)(?:alt|title|aria-label|placeholder)=\"([^\"]*)\"")
+CODE = {
+    ".html": re.compile(r"<(pre|style)\b.*?</\1>|<[^>]*>", re.DOTALL),
+    ".md": re.compile(r"\A\s*---\n.*?\n---\n|^```.*?^```|`[^`\n]*`|\]\([^)]*\)", re.DOTALL | re.MULTILINE),
+}
+"""What is no text for a reader: tags, code, the front matter of a card, addresses."""
+DRAWING_MACROS = {"section", "folded", "remark"}
+NAME = re.compile(r"[a-z_.-]+")
+"""A value for the template itself, such as the kind of a plot, if it is not shown."""
+
+
+def blanked(pattern: re.Pattern, text: str) -> str:
+    """`text` with spaces in place of what matches; lines keep their numbers."""
+    return pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+
+
+def words_outside(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of the words of a template that stand in no expression; the name munjang may."""
+    text = blanked(EXPRESSION, path.read_text("utf-8"))
+    plain = blanked(CODE[path.with_suffix("").suffix], text)
+    for number, (whole, line) in enumerate(zip(text.splitlines(), plain.splitlines(), strict=True), start=1):
+        for shown in (line.strip(), *TITLES_IN_TAGS.findall(whole)):
+            if WORD.search(shown.replace("munjang", "")):
+                yield number, shown
+
+
+def template_tree(path: Path) -> nodes.Template:
+    """The syntax tree of a template."""
+    return environment(path.with_suffix("").suffix[1:]).parse(path.read_text("utf-8"))
+
+
+def words_inside(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of the strings in the expressions of a template that reach a reader."""
+    for string, shown in template_strings(template_tree(path)):
+        if WORD.search(string.value) and (shown or not NAME.fullmatch(string.value)):
+            yield string.lineno, string.value
+
+
+def template_strings(node: nodes.Node, shown: bool = False) -> Iterator[tuple[nodes.Const, bool]]:
+    """The strings under a node, without those of marked calls, comparisons and filters; whether each is output."""
+    if isinstance(node, nodes.Const) and isinstance(node.value, str):
+        yield node, shown
+    elif isinstance(node, nodes.Call):
+        name = node.node.name if isinstance(node.node, nodes.Name) else ""
+        for part in [*([] if name in MARKERS else node.args), *(keyword.value for keyword in node.kwargs)]:
+            yield from template_strings(part, name in DRAWING_MACROS)
+    elif isinstance(node, nodes.Filter):
+        yield from template_strings(node.node, shown and node.name != "json")
+    elif not isinstance(node, nodes.Compare | nodes.Getitem | nodes.Extends | nodes.Include | nodes.FromImport):
+        for part in node.iter_child_nodes():
+            yield from template_strings(part, shown or isinstance(node, nodes.Output))
 
 
 if __name__ == "__main__":

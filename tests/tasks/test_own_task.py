@@ -71,7 +71,7 @@ def test_it_learns_and_its_own_metric_chooses_the_weights_and_stands_in_the_repo
     report = mj.evaluate(model, CORPUS)
     assert report.metrics["worst_recall"] == pytest.approx(worst)
     assert report.metrics["accuracy"] == pytest.approx(sum(right) / len(right))
-    assert "worst_recall" in str(report) and "worst_recall" in (folder / "README.md").read_text("utf-8")
+    assert "worst recall" in str(report) and "worst recall" in (folder / "README.md").read_text("utf-8")
     assert model.report.metrics["worst_recall"] == pytest.approx(worst)
 
 

@@ -104,7 +104,7 @@ def test_a_parser_gives_no_probabilities_and_learns_in_one_loop_only(trained):
     with pytest.raises(ConfigError, match="gives trees, not labels with probabilities"):
         trained.probabilities(["좋다"])
     corpus = mj.Corpus("ten", "parsing", KLUE_RELATIONS, train=examples())
-    for settings, message in (({"loop": "trainer"}, "--loop trainer"), ({"backbone": "linear"}, "--backbone linear")):
+    for settings, message in (({"loop": "trainer"}, 'loop="trainer"'), ({"backbone": "linear"}, 'backbone="linear"')):
         with pytest.raises(ConfigError, match=message):
             mj.train(corpus, mj.TrainConfig(**{"backbone": "scratch:tiny", **settings}))
 

@@ -108,15 +108,15 @@ def test_random_sentences_give_legal_trees(trained):
 
 
 def test_it_is_for_head_final_treebanks_and_is_not_exported(trained, tmp_path):
-    with pytest.raises(ConfigError, match="Take --parser biaffine"):
+    with pytest.raises(ConfigError, match='Take parser="biaffine"'):
         make_task("parsing", KLUE_RELATIONS, parser="labeling", scheme="projective")
     with pytest.raises(ConfigError, match="parser is 'x'; it must be one of"):
         mj.TrainConfig(parser="x")
     pytest.importorskip("onnx")
     from munjang.export.run import export_model
 
-    with pytest.raises(BundleError, match="Train --parser biaffine"):
+    with pytest.raises(BundleError, match='Train parser="biaffine"'):
         export_model(trained, "onnx", tmp_path / "out")
     topic = mj.load_corpus("sample:topic")
-    with pytest.raises(ConfigError, match="--parser is for treebanks; sample:topic has no trees"):
+    with pytest.raises(ConfigError, match="parser=… is for treebanks; sample:topic has no trees"):
         mj.train(topic, mj.TrainConfig(backbone="scratch:tiny", parser="labeling"))

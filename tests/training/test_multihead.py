@@ -243,7 +243,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_folder(tmp_path, monkeypatch
         return plain(self, indices)
 
     monkeypatch.setattr(loop.NativeLoop, "train_step", interrupted)
-    with pytest.raises(Interrupted, match="--resume"):
+    with pytest.raises(Interrupted, match="resume=True"):
         mj.train_heads(CORPORA, QUICK, out=tmp_path / "cut")
     monkeypatch.setattr(loop.NativeLoop, "train_step", plain)
     mj.train_heads(CORPORA, QUICK, out=tmp_path / "cut", resume=True)

@@ -89,7 +89,7 @@ def test_a_full_disk_leaves_no_half_checkpoint(tmp_path):
         (folder / "weights").write_bytes(b"x" * 1000)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(BundleError, match=r"disk is full.*--resume"):
+    with pytest.raises(BundleError, match=r"disk is full.*resume=True"):
         write_folder(tmp_path / "checkpoints" / "step-00000005", fill, {})
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
@@ -117,7 +117,7 @@ def test_an_interrupt_saves_and_says_how_to_go_on(tmp_path, monkeypatch):
         return plain(self, indices)
 
     monkeypatch.setattr(loop.NativeLoop, "train_step", interrupted)
-    with pytest.raises(Interrupted, match=r"step 4 of 12.*--resume"):
+    with pytest.raises(Interrupted, match=r"step 4 of 12.*resume=True"):
         run_job(job)
     monkeypatch.setattr(loop.NativeLoop, "train_step", plain)
     again = run_job(make_job(tmp_path / "cut", log_every=1, resume=True))
@@ -131,7 +131,7 @@ def test_a_full_disk_that_safetensors_reports_is_one_line_too(tmp_path):
     def fill(folder: Path) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    with pytest.raises(BundleError, match=r"could not be written.*No space left.*--resume"):
+    with pytest.raises(BundleError, match=r"could not be written.*No space left.*resume=True"):
         write_folder(tmp_path / "step-00000005", fill, {})
     assert list(tmp_path.iterdir()) == []
 
@@ -179,7 +179,7 @@ def test_a_run_that_diverges_says_so(loop, tmp_path):
     job = make_job(tmp_path, loop=loop, log_every=1)
     with torch.no_grad():
         job.model.classifier.weight.fill_(float("nan"))
-    with pytest.raises(Diverged, match="lower --learning-rate"):
+    with pytest.raises(Diverged, match="lower learning_rate=…"):
         run_job(job)
 
 

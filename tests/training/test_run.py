@@ -55,7 +55,7 @@ def test_a_good_overwrite_leaves_the_new_model_alone(folder):
 @pytest.mark.parametrize("target", ["m", "m/run/inner", "."])
 def test_a_model_is_not_overwritten_by_what_starts_from_it(folder, target):
     config = mj.TrainConfig(backbone=str(folder), epochs=1)
-    with pytest.raises(ConfigError, match=r"overlap. Choose another --out"):
+    with pytest.raises(ConfigError, match=r"overlap. Choose another out=…"):
         mj.train(CORPUS, config, out=folder.parent / target, overwrite=True)
     assert mj.load(folder).predict("재밌다").label in CORPUS.labels
 

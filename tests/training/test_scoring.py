@@ -23,11 +23,12 @@ from munjang.errors import BundleError
 from munjang.metrics.tree_report import TreeReport
 from munjang.records import label_text
 
-TIMES = [  # what differs between two equal runs
+DIFFERENT = [  # what differs between two equal runs: times, and settings in notes, as the user of each gives them
     (r'("(?:seconds|sentences_s|tokens_s|time)": )[^,}\n]+', r"\1X"),
     (r"(\| seconds \| )[\d.]+", r"\1X"),
     (r"(seconds</td><td[^>]*>)[\d.]+", r"\1X"),
     (r"<footer>.*</footer>", "X"),
+    (r"--(text|labels?|map)\b", r"\1=…"),
 ]
 NETWORK = {"backbone": "scratch:tiny", "epochs": 1.0, "precision": "fp32", "device": "cpu"}
 
@@ -39,7 +40,7 @@ def command(*words: object):
 
 
 def contents(folder: Path) -> dict[str, object]:
-    """Name -> content of every file of a run, without times."""
+    """Name -> content of every file of a run, without what differs between equal runs."""
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     found: dict[str, object] = {}
     for name, data in files.items():
@@ -47,7 +48,7 @@ def contents(folder: Path) -> dict[str, object]:
             name, data = name.rpartition("/")[0], b""
         if not name.endswith(".safetensors"):
             text = data.decode("utf-8")
-            for pattern, replacement in TIMES:
+            for pattern, replacement in DIFFERENT:
                 text = re.sub(pattern, replacement, text)
             data = text
         found[name] = data

@@ -1,19 +1,19 @@
 """Token ids and vocabularies kept between runs: the same results, and no entry that can do harm."""
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from munjang.tasks.base import encode_texts, shorten_encodings
 from munjang.text.vocabulary import make_wordpiece
-from munjang.training.cache import CACHE_SIGNATURE, Cache
+from munjang.training.cache import Cache
 from munjang.training.token_cache import TokenCache
 
 pytest.importorskip("torch")
@@ -46,9 +46,14 @@ def assert_same(actual, expected):
 
 
 def in_file(array):
-    while array is not None and not isinstance(array, np.memmap):
-        array = getattr(array, "base", None)
-    return array is not None
+    """Whether the system has mapped the array's first byte to an entry of a cache."""
+    if sys.platform != "linux":
+        pytest.skip("needs /proc")
+    for line in Path("/proc/self/maps").read_text("utf-8").splitlines():
+        begin, end = (int(bound, 16) for bound in line.split()[0].split("-"))
+        if begin <= array.ctypes.data < end:
+            return "/tokens/" in line
+    return False
 
 
 def test_the_second_time_the_same_ids_come_from_the_file(tokens, tokenizer):
@@ -68,27 +73,35 @@ def test_whatever_changes_the_ids_is_another_entry(tokens, tokenizer, change):
     assert len(entries(tokens)) == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "longer", "flipped", "empty", "foreign", "other key", "header", "folder"])
+@pytest.mark.parametrize("damage", ["cut", "longer", "flipped", "empty", "older", "other key", "header", "folder"])
 def test_a_damaged_entry_is_made_again(tokens, tokenizer, damage, caplog):
     expected = tokens.encode(TEXTS, tokenizer, 32)
     path = next(tokens.cache.folder.iterdir())
     data = path.read_bytes()
-    head, header, body = CACHE_SIGNATURE, data[len(CACHE_SIGNATURE) :].partition(b"\n")[0], data[-64:]
+    tokens.encode(TEXTS[::-1], tokenizer, 32)
+    (other,) = set(tokens.cache.folder.iterdir()) - {path}
     spoilt = {
-        "cut": data[:-1], "longer": data + b"\0", "flipped": data[:-64] + bytes([body[0] ^ 1]) + body[1:], "empty": b"",
-        "foreign": b"PK\x03\x04" + data, "other key": data.replace(path.name.encode(), b"0" * 64),
-        "header": head + b"[" * 60_000 + b"\n", "folder": b"",
+        "cut": data[:-1], "longer": data + b"\0", "flipped": data[:-1] + bytes([data[-1] ^ 1]), "empty": b"",
+        "older": b"munjang cache 1\n{}\n", "other key": other.read_bytes(),
+        "header": data[:8] + b"[" * (len(data) - 8), "folder": b"",
     }[damage]  # fmt: skip
-    assert json.loads(header)["key"] == path.name
     path.unlink()
     path.mkdir() if damage == "folder" else path.write_bytes(spoilt)
     assert_same(tokens.encode(TEXTS, tokenizer, 32), expected)
-    assert "is not used" in caplog.text
+    assert f"{path} is not used" in caplog.text
     if damage != "folder":
         assert path.read_bytes() == data
 
 
-@pytest.mark.parametrize("what", ["ids", "starts", "length", "type", "kind of truncated"])
+def test_an_entry_is_a_plain_safetensors_file(tokens, tokenizer):
+    tokens.encode(TEXTS, tokenizer, 32)
+    arrays, expected = load_file(next(tokens.cache.folder.iterdir())), encode_texts(TEXTS, tokenizer, 32)
+    for name in ("ids", "starts", "truncated"):
+        np.testing.assert_array_equal(arrays.pop(name), getattr(expected, name))
+    assert arrays == {}
+
+
+@pytest.mark.parametrize("what", ["ids", "starts", "length", "type", "kind of truncated", "dimensions"])
 def test_a_hostile_entry_with_the_right_hash_leads_nowhere(tokens, tokenizer, what):
     good = tokens.encode(TEXTS, tokenizer, 32)
     arrays = {"ids": good.ids.copy(), "starts": good.starts.copy(), "truncated": good.truncated}
@@ -100,6 +113,8 @@ def test_a_hostile_entry_with_the_right_hash_leads_nowhere(tokens, tokenizer, wh
         arrays["starts"] = arrays["starts"][:-1]
     elif what == "kind of truncated":
         arrays["truncated"] = arrays["truncated"].astype(np.int64)
+    elif what == "dimensions":
+        arrays["ids"] = arrays["ids"].reshape(-1, 1)
     else:
         arrays["ids"] = arrays["ids"].astype(np.int64)
     tokens.cache.write(entries(tokens)[0], arrays)
@@ -108,9 +123,9 @@ def test_a_hostile_entry_with_the_right_hash_leads_nowhere(tokens, tokenizer, wh
 
 def test_a_header_that_promises_too_much_is_refused(tmp_path):
     cache = Cache(tmp_path)
-    for listing in ([["ids", "uint16", 2**62]], [["ids", "object", 1]], [["ids", "uint16", -1]], {"ids": 1}, 1e400):
-        header = {"key": KEY, "sha256": hashlib.sha256(b"").hexdigest(), "arrays": listing}
-        (tmp_path / KEY).write_bytes(CACHE_SIGNATURE + json.dumps(header).encode() + b"\n")
+    for kind, length, end in (("U16", 2**62, 2**63), ("O", 1, 8), ("U16", -1, 0), ("BF16", 1, 2)):
+        header = b'{"ids":{"dtype":"%s","shape":[%d],"data_offsets":[0,%d]}}' % (kind.encode(), length, end)
+        (tmp_path / KEY).write_bytes(len(header).to_bytes(8, "little") + header + bytes(end if end < 10 else 0))
         assert cache.read(KEY) is None
 
 
@@ -125,7 +140,9 @@ def test_if_nothing_can_be_written_there_is_one_warning_and_the_run_goes_on(tmp_
 def test_a_full_disk_is_one_warning(tokens, tokenizer, caplog, small_disk):
     for texts in (TEXTS * 1000, TEXTS * 2000):
         assert_same(tokens.encode(texts, tokenizer, 32), encode_texts(texts, tokenizer, 32))
-    assert caplog.text.count("Nothing is kept") == 1 and "too large" in caplog.text
+    assert caplog.text.count("Nothing is kept for the next run; this run goes on.") == 1
+    assert f"{tokens.cache.folder}/" in caplog.text and "could not be written" in caplog.text
+    assert "too large" in caplog.text and "set MUNJANG_CACHE to a folder on another disk" in caplog.text
     assert entries(tokens) == []
 
 
@@ -145,7 +162,7 @@ def test_the_entries_unused_for_longest_are_deleted_first(tmp_path):
 
 def test_what_a_killed_process_left_is_cleared_later(tmp_path):
     old, new = f".{'1' * 64}.0123abcd", f".{'2' * 64}.0123abcd"
-    for name, age in ((old, 7200), (new, 0)):
+    for name, age in ((old, 7200), (".tmpAb3x9Z", 7200), (new, 0)):
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     Cache(tmp_path).write(KEY, {"ids": np.zeros(3, np.uint16)})

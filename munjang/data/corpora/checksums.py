@@ -32,8 +32,8 @@ def check_checksum(path: Path, actual: str, expected: str) -> None:
     raise WrongChecksum(
         _(
             "{path} has the checksum {actual}…, expected {expected}…: it was cut or changed during the download, or "
-            "its source has another file now. It was deleted; try again, or give --data-dir a folder that has the "
-            "corpus.",
+            "its source has another file now. It was deleted; try again, or give {option:data_dir} a folder that has "
+            "the corpus.",
             path=path.name,
             actual=actual[:12],
             expected=expected[:12],

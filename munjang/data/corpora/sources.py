@@ -91,7 +91,10 @@ def in_data_folder(row: CorpusRow, data_dir: str | Path | None, tried: list[str]
         return NOTHING
     if not Path(root).is_dir():
         raise DataError(
-            _("There is no data folder {root}. Give --data-dir (or MUNJANG_DATA) a folder with corpora.", root=root)
+            _(
+                "There is no data folder {root}. Give {option:data_dir} (or MUNJANG_DATA) a folder with corpora.",
+                root=root,
+            )
         )
     folder = Path(root) / row.folder
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -223,12 +226,13 @@ def remedy(row: CorpusRow) -> str:
     if row.originals:
         sentences.append(
             _(
-                "Put the files {files} (or parquet with the same columns) into DIR/{folder} and give --data-dir DIR.",
+                "Put the files {files} (or parquet with the same columns) into DIR/{folder} and give "
+                "{option:data_dir=DIR}.",
                 files=", ".join(original.name for original in row.originals),
                 folder=row.folder,
             )
         )
     else:
-        sentences.append(_("Put {folder}.parquet into DIR/{folder} and give --data-dir DIR.", folder=row.folder))
+        sentences.append(_("Put {folder}.parquet into DIR/{folder} and give {option:data_dir=DIR}.", folder=row.folder))
     sentences.append(_("The samples, such as sample:sentiment, need no download."))
     return " ".join(sentences)

@@ -9,7 +9,7 @@ from typing import Any
 
 from munjang.data.readers.table import cell_text
 from munjang.errors import ConfigError, DataError
-from munjang.translation import _, ngettext
+from munjang.translation import _, ngettext, option_text
 
 TEXT_NAMES = (
     "text", "document", "본문", "텍스트", "리뷰", "댓글", "문장", "내용", "sentence", "comment", "comments", "review",
@@ -37,10 +37,10 @@ def normal_name(name: str) -> str:
     return unicodedata.normalize("NFC", name).strip().strip("\ufeff").casefold()
 
 
-def find_column(name: str, columns: Sequence[str], file: str, flag: str) -> int:
+def find_column(name: str, columns: Sequence[str], file: str, setting: str) -> int:
     """The index of the column with this name, or with this number from 1. DataError: none; it lists the columns.
 
-    flag: the option that named it, such as "--text", for the message.
+    setting: what named it, such as "text", for the message.
     """
     wanted = normal_name(name)
     for index, column in enumerate(columns):
@@ -48,7 +48,9 @@ def find_column(name: str, columns: Sequence[str], file: str, flag: str) -> int:
             return index
     if name.isdecimal() and 1 <= int(name) <= len(columns):
         return int(name) - 1
-    hint = (suggestion(columns) if flag in ("--text", "--label") else "") or _("Say {flag} COLUMN.", flag=flag)
+    hint = (suggestion(columns) if setting in ("text", "label") else "") or _(
+        "Say {option:{setting}=COLUMN}.", setting=setting
+    )
     raise DataError(
         _(
             "No column '{name}' in {file}; it has {columns}. {hint}",
@@ -61,10 +63,10 @@ def find_column(name: str, columns: Sequence[str], file: str, flag: str) -> int:
 
 
 def suggestion(columns: Sequence[str]) -> str:
-    """`Did you mean --text 본문 --label 감정?`, if column names suggest it; else ""."""
-    text, label = text_by_name(columns), by_name(columns, LABEL_NAMES)
-    flags = [f"--{flag} {columns[index]}" for flag, index in (("text", text), ("label", label)) if index is not None]
-    return _("Did you mean {options}?", options=" ".join(flags)) if flags else ""
+    """`Did you mean text="본문", label="감정"?`, if column names suggest it; else ""."""
+    guessed = {"text": text_by_name(columns), "label": by_name(columns, LABEL_NAMES)}
+    meant = {name: columns[index] for name, index in guessed.items() if index is not None}
+    return _("Did you mean {options}?", options=option_text(**meant)) if meant else ""
 
 
 def by_name(columns: Sequence[str], names: Sequence[str]) -> int | None:
@@ -130,16 +132,18 @@ def guess_label(columns: Sequence[str], sample: Sequence[Sequence[Any]], text: i
         ]
         raise DataError(
             _(
-                "{file}: several columns could be the labels: {columns}. Say which with --label COLUMN.",
+                "{file}: several columns could be the labels: {columns}. Say which with {option:label=COLUMN}.",
                 file=file,
                 columns=", ".join(candidates),
             )
         )
+    both = option_text(text="COLUMN", label="COLUMN")
     raise DataError(
         _(
-            "{file} has no column that looks like labels; it has {columns}. Say --text COLUMN --label COLUMN.",
+            "{file} has no column that looks like labels; it has {columns}. Say {options}.",
             file=file,
             columns=", ".join(columns),
+            options=both,
         )
     )
 
@@ -170,7 +174,7 @@ def parse_map(text: str) -> dict[str, str]:
         if not equals or not keys or not label:
             raise ConfigError(
                 _(
-                    "--map '{text}': '{part}' is not VALUES=LABEL, such as '1,2=부정;4,5=긍정'.",
+                    "{option:map={text}}: '{part}' is not VALUES=LABEL, such as '1,2=부정;4,5=긍정'.",
                     text=text,
                     part=part.strip(),
                 )
@@ -179,7 +183,7 @@ def parse_map(text: str) -> dict[str, str]:
             if mapping.setdefault(key, label) != label:
                 raise ConfigError(
                     _(
-                        "--map '{text}': '{value}' becomes both {first} and {second}.",
+                        "{option:map={text}}: '{value}' becomes both {first} and {second}.",
                         text=text,
                         value=key,
                         first=mapping[key],
@@ -187,7 +191,7 @@ def parse_map(text: str) -> dict[str, str]:
                     )
                 )
     if not mapping:
-        raise ConfigError(_("--map '{text}' is empty. Write it like '1,2=부정;4,5=긍정'.", text=text))
+        raise ConfigError(_("{option:map={text}} is empty. Write it like '1,2=부정;4,5=긍정'.", text=text))
     return mapping
 
 

@@ -81,7 +81,7 @@ def read_corpus(
         if further is not None and parts.examples[split]:
             raise ConfigError(
                 _(
-                    "{path} has {split} rows in its column split; leave out --{split} {further}.",
+                    "{path} has {split} rows in its column split; leave out {option:{split}={further}}.",
                     path=path,
                     split=split,
                     further=further,
@@ -116,8 +116,8 @@ def read_treebank(
     if given:
         raise ConfigError(
             _(
-                "--{option} is for tables; {path} is a treebank in CoNLL-U.",
-                option=given[0].replace("_", "-"),
+                "{option:{name}} is for tables; {path} is a treebank in CoNLL-U.",
+                name=given[0],
                 path=path,
             )
         )
@@ -178,12 +178,12 @@ def sample_rows(table: Table) -> list[Row]:
 def find_text(table: Table, options: ReadOptions, sample: Sequence[Row]) -> int:
     """The index of the text column, as given or guessed; a guess is added to the notes of the table."""
     if options.text is not None:
-        return find_column(options.text, table.columns, table.file, "--text")
-    label = find_column(options.label, table.columns, table.file, "--label") if options.label else None
+        return find_column(options.text, table.columns, table.file, "text")
+    label = find_column(options.label, table.columns, table.file, "label") if options.label else None
     index, reason = guess_text(table.columns, [row.cells for row in sample], but=label)
     if len(table.columns) > 1:
         note = _(
-            "{file}: texts in column {column} ({reason}; --text says otherwise)",
+            "{file}: texts in column {column} ({reason}; {option:text} says otherwise)",
             file=table.file,
             column=table.columns[index],
             reason=reason,
@@ -195,11 +195,11 @@ def find_text(table: Table, options: ReadOptions, sample: Sequence[Row]) -> int:
 def find_label(table: Table, options: ReadOptions, text: int) -> int:
     """The index of the label column, as given or guessed; a guess is added to the notes of the table."""
     if options.label is not None:
-        index = find_column(options.label, table.columns, table.file, "--label")
+        index = find_column(options.label, table.columns, table.file, "label")
         if index == text:
             raise ConfigError(
                 _(
-                    "--text and --label both name the column {column} of {file}.",
+                    "{option:text} and {option:label} both name the column {column} of {file}.",
                     column=table.columns[text],
                     file=table.file,
                 )
@@ -208,7 +208,7 @@ def find_label(table: Table, options: ReadOptions, text: int) -> int:
     sample = [row.cells for row in islice(table.rows(), LABEL_SAMPLE)]
     index, reason = guess_label(table.columns, sample, text, table.file)
     note = _(
-        "{file}: labels in column {column} ({reason}; --label says otherwise)",
+        "{file}: labels in column {column} ({reason}; {option:label} says otherwise)",
         file=table.file,
         column=table.columns[index],
         reason=reason,
@@ -241,8 +241,8 @@ def refusal_notes(counts: Mapping[str, Counter[str]], file: str) -> list[str]:
     notes = []
     if "map" in counts:
         note = ngettext(
-            "{file}: dropped by --map: {listing}, {count:,} row in all",
-            "{file}: dropped by --map: {listing}, {count:,} rows in all",
+            "{file}: dropped by {option:map}: {listing}, {count:,} row in all",
+            "{file}: dropped by {option:map}: {listing}, {count:,} rows in all",
             totals["map"],
             file=file,
             listing=listings["map"],

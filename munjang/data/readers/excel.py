@@ -150,7 +150,7 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
     if first and not any(names):
         raise DataError(
             _(
-                "{path}: row {header} of sheet '{name}' is empty, so it cannot be the header (--header-row).",
+                "{path}: row {header} of sheet '{name}' is empty, so it cannot be the header ({option:header_row}).",
                 path=path,
                 header=first,
                 name=name,
@@ -306,6 +306,10 @@ def notes_on(
     del others[book.names.index(name)]
     if others:
         notes.append(
-            _("{path}: other sheets, not read: {sheets} (--sheet NAME reads one)", path=path, sheets=", ".join(others))
+            _(
+                "{path}: other sheets, not read: {sheets} ({option:sheet=NAME} reads one)",
+                path=path,
+                sheets=", ".join(others),
+            )
         )
     return notes

@@ -42,13 +42,15 @@ class LabelRules:
         if outside:
             raise ConfigError(
                 _(
-                    "--map gives '{label}', which is not among --labels {names}.",
+                    "{option:map} gives '{label}', which is not among {option:labels} {names}.",
                     label=outside[0],
                     names=", ".join(names or ()),
                 )
             )
         if options.multi_label == "":
-            raise ConfigError(_("--multi-label needs the separator between the labels, such as --multi-label '|'."))
+            raise ConfigError(
+                _("{option:multi_label} needs the separator between the labels, such as {option:multi_label=|}.")
+            )
         return cls(names, mapping, options.multi_label)
 
     def label(self, cell: Any) -> Label:
@@ -66,7 +68,9 @@ class LabelRules:
         if self.mapping is None or (value not in self.mapping and value in self.mapping.values()):
             return value
         if value not in self.mapping:
-            raise Refused("map", _("'{value}' is not among the values of --map", value=value), listed=f"'{value}'")
+            raise Refused(
+                "map", _("'{value}' is not among the values of {option:map}", value=value), listed=f"'{value}'"
+            )
         return self.mapping[value]
 
 
@@ -115,7 +119,7 @@ def fixed_set(names: Sequence[str], counts: Counter[str], notes: list[str], file
     """The set with the given names. Class numbers 0, 1, … in the file mean the names in their order."""
     if len(names) < 2:
         raise ConfigError(
-            _("--labels and --map must leave at least two labels, found {names}.", names=", ".join(names))
+            _("{option:labels} and {option:map} must leave at least two labels, found {names}.", names=", ".join(names))
         )
     if any(counts[name] for name in names):
         return LabelSet(tuple(names))
@@ -127,7 +131,7 @@ def fixed_set(names: Sequence[str], counts: Counter[str], notes: list[str], file
     example = f"{next(iter(counts), 'VALUE')}={names[0]};…"
     raise DataError(
         _(
-            "{file}: no row has one of the labels {names}; it has {values}. Say --map '{example}'.",
+            "{file}: no row has one of the labels {names}; it has {values}. Say {option:map={example}}.",
             file=file,
             names=", ".join(names),
             values=values,
@@ -164,8 +168,10 @@ def wrong_labels(counts: Counter[str], rows: int, file: str) -> str:
     """Why these labels cannot be classes."""
     if len(counts) > 20:
         return ngettext(
-            "{file}: {labels:,} different labels in {count:,} row; that is not a label column. Say --label COLUMN.",
-            "{file}: {labels:,} different labels in {count:,} rows; that is not a label column. Say --label COLUMN.",
+            "{file}: {labels:,} different labels in {count:,} row; that is not a label column. Say "
+            "{option:label=COLUMN}.",
+            "{file}: {labels:,} different labels in {count:,} rows; that is not a label column. Say "
+            "{option:label=COLUMN}.",
             rows,
             file=file,
             labels=len(counts),
@@ -173,7 +179,8 @@ def wrong_labels(counts: Counter[str], rows: int, file: str) -> str:
     listing = ", ".join(f"'{name}' ({count:,})" for name, count in counts.items()) or _("none")
     return _(
         "{file}: at least two labels with two examples each are needed, found {labels}. "
-        "Add examples of another label, name the right column with --label, or fix the set with --labels.",
+        "Add examples of another label, name the right column with {option:label}, or fix the set with "
+        "{option:labels}.",
         file=file,
         labels=listing,
     )
@@ -183,7 +190,9 @@ def set_aside(example: Example, split: str, name: str, single: bool, file: str) 
     """The record of an example whose label cannot be a class."""
     if single:
         reason = _(
-            "the only example of '{label}'; add more, or merge it with --map, or fix the set with --labels", label=name
+            "the only example of '{label}'; add more, or merge it with {option:map}, or fix the set with "
+            "{option:labels}",
+            label=name,
         )
     else:
         reason = _("'{label}' does not occur in the training part", label=name)

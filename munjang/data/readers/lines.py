@@ -186,7 +186,7 @@ def find_encoding(path: Path) -> Encoding:
         raise DataError(
             _(
                 "{path} is in no encoding that munjang can detect (utf-8, utf-16, cp949). "
-                "Name it with --encoding, or save the file as UTF-8.",
+                "Name it with {option:encoding}, or save the file as UTF-8.",
                 path=path,
             )
         )

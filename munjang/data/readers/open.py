@@ -39,9 +39,7 @@ def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
     table = open_kind(path, kind, options)
     for name, kinds in READ_ONLY_FOR.items():
         if getattr(options, name) is not None and kind not in kinds:
-            table.notes.append(
-                _("{path}: --{option} is not for this kind of file", path=path, option=name.replace("_", "-"))
-            )
+            table.notes.append(_("{path}: {option:{name}} is not for this kind of file", path=path, name=name))
     return table
 
 

@@ -186,7 +186,7 @@ def header_note(path: Path, named: bool, columns: Sequence[str]) -> str:
     if named:
         return _("{path}: columns {names}", path=path, names=short_list(columns))
     return _(
-        "{path}: no header row found, so the columns are called {names}; --header-row 1 says otherwise",
+        "{path}: no header row found, so the columns are called {names}; {option:header_row=1} says otherwise",
         path=path,
         names=short_list(columns),
     )

@@ -91,7 +91,7 @@ def delimiter_named(name: str | None) -> str | None:
         return None
     mark = "\t" if name.lower() in ("tab", "\\t") else name
     if len(mark) != 1 or mark in '"\\\r\n\0':
-        raise ConfigError(_("--delimiter '{name}' is not one character, such as ',' or ';', or tab.", name=name))
+        raise ConfigError(_("{option:delimiter={name}} is not one character, such as ',' or ';', or tab.", name=name))
     return mark
 
 
@@ -101,8 +101,8 @@ def refuse_damaged_header(path: Path, sample: Sequence[Line], header: bool | Non
     if first.problem and header is not False:
         raise DataError(
             _(
-                "{path}, line {line}: the header cannot be read ({problem}). Name the encoding with --encoding, "
-                "or correct that line.",
+                "{path}, line {line}: the header cannot be read ({problem}). Name the encoding with "
+                "{option:encoding}, or correct that line.",
                 path=path,
                 line=first.number,
                 problem=first.problem,
@@ -134,7 +134,7 @@ def disagreement(path: Path, layout: Layout) -> str:
     """Why a file with column names is no table."""
     return _(
         "{path}: the header has {columns} ({names}), but most records have more or fewer cells. "
-        "Say --delimiter or --header-row, or correct the file.",
+        "Say {option:delimiter} or {option:header_row}, or correct the file.",
         path=path,
         columns=ngettext("{count} name", "{count} names", len(layout.names)),
         names=short_list(layout.names),
@@ -146,7 +146,7 @@ def empty_message(path: Path, encoding: Encoding, skip: int) -> str:
     bad = next((line for line in open_lines(path, encoding) if line.problem), None)
     if bad:
         return _(
-            "{path}, line {line}: {problem}, and no line can be used. Name its encoding with --encoding.",
+            "{path}, line {line}: {problem}, and no line can be used. Name its encoding with {option:encoding}.",
             path=path,
             line=bad.number,
             problem=bad.problem,

@@ -100,7 +100,7 @@ def check_target(path: Path, overwrite: bool) -> None:
             _("{path} cannot be written: there is no folder {parent}. Make it first.", path=path, parent=path.parent)
         )
     if path.exists() and not overwrite:
-        raise DataError(_("{path} exists. Say --overwrite to replace it, or name another file.", path=path))
+        raise DataError(_("{path} exists. Say {option:overwrite=True} to replace it, or name another file.", path=path))
 
 
 def make_writer(

@@ -55,7 +55,7 @@ def wanted_names(heads: Sequence[Head], scores: bool, structure: bool = False) -
     twice = next((name for name in names if folded.count(name.casefold()) > 1), None)
     if twice:
         raise ConfigError(
-            _("Two columns of the output would be called '{name}'. Choose fewer heads with --tasks.", name=twice)
+            _("Two columns of the output would be called '{name}'. Choose fewer heads with {option:tasks}.", name=twice)
         )
     return names
 

@@ -46,12 +46,15 @@ class Answering:
 
     def check(self, decoder: Decoder) -> Answering:
         """The same settings with the labels in `keep` resolved. ConfigError, DataError: they do not fit the model."""
-        for name, value in (("threshold", self.threshold), ("min-score", self.min_score)):
+        for name, value in (("threshold", self.threshold), ("min_score", self.min_score)):
             if value is not None and not 0 <= value <= 1:
-                raise ConfigError(_("--{name} must be between 0 and 1, found {value}.", name=name, value=value))
+                raise ConfigError(_("{option:{name}} must be between 0 and 1, found {value}.", name=name, value=value))
         if self.threshold is not None and not decoder.several:
             raise ConfigError(
-                _("--threshold is for models with several labels per text. This model has one label: use --min-score.")
+                _(
+                    "{option:threshold} is for models with several labels per text. This model has one label: use "
+                    "{option:min_score}."
+                )
             )
         withheld = () if self.min_score is None else (WITHHELD,)
         return replace(self, keep=tuple(n if n in withheld else decoder.labels.resolve(n) for n in self.keep))
@@ -120,7 +123,7 @@ def predict_table(
     """
     out, answering = Path(out), (answering or Answering()).check(model.decoder)
     check_output(out, source, overwrite)
-    by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "--by")
+    by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "by")
     labels, counts = model.labels.names, Counts()
     added = output_columns(table.columns, labels, answering.scores)
 

@@ -104,7 +104,7 @@ def check_output(out: Path, source: Path | None, overwrite: bool) -> None:
     """Refuse an output that is the input or that exists, before any work is done. DataError."""
     for path in (out, rejected_path(out)):
         if source is not None and path.exists() and source.exists() and os.path.samefile(path, source):
-            raise DataError(_("{path} is the input file itself. Name another file with --out.", path=path))
+            raise DataError(_("{path} is the input file itself. Name another file with {option:out}.", path=path))
         check_target(path, overwrite)
 
 

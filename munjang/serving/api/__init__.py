@@ -1,1 +1,1 @@
-"""What clients send and what they get, route by route; requests reads bodies and limits them."""
+"""What clients send and what they get, route by route; route reads bodies, bodies checks them."""

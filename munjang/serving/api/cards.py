@@ -3,75 +3,81 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, Field
+
 from munjang.errors import BundleError
-from munjang.inference.heads import read_heads
 from munjang.metrics.label_report import LabelReport
+from munjang.metrics.report import LabelScore
 from munjang.metrics.scores import METRICS
 from munjang.models.saved_reports import TEST_REPORT, saved_test_report
-from munjang.serving.loaded import Classifier, LoadedModel
+from munjang.serving.loaded import Classifier, ModelFacts
 
 log = logging.getLogger("munjang")
 
 MAX_README = 200_000  # characters
 
 
-def card_of(model: LoadedModel, classifier: Classifier) -> dict[str, Any]:
-    """A model's card as JSON values.
+class SplitScores(BaseModel):
+    """The scores of one split."""
 
-    scores: the size, metrics and, if known, 95% intervals of each split that was scored. per_label and confusion (row:
-    the reference label) belong to the split `tested`; null if the folder has none. evaluated: whether there are any
-    scores. readme: the README of the folder in Markdown, "" for none.
-    """
-    card = {**model.describe(), **classifier.describe(), "scores": noted_scores(model, classifier),
-            "per_label": None, "confusion": None, "tested": None, "readme": readme(model.folder)}  # fmt: skip
-    report = None if model.many_heads or "/" in classifier.name else shown_report(model.folder)
+    split: str
+    corpus: str
+    n: int | None = Field(description="Texts scored, if known")
+    metrics: dict[str, int | float]
+    intervals: dict[str, tuple[float, float]] = Field(description="95%, if known")
+
+
+class ModelCard(ModelFacts):
+    """What is known about a model, and its scores."""
+
+    scores: list[SplitScores] = Field(description="Of each split that was scored")
+    tested: str | None = Field(None, description="The split of per_label and confusion; null without one")
+    per_label: list[LabelScore] | None = None
+    confusion: list[list[int | float]] | None = Field(None, description="Row: the reference label")
+    readme: str = Field(description="The README of the folder in Markdown")
+    evaluated: bool = Field(description="Whether there are any scores")
+
+
+def card_of(classifier: Classifier) -> ModelCard:
+    """The card of a model or of one head."""
+    folder, scores = classifier.model.folder, noted_scores(classifier)
+    tested, per_label, confusion = None, None, classifier.notes["test"].get("confusion")
+    report = None if classifier.model.many_heads or "/" in classifier.name else shown_report(folder)
     if report is not None and tuple(report.labels) == classifier.labels.names:
-        card["scores"] = [scored(report), *(score for score in card["scores"] if score["split"] != report.split)]
-        card["tested"] = report.split
-        card["per_label"] = [asdict(score) for score in report.per_label]
-        card["confusion"] = None if report.confusion is None else report.confusion.tolist()
-    elif (cells := test_notes(model, classifier).get("confusion")) and is_square(cells, len(classifier.labels)):
-        card["tested"], card["confusion"] = "test", cells
-    card["evaluated"] = bool(card["scores"])
-    return card
-
-
-def scored(report: LabelReport) -> dict[str, Any]:
-    """The scores of a saved report."""
-    return {
-        "split": report.split, "corpus": report.corpus, "n": report.n,
-        "intervals": {name: report.intervals[name] for name in report.main if name in report.intervals},
-        "metrics": {name: report.metrics[name] for name in report.main},
-    }  # fmt: skip
-
-
-def noted_scores(model: LoadedModel, classifier: Classifier) -> list[dict[str, Any]]:
-    """The scores of a model or of one head in munjang.json, test first."""
-    if model.many_heads:
-        head = next(head for head in read_heads(model.manifest, model.name) if head.name == classifier.head)
-        by_split = {"test": head.test, "validation": head.validation}
+        scores = [scored(report), *(score for score in scores if score.split != report.split)]
+        tested, per_label = report.split, list(report.per_label)
+        confusion = None if report.confusion is None else report.confusion.tolist()
+    elif is_square(confusion, len(classifier.labels)):
+        tested = "test"
     else:
-        by_split = {"test": test_notes(model, classifier), "validation": model.manifest.validation}
+        confusion = None
+    return ModelCard(
+        **classifier.facts(), scores=scores, tested=tested, per_label=per_label, confusion=confusion,
+        readme=readme(folder), evaluated=bool(scores),
+    )  # fmt: skip
+
+
+def scored(report: LabelReport) -> SplitScores:
+    """The scores of a saved report."""
+    return SplitScores(
+        split=report.split, corpus=report.corpus, n=report.n,
+        intervals={name: report.intervals[name] for name in report.main if name in report.intervals},
+        metrics={name: report.metrics[name] for name in report.main},
+    )  # fmt: skip
+
+
+def noted_scores(classifier: Classifier) -> list[SplitScores]:
+    """The scores that munjang.json notes for a model or for one head, test first."""
     scores = []
-    for split, values in by_split.items():
+    for split, values in classifier.notes.items():
         metrics = {name: value for name, value in values.items() if name in METRICS and is_score(value)}
         if metrics:
-            scores.append(
-                {"split": split, "corpus": classifier.corpus, "n": values.get("n"), "metrics": metrics, "intervals": {}}
-            )
+            count = values["n"] if isinstance(values.get("n"), int) else None
+            scores.append(SplitScores(split=split, corpus=classifier.corpus, n=count, metrics=metrics, intervals={}))
     return scores
-
-
-def test_notes(model: LoadedModel, classifier: Classifier) -> dict[str, Any]:
-    """What munjang.json says about the test split of a model or of one head; {} if nothing."""
-    if model.many_heads:
-        return dict(next(head for head in read_heads(model.manifest, model.name) if head.name == classifier.head).test)
-    notes = model.manifest.details.get("test", {})
-    return dict(notes) if isinstance(notes, dict) else {}
 
 
 def is_score(value: Any) -> bool:

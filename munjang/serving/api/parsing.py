@@ -1,73 +1,70 @@
-"""Parsers over HTTP: the routes /parse and /models/NAME/parse, and their responses."""
+"""Parsers over HTTP: the routes /parse and /models/NAME/parse."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
 
-from munjang.data.trees.triples import triples
-from munjang.serving.api.answers import DIGITS, dumped
-from munjang.serving.api.requests import ParsedInputs, hub_inputs, refuse_value
-from munjang.serving.api.schemas import ERRORS, PARSE
-from munjang.serving.loaded import LoadedParser, ModelOutputs
-from munjang.translation import _
-
-if TYPE_CHECKING:
-    from munjang.records import Parse
-    from munjang.serving.batching import Finish
-    from munjang.serving.service import Service
+from munjang.data.trees.triples import Triple, triples
+from munjang.records import Parse
+from munjang.serving.api.bodies import HubInputs, ParsedInputs, RequestBody, example
+from munjang.serving.api.predictions import DIGITS
+from munjang.serving.api.route import documented
+from munjang.serving.loaded import LoadedModel, ModelOutputs
+from munjang.serving.service import Service
 
 
-def parse_body(inputs: ParsedInputs, with_triples: bool, outputs: ModelOutputs) -> bytes:
-    """`{"words", "heads", "relations", "probabilities", "note"}`; a list of these for a list of texts.
+class ParseRequest(RequestBody, json_schema_extra=example(inputs="나는 구름그림을 벽에 걸었다", triples=True)):
+    """A request for the trees of texts."""
 
-    heads: the position of each word's head, from 1; 0 for the root. An empty text has no words and the note "empty".
-    with_triples: whether subjects, objects and modifiers are added.
-    """
-    trees = [as_json(parse, with_triples) for parse in outputs.logits]
-    return dumped(trees[0] if inputs.single else trees)
+    inputs: HubInputs
+    triples: bool | None = Field(False, description="Add subjects, objects and modifiers")
 
 
-def as_json(parse: Parse, with_triples: bool) -> dict[str, Any]:
-    """One parse as JSON values."""
-    tree = parse.tree
-    answer: dict[str, Any] = {
-        "words": list(tree.words), "heads": list(tree.heads), "relations": list(tree.relations),
-        "probabilities": [round(value, DIGITS) for value in parse.probabilities],
-    }  # fmt: skip
-    if with_triples:
-        answer["triples"] = [asdict(item) for item in triples(tree)]
-    return {**answer, "note": parse.note}
+class TreeAnswer(BaseModel):
+    """The tree of one text. An empty text has no words."""
 
-
-def asked_triples(body: Mapping[str, Any]) -> bool:
-    """The option `triples` of /parse. DataError: not true or false."""
-    value = body.get("triples")
-    if value is not None and not isinstance(value, bool):
-        refuse_value("triples", value, _("true or false"))
-    return bool(value)
-
-
-def read(service: Service, name: str | None, body: dict[str, Any]) -> tuple[LoadedParser, ParsedInputs, Finish]:
-    """A request to /parse, or to /models/NAME/parse."""
-    parser = service.models.parser(name)
-    inputs = hub_inputs(body["inputs"], service.settings.limits)
-    return parser, inputs, partial(parse_body, inputs, asked_triples(body))
+    words: list[str]
+    heads: list[int] = Field(description="The position of each word's head, from 1; 0 for the root")
+    relations: list[str]
+    probabilities: list[float] = Field(description="One for each word's head")
+    triples: list[Triple] | None = Field(None, description="Only where they are asked for")
+    note: str = Field(description="empty, or that the text was truncated")
 
 
 def add_parsing(app: FastAPI, service: Service) -> None:
     """Add the routes that parse. This must happen before any other route that begins with /models/."""
+    post = partial(app.post, **documented(service, "parsing"), response_model_exclude_unset=True)
 
-    @app.post("/parse", summary="Trees of texts, by the first parser", openapi_extra=PARSE, responses=ERRORS)
-    async def parse(request: Request) -> Response:
-        return await service.respond(request, partial(read, service, None))
+    async def parsed(parser: LoadedModel, body: ParseRequest) -> Any:
+        finish = partial(tree_answers, body.inputs, bool(body.triples))
+        return await service.answer(parser, body.inputs.texts, finish)
 
-    @app.post(
-        "/models/{name:path}/parse", summary="Trees of texts, by one parser", openapi_extra=PARSE, responses=ERRORS
-    )
-    async def named_parse(request: Request, name: str) -> Response:
-        return await service.respond(request, partial(read, service, name))
+    @post("/parse")
+    async def parse(body: ParseRequest) -> TreeAnswer | list[TreeAnswer]:
+        """Trees of texts by the first parser: one tree for one text, a list for a list."""
+        return await parsed(service.models.parser(), body)
+
+    @post("/models/{name:path}/parse")
+    async def named_parse(name: str, body: ParseRequest) -> TreeAnswer | list[TreeAnswer]:
+        """Trees of texts by one parser: one tree for one text, a list for a list."""
+        return await parsed(service.models.parser(name), body)
+
+
+def tree_answers(inputs: ParsedInputs, with_triples: bool, outputs: ModelOutputs) -> TreeAnswer | list[TreeAnswer]:
+    """The trees of the texts: for a single text, or a list for a list."""
+    trees = [tree_answer(parse, with_triples) for parse in outputs.logits]
+    return trees[0] if inputs.single else trees
+
+
+def tree_answer(parse: Parse, with_triples: bool) -> TreeAnswer:
+    """One tree. with_triples: whether subjects, objects and modifiers are added."""
+    tree = parse.tree
+    return TreeAnswer(
+        words=list(tree.words), heads=list(tree.heads), relations=list(tree.relations),
+        probabilities=[round(value, DIGITS) for value in parse.probabilities], note=parse.note,
+        **({"triples": triples(tree)} if with_triples else {}),
+    )  # fmt: skip

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import FailFast, Field, PlainValidator, model_validator
 
 from munjang.data.readers.writers import open_writer
 from munjang.errors import DataError
 from munjang.inference.files.write import free_names
+from munjang.serving.api.bodies import RequestBody
 from munjang.translation import _
 
 DOWNLOAD_KINDS = {
@@ -18,37 +20,37 @@ DOWNLOAD_KINDS = {
 }
 """The kind of a download -> its media type."""
 
+Cell = str | int | float | bool | None
 
-def write_download(body: Mapping[str, Any]) -> tuple[bytes, str]:
-    """The bytes of a file and its media type, from `{"kind", "columns", "added", "rows"}`.
 
-    added: names of the columns with predictions; they change if the file already has these names. Cells are texts,
-    numbers, true, false or null. A text that a spreadsheet would read as a formula is disarmed. DataError: anything
-    else, or rows of different lengths.
-    """
-    kind = body.get("kind")
-    if not isinstance(kind, str) or kind not in DOWNLOAD_KINDS:
-        raise DataError(_("kind should be one of {kinds}.", kinds=", ".join(DOWNLOAD_KINDS)))
-    columns, added = names(body, "columns"), names(body, "added")
-    rows = checked_rows(body.get("rows"), len(columns) + len(added))
+class TableRequest(RequestBody):
+    """A table to write into a file. DataError: rows of another length, or cells that cannot be written."""
+
+    kind: Literal["csv", "xlsx"]
+    columns: Annotated[list[str], FailFast()]
+    added: Annotated[list[str], FailFast()] = Field(description="Columns with predictions; renamed if columns has them")
+    rows: Annotated[list[list[Any]], PlainValidator(lambda rows: rows, json_schema_input_type=list[list[Cell]])]
+
+    @model_validator(mode="after")
+    def rows_fit(self) -> Self:
+        if not all(map(encodable, (*self.columns, *self.added))):
+            raise DataError(_("The name of a column has half a surrogate pair."))
+        check_rows(self.rows, len(self.columns) + len(self.added))
+        return self
+
+
+def write_download(table: TableRequest) -> tuple[bytes, str]:
+    """The bytes of a file and its media type. A text that a spreadsheet would read as a formula is disarmed."""
     with tempfile.TemporaryDirectory(prefix="munjang-") as folder:
-        path = Path(folder) / f"table.{kind}"
-        with open_writer(path, [*columns, *free_names(columns, added)]) as writer:
-            for row in rows:
+        path = Path(folder) / f"table.{table.kind}"
+        with open_writer(path, [*table.columns, *free_names(table.columns, table.added)]) as writer:
+            for row in table.rows:
                 writer.write(row)
-        return path.read_bytes(), DOWNLOAD_KINDS[kind]
+        return path.read_bytes(), DOWNLOAD_KINDS[table.kind]
 
 
-def names(body: Mapping[str, Any], key: str) -> list[str]:
-    """The column names under a key. DataError: not a list of texts."""
-    columns = body.get(key)
-    if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
-        raise DataError(_("{key} should be a list of column names.", key=key))
-    return columns
-
-
-def checked_rows(rows: Any, width: int) -> list[list[Any]]:
-    """The rows, each with `width` values that a cell can hold. DataError: other values or lengths."""
+def check_rows(rows: Any, width: int) -> None:
+    """Refuse rows that do not have `width` values each that a cell can hold. DataError."""
     if not isinstance(rows, list):
         raise DataError(_("rows should be a list of lists."))
     for index, row in enumerate(rows):
@@ -62,7 +64,6 @@ def checked_rows(rows: Any, width: int) -> list[list[Any]]:
             )
         if any(isinstance(cell, str) and not encodable(cell) for cell in row):
             raise DataError(_("rows[{index}] has half a surrogate pair.", index=index))
-    return rows
 
 
 def encodable(text: str) -> bool:

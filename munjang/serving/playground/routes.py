@@ -2,59 +2,66 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Body, FastAPI, Query, Response
+from pydantic import BaseModel, Field
 
-from munjang.serving.api.answers import dumped
-from munjang.serving.api.requests import parse_object
+from munjang.serving.api.route import documented
+from munjang.serving.failures import FACT_ERRORS
 from munjang.serving.playground.assets import CONTENT_TYPES, HEADERS, PAGE_FILES
-from munjang.serving.playground.downloads import write_download
-from munjang.serving.playground.uploads import asked_upload, read_upload
+from munjang.serving.playground.downloads import DOWNLOAD_KINDS, TableRequest, write_download
+from munjang.serving.playground.uploads import ReadTable, Upload, read_upload
 from munjang.serving.service import Service
-from munjang.serving.settings import Limits
 
-TABLE_BYTES = 4  # times the largest file: the size that a table with predictions may have as JSON
+
+class PageLimits(BaseModel):
+    """How much the page may send at once."""
+
+    texts: int
+    characters: int
+    body_bytes: int
+    file_bytes: int
+    rows: int
+    words: int = Field(description="Eojeols of a text to explain")
 
 
 def add_playground(app: FastAPI, service: Service) -> None:
     """Add the routes under /playground. The page itself is at /, which answers programs with JSON."""
     limits = service.settings.limits
-    files = {address: path.read_bytes() for address, path in PAGE_FILES.items()}
 
     for address, path in PAGE_FILES.items():
-        answer = partial(file_response, files[address], CONTENT_TYPES[path.suffix])
-        app.add_api_route(address, answer, methods=["GET"], include_in_schema=False)
+        app.get(address, include_in_schema=False)(page_file(path))
 
-    @app.get("/playground/limits", include_in_schema=False)
-    async def known_limits() -> Response:
-        return Response(dumped(limit_values(limits)), media_type="application/json")
+    @app.get("/playground/limits", **documented(service, "playground", FACT_ERRORS))
+    async def page_limits() -> PageLimits:
+        """How much the page may send at once."""
+        return PageLimits(**{name: getattr(limits, name) for name in PageLimits.model_fields})
 
-    @app.post("/playground/read", include_in_schema=False)
-    async def read(request: Request) -> Response:
-        query = dict(request.query_params)
+    @app.post("/playground/read", **documented(service, "playground"))
+    def read_file(
+        body: Annotated[bytes, Body(media_type="application/octet-stream")],
+        name: Annotated[str, Query(description="The name of the file; its ending says its kind")] = "",
+        encoding: Annotated[str, Query(description="Detected if left out")] = "",
+        sheet: Annotated[str, Query(description="The first one if left out")] = "",
+    ) -> ReadTable:
+        """A file as a table: its columns, rows, and the rows that were set aside. It is not kept."""
+        return read_upload(Upload(name, body, encoding, sheet), limits)
 
-        def work(body: bytes) -> Response:
-            upload = asked_upload(query.get("name", ""), query, body)
-            return Response(dumped(read_upload(upload, limits)), media_type="application/json")
-
-        return await service.respond_in_file_thread(request, work, limits.file_bytes)
-
-    @app.post("/playground/table", include_in_schema=False)
-    async def table(request: Request) -> Response:
-        def work(body: bytes) -> Response:
-            data, kind = write_download(parse_object(body))
-            return Response(data, media_type=kind, headers={"Content-Disposition": "attachment"})
-
-        return await service.respond_in_file_thread(request, work, TABLE_BYTES * limits.file_bytes)
+    @app.post("/playground/table", **documented(service, "playground", kinds=DOWNLOAD_KINDS.values()))
+    def write_table(body: TableRequest) -> Response:
+        """A table as a file to download."""
+        data, kind = write_download(body)
+        return Response(data, media_type=kind, headers={"Content-Disposition": "attachment"})
 
 
-async def file_response(data: bytes, kind: str) -> Response:
-    """One file of the page."""
-    return Response(data, media_type=kind, headers=HEADERS)
+def page_file(path: Path) -> Callable[[], Coroutine[Any, Any, Response]]:
+    """A handler that answers with one file of the page."""
+    data, kind = path.read_bytes(), CONTENT_TYPES[path.suffix]
 
+    async def answer() -> Response:
+        return Response(data, media_type=kind, headers=HEADERS)
 
-def limit_values(limits: Limits) -> dict[str, int]:
-    """How much the page may send at once: name of the limit -> value."""
-    names = ("texts", "characters", "body_bytes", "file_bytes", "rows", "words")
-    return {name: getattr(limits, name) for name in names}
+    return answer

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, Field
 
 from munjang.config.settings import ReadOptions
 from munjang.data.readers.columns import guess_text
@@ -17,6 +18,7 @@ from munjang.data.readers.corpus import SAMPLED_ROWS
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Bad, Table, cell_text
 from munjang.errors import DataError, MunjangError
+from munjang.serving.playground.downloads import Cell
 from munjang.serving.settings import Limits
 from munjang.translation import _
 
@@ -25,7 +27,7 @@ LISTED_ROWS = 100  # rows set aside that are listed
 COLUMNS = 200
 UNPACKED = 20  # times the largest file: the size that an Excel file may have when it is unpacked
 MAX_SAFE_INTEGER = 2**53  # up to here, JavaScript holds whole numbers exactly
-HINT = re.compile(r" \(--[^)]*\)|; --[a-z-]+ .*? says otherwise")  # advice about the command line
+HINT = re.compile(r" \([a-z_]+=[^)]*\)|; [a-z_]+=\S+ says otherwise")  # advice for programs
 
 
 class FileTooLarge(DataError):
@@ -44,17 +46,38 @@ class Upload:
     sheet: str = ""
 
 
+class RejectedRow(BaseModel):
+    """A row that was set aside, and why."""
+
+    line: int
+    reason: str
+
+
+class ReadTable(BaseModel):
+    """The table in a file."""
+
+    columns: list[str]
+    text: int = Field(description="The position of the text column")
+    rows: list[list[Cell]]
+    lines: list[int] = Field(description="By row: its line in the file")
+    set_aside: int = Field(description="Rows that could not be read")
+    rejected: list[RejectedRow] = Field(description="The first of them")
+    notes: list[str] = Field(description="How the file was read")
+
+
 def file_name(words: str) -> str:
     """A safe file name from the name that a browser sends; the ending is kept."""
     last = re.split(r"[/\\]", words)[-1]
     return re.sub(r"[^\w.\- ]", "_", last)[-60:].lstrip(". ") or "file.txt"
 
 
-def read_upload(upload: Upload, limits: Limits) -> dict[str, Any]:
-    """A file as JSON values: its columns, the index of the text column, its rows, and the rows that were set aside.
+def read_upload(upload: Upload, limits: Limits) -> ReadTable:
+    """A file as a table. It is in a temporary folder while it is read. FileTooLarge.
 
-    The file is in a temporary folder while it is read. DataError: it cannot be read, or is packed. FileTooLarge.
+    DataError: it cannot be read, is packed, or an option is too long.
     """
+    if max(len(upload.encoding), len(upload.sheet)) > 100:
+        raise DataError(_("encoding and sheet are names of at most 100 characters."))
     if not upload.data:
         raise DataError(_("The file is empty (0 bytes)."))
     name = file_name(upload.name)
@@ -101,8 +124,8 @@ def refuse_packed(path: Path, limits: Limits) -> None:
             )
 
 
-def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
-    """The values of `read_upload`, from an opened table. folder: its temporary folder, removed from messages."""
+def table_values(table: Table, limits: Limits, folder: str) -> ReadTable:
+    """The rows of an opened table. folder: its temporary folder, removed from messages."""
     if len(table.columns) > COLUMNS:
         raise DataError(
             _(
@@ -113,13 +136,13 @@ def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
             )
         )
     rows: list[list[Any]] = []
-    rejected: list[dict[str, Any]] = []
+    rejected: list[RejectedRow] = []
     lines: list[int] = []
     aside = size = 0
     for item in table.read():
         if isinstance(item, Bad):
             aside += 1
-            rejected += [{"line": item.line, "reason": item.reason}] * (len(rejected) < LISTED_ROWS)
+            rejected += [RejectedRow(line=item.line, reason=item.reason)] * (len(rejected) < LISTED_ROWS)
             continue
         cells = [json_cell(cell) for cell in item.cells]
         size += sum(len(cell) for cell in cells if isinstance(cell, str))
@@ -127,7 +150,7 @@ def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
             raise FileTooLarge(
                 _(
                     "{file} has more than {rows:,} rows or {characters:,} characters, too much for this page. "
-                    "Classify it with munjang predict MODEL FILE --out OUT, or send a part of it.",
+                    "Classify it with munjang predict, or send a part of it.",
                     file=table.file,
                     rows=limits.rows,
                     characters=2 * limits.file_bytes,
@@ -138,13 +161,13 @@ def table_values(table: Table, limits: Limits, folder: str) -> dict[str, Any]:
     if not rows:
         raise DataError(_("{file}: no row can be used; {count:,} set aside.", file=table.file, count=aside))
     text, __ = guess_text(table.columns, [list(row) for row in islice(rows, SAMPLED_ROWS)])
-    return {
-        "columns": list(table.columns), "text": text, "rows": rows, "lines": lines, "set_aside": aside,
-        "rejected": rejected, "notes": [shown_message(note, folder) for note in table.notes],
-    }  # fmt: skip
+    return ReadTable(
+        columns=list(table.columns), text=text, rows=rows, lines=lines, set_aside=aside, rejected=rejected,
+        notes=[shown_message(note, folder) for note in table.notes],
+    )  # fmt: skip
 
 
-def json_cell(cell: Any) -> str | int | float | bool | None:
+def json_cell(cell: Any) -> Cell:
     """A cell as a JSON value that a browser keeps exactly; anything else as text."""
     if cell is None or isinstance(cell, str | bool):
         return cell
@@ -156,13 +179,5 @@ def json_cell(cell: Any) -> str | int | float | bool | None:
 
 
 def shown_message(message: str, folder: str) -> str:
-    """A message of the readers without the temporary folder and without advice about the command line."""
+    """A message of the readers without the temporary folder and without advice for programs."""
     return HINT.sub("", message.replace(folder, ""))
-
-
-def asked_upload(name: str, query: Mapping[str, str], data: bytes) -> Upload:
-    """The upload of a request. DataError: an option is too long."""
-    encoding, sheet = query.get("encoding", ""), query.get("sheet", "")
-    if max(len(encoding), len(sheet)) > 100:
-        raise DataError(_("encoding and sheet are names of at most 100 characters."))
-    return Upload(name, data, encoding, sheet)

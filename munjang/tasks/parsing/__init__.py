@@ -32,8 +32,8 @@ def parsing(
     if tags:
         raise DataError(
             _(
-                "This parser was trained with --pos. It needs parts of speech, and munjang no longer reads them. "
-                "Train it again without --pos."
+                "This parser was trained with parts of speech, which munjang no longer reads. Train it again without "
+                "them."
             )
         )
     one_of("parser", parser, tuple(PARSERS))

@@ -45,8 +45,8 @@ class RoundsParsing(ParsingTask["RoundScores"]):
         if self.scheme != HEAD_FINAL:
             raise ConfigError(
                 _(
-                    "--parser labeling attaches each word to one on its right; in this treebank some "
-                    "heads stand on the left, or arcs cross. Take --parser biaffine."
+                    "{option:parser=labeling} attaches each word to one on its right; in this treebank some "
+                    "heads stand on the left, or arcs cross. Take {option:parser=biaffine}."
                 )
             )
 

@@ -63,7 +63,7 @@ class ParsingTask(ABC, Generic[Scores]):
     several = False
     parser: ClassVar[str]  # its key in PARSERS, which model folders store
     exported: ClassVar[Signature | None]  # what an exported network takes and gives; None: it cannot be exported
-    export_remedy = N_("Train --parser biaffine.")
+    export_remedy = N_("Train {option:parser=biaffine}.")
     training_defaults = TrainingDefaults(
         batch_size=16, epochs=10, least_steps=600, most_epochs=40.0, rate=5 / 3
     )  # EXPERIMENTS, 2026-11-22
@@ -102,11 +102,17 @@ class ParsingTask(ABC, Generic[Scores]):
         """A ConfigError if the settings are those of a classifier."""
         if config.backbone == "linear":
             raise ConfigError(
-                _("--backbone linear only classifies sentences; a parser needs a network, such as --backbone mini.")
+                _(
+                    "{option:backbone=linear} only classifies sentences; a parser needs a network, such as "
+                    "{option:backbone=mini}."
+                )
             )
         if config.loop == "trainer":
             raise ConfigError(
-                _("--loop trainer trains only classifiers; a parser needs the native loop. Leave --loop out.")
+                _(
+                    "{option:loop=trainer} trains only classifiers; a parser needs the native loop. Leave "
+                    "{option:loop} out."
+                )
             )
 
     def check_classifier(self, model: str) -> None:

@@ -21,7 +21,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None], state: dict[str, An
 
     state.json also lists the size and sha256 of every file. If the disk is full, nothing of it stays (BundleError).
     """
-    remedy = _("Earlier checkpoints are intact; free some space and go on with --resume.")
+    remedy = _("Earlier checkpoints are intact; free some space and go on with {option:resume=True}.")
     with disk_errors(folder, remedy), whole_folder(folder) as temporary:
         fill(temporary)
         files = {path.name: file_facts(path) for path in sorted(temporary.iterdir())}

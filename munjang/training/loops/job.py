@@ -117,7 +117,7 @@ def pick_device(config: TrainConfig | PretrainConfig) -> torch.device:
     ConfigError if the settings ask for an accelerator and there is none.
     """
     if config.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(_("--device cuda was given, but torch finds no accelerator here. Use auto or cpu."))
+        raise ConfigError(_("{option:device=cuda} was given, but torch finds no accelerator here. Use auto or cpu."))
     if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -141,7 +141,7 @@ def check_loss(loss: float, step: int) -> float:
     if not math.isfinite(loss):
         raise Diverged(
             _(
-                "The loss was {loss} at step {step}: training has diverged. Try a lower --learning-rate.",
+                "The loss was {loss} at step {step}: training has diverged. Try a lower {option:learning_rate}.",
                 loss=loss,
                 step=step,
             )
@@ -197,7 +197,8 @@ def validation_score(job: Job, model: PreTrainedModel, device: torch.device) -> 
 def stopped_text(job: Job, step: int) -> str:
     """The message of a run that was stopped after `step`, with its state saved."""
     return _(
-        "Stopped at step {step} of {total}, saved in {folder}. Give the same command with --resume to go on.",
+        "Stopped at step {step} of {total}, saved in {folder}. Give the same command with "
+        "{option:resume=True} to go on.",
         step=step,
         total=job.total_steps,
         folder=job.checkpoints,
@@ -278,7 +279,7 @@ def load_weights(path: Path, model: torch.nn.Module) -> None:
         raise BundleError(
             _(
                 "{path} does not fit this network: {name} is missing or has another shape. It was made by "
-                "another version or from other data; start again with --overwrite.",
+                "another version or from other data; start again with {option:overwrite=True}.",
                 path=path,
                 name=(missing + unknown)[0],
             )

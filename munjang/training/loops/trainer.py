@@ -117,7 +117,8 @@ def training_arguments(job: Job) -> TrainingArguments:
     if config.batch_size % world:
         raise ConfigError(
             _(
-                "With --loop trainer, batch_size ({size}) must be divisible by the number of processes ({processes}).",
+                "With {option:loop=trainer}, batch_size ({size}) must be divisible by the number of processes "
+                "({processes}).",
                 size=config.batch_size,
                 processes=world,
             )

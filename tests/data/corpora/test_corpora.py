@@ -146,7 +146,7 @@ def test_without_a_network_the_error_names_everything_that_was_tried(alone):
     message = str(caught.value)
     assert f"{alone}/nsmc (no such folder)" in message
     assert "127.0.0.1:9 e9t/nsmc at refs/convert/parquet" in message and "Blpeng/nsmc" in message
-    assert "ratings_train.txt" in message and "--data-dir DIR" in message and "\n" not in message
+    assert "ratings_train.txt" in message and 'data_dir="DIR"' in message and "\n" not in message
 
 
 def test_a_corpus_that_the_hub_lost_is_taken_from_its_second_place(standin):

@@ -18,16 +18,16 @@ from munjang.errors import ConfigError, DataError
 
 def test_names_are_compared_composed_trimmed_and_without_case():
     columns = ["id", unicodedata.normalize("NFD", " 본문 "), "Label"]
-    assert find_column("본문", columns, "a.csv", "--text") == 1
-    assert find_column("label", columns, "a.csv", "--label") == 2
-    assert find_column("1", columns, "a.csv", "--text") == 0
+    assert find_column("본문", columns, "a.csv", "text") == 1
+    assert find_column("label", columns, "a.csv", "label") == 2
+    assert find_column("1", columns, "a.csv", "text") == 0
 
 
 def test_a_missing_column_lists_the_columns_and_suggests():
     with pytest.raises(DataError) as caught:
-        find_column("text", ["번호", "본문", "감정"], "reviews.csv", "--text")
+        find_column("text", ["번호", "본문", "감정"], "reviews.csv", "text")
     assert str(caught.value) == (
-        "No column 'text' in reviews.csv; it has 번호, 본문, 감정. Did you mean --text 본문 --label 감정?"
+        'No column \'text\' in reviews.csv; it has 번호, 본문, 감정. Did you mean text="본문", label="감정"?'
     )
 
 
@@ -62,7 +62,7 @@ def test_a_count_called_comments_is_no_text():
 
 def test_several_possible_label_columns_are_listed_rather_than_picked():
     sample = [["글글글글", "ab"[n % 2], "xyz"[n % 3]] for n in range(12)]
-    with pytest.raises(DataError, match=r"bias \(2 values\), hate \(3 values\)\. Say which with --label"):
+    with pytest.raises(DataError, match=r"bias \(2 values\), hate \(3 values\)\. Say which with label=.COLUMN."):
         guess_label(["text", "bias", "hate"], sample, 0, "a.csv")
     with pytest.raises(DataError, match="has no column that looks like labels; it has text, id"):
         guess_label(["text", "id"], [["글", str(n)] for n in range(9)], 0, "a.csv")
@@ -82,7 +82,7 @@ def test_several_labels_in_a_cell():
 def test_a_map_is_read_and_its_slips_named():
     assert parse_map("1, 2=부정;4,5.0=긍정") == {"1": "부정", "2": "부정", "4": "긍정", "5": "긍정"}
     for wrong in ("1", "=부정", "1=", "1=부정;1=긍정", ";"):
-        with pytest.raises(ConfigError, match="--map"):
+        with pytest.raises(ConfigError, match="map="):
             parse_map(wrong)
 
 

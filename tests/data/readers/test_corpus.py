@@ -73,7 +73,7 @@ def test_a_label_with_one_example_is_set_aside_with_the_remedy(tmp_path):
     assert len(corpus.train) == 4
     (row,) = corpus.rejected
     assert (row.line, row.text, row.label, row.step) == (6, "셋째", "3", "label")
-    assert "--map" in row.reason and "--labels" in row.reason
+    assert "map=…" in row.reason and "labels=…" in row.reason
 
 
 def test_a_fixed_set_keeps_its_order_and_leaves_others_for_cleaning(tmp_path):
@@ -89,7 +89,7 @@ def test_class_numbers_stand_for_the_names_of_a_fixed_set(tmp_path):
     assert corpus.labels.resolve("1") == "긍정"
     assert any("0 = 부정, 1 = 긍정" in note for note in corpus.card.notes)
     path = write(tmp_path / "b.tsv", [("가", "1"), ("나", "2")])
-    with pytest.raises(DataError, match=r"no row has one of the labels 부정, 긍정; it has '1', '2'\. Say --map"):
+    with pytest.raises(DataError, match=r"no row has one of the labels 부정, 긍정; it has '1', '2'\. Say map="):
         read(path, labels=("부정", "긍정"))
 
 
@@ -99,8 +99,8 @@ def test_a_map_turns_stars_into_labels_and_says_what_it_dropped(tmp_path):
     assert len(corpus.train) == 16
     assert {(row.step, row.label) for row in corpus.rejected} == {("map", "3")}
     assert len(corpus.rejected) == 4
-    assert any("dropped by --map: '3' (4), 4 rows in all" in note for note in corpus.card.notes)
-    with pytest.raises(ConfigError, match="--map gives '부정', which is not among --labels"):
+    assert any("dropped by map=…: '3' (4), 4 rows in all" in note for note in corpus.card.notes)
+    with pytest.raises(ConfigError, match="map=… gives '부정', which is not among labels=…"):
         read(stars(tmp_path), map="1=부정;5=긍정", labels=("나쁨", "긍정"))
 
 
@@ -158,7 +158,7 @@ def test_further_files_are_the_other_splits(tmp_path):
     assert corpus.rejected[0].reason == "'중립' does not occur in the training part"
     assert corpus.rejected[0].file == str(test)
     with_split = write(tmp_path / "c.tsv", [(*row, "test") for row in REVIEWS], ("본문", "감정", "split"))
-    with pytest.raises(ConfigError, match=r"has test rows in its column split; leave out --test .*b\.tsv\."):
+    with pytest.raises(ConfigError, match=r"has test rows in its column split; leave out test=.*b\.tsv.\."):
         read_corpus(with_split, test=test)
 
 
@@ -197,7 +197,7 @@ SEVERAL = "본문,감정,split\n좋아요,긍정,train\n최고예요,긍정,trai
     [
         ("좋네,좋음,test\n음,중립,test\n", {}, "'좋음' does not occur in the training part"),
         ("좋네,,test\n", {}, "no label"),
-        ("좋네,좋음,test\n", {"map": "긍정=긍정;부정=부정"}, "'좋음' is not among the values of --map"),
+        ("좋네,좋음,test\n", {"map": "긍정=긍정;부정=부정"}, "'좋음' is not among the values of map=…"),
     ],
 )
 def test_a_split_without_a_usable_row_is_refused_and_not_made_from_train(tmp_path, rows, options, why):

@@ -194,5 +194,5 @@ def test_an_archive_that_lies_about_a_part_is_measured_by_what_it_holds(tmp_path
 def test_an_option_for_another_kind_of_file_is_said(tmp_path):
     path = book(tmp_path / "a.xlsx", [["본문", "감정"], *ROWS])
     (tmp_path / "a.csv").write_text("본문,감정\n좋아요,긍정\n", encoding="utf-8")
-    assert any("--delimiter is not for" in note for note in open_table(path, ReadOptions(delimiter=";")).notes)
-    assert any("--sheet is not for" in note for note in open_table(tmp_path / "a.csv", ReadOptions(sheet="2")).notes)
+    assert any("delimiter=… is not for" in note for note in open_table(path, ReadOptions(delimiter=";")).notes)
+    assert any("sheet=… is not for" in note for note in open_table(tmp_path / "a.csv", ReadOptions(sheet="2")).notes)

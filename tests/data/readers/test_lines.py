@@ -138,7 +138,7 @@ def test_an_unknown_encoding_names_the_usual_ones(tmp_path):
 def test_bytes_in_no_known_encoding_ask_for_a_name(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"\xff\xfd\xfc\n\xfe\xfb\xff\n" * 5)
-    with pytest.raises(DataError, match=r"a\.txt is in no encoding that munjang can detect .* --encoding"):
+    with pytest.raises(DataError, match=r"a\.txt is in no encoding that munjang can detect .* encoding=…"):
         find_encoding(path)
 
 

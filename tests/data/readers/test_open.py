@@ -164,7 +164,7 @@ def test_quotes_that_come_late_are_read_as_those_that_come_first(tmp_path, endin
 
 def test_a_header_that_fits_no_row_is_said(tmp_path):
     path = write(tmp_path / "a.csv", "id,text,label\n" + "가,나,다,라,마\n" * 5)
-    with pytest.raises(DataError, match=r"the header has 3 names \(id, text, label\), but most .* Say --delimiter"):
+    with pytest.raises(DataError, match=r"the header has 3 names \(id, text, label\), but most .* Say delimiter=…"):
         open_table(path)
     assert len(texts(open_table(path, ReadOptions(header_row=0)))) == 5
 
@@ -244,7 +244,7 @@ def test_excel_numbers_read_as_they_look(tmp_path):
         ("a.xlsx", b"text,label\n", r"a\.xlsx has the ending \.xlsx, but it is not such a file"),
         ("a.xls", b"\xd0\xcf\x11\xe0....", r"old or protected Excel file.*\.xlsx"),
         ("a.xls", b"<html><table>", r"a web page.*save it as \.xlsx"),
-        ("a.csv", b"\xb0\xa1\xff,x\n", r"--encoding"),
+        ("a.csv", b"\xb0\xa1\xff,x\n", "encoding=…"),
     ],
 )
 def test_unusable_files_say_what_to_do(tmp_path, name, data, message):

@@ -119,7 +119,7 @@ def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path, name, small
 
 def test_an_existing_file_is_kept_unless_told(tmp_path):
     write(tmp_path / "a.csv")
-    with pytest.raises(DataError, match=r"a\.csv exists\. Say --overwrite"):
+    with pytest.raises(DataError, match=r"a\.csv exists\. Say overwrite=True"):
         write(tmp_path / "a.csv")
     write(tmp_path / "a.csv", [], overwrite=True)
     assert list(csv.reader((tmp_path / "a.csv").open(encoding="utf-8-sig"))) == [list(COLUMNS)]
