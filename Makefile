@@ -1,11 +1,11 @@
-# make demo: a trained, measured classifier in one command.  make test: everything that is checked.
+# make demo: a trained, measured classifier in one command.  make test: everything that is checked.  make soak: 20,000 made files.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ESLINT := node_modules/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test soak lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/munjang train sample:sentiment --epochs 5 --baseline --out runs/demo --overwrite \
@@ -13,6 +13,10 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# 20,000 files, made and damaged, through the readers; too long for every change.
+soak: $(INSTALLED)
+	$(BIN)/python tests/soak/soak_readers.py
 
 lint: $(INSTALLED) $(ESLINT)
 	$(BIN)/ruff check .

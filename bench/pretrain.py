@@ -23,7 +23,7 @@ from typing import Any
 from machine import machine
 from options import bench_parser
 
-from munjang.pretraining.compressed import text_stream
+from munjang.pretraining.texts import lines_of
 
 SOURCE = "corpus/soynlp_movie_comments.txt.zst"
 SETTINGS = ("save_every=10", "eval_every=20", "epochs=2")
@@ -65,12 +65,12 @@ def main() -> None:
 def write_texts(source: Path, target: Path, size: int) -> int:
     """Write the first lines of a compressed file, about `size` bytes; gives the bytes written."""
     written = 0
-    with text_stream(source) as lines, target.open("w", encoding="utf-8") as out:
-        for line in lines:
+    with target.open("w", encoding="utf-8") as out:
+        for line in lines_of(source):
             if written >= size:
                 break
-            out.write(line)
-            written += len(line.encode())
+            out.write(f"{line}\n")
+            written += len(line.encode()) + 1
     return written
 
 

@@ -8,13 +8,14 @@ from munjang.translation import _
 
 
 class MunjangError(Exception):
-    """Base of all errors that a user can fix. `str(error)` is one complete message."""
+    """Base of all errors that a user can fix. `str(error)` is one complete message on one line."""
 
     exit_code = 1
     http_status = 500
 
     def __str__(self) -> str:
-        return " ".join(str(part) for part in self.args)
+        # A label or a name in the message may hold line breaks.
+        return " ".join(" ".join(str(part) for part in self.args).splitlines())
 
 
 class DataError(MunjangError, ValueError):

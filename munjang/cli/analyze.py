@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from munjang.cli.options import EncodingOption, HeaderRow, Sheet, TextColumn, read_options
+from munjang.cli.options import Delimiter, EncodingOption, HeaderRow, Sheet, TextColumn, read_options
 from munjang.cli.rows import (
     chunk_sizes,
     open_input,
@@ -71,12 +71,13 @@ def analyze_verb(
     encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
+    delimiter: Delimiter = None,
 ) -> None:
     """Predict with every head, and print or write the results."""
     if scores not in (None, "all", "best"):
         raise ConfigError(_("--scores is '{scores}'; it must be all or best.", scores=scores))
     everything = scores == "all"
-    options = read_options(text, None, None, None, None, encoding, sheet, header_row)
+    options = read_options(text, None, None, None, None, encoding, sheet, header_row, delimiter)
     kind = source_kind(source)
     if kind == "text":
         if out:

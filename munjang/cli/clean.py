@@ -27,6 +27,7 @@ def clean_verb(
     encoding: options.EncodingOption = None,
     sheet: options.Sheet = None,
     header_row: options.HeaderRow = None,
+    delimiter: options.Delimiter = None,
     validation: options.ValidationFile = None,
     test: options.TestFile = None,
     data_dir: options.DataDir = None,
@@ -53,7 +54,7 @@ def clean_verb(
         outliers=outliers,
         clean_test=clean_test,
     )
-    read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
+    read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
     cleaned, cleaning_report = clean_corpus(corpus, config)
     write_cleaning_report(out, corpus, cleaned, cleaning_report, separator=multi_label or "|")

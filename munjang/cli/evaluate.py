@@ -11,6 +11,7 @@ import typer
 
 from munjang.cli.options import (
     DataDir,
+    Delimiter,
     EncodingOption,
     HeaderRow,
     LabelColumn,
@@ -63,6 +64,7 @@ def evaluate_verb(
     encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
+    delimiter: Delimiter = None,
     against: Annotated[
         str | None, typer.Option("--against", help=_("Another model folder, or the --json FILE of another evaluation."))
     ] = None,
@@ -90,7 +92,7 @@ def evaluate_verb(
     predictor = load(model, precision=precision)
     if plot and (predictor.decoder.several or predictor.decoder.record is not Prediction):
         raise ConfigError(_("A {task} model has no confusion matrix; leave out --plot.", task=predictor.task))
-    options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
+    options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     corpus, split = open_split(source, split, options, data_dir, predictor)
     label_map = None if is_file(source) else parse_labels(map_values)
     saved = open_report(Path(against)) if against and against.endswith(".json") else None  # before the long work

@@ -8,6 +8,7 @@ import typer
 
 from munjang.cli.options import (
     DataDir,
+    Delimiter,
     EncodingOption,
     HeaderRow,
     LabelColumn,
@@ -53,6 +54,7 @@ def export_verb(
     encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
+    delimiter: Delimiter = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace a model in OUT."))] = False,
 ) -> None:
     """Export the model; with --check, print its scores before and after."""
@@ -61,7 +63,7 @@ def export_verb(
     from munjang.inference.predictor import load
 
     source = load(model)
-    options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
+    options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     data = open_split(check, None, options, data_dir, source) if check else None
     label_map = None if check is None or is_file(check) else parse_labels(map_values)
     before = score_split(source, *data, label_map, without_spaces=False) if data else None

@@ -34,6 +34,9 @@ Sheet = Annotated[str | None, typer.Option("--sheet", help=_("Excel: name or num
 HeaderRow = Annotated[
     int | None, typer.Option("--header-row", help=_("Row of the column names, counted from 1; 0 for none."))
 ]
+Delimiter = Annotated[
+    str | None, typer.Option("--delimiter", help=_("CSV: what stands between the fields, such as ';' or tab."))
+]
 ValidationFile = Annotated[str | None, typer.Option("--validation", help=_("File with the validation split."))]
 TestFile = Annotated[str | None, typer.Option("--test", help=_("File with the test split."))]
 
@@ -85,10 +88,11 @@ def read_options(
     encoding: str | None,
     sheet: str | None,
     header_row: int | None,
+    delimiter: str | None,
 ) -> ReadOptions:
     """The shared reading flags as one value."""
     names = tuple(name.strip() for name in labels.split(",") if name.strip()) if labels else None
-    return ReadOptions(text, label, names, map_values, multi_label, encoding, sheet, header_row)
+    return ReadOptions(text, label, names, map_values, multi_label, encoding, sheet, header_row, delimiter)
 
 
 def change_cleaning(

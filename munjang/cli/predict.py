@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from munjang.cli.options import EncodingOption, HeaderRow, Precision, Sheet, TextColumn, read_options
+from munjang.cli.options import Delimiter, EncodingOption, HeaderRow, Precision, Sheet, TextColumn, read_options
 from munjang.cli.rows import (
     chunk_sizes,
     open_input,
@@ -94,6 +94,7 @@ def predict_verb(
     encoding: EncodingOption = None,
     sheet: Sheet = None,
     header_row: HeaderRow = None,
+    delimiter: Delimiter = None,
     engine: Annotated[
         str, typer.Option("--engine", help=_("local: this process; ray: several workers, also on other machines."))
     ] = "local",
@@ -121,7 +122,7 @@ def predict_verb(
     names = tuple(name.strip() for name in (keep or "").split(",") if name.strip())
     everything = scores == "all" or (scores is None and bool(out))
     answering = Answering(everything, threshold, min_score, names, by)
-    options = read_options(text, None, None, None, None, encoding, sheet, header_row)
+    options = read_options(text, None, None, None, None, encoding, sheet, header_row, delimiter)
     ray_flags = {"--workers": workers, "--address": address, "--part-rows": part_rows, "--resume": resume or None}
     if check_engine(engine, ray_flags, more) == "ray":
         from munjang.cli.predict_scale import predict_scale

@@ -72,6 +72,7 @@ def train_verb(
     encoding: options.EncodingOption = None,
     sheet: options.Sheet = None,
     header_row: options.HeaderRow = None,
+    delimiter: options.Delimiter = None,
     validation: options.ValidationFile = None,
     test: options.TestFile = None,
     more: Annotated[
@@ -168,7 +169,7 @@ def train_verb(
     )
     check_backbone_name(config.backbone)
     check_packages(config)
-    read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row)
+    read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     if len(sources) > 1:
         from munjang.cli.train_heads import CorpusArguments, refuse_single_corpus_flags, train_several
 

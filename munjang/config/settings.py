@@ -37,6 +37,7 @@ class ReadOptions:
     encoding: str | None = None  # utf-8, utf-8-sig, utf-16, cp949
     sheet: str | None = None  # Excel: sheet name, or its number from 1
     header_row: int | None = None  # Excel, CSV: 1-based row of the column names; 0 = none
+    delimiter: str | None = None  # CSV, TSV: one character, or "tab"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,16 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from munjang.data.compressed import open_bytes, reading, unpacked_file
 from munjang.data.duplicates import letters_key, text_hash
+from munjang.data.readers.lines import CHUNK_BYTES, Encoding
+from munjang.data.readers.open import file_kind, open_table
+from munjang.data.readers.parquet import parquet_file, parquet_table
+from munjang.data.readers.table import Bad
+from munjang.data.readers.text import open_bare
 from munjang.errors import ConfigError, DataError
-from munjang.files import first_line
-from munjang.pretraining.compressed import text_stream
 from munjang.tables import format_table
 from munjang.text.cleaning import clean_text
 from munjang.translation import _, ngettext
 
 LETTER = re.compile(r"[^\W\d_]")
-PARQUET_SIGNATURE = b"PAR1"
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def open_text_source(source: TextSource, data_dir: str | None) -> tuple[Iterator
     """The raw texts of a source, and its licence: as given, or as in the table of corpora."""
     path = Path(source.name)
     if path.is_file():
-        is_parquet = begins_with(path, PARQUET_SIGNATURE)
+        is_parquet = file_kind(path) == "parquet"
         return parquet_column(path, source.column) if is_parquet else lines_of(path), source.licence
     from munjang.data.corpora.table import CORPORA, load_corpus
 
@@ -191,40 +192,40 @@ def open_text_source(source: TextSource, data_dir: str | None) -> tuple[Iterator
 
 
 def file_texts(path: Path) -> Iterator[str]:
-    """Every text in a file, from all columns."""
-    if begins_with(path, PARQUET_SIGNATURE):
-        yield from parquet_texts(path, text_columns(path))
-        return
-    for line in lines_of(path):
-        yield line.removeprefix("# text = ")  # as in CoNLL-U files
-        yield from line.split("\t")
-        if line.startswith("{"):
-            yield from json_texts(line)
-    if ".csv" in path.suffixes:
-        with text_stream(path) as stream:
-            for row in csv.reader(stream):
-                yield from row
-
-
-def json_texts(line: str) -> Iterator[str]:
-    """The texts among the values of a JSON object; none if the line is not a JSON object."""
-    try:
-        values = json.loads(line).values()
-    except ValueError:
-        return
-    yield from (value for value in values if isinstance(value, str))
+    """Every text in a file, from all columns; of a file of text also its lines, and their parts between tabs."""
+    kind = file_kind(path)
+    if kind not in ("parquet", "excel"):
+        for line in lines_of(path):
+            yield line.removeprefix("# text = ")  # as in CoNLL-U files
+            yield from line.split("\t")
+    if kind != "txt":
+        for row in open_table(path).rows():
+            yield from (cell for cell in row.cells if isinstance(cell, str))
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The lines of a text file in utf-8, compressed or not."""
-    with text_stream(path) as stream:
-        for line in stream:
-            yield line.rstrip("\n")
+    """The lines of a text file in utf-8, compressed or not. DataError: another encoding, or a line without end."""
+    for number, text, problem in open_bare(path, Encoding("utf-8")):
+        if problem:
+            with reading(path), open_bytes(path) as stream:  # the checksum tells damage from another encoding
+                while stream.read(CHUNK_BYTES):
+                    pass
+            raise DataError(
+                _(
+                    "{path}, line {line}: {problem}. Convert the file to utf-8 with one text a line.",
+                    path=path,
+                    line=number,
+                    problem=problem,
+                )
+            )
+        yield text
 
 
 def parquet_column(path: Path, column: str | None) -> Iterator[str]:
     """The texts of a column of a Parquet file; `column` may be None if there is only one text column."""
-    names = text_columns(path)
+    parquet = parquet_file(unpacked_file(path), str(path))
+    types = parquet_table(parquet, str(path)).types or {}
+    names = [name for name, kind in types.items() if str(kind) in ("string", "large_string")]
     if column not in names and (column is not None or len(names) != 1):
         raise DataError(
             _(
@@ -234,42 +235,10 @@ def parquet_column(path: Path, column: str | None) -> Iterator[str]:
                 columns=", ".join(names) or _("none"),
             )
         )
-    return parquet_texts(path, [column or names[0]])
-
-
-def text_columns(path: Path) -> list[str]:
-    """The names of the text columns of a Parquet file."""
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        schema = parquet.read_schema(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(
-            _("{path} is not a readable Parquet file ({reason}).", path=path, reason=first_line(error))
-        ) from error
-    return [item.name for item in schema if item.type in (pyarrow.string(), pyarrow.large_string())]
-
-
-def parquet_texts(path: Path, columns: Sequence[str]) -> Iterator[str]:
-    """The texts of columns of a Parquet file, column by column in each batch of rows; empty cells are skipped."""
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        for batch in parquet.ParquetFile(path).iter_batches(8192, columns=list(columns)):
-            for values in batch.columns:
-                yield from (value for value in values.to_pylist() if value is not None)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(
-            _("{path} is not a readable Parquet file ({reason}).", path=path, reason=first_line(error))
-        ) from error
-
-
-def begins_with(path: Path, signature: bytes) -> bool:
-    """Whether the first bytes of a file are `signature`."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(len(signature)) == signature
-    except OSError as error:
-        raise DataError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error
+    for item in parquet_table(parquet, str(path), wanted=[column or names[0]]).read():
+        if isinstance(item, Bad):
+            raise DataError(
+                _("{path}, row {row}: {problem}. Correct it first.", path=path, row=item.line, problem=item.reason)
+            )
+        if item.cells[0] is not None:
+            yield item.cells[0]

@@ -92,6 +92,12 @@ BENCHES = {
     "quality": Smallest(
         "--backbone scratch:tiny --corpora nsmc", "quality-scratch-tiny.json", "train test peak_memory_mb", "macro_f1"
     ),
+    "reading": Smallest(
+        f"--reviews 300 --rounds 1 --against {BENCH.parent}",
+        "reading.json",
+        "rows plain_s this_s of_plain base_s of_base",
+        needs="python_calamine",
+    ),
     "serving": Smallest(
         "--shapes tiny --only 'A pipeline,B onnx' --clients 1 --rounds 1 --seconds 0.5 --warm 0",
         "serving.json",

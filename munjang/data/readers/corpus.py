@@ -56,19 +56,23 @@ def read_corpus(
     *,
     text: str | None = None,
     label: str | None = None,
+    delimiter: str | None = None,
+    header_row: int | None = None,
     options: ReadOptions | None = None,
     validation: str | Path | None = None,
     test: str | Path | None = None,
 ) -> Corpus:
     """The corpus in a file (CSV, TSV, JSONL, Parquet, Excel, each also .gz) or in a folder of texts.
 
-    text, label: column names, which override those of `options`; if neither is given they are guessed and reported. A
-    column `split` fills the splits, else all rows are train; `validation` and `test` are further files. If `options`
-    fixes the label set, rows with other labels stay, and cleaning removes them; else the set has the labels that occur,
-    and classes with a single example are set aside. DataError: no such column, no usable row, or only one label.
+    text, label: column names; delimiter: between the fields of CSV; header_row: counted from 1, 0 for none. They
+    override those of `options`; what is given nowhere is detected and reported. A column `split` fills the splits, else
+    all rows are train; `validation` and `test` are further files. If `options` fixes the label set, rows with other
+    labels stay, and cleaning removes them; else the set has the labels that occur, and classes with a single example
+    are set aside. DataError: no such column, no usable row, or only one label.
     """
     options = options or ReadOptions()
-    options = replace(options, text=text or options.text, label=label or options.label)
+    given = {"text": text, "label": label, "delimiter": delimiter, "header_row": header_row}
+    options = replace(options, **{name: value for name, value in given.items() if value is not None})
     if is_treebank(path):
         return read_treebank(path, options, validation=validation, test=test)
     rules, parts = LabelRules.from_options(options), Parts()
@@ -107,7 +111,7 @@ def read_treebank(
     path: str | Path, options: ReadOptions, *, validation: str | Path | None, test: str | Path | None
 ) -> Corpus:
     """The corpus in CoNLL-U files. Its label set is the whole table of UD or KLUE if its relations belong to one."""
-    given = [name for name in ("text", "label", "labels", "map", "multi_label", "sheet", "header_row")
+    given = [name for name in ("text", "label", "labels", "map", "multi_label", "sheet", "header_row", "delimiter")
              if getattr(options, name) is not None]  # fmt: skip
     if given:
         raise ConfigError(
@@ -140,7 +144,9 @@ def read_into(
     columns = Columns(text, label, None if split else find_split(table))
     refusals: list[Removed] = []
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    count = 0
     for row in table.rows():
+        count += 1
         target, content = "", cell_text(row.cells[text])
         try:
             target = split_of(row.cells[columns.split]) if columns.split is not None else split or "train"
@@ -149,8 +155,12 @@ def read_into(
         except Refused as error:
             refusals.append(refused(row, target, content, row.cells[label], error))
             counts[error.step][error.listed] += 1
-    parts.rejected.extend(sorted([*table.take_rejected(), *refusals], key=lambda item: item.line))
+    unusable = table.take_rejected()
+    parts.rejected.extend(sorted([*unusable, *refusals], key=lambda item: item.line))
     parts.notes.extend(table.notes)
+    parts.notes.append(
+        ngettext("{file}: {count:,} record", "{file}: {count:,} records", count + len(unusable), file=str(path))
+    )
     parts.notes.extend(refusal_notes(counts, str(path)))
     return {"text": table.columns[text], "label": table.columns[label]}
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
+import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from munjang.data.readers.lines import MAX_LINE, Line
+from munjang.data.readers.lines import MAX_LINE
+from munjang.data.readers.table import Bad, Row
 from munjang.translation import N_, _
 
-QUOTE = '"'
+BareLine = tuple[int, str, str]
+"""A Line, or a plain tuple of its values."""
+QUOTE, ESCAPE, NULL = '"', "\\", "\\N"
+UNUSED = "\x1f"  # csv.reader needs a delimiter and a quote, also where a file has none
 DELIMITERS = {
     "\t": N_("tab delimiter"),
     ",": N_("comma delimiter"),
@@ -18,169 +22,223 @@ DELIMITERS = {
     "|": N_("bar delimiter"),
     None: N_("no delimiter"),
 }
-LOOK_AHEAD = 1_000  # lines that one quoted record may span before its quote counts as stray
+LOOK_AHEAD = 1_000  # lines that one record may span before its quote counts as stray
+VAIN_PER_LINE = 200  # characters that may be read ahead in vain, for each line of the file
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a line becomes fields. delimiter None: the whole line is one field."""
+    """How a line becomes fields. delimiter None: the whole line is one field.
+
+    escaped: a backslash before a quote, a delimiter, a line break or a backslash makes it an ordinary character, and
+    an unquoted \\N is empty, as Spark and MySQL write it.
+    """
 
     delimiter: str | None
     quoted: bool
+    escaped: bool = False
 
     def __str__(self) -> str:
-        delimiter = _(DELIMITERS.get(self.delimiter, DELIMITERS[None]))
+        known = DELIMITERS.get(self.delimiter)
+        delimiter = _(known) if known else _("delimiter {delimiter}", delimiter=self.delimiter)
+        if self.escaped:
+            return _("{delimiter}, quotes escaped by a backslash", delimiter=delimiter)
         if self.quoted:
             return _("{delimiter}, quoted", delimiter=delimiter)
         return _("{delimiter}, unquoted", delimiter=delimiter)
 
+    def split(self, text: str) -> list[str]:
+        """The fields of a line in which quotes and backslashes are ordinary characters."""
+        return [text] if self.delimiter is None else text.split(self.delimiter)
 
-class CsvRecord(NamedTuple):
-    """One record: the line it starts on, its fields, and its unchanged lines; `problem` as in Line."""
+    def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """The csv module's reader for this dialect, strict. A field may be as long as a line may be."""
+        csv.field_size_limit(max(MAX_LINE, csv.field_size_limit()))
+        delimiter = self.delimiter or UNUSED
+        quotes = {} if self.quoted else {"quoting": csv.QUOTE_NONE, "quotechar": None}
+        escape = {"escapechar": ESCAPE, "doublequote": False} if self.escaped else {}
+        return csv.reader(lines, delimiter=delimiter, strict=True, **quotes, **escape)
 
-    line: int
-    fields: list[str]
-    raw: str
-    problem: str = ""
+    def protected(self, text: str) -> str:
+        """A line of an escaped dialect for `reader`, which would drop every backslash: those that escape nothing stay.
 
-
-class Unclosed(Exception):
-    """A quote opens and the text ends before it closes."""
-
-
-class Malformed(Exception):
-    """Something other than a delimiter follows a closing quote."""
-
-
-def split_plain(text: str, delimiter: str | None) -> list[str]:
-    """The fields of an unquoted line; a quote is an ordinary character."""
-    return [text] if delimiter is None else text.split(delimiter)
-
-
-def split_quoted(text: str, delimiter: str | None) -> list[str]:
-    """The fields of a record whose fields may be quoted, with quotes doubled inside (RFC 4180).
-
-    A quote inside an unquoted field is an ordinary character. Raises Unclosed or Malformed.
-    """
-    fields, start, size = [], 0, len(text)
-    while True:
-        if text.startswith(QUOTE, start):
-            end = text.find(QUOTE, start + 1)
-            while end >= 0 and text.startswith(QUOTE, end + 1):
-                end = text.find(QUOTE, end + 2)
-            if end < 0:
-                raise Unclosed
-            fields.append(text[start + 1 : end].replace(QUOTE * 2, QUOTE))
-            start = end + 1
-            if start < size and (delimiter is None or not text.startswith(delimiter, start)):
-                raise Malformed
-        else:
-            end = -1 if delimiter is None else text.find(delimiter, start)
-            end = size if end < 0 else end
-            fields.append(text[start:end])
-            start = end
-        if start >= size:
-            return fields
-        start += 1  # skips the delimiter; a delimiter at the end of the text is followed by an empty field
+        A whole field \\N becomes empty.
+        """
+        if ESCAPE not in text:
+            return text
+        end = re.escape(self.delimiter or UNUSED)
+        text = re.sub(rf"(?:(?<={end})|^)\\N(?={end}|\r?\n?$)", "", text)
+        return re.sub(rf'(\\["\\\r\n]|\\{end})|\\', lambda found: found[1] or ESCAPE * 2, text)
 
 
-def records(lines: Iterable[Line], dialect: Dialect, width: int) -> Iterator[CsvRecord]:
-    """Every record of `width` fields; a line that is not one has a `problem`, and no line is skipped.
-
-    A quote that never closes, or closes where no field ends, is read as an ordinary character, so that the lines after
-    it are still read one by one.
-    """
-    source = LineQueue(lines)
-    while (line := source.next()) is not None:
-        text = line.text.removesuffix("\r")
-        if line.problem:
-            yield CsvRecord(line.number, [], text, line.problem)
-        elif not dialect.quoted or QUOTE not in text:
-            yield sized(line.number, split_plain(text, dialect.delimiter), text, width)
-        else:
-            yield quoted_record(line, source, dialect, width)
+QUOTED_TSV = Dialect("\t", True)
 
 
-def quoted_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -> CsvRecord:
-    """The record that starts on a line with a quote; takes more lines from `source` only if they belong to it."""
-    text, delimiter = line.text.removesuffix("\r"), dialect.delimiter
-    plain = split_plain(text, delimiter)
-    try:
-        fields = split_quoted(text, delimiter)
-    except Malformed:
-        fields = plain
-    except Unclosed:
-        return spanning_record(line, source, dialect, width) or sized(line.number, plain, text, width)
-    return sized(line.number, fields if len(fields) == width or len(plain) != width else plain, text, width)
+@dataclass(frozen=True)
+class Shape:
+    """How many fields a record has. least: with this many or more, up to `width`, the missing last ones are empty."""
 
+    width: int
+    least: int
 
-def spanning_record(line: Line, source: LineQueue, dialect: Dialect, width: int) -> CsvRecord | None:
-    """The record with a quoted field that continues on the next lines, or None if there is no such record."""
-    parts, problem = [line.text], ""
-    plain = {len(split_plain(line.text, dialect.delimiter))}
-    for count, ahead in enumerate(source.peek(LOOK_AHEAD), 1):
-        parts.append(ahead.text)
-        problem = problem or ahead.problem
-        plain.add(len(split_plain(ahead.text, dialect.delimiter)))
-        if QUOTE not in ahead.text:
-            continue
-        raw = "\n".join(parts).removesuffix("\r")
-        try:
-            fields = split_quoted(raw, dialect.delimiter)
-        except Unclosed:
-            continue
-        except Malformed:
+    def fit(self, fields: list[str]) -> list[str] | None:
+        """The fields as many as columns, or None. Empty ones after the last column are let go."""
+        width = self.width
+        while len(fields) > width and not fields[-1]:
+            fields.pop()
+        if len(fields) > width or len(fields) < self.least:
             return None
-        record = sized(line.number, fields, raw, width)
-        # In TSV, lines that are each a whole record are separate records, not one text of several lines.
-        if record.problem or (dialect.delimiter == "\t" and plain == {width}):
-            return None
-        source.drop(count)
-        return record._replace(problem=problem, fields=[] if problem else record.fields)
-    return None
+        return fields + [""] * (width - len(fields))
 
 
-def sized(line: int, fields: list[str], raw: str, width: int) -> CsvRecord:
-    """A record with its number of fields checked; empty fields after the last column are dropped."""
-    while len(fields) > width and not fields[-1]:
-        fields.pop()
-    if len(fields) == width:
-        return CsvRecord(line, fields, raw)
-    if not raw.strip():
-        return CsvRecord(line, [], raw, _("empty line"))
-    if len(fields) < width:
-        problem = _("too few fields, {fields} for {columns}", fields=len(fields), columns=width)
+def records(
+    lines: Iterable[BareLine], dialect: Dialect, shape: Shape | None, file: str = "", slips: list[int] | None = None
+) -> Iterator[Row | Bad]:
+    """Every record; a line that is not one is Bad, and no line is skipped. The time is linear in the size of the file.
+
+    shape: None takes records of any width. A quote that never closes, or closes where no field ends, is read as an
+    ordinary character, so that the lines after it are still read one by one; `slips` gets the numbers of such lines.
+    """
+    source, slips = LineQueue(lines), [] if slips is None else slips
+    spanning = Spanning(source, dialect, shape, file, slips)
+    delimiter, width, quoted, escaped = dialect.delimiter, shape and shape.width, dialect.quoted, dialect.escaped
+    new = tuple.__new__  # what Row(…) does, in half the time
+    for line in source:
+        number, text, problem = line
+        if text[-1:] == "\r":
+            text = text[:-1]
+        if problem:
+            yield Bad(number, problem, text, file)
+            continue
+        if (quoted and QUOTE in text) or (escaped and ESCAPE in text):
+            spanning.pending = text
+            try:
+                fields = next(spanning.reader)
+            except (csv.Error, StopIteration):
+                fields = None
+            if fields is None or spanning.taken or len(fields) != width:
+                yield spanning.settled(line, text, fields)
+            else:
+                yield new(Row, (number, tuple(fields), file))
+            continue
+        fields = [text] if delimiter is None else text.split(delimiter)
+        if len(fields) == width:
+            yield new(Row, (number, tuple(fields), file))
+        else:
+            yield sized(number, fields, text, shape, file)
+
+
+def sized(number: int, fields: list[str], raw: str, shape: Shape | None, file: str) -> Row | Bad:
+    """A record with its number of fields checked."""
+    count, blank = len(fields), not raw.strip()
+    fit = (None if blank else fields) if shape is None else shape.fit(fields)
+    if fit is not None:
+        return Row(number, tuple(fit), file)
+    if blank:
+        problem = _("empty line")
+    elif count < shape.width:
+        problem = _("too few fields, {fields} for {columns}", fields=count, columns=shape.width)
     else:
-        problem = _("too many fields, {fields} for {columns}", fields=len(fields), columns=width)
-    return CsvRecord(line, [], raw, problem)
+        problem = _("too many fields, {fields} for {columns}", fields=count, columns=shape.width)
+    return Bad(number, problem, raw, file)
+
+
+class Spanning:
+    """Records with quotes or escapes, which may go on over the next lines.
+
+    reader: the csv module's; it gives the record that begins with the `pending` text. taken: the further lines that it
+    has read for it. spent: how many characters were read ahead in vain; that may be no more than a constant for each
+    line, so that a file full of quotes that never close takes no longer than another one.
+    """
+
+    def __init__(self, source: LineQueue, dialect: Dialect, shape: Shape | None, file: str, slips: list[int]) -> None:
+        self.source, self.dialect, self.shape, self.file, self.slips = source, dialect, shape, file, slips
+        self.pending: str | None = None
+        self.taken: list[BareLine] = []
+        self.ahead = self.spent = 0
+        self.reader = dialect.reader(self.feed())
+
+    def feed(self) -> Iterator[str]:
+        """The lines for the csv module: the pending one, then as many more as its record asks for."""
+        protected = self.dialect.protected if self.dialect.escaped else None
+        while True:
+            text, self.pending = self.pending, None
+            if text is None:
+                line = self.source.next()
+                if line is None:
+                    return
+                text = line[1]
+                self.taken.append(line)
+                self.ahead += len(text)
+                allowed = MAX_LINE + VAIN_PER_LINE * line[0] - self.spent
+                if len(self.taken) > LOOK_AHEAD or self.ahead > min(MAX_LINE, allowed):
+                    return
+            yield protected(text + "\n") if protected else text + "\n"
+
+    def settled(self, line: BareLine, text: str, fields: list[str] | None) -> Row | Bad:
+        """The record on `line` and the lines taken, or if they are none, on `line` alone; the others are given back.
+
+        text: the line without its end. fields: what the csv module read, None where it failed.
+        """
+        if fields is None:
+            self.reader = self.dialect.reader(self.feed())
+        taken, ahead = self.taken, self.ahead
+        self.taken, self.ahead = [], 0
+        if taken:
+            record = None if fields is None else self.joined([line, *taken], fields)
+            if record is not None:
+                return record
+            self.spent += ahead
+            self.source.give_back(taken)
+            fields = None
+        return self.single(line, text, fields)
+
+    def joined(self, lines: list[BareLine], fields: list[str]) -> Row | Bad | None:
+        """The record on several lines; None if they are not one."""
+        number = lines[0][0]
+        raw = "\n".join(text for __, text, __ in lines).removesuffix("\r")
+        record = sized(number, fields, raw, self.shape, self.file)
+        if isinstance(record, Bad):
+            return None
+        # In TSV, lines that are each a whole record, and begin alike, are separate records, not one text.
+        if self.dialect == QUOTED_TSV and self.shape:
+            shapes = {(len(self.dialect.split(text)), text[:1] == QUOTE) for __, text, __ in lines}
+            if len(shapes) == 1 and shapes.pop()[0] == self.shape.width:
+                return None
+        problem = next(filter(None, (problem for *__, problem in lines)), "")
+        return Bad(number, problem, raw, self.file) if problem else record
+
+    def single(self, line: BareLine, text: str, fields: list[str] | None) -> Row | Bad:
+        """The record on one line: as the csv module read it, or split at the delimiters where only that fits."""
+        if fields is None or (self.shape and not self.shape.least <= len(fields) <= self.shape.width):
+            plain = self.dialect.split(text)
+            if fields is None or len(plain) == self.shape.width:
+                self.slips.append(line[0])
+                fields = plain
+        return sized(line[0], fields, text, self.shape, self.file)
 
 
 class LineQueue:
-    """The lines of an iterator, with a look ahead."""
+    """The lines of an iterator; lines that were taken in vain can be given back."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
+    def __init__(self, lines: Iterable[BareLine]) -> None:
         self.lines = iter(lines)
-        self.waiting: deque[Line] = deque()  # lines that were looked at and not yet taken
+        self.waiting: list[BareLine] = []  # the next one last
 
-    def next(self) -> Line | None:
-        """The next line; None at the end."""
-        return self.waiting.popleft() if self.waiting else next(self.lines, None)
-
-    def peek(self, limit: int) -> Iterator[Line]:
-        """Up to `limit` of the next lines, without taking them; together at most MAX_LINE characters."""
-        size = 0
-        for index in range(limit):
-            if index == len(self.waiting):
-                line = next(self.lines, None)
-                if line is None:
-                    return
-                self.waiting.append(line)
-            size += len(self.waiting[index].text)
-            if size > MAX_LINE:
+    def __iter__(self) -> Iterator[BareLine]:
+        waiting, lines = self.waiting, self.lines
+        while True:
+            if waiting:
+                yield waiting.pop()
+            elif (line := next(lines, None)) is not None:
+                yield line
+            else:
                 return
-            yield self.waiting[index]
 
-    def drop(self, count: int) -> None:
-        """Take the next `count` lines."""
-        for __ in range(count):
-            self.waiting.popleft()
+    def next(self) -> BareLine | None:
+        """The next line; None at the end."""
+        return self.waiting.pop() if self.waiting else next(self.lines, None)
+
+    def give_back(self, lines: list[BareLine]) -> None:
+        """These lines come next, in this order."""
+        self.waiting.extend(reversed(lines))

@@ -1,144 +1,315 @@
-"""Reads Excel sheets as tables, row by row (needs openpyxl)."""
+"""Reads Excel sheets as tables (needs python-calamine)."""
 
 from __future__ import annotations
 
 import unicodedata
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.parquet import unpacked_file
-from munjang.data.readers.table import Bad, Row, Table, checked_row, distinct
+from munjang.data.compressed import unpacked_file
+from munjang.data.readers.dialect import SAMPLE_ROWS, are_names, come_again, filled, find_header, has_known_name
+from munjang.data.readers.table import (
+    Bad,
+    OtherSheet,
+    Row,
+    Sheets,
+    Table,
+    above_note,
+    checked_row,
+    distinct,
+    header_note,
+)
+from munjang.data.workbook_parts import Extent, check_workbook, refuse_sparse, sheet_extent
 from munjang.errors import DataError, missing_extra
-from munjang.translation import _
+from munjang.files import first_line
+from munjang.translation import _, ngettext
 
-HEADER_SEARCH = 20  # rows to look for the header in
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
+Cells = list[Any]
 
 
-def open_sheet(path: Path, options: ReadOptions) -> Table:
-    """One sheet of an Excel file as a table: the first, unless --sheet names another; line = row on the sheet.
+@dataclass(frozen=True)
+class Book:
+    """An Excel file. parts: name -> part of its sheets. names: its sheets with cells; visible: those not hidden."""
 
-    The header is the row given by --header-row, else the first row with as many filled cells as any of the first twenty
-    (a title above the header has fewer). A formula counts as the value that Excel last stored for it.
-    """
-    sheet = find_sheet(path, options.sheet)
-    name, others = sheet.title, [title for title in sheet.parent.sheetnames if title != sheet.title]
-    head = [row for __, row in islice(filled_rows(sheet), HEADER_SEARCH)]
-    if not any(any(cell is not None for cell in row) for row in head):
+    path: Path
+    source: str | IO[bytes]
+    book: CalamineWorkbook
+    parts: dict[str, str]
+    names: tuple[str, ...]
+    visible: tuple[str, ...]
+
+    def chosen(self, wanted: str | None) -> str:
+        """The sheet with this name, or with this number from 1; for None the first that is not hidden."""
+        if wanted is None:
+            return (self.visible or self.names)[0]
+        for name in self.names:
+            if unicodedata.normalize("NFC", name).strip() == unicodedata.normalize("NFC", wanted).strip():
+                return name
+        if wanted.isdecimal() and 1 <= int(wanted) <= len(self.names):
+            return self.names[int(wanted) - 1]
         raise DataError(
             _(
-                "{path}: sheet '{name}' is empty. Sheets: {sheets}.",
-                path=path,
-                name=name,
-                sheets=", ".join(sheet.parent.sheetnames),
+                "{path} has no sheet '{name}'; it has {sheets}.",
+                path=self.path,
+                name=wanted,
+                sheets=", ".join(self.names),
             )
         )
-    header = options.header_row if options.header_row is not None else find_header(sheet)
-    width = max(filled(row) for row in head)
-    names = next((row for line, row in filled_rows(sheet) if line == header), ()) if header else ()
-    if header and not any(cell is not None for cell in names):
-        raise DataError(
-            _(
-                "{path}: row {header} of sheet '{name}' is empty, so it cannot be the header ({option:header_row}).",
-                path=path,
-                header=header,
-                name=name,
-            )
-        )
-    width = max(width, filled(names))
-    columns = distinct([*names, *[None] * width][:width])
-    file = str(path)
 
-    def read() -> Iterator[Row | Bad]:
-        for line, row in filled_rows(sheet):
-            cells = [*row, *[None] * width][:width]
-            if line <= header:
-                continue
-            if any(cell is not None for cell in row[width:]):
-                problem = _(
-                    "filled cells beyond the last column, {cells} for {columns}", cells=filled(row), columns=width
-                )
-                yield Bad(line, problem, str(row), file)
-            elif all(cell is None for cell in cells):
-                yield Bad(line, _("empty row"), "", file)
-            else:
-                yield checked_row(line, cells, file)
+    def sheet(self, name: str) -> tuple[CalamineSheet, Extent]:
+        """A sheet, read. DataError: it is damaged, or larger than what may be held in memory."""
+        with damage(self.path):
+            extent = sheet_extent(self.source, self.parts[name], self.path, name)
+            refuse_sparse(extent, self.path, name)
+            return self.book.get_sheet_by_name(name), extent
 
-    if header:
-        notes = [_("{path}: sheet '{name}', header in row {header}", path=path, name=name, header=header)]
-    else:
-        notes = [_("{path}: sheet '{name}', no header", path=path, name=name)]
-    if others:
-        names_of_others = ", ".join(others)
-        notes.append(
-            _(
-                "{path}: other sheets, not read: {sheets} ({option:sheet=NAME} reads one)",
-                path=path,
-                sheets=names_of_others,
-            )
-        )
-    return Table(file, columns, read, notes)
+    def others(self, but: str) -> Iterator[OtherSheet]:
+        """The other sheets, in their order, each read when it comes."""
+        for place, name in enumerate(self.names):
+            if name != but:
+                rows = (cells for __, cells in numbered_rows(self.sheet(name)[0]))
+                yield OtherSheet(name, place, name not in self.visible, rows)
 
 
-def find_sheet(path: Path, wanted: str | None) -> Any:
-    """The openpyxl sheet with this name, or with this number from 1; the first for None."""
+@contextmanager
+def damage(path: Path) -> Iterator[None]:
+    """Turn what the libraries raise for damaged, protected and unusual files into a DataError."""
+    from python_calamine import CalamineError, PasswordError
+
+    damaged = (
+        CalamineError, zipfile.BadZipFile, zlib.error, ElementTree.ParseError, KeyError, ValueError, EOFError, OSError,
+        NotImplementedError, RuntimeError, StopIteration,
+    )  # fmt: skip
     try:
-        import openpyxl
-    except ImportError as error:
-        raise missing_extra(_("Excel files"), "excel") from error
-    try:
-        book = openpyxl.load_workbook(unpacked_file(path), read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, openpyxl.utils.exceptions.InvalidFileException) as error:
+        yield
+    except DataError:
+        raise
+    except PasswordError as error:
+        raise DataError(_("{path} has a password. Save it without one, or as CSV.", path=path)) from error
+    except BaseException as error:
+        # A panic of the Rust library derives from BaseException.
+        if not isinstance(error, damaged) and type(error).__name__ != "PanicException":
+            raise
         raise DataError(
             _(
                 "{path} is no readable .xlsx file ({reason}). Save it again from Excel, or as CSV.",
                 path=path,
-                reason=error,
+                reason=first_line(error),
             )
         ) from error
-    sheets = book.worksheets
-    if wanted is None:
-        return sheets[0]
-    for sheet in sheets:
-        if unicodedata.normalize("NFC", sheet.title).strip() == unicodedata.normalize("NFC", wanted).strip():
-            return sheet
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(sheets):
-        return sheets[int(wanted) - 1]
-    raise DataError(
-        _(
-            "{path} has no sheet '{name}'; it has {sheets}.",
-            path=path,
-            name=wanted,
-            sheets=", ".join(sheet.title for sheet in sheets),
+
+
+def open_book(path: Path) -> Book:
+    """The workbook at `path`. DataError: it is damaged, or has no sheet with cells. MissingExtra."""
+    try:
+        from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+    except ImportError as error:
+        raise missing_extra(_("Excel files"), "excel") from error
+    source = unpacked_file(path)
+    with damage(path):
+        parts = check_workbook(source, path)
+        if not isinstance(source, str):
+            source.seek(0)
+        book = CalamineWorkbook.from_object(source)
+        sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+        names = tuple(sheet.name for sheet in sheets)
+        if not names or set(names) - set(parts):
+            raise ValueError(_("it has no sheet with cells"))
+        visible = tuple(sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible)
+    return Book(path, source, book, parts, names, visible)
+
+
+def open_sheet(path: Path, options: ReadOptions) -> Table:
+    """One sheet of an Excel file as a table: the first visible one, unless --sheet names another; line = row on it.
+
+    The header is the row given by --header-row, else the first row that looks like names. Merged cells below it are
+    filled down. A formula counts as the value that Excel last stored for it; an error such as #N/A is an empty cell.
+    """
+    book = open_book(path)
+    name = book.chosen(options.sheet)
+    sheet, extent = book.sheet(name)
+    head = list(islice(numbered_rows(sheet), SAMPLE_ROWS))
+    if not any(filled(cells) for __, cells in head):
+        raise DataError(
+            _("{path}: sheet '{name}' is empty. Sheets: {sheets}.", path=path, name=name, sheets=", ".join(book.names))
         )
+    merged = merged_cells(sheet)
+    first, last = header_lines(head, merged, options.header_row)
+    names = header_names([cells for line, cells in head if first and first <= line <= last], merged, first)
+    if first and not any(names):
+        raise DataError(
+            _(
+                "{path}: row {header} of sheet '{name}' is empty, so it cannot be the header ({option:header_row}).",
+                path=path,
+                header=first,
+                name=name,
+            )
+        )
+    columns = used_columns(sheet, names, last)
+    read = sheet_reader(str(path), sheet, merged, last, columns)
+    all_names = distinct(names)
+    table = Table(str(path), tuple(all_names[column] for column in columns), read)
+    table.sheets = Sheets(name, book.names.index(name), lambda: book.others(name))
+    table.notes = notes_on(path, book, name, (first, last), head, table.columns, extent)
+    return table
+
+
+def numbered_rows(sheet: CalamineSheet) -> Iterator[tuple[int, Cells]]:
+    """(row number, cells) of every row; an empty cell is None. Whole numbers are int, as Excel shows them."""
+    for line, row in enumerate(sheet.iter_rows(), 1):
+        yield line, [None if cell == "" else whole(cell) if cell.__class__ is float else cell for cell in row]
+
+
+def whole(number: float) -> int | float:
+    """A number as Excel shows it: without a point if it is whole."""
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def merged_cells(sheet: CalamineSheet) -> list[tuple[int, int, int, int]]:
+    """First and last row (from 1), first and last column (from 0, as in the rows) of the merged cells."""
+    left = (sheet.start or (0, 0))[1]
+    ranges = sheet.merged_cell_ranges or []
+    return [
+        (top + 1, bottom + 1, first - left, last - left) for (top, first), (bottom, last) in ranges if first >= left
+    ]
+
+
+def header_lines(
+    head: Sequence[tuple[int, Cells]], merged: Sequence[tuple[int, int, int, int]], given: int | None
+) -> tuple[int, int]:
+    """The first and the last row of the header; (0, 0) without one. given: the row that the user names."""
+    if given is not None:
+        return given, given
+    rows = [cells for __, cells in head]
+    found = find_header(rows)
+    if found is None:
+        return 0, 0
+    first = head[found][0]
+    spans = any(top == first and right > left for top, __, left, right in merged)
+    if found + 1 < len(rows) and goes_on(rows[found], rows[found + 1], rows[found + 2 :], spans):
+        return first, first + 1
+    return first, first
+
+
+def goes_on(upper: Cells, lower: Cells, below: Sequence[Cells], spans: bool) -> bool:
+    """Whether the row under a header belongs to it: names under groups of columns. spans: a group is merged cells."""
+    under = any(a is None and b is not None for a, b in zip(upper, lower, strict=True))
+    return (
+        under and are_names(lower, distinct=False) and not come_again(lower, below) and (spans or has_known_name(lower))
     )
 
 
-def filled_rows(sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
-    """(row number, cells) of every row up to the last one with content; empty rows in between come too."""
-    sheet.reset_dimensions()  # the stored size is often wrong
-    empty = 0
-    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
-        row = tuple(None if cell == "" else cell for cell in row)
-        if not filled(row):
-            empty += 1
-            continue
-        yield from ((number - back, ()) for back in range(empty, 0, -1))
-        empty = 0
-        yield number, row
+def header_names(rows: Sequence[Cells], merged: Sequence[tuple[int, int, int, int]], first: int) -> list[Any]:
+    """The name of each column: the lowest one; with that of its group before it where several would be the same."""
+    if not rows:
+        return []
+    names = [next((cell for cell in reversed(column) if cell is not None), None) for column in zip(*rows, strict=True)]
+    if len(rows) == 1:
+        return names
+    groups = list(rows[0])
+    for top, __, left, right in merged:
+        if top == first:
+            groups[left : right + 1] = [rows[0][left]] * len(groups[left : right + 1])
+    return [
+        f"{group} {name}" if names.count(name) > 1 and group not in (None, name) else name
+        for name, group in zip(names, groups, strict=True)
+    ]
 
 
-def filled(row: Sequence[Any]) -> int:
-    """The column of the last filled cell, from 1; 0 for an empty row."""
-    return next((column for column in range(len(row), 0, -1) if row[column - 1] is not None), 0)
+def used_columns(sheet: CalamineSheet, names: list[Any], last: int) -> list[int]:
+    """The columns with a name or a filled cell; `names` is made as long as the rows."""
+    names.extend([None] * (sheet.width - len(names)))
+    nameless = {column for column, name in enumerate(names) if name is None}
+    used: set[int] = set()
+    for line, cells in numbered_rows(sheet) if nameless else ():
+        if line > last:
+            used |= {column for column in nameless if cells[column] is not None}
+            if used == nameless:
+                break
+    return [column for column in range(len(names)) if column not in nameless or column in used]
 
 
-def find_header(sheet: Any) -> int:
-    """The number of the first row with as many filled cells as any of the first rows."""
-    counts = {
-        number: sum(cell is not None for cell in row) for number, row in islice(filled_rows(sheet), HEADER_SEARCH)
-    }
-    return next(number for number, count in counts.items() if count == max(counts.values()))
+def sheet_reader(
+    file: str, sheet: CalamineSheet, merged: Sequence[tuple[int, int, int, int]], last: int, columns: Sequence[int]
+) -> Callable[[], Iterator[Row | Bad]]:
+    """Reads the rows after the header's last one. Merged cells are filled down; empty rows in a row are one Bad."""
+    starts: dict[int, list[tuple[int, int]]] = {}
+    for top, bottom, column, __ in merged:
+        if bottom > max(top, last):
+            starts.setdefault(top, []).append((column, bottom))
+
+    def read() -> Iterator[Row | Bad]:
+        empty, filling = 0, {}
+        for line, cells in numbered_rows(sheet):
+            if line <= last:
+                continue
+            if not any(cell is not None for cell in cells):
+                empty += 1
+                continue
+            if empty:
+                reason = ngettext("empty row", "{count:,} empty rows", empty)
+                yield Bad(line - empty, reason, "", file)
+                empty = 0
+            for column, bottom in starts.get(line, ()):
+                filling[column] = (bottom, cells[column])
+            for column, (bottom, value) in filling.items():
+                if line <= bottom and cells[column] is None:
+                    cells[column] = value
+            yield checked_row(line, [cells[column] for column in columns], file)
+
+    return read
+
+
+def notes_on(
+    path: Path,
+    book: Book,
+    name: str,
+    header: tuple[int, int],
+    head: Sequence[tuple[int, Cells]],
+    columns: Sequence[str],
+    extent: Extent,
+) -> list[str]:
+    """What was detected: the sheet, the header and the rows above it, errors, the sheets that are not read."""
+    first, last = header
+    if not first:
+        notes = [_("{path}: sheet '{name}', no header", path=path, name=name)]
+    elif first == last:
+        notes = [_("{path}: sheet '{name}', header in row {header}", path=path, name=name, header=first)]
+    else:
+        notes = [
+            _("{path}: sheet '{name}', header in rows {first} and {last}", path=path, name=name, first=first, last=last)
+        ]
+    notes.append(header_note(path, bool(first), columns))
+    above = [" ".join(str(cell) for cell in cells if cell is not None) for line, cells in head if line < first]
+    notes += above_note(path, above)
+    if extent.errors:
+        notes.append(
+            ngettext(
+                "{path}: {count:,} cell with an error such as #N/A is read as empty",
+                "{path}: {count:,} cells with errors such as #N/A are read as empty",
+                extent.errors,
+                path=path,
+            )
+        )
+    others = [other if other in book.visible else _("{sheet} (hidden)", sheet=other) for other in book.names]
+    del others[book.names.index(name)]
+    if others:
+        notes.append(
+            _(
+                "{path}: other sheets, not read: {sheets} ({option:sheet=NAME} reads one)",
+                path=path,
+                sheets=", ".join(others),
+            )
+        )
+    return notes

@@ -8,22 +8,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from munjang.data.readers.table import cell_text
+from munjang.data.readers.table import Sheets, cell_text, printable
 from munjang.errors import DataError, missing_extra
 from munjang.translation import _
 
 MAX_ROWS = 1_048_576
 MAX_CELL = 32_767  # characters
+EXACT = 10**15  # Excel keeps 15 digits; a longer number is written as a text
+FIRST_YEAR = 1900  # of the dates that Excel knows
 
 
 class SheetWriter:
     """One sheet; numbers, booleans and dates keep their type, everything else is text and never a formula.
 
     escaped: how many cells were cut to Excel's 32,767 characters, or lost control characters that Excel refuses.
+    sheets: those of the file that the rows come from; the sheet has the same name, and the values of the others follow.
     DataError: a row after the last one that Excel can hold.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], sheets: Sheets | None) -> None:
         try:
             from openpyxl import Workbook
             from openpyxl.cell import WriteOnlyCell
@@ -33,8 +36,13 @@ class SheetWriter:
         self.path, self.escaped, self.rows = path, 0, 0
         self.illegal, self.new_cell = ILLEGAL_CHARACTERS_RE, WriteOnlyCell
         self.book = Workbook(write_only=True)
-        self.sheet = self.book.create_sheet("Sheet1")
+        self.sheets = sheets
+        self.begin(sheets.name if sheets else "Sheet1")
         self.write(columns)
+
+    def begin(self, name: str, place: int | None = None) -> None:
+        """The rows that are written from now on are those of a new sheet."""
+        self.sheet, self.rows = self.book.create_sheet(name, place), 0
 
     def write(self, row: Sequence[Any]) -> None:
         self.rows += 1
@@ -46,16 +54,25 @@ class SheetWriter:
 
     def cell(self, value: Any) -> Any:
         """A value as openpyxl takes it."""
-        if value is None or isinstance(value, (bool, int, float, datetime.date, datetime.time)):
+        if value is None or isinstance(value, (bool, datetime.time, datetime.timedelta)):
+            return value
+        if isinstance(value, (int, float)) and abs(value) < EXACT:
+            return value
+        if isinstance(value, datetime.date) and value.year >= FIRST_YEAR:
             return value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value
         text = cell_text(value)
-        fit = self.illegal.sub("", text)[:MAX_CELL]
+        fit = self.illegal.sub("", printable(text))[:MAX_CELL]
         self.escaped += fit != text
         cell = self.new_cell(self.sheet, fit)
         cell.data_type = "s"  # "=1+1" is a text here
         return cell
 
     def close(self) -> None:
+        for other in self.sheets.others() if self.sheets else ():
+            self.begin(other.name, other.place)
+            self.sheet.sheet_state = "hidden" if other.hidden else "visible"
+            for row in other.rows:
+                self.write(row)
         try:
             with self.path.open("wb") as stream:
                 self.book.save(stream)

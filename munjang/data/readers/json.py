@@ -1,89 +1,272 @@
-"""Reads JSON Lines, and JSON files with one list of objects, as tables."""
+"""Reads JSON Lines, and JSON files of every usual shape, as tables."""
 
 from __future__ import annotations
 
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.lines import CHUNK_BYTES, MAX_LINE, AsUtf8, Encoding, open_bytes, reading, wide
-from munjang.data.readers.table import Bad, Row, Table, checked_row
-from munjang.data.readers.text import encoding_of, open_lines
+from munjang.data.compressed import open_bytes, reading
+from munjang.data.readers.columns import KNOWN_NAMES, normal_name
+from munjang.data.readers.dialect import SAMPLE_ROWS, find_header
+from munjang.data.readers.lines import CHUNK_BYTES, MAX_LINE, AsUtf8, Encoding, wide
+from munjang.data.readers.table import Bad, Row, Table, checked_row, distinct, printable, short_list
+from munjang.data.readers.text import encoding_of, open_bare, open_lines
 from munjang.errors import DataError
 from munjang.translation import _
 
 Item = tuple[int, Any]
 """A line number and the value that starts on that line."""
+MAX_DOCUMENT = 100_000_000  # characters of a file that is one object
+MAX_COLUMNS = 10_000
 
 
 def open_json(path: Path, options: ReadOptions) -> Table:
     """A .jsonl or .json file as a table; its columns are the keys of all objects, in order of first occurrence.
 
-    The file is read once for its encoding and once for its keys, so that a key that first occurs late is not lost. A
-    key that an object lacks gives a None cell.
+    One object a line, a list of objects, or one object that holds the rows: under a key such as "data", or as pandas
+    writes a table (by columns, index, split, table, values). An object inside a row gives a column for each of its
+    values, `comment.text`. The file is read once for its encoding and once for its keys. A missing key gives None.
     """
     encoding = encoding_of(path, options)
-    is_list = starts_with_bracket(path, encoding)
+    first, more = first_lines(path, encoding)
+    if first.startswith("[") and not (is_lines(path) and first.endswith("]")):
+        return rows_table(
+            path, lambda: list_items(path, encoding), _("{encoding}, a JSON list", encoding=encoding.name)
+        )
+    if is_lines(path) or (more and is_json(first)):
+        note = _("{encoding}, one JSON object per line", encoding=encoding.name)
+        return rows_table(path, lambda: line_items(path, encoding), note)
+    shape, rows = rows_of(whole_document(path, encoding), path)
+    note = _("{encoding}, JSON ({shape})", encoding=encoding.name, shape=shape)
+    return rows_table(path, lambda: ((number, row) for number, row in enumerate(rows, 1)), note)
+
+
+def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str) -> Table:
+    """The table of a file whose items are objects, or lists of cells. shape: what the note says about the file."""
     file = str(path)
-
-    def items() -> Iterator[Item | Bad]:
-        return list_items(path, encoding) if is_list else line_items(path, encoding)
-
-    columns: dict[str, None] = {}
+    keys: dict[str, None] = {}
+    lists: list[list[Any]] = []
     for item in items():
         if not isinstance(item, Bad) and isinstance(item[1], dict):
-            columns.update(dict.fromkeys(item[1]))
-    if not columns:
+            found = flat(item[1]).keys()
+            if not found <= keys.keys():
+                keys.update(dict.fromkeys(found))
+        elif not isinstance(item, Bad) and isinstance(item[1], list) and len(lists) < SAMPLE_ROWS:
+            lists.append(item[1])
+        if len(keys) > MAX_COLUMNS:
+            raise DataError(
+                _("{file} has more than {limit:,} different keys; that is no table.", file=file, limit=MAX_COLUMNS)
+            )
+    if not keys and len({len(cells) for cells in lists}) == 1 and any(isinstance(cell, str) for cell in lists[0]):
+        return table_of_lists(path, items, lists, shape)
+    if not keys:
         raise DataError(
             _('{file} holds no JSON object. Expected one object per line, such as {{"text": "…"}}.', file=file)
         )
-    names = tuple(columns)
+    names = tuple(keys)
 
     def read() -> Iterator[Row | Bad]:
         for item in items():
             if isinstance(item, Bad):
                 yield item
             elif isinstance(item[1], dict):
-                yield checked_row(item[0], [item[1].get(name) for name in names], file)
+                values = flat(item[1])
+                yield checked_row(item[0], [values.get(name) for name in names], file)
             else:
-                raw = json.dumps(item[1], ensure_ascii=True)
-                problem = _("a JSON {type}, expected an object", type=type(item[1]).__name__)
-                yield Bad(item[0], problem, raw[:1000], file)
+                yield unexpected(item, file)
 
-    if is_list:
-        note = _("{path}: {encoding}, a JSON list", path=path, encoding=encoding.name)
-    else:
-        note = _("{path}: {encoding}, one JSON object per line", path=path, encoding=encoding.name)
-    return Table(file, names, read, [note])
+    columns = distinct(names)
+    notes = [f"{path}: {shape}", _("{path}: columns {names}", path=path, names=short_list(columns))]
+    return Table(file, columns, read, notes)
 
 
-def starts_with_bracket(path: Path, encoding: Encoding) -> bool:
-    """Whether the file is one JSON list, and not one value per line."""
-    line = next((line for line in open_lines(path, encoding) if line.text.strip()), None)
-    if line is None:
+def table_of_lists(path: Path, items: Callable[[], Iterator[Item | Bad]], sample: list[list[Any]], shape: str) -> Table:
+    """The table of a file whose rows are lists of cells; the first may be the header."""
+    file, width, named = str(path), len(sample[0]), find_header(sample) == 0
+
+    def read() -> Iterator[Row | Bad]:
+        waiting = named
+        for item in items():
+            if isinstance(item, Bad) or not isinstance(item[1], list) or len(item[1]) != width:
+                yield item if isinstance(item, Bad) else unexpected(item, file)
+            elif waiting:
+                waiting = False
+            else:
+                yield checked_row(item[0], item[1], file)
+
+    columns = distinct(sample[0] if named else [None] * width)
+    notes = [f"{path}: {shape}", _("{path}: columns {names}", path=path, names=short_list(columns))]
+    return Table(file, columns, read, notes)
+
+
+def unexpected(item: Item, file: str) -> Bad:
+    """The Bad row for a value that is not an object."""
+    problem = _("a JSON {type}, expected an object", type=type(item[1]).__name__)
+    return Bad(item[0], problem, json.dumps(item[1], ensure_ascii=True)[:1000], file)
+
+
+def flat(values: dict[str, Any]) -> dict[str, Any]:
+    """An object without objects in it: {"comment": {"text": "…"}} becomes {"comment.text": "…"}."""
+    if dict not in map(type, values.values()):
+        return values
+    found: dict[str, Any] = {}
+    waiting = [("", values)]
+    while waiting:
+        path, inner = waiting.pop()
+        for key, value in inner.items():
+            if isinstance(value, dict):
+                waiting.append((f"{path}{key}.", value))
+            else:
+                found.setdefault(f"{path}{key}", value)
+    return found
+
+
+def first_lines(path: Path, encoding: Encoding) -> tuple[str, bool]:
+    """The first line with text, and whether another one follows."""
+    lines = (line.text.strip() for line in open_lines(path, encoding) if line.text.strip())
+    first = next(lines, None)
+    if first is None:
         raise DataError(_("{path} is empty: it has no line with text.", path=path))
-    start = line.text.strip()
-    is_lines = {".jsonl", ".ndjson"} & {suffix.lower() for suffix in path.suffixes}
-    return start.startswith("[") and not (is_lines and start.endswith("]"))
+    return first, next(lines, None) is not None
+
+
+def is_lines(path: Path) -> bool:
+    """Whether the ending says that every line is a value."""
+    return bool({".jsonl", ".ndjson"} & {suffix.lower() for suffix in path.suffixes})
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is a JSON value."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def whole_document(path: Path, encoding: Encoding) -> dict[str, Any]:
+    """The object that a file is. DataError: it is none, or it is too large to be held in memory."""
+    parts, size = [], 0
+    for part in decoded_chunks(path, encoding):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_DOCUMENT:
+            raise DataError(
+                _(
+                    "{path} is one JSON object of more than {size:,} characters. Save it as JSON Lines, one object per "
+                    "line.",
+                    path=path,
+                    size=MAX_DOCUMENT,
+                )
+            )
+    try:
+        value = json.loads("".join(parts).strip().removeprefix("\ufeff"))
+    except json.JSONDecodeError as error:
+        raise DataError(
+            _("{path}, line {line}: not valid JSON ({reason}).", path=path, line=error.lineno, reason=error.msg)
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(_("{path} is not valid JSON: {reason}.", path=path, reason=error)) from error
+    if not isinstance(value, dict):
+        raise DataError(
+            _('{file} holds no JSON object. Expected one object per line, such as {{"text": "…"}}.', file=path)
+        )
+    return value
+
+
+def rows_of(document: dict[str, Any], path: Path) -> tuple[str, Iterable[Any]]:
+    """How a document holds its rows, for the note, and the rows. DataError: it could hold several tables."""
+    values = list(document.values())
+    if {"columns", "data"} <= document.keys() and is_rectangle(document["columns"], document["data"]):
+        names = [str(name) for name in document["columns"]]
+        return _("split"), [dict(zip(names, row, strict=True)) for row in document["data"]]
+    lists = {key: value for key, value in document.items() if is_list_of(dict, value)}
+    if len(lists) > 1:
+        raise DataError(
+            _(
+                "{path} holds several lists of objects: {keys}. Save the one with the texts as a file of its own.",
+                path=path,
+                keys=short_list(list(map(printable, lists))),
+            )
+        )
+    for key, rows in lists.items():
+        return _("the list {key}", key=printable(key)), rows
+    if values and all(isinstance(value, list) for value in values) and len(set(map(len, values))) == 1:
+        return _("by columns"), [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
+    if len(values) > 0 and all(isinstance(value, dict) and value for value in values) and is_matrix(document):
+        return by_columns_or_index(document, path)
+    return _("one object"), [document]
+
+
+def is_list_of(kind: type, value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, kind) for item in value)
+
+
+def is_rectangle(names: Any, rows: Any) -> bool:
+    """Whether rows are lists with a cell for each name."""
+    return isinstance(names, list) and is_list_of(list, rows) and all(len(row) == len(names) for row in rows)
+
+
+def is_matrix(document: dict[str, Any]) -> bool:
+    """Whether the inner objects have the same keys, and single values."""
+    keys = next(iter(document.values())).keys()
+    return all(
+        inner.keys() == keys and not any(isinstance(value, dict) for value in inner.values())
+        for inner in document.values()
+    )
+
+
+def by_columns_or_index(document: dict[str, Any], path: Path) -> tuple[str, Iterable[Any]]:
+    """The rows of {column: {row: value}} or of {row: {column: value}}, as pandas writes them.
+
+    Row keys are mostly numbers; else names of columns that many files use decide. DataError: neither does.
+    """
+    inner = list(next(iter(document.values())))
+    if are_row_keys(list(document)) and not are_row_keys(inner):
+        return _("by rows"), document.values()
+    named = (known(document), known(inner))
+    if not are_row_keys(inner) and named == (False, True):
+        return _("by rows"), document.values()
+    if are_row_keys(inner) or named == (True, False):
+        return _("by columns"), [{name: cells[row] for name, cells in document.items()} for row in inner]
+    raise DataError(
+        _(
+            "{path} is a JSON object of objects, and it is not clear whether {outer} or {inner} are the columns. "
+            "Save it as a list of objects, or as JSON Lines.",
+            path=path,
+            outer=short_list(list(map(printable, document))[:3]),
+            inner=short_list(list(map(printable, inner))[:3]),
+        )
+    )
+
+
+def are_row_keys(keys: list[str]) -> bool:
+    """Whether the keys are the numbers of rows."""
+    return all(key.isdecimal() for key in keys)
+
+
+def known(keys: Iterable[str]) -> bool:
+    return any(normal_name(key) in KNOWN_NAMES for key in keys)
 
 
 def line_items(path: Path, encoding: Encoding) -> Iterator[Item | Bad]:
     """The value on each line."""
     file = str(path)
-    for line in open_lines(path, encoding):
-        if line.problem:
-            yield Bad(line.number, line.problem, line.text, file)
-        elif not line.text.strip():
-            yield Bad(line.number, _("empty line"), line.text, file)
+    for number, text, problem in open_bare(path, encoding):
+        if problem:
+            yield Bad(number, problem, text, file)
+        elif not text.strip():
+            yield Bad(number, _("empty line"), text, file)
         else:
             try:
-                yield line.number, json.loads(line.text)
+                yield number, json.loads(text)
             except (ValueError, RecursionError) as error:
-                yield Bad(line.number, _("not JSON: {reason}", reason=error), line.text, file)
+                yield Bad(number, _("not JSON: {reason}", reason=error), text, file)
 
 
 def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:

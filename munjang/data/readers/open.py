@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.lines import open_bytes, reading
+from munjang.data.compressed import open_bytes, reading
 from munjang.data.readers.table import Bad, Row, Table, cell_text, text_problem
 from munjang.data.readers.text import encoding_of, lines_table, open_delimited, open_lines
 from munjang.data.splits import SPLIT_NAMES
@@ -20,11 +20,15 @@ FILE_KINDS = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "txt", ".text": "txt", ".jsonl": "json", ".ndjson": "json",
     ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel",
 }  # fmt: skip
+READ_ONLY_FOR = {
+    "sheet": ("excel",), "header_row": ("excel", "csv", "tsv", "txt"), "delimiter": ("csv", "tsv", "txt"),
+}  # fmt: skip
+"""Options that only some kinds of files have."""
 FILE_SIGNATURES = {b"PK\x03\x04": "excel", b"PAR1": "parquet", b"\xd0\xcf\x11\xe0": "old excel"}
 
 
 def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
-    """The file as a table. Its first bytes tell its kind, else its ending (which may have `.gz` after it).
+    """The file as a table. Its first bytes tell its kind, else its ending (which may have `.gz` or `.zst` after it).
 
     A folder is read as texts: see `open_text_folder`. DataError: the file is missing, empty or of no known kind.
     """
@@ -32,6 +36,15 @@ def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
     if path.is_dir():
         return open_text_folder(path, options)
     kind = file_kind(path)
+    table = open_kind(path, kind, options)
+    for name, kinds in READ_ONLY_FOR.items():
+        if getattr(options, name) is not None and kind not in kinds:
+            table.notes.append(_("{path}: {option:{name}} is not for this kind of file", path=path, name=name))
+    return table
+
+
+def open_kind(path: Path, kind: str, options: ReadOptions) -> Table:
+    """The file as a table of its kind."""
     if kind == "old excel":
         raise DataError(
             _("{path} is an old or protected Excel file. Save it as .xlsx without a password, or as CSV.", path=path)
@@ -78,8 +91,8 @@ def file_kind(path: Path) -> str:
 
 
 def suffix_of(path: Path) -> str:
-    """The ending that tells the kind, in lower case, without a `.gz` after it."""
-    name = path.name.lower().removesuffix(".gz")
+    """The ending that tells the kind, in lower case, without a `.gz` or `.zst` after it."""
+    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
     return Path(name).suffix
 
 

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import shutil
-import tempfile
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from munjang.data.readers.lines import reading
-from munjang.data.readers.table import Bad, Row, Table, checked_row
+from munjang.data.compressed import unpacked_file
+from munjang.data.readers.table import Bad, Row, Table, checked_row, distinct, short_list
 from munjang.errors import DataError, missing_extra
+from munjang.files import first_line
 from munjang.translation import _
 
 if TYPE_CHECKING:
     import pyarrow.parquet
 
 BATCH_ROWS = 2_048  # rows
-
-
-def unpacked_file(path: Path) -> IO[bytes] | str:
-    """Something seekable: the path itself, or a temporary file with the content of the gzip file."""
-    with reading(path), path.open("rb") as stream:
-        if stream.read(2) != b"\x1f\x8b":
-            return str(path)
-        stream.seek(0)
-        copy = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the table)
-        shutil.copyfileobj(gzip.GzipFile(fileobj=stream), copy, 1 << 20)
-        copy.seek(0)
-        return copy
 
 
 def open_parquet(path: Path) -> Table:
@@ -51,20 +38,30 @@ def parquet_file(source: Any, file: str) -> pyarrow.parquet.ParquetFile:
     try:
         return pyarrow.parquet.ParquetFile(source)
     except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
         raise DataError(
-            _("{file} is no readable Parquet file ({reason}). Make or copy it again.", file=file, reason=reason)
+            _(
+                "{file} is no readable Parquet file ({reason}). Make or copy it again.",
+                file=file,
+                reason=first_line(error),
+            )
         ) from error
 
 
-def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 0, last: int | None = None) -> Table:
+def parquet_table(
+    parquet: pyarrow.parquet.ParquetFile,
+    file: str,
+    first: int = 0,
+    last: int | None = None,
+    wanted: Sequence[str] | None = None,
+) -> Table:
     """An open Parquet file as a table, or its rows from `first` (from 0) up to `last`, excluded. file: its name.
 
-    Rows before `first` in the same row group are decoded and skipped. DataError: two columns with the same name.
+    wanted: the columns to read; None reads all. Rows before `first` in the same row group are decoded and skipped.
+    DataError: two columns with the same name.
     """
     import pyarrow
 
-    schema = parquet.schema_arrow
+    schema = flat_schema(parquet.schema_arrow)
     if len(set(schema.names)) < len(schema.names):
         raise DataError(
             _(
@@ -73,38 +70,90 @@ def parquet_table(parquet: pyarrow.parquet.ParquetFile, file: str, first: int = 
                 names=", ".join(schema.names),
             )
         )
+    if wanted is not None:
+        schema = pyarrow.schema([field for field in schema if field.name in wanted], schema.metadata)
+    names = {field.name: found for field in schema if (found := class_names(schema.metadata or {}, field.name))}
 
     def read() -> Iterator[Row | Bad]:
         groups, start = groups_of(parquet, first, last)
         line = start + 1
         try:
-            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=groups):
+            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
                 count = len(batch)
                 skip, stop = max(0, first + 1 - line), count if last is None else min(count, last + 1 - line)
-                part = batch.slice(skip, max(0, stop - skip))
-                for number, cells in enumerate(zip(*(values(column) for column in part.columns), strict=True)):
+                part = flat_batch(batch.slice(skip, max(0, stop - skip)))
+                parts = [named(values(part.column(name)), names.get(name)) for name in schema.names]
+                for number, cells in enumerate(zip(*parts, strict=True)):
                     yield checked_row(line + skip + number, cells, file)
                 line += count
         except (pyarrow.ArrowException, OSError) as error:
-            reason = str(error).splitlines()[0]
             raise DataError(
                 _(
                     "{file}, row {line}: the Parquet file is damaged from here on ({reason}).",
                     file=file,
                     line=line,
-                    reason=reason,
+                    reason=first_line(error),
                 )
             ) from error
 
-    types = {field.name: field.type for field in schema}
-    return Table(file, tuple(schema.names), read, [f"{file}: Parquet"], types=types)
+    columns = distinct(schema.names)
+    kinds = [named_type(field.type) if field.name in names else field.type for field in schema]
+    notes = [f"{file}: Parquet", _("{path}: columns {names}", path=file, names=short_list(columns))]
+    notes += [
+        _("{path}: the class numbers of {column} are {names}", path=file, column=column, names=short_list(found))
+        for column, found in names.items()
+    ]
+    return Table(file, columns, read, notes, types=dict(zip(columns, kinds, strict=True)))
+
+
+def flat_schema(schema: pyarrow.Schema) -> pyarrow.Schema:
+    """The schema with a column for each value of a struct, `comment.text`."""
+    return flat_batch(schema.empty_table()).schema
+
+
+def flat_batch(part: Any) -> Any:
+    """Rows with a column for each value of a struct. part: a batch or a table of pyarrow."""
+    import pyarrow
+
+    while any(pyarrow.types.is_struct(field.type) for field in part.schema):
+        part = (part if isinstance(part, pyarrow.Table) else pyarrow.Table.from_batches([part])).flatten()
+    return part
+
+
+def class_names(metadata: Mapping[bytes, bytes], column: str) -> list[str]:
+    """The class names that `datasets` stored for a column of class numbers, by number; empty if there are none."""
+    try:
+        feature = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {}).get(column, {})
+        while isinstance(feature, list) or "feature" in feature:  # a list of labels: the classes are one level down
+            feature = feature[0] if isinstance(feature, list) else feature["feature"]
+        return [str(name) for name in feature.get("names", [])]
+    except (ValueError, AttributeError, TypeError, LookupError):  # written by another program
+        return []
+
+
+def named(cells: list[Any], names: Sequence[str] | None) -> list[Any]:
+    """Class numbers, or lists of them, as names; -1 is no label, and a number without a name stays a number."""
+    if not names:
+        return cells
+    found: dict[Any, Any] = {number: name for number, name in enumerate(names)} | {None: None, -1: None}
+    return [
+        named(cell, names) if isinstance(cell, list) else cell if isinstance(cell, str) else found.get(cell, str(cell))
+        for cell in cells
+    ]
+
+
+def named_type(kind: pyarrow.DataType) -> pyarrow.DataType:
+    """The type of a column of class numbers once they are names."""
+    import pyarrow
+
+    return pyarrow.list_(pyarrow.string()) if pyarrow.types.is_nested(kind) else pyarrow.string()
 
 
 def values(column: pyarrow.Array) -> list[Any]:
     """The values of a column as Python values, the same with or without pandas (pyarrow uses it for nanoseconds).
 
-    Times that need their nanoseconds stay pyarrow scalars: `cell_text` reads them, and Parquet takes them back. Inside
-    lists and structs they need pandas. MissingExtra: it is not installed.
+    Times that Python does not know (nanoseconds, years beyond 9999) stay pyarrow scalars: `cell_text` reads them, and
+    Parquet takes them back. Inside lists and structs nanoseconds need pandas. MissingExtra: it is not installed.
     """
     import pyarrow
 
@@ -114,16 +163,32 @@ def values(column: pyarrow.Array) -> list[Any]:
             return column.to_pylist()
         except ValueError as error:
             raise missing_extra(_("lists of times to the nanosecond"), "pandas") from error
-    if getattr(kind, "unit", None) != "ns":
-        return column.to_pylist()
-    if pyarrow.types.is_timestamp(kind):
-        coarse = pyarrow.timestamp("us", kind.tz)
-    else:
-        coarse = pyarrow.duration("us") if pyarrow.types.is_duration(kind) else pyarrow.time64("us")
     try:
+        if getattr(kind, "unit", None) != "ns":
+            return column.to_pylist()
+        if pyarrow.types.is_timestamp(kind):
+            coarse = pyarrow.timestamp("us", kind.tz)
+        else:
+            coarse = pyarrow.duration("us") if pyarrow.types.is_duration(kind) else pyarrow.time64("us")
         return column.cast(coarse).to_pylist()
-    except pyarrow.ArrowInvalid:
-        return [value if value.is_valid else None for value in column]
+    except (pyarrow.ArrowInvalid, OverflowError, ValueError):
+        return [value_of(item) for item in column]
+
+
+def value_of(item: pyarrow.Scalar) -> Any:
+    """One value: bytes that are no text become lone surrogates, which `checked_row` finds."""
+    import pyarrow
+
+    if not item.is_valid:
+        return None
+    if str(item.type) in ("string", "large_string", "string_view"):
+        return item.as_buffer().to_pybytes().decode("utf-8", "surrogateescape")
+    if getattr(item.type, "unit", None) == "ns":
+        return item
+    try:
+        return item.as_py()
+    except (OverflowError, ValueError):
+        return item if not pyarrow.types.is_nested(item.type) else str(item)
 
 
 def groups_of(parquet: pyarrow.parquet.ParquetFile, first: int, last: int | None) -> tuple[list[int], int]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from munjang.data.readers.lines import MAX_LINE
 from munjang.records import Removed
 from munjang.translation import _, ngettext
 
+SHOWN_NAMES, LONGEST_NAME = 8, 60  # columns that a note names, and characters of a name
+HALF = re.compile("[\ud800-\udfff]")
+MAX_DEPTH = 50  # of lists and objects in each other
 SHOWN = 3  # rows that `describe_rejected` gives with their reasons
 
 
@@ -37,13 +42,30 @@ class Bad(NamedTuple):
     file: str
 
 
+class OtherSheet(NamedTuple):
+    """A sheet that is not read as the table: its name, its place among the sheets, and its rows."""
+
+    name: str
+    place: int
+    hidden: bool
+    rows: Iterator[list[Any]]
+
+
+class Sheets(NamedTuple):
+    """The sheet that a table comes from, its place among the sheets, and the others."""
+
+    name: str
+    place: int
+    others: Callable[[], Iterator[OtherSheet]]
+
+
 @dataclass
 class Table:
     """A file opened for reading. `rows()` may be called again; each call reads the file from its start.
 
     columns: the names in the file, made distinct. notes: what was detected (encoding, delimiter, header).
     rejected: the rows set aside so far, in file order; `take_rejected()` empties it, for files of any size.
-    types: pyarrow types by column for a Parquet file, else None. quoted: False for an unquoted TSV.
+    types: pyarrow types by column for a Parquet file, else None. quoted: False for an unquoted TSV. sheets: of Excel.
     """
 
     file: str
@@ -53,12 +75,13 @@ class Table:
     rejected: list[Removed] = field(default_factory=list)
     types: dict[str, Any] | None = None
     quoted: bool = True
+    sheets: Sheets | None = None
 
     def rows(self) -> Iterator[Row]:
         """The usable rows in file order; the others go to `rejected`."""
         self.rejected.clear()
         for item in self.read():
-            if isinstance(item, Row):
+            if item.__class__ is Row:
                 yield item
             else:
                 self.rejected.append(Removed(item.file, item.line, item.raw, "", "read", item.reason))
@@ -92,10 +115,35 @@ def cell_text(value: Any) -> str:
 def checked_row(line: int, cells: Sequence[Any], file: str) -> Row | Bad:
     """A row from a file whose lines were not checked before: NUL, half characters and giant texts make it Bad."""
     for cell in cells:
-        if isinstance(cell, str) and (problem := text_problem(cell)):
+        if isinstance(cell, str):
+            problem = text_problem(cell)
+        elif isinstance(cell, (list, dict)):
+            problem = problem_in(cell)
+        else:
+            continue
+        if problem:
             raw = json.dumps([cell_text(item)[:1000] for item in cells], ensure_ascii=False)
             return Bad(line, problem, printable(raw), file)
     return Row(line, tuple(cells), file)
+
+
+def problem_in(cell: Any) -> str:
+    """Why a cell cannot be used, or "": the first problem of a text in it."""
+    level, depth = [cell], 0
+    while level:
+        for part in level:
+            if isinstance(part, str) and (problem := text_problem(part)):
+                return problem
+        level = [
+            inner
+            for part in level
+            if isinstance(part, (list, dict))
+            for inner in ([*part, *part.values()] if isinstance(part, dict) else part)
+        ]
+        depth += 1
+        if depth > MAX_DEPTH:
+            return _("lists or objects in each other, more than {depth} deep", depth=MAX_DEPTH)
+    return ""
 
 
 def text_problem(text: str) -> str:
@@ -104,7 +152,7 @@ def text_problem(text: str) -> str:
         return _("a text of {size:,} characters, the limit is {limit:,}", size=len(text), limit=MAX_LINE)
     if "\0" in text:
         return _("it holds a NUL byte")
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+    if not text.isascii() and HALF.search(text):
         return _("it holds half a character (undecodable bytes, or a lone surrogate)")
     return ""
 
@@ -115,15 +163,47 @@ def printable(text: str) -> str:
 
 
 def distinct(names: Sequence[Any]) -> tuple[str, ...]:
-    """Column names from header cells: trimmed, numbered if empty (column3), a repeated name with _2."""
-    columns: list[str] = []
+    """Column names from header cells: trimmed, printable, numbered if empty (column3), a repeated name with _2."""
+    columns: dict[str, None] = {}
+    suffixes: Counter[str] = Counter()
     for number, name in enumerate(names, 1):
-        base = cell_text(name).strip().strip("\ufeff") or f"column{number}"
-        suffix, unique = 2, base
+        base = unique = printable(cell_text(name)).strip().strip("\ufeff") or f"column{number}"
         while unique in columns:
-            unique, suffix = f"{base}_{suffix}", suffix + 1
-        columns.append(unique)
+            suffixes[base] += 1
+            unique = f"{base}_{suffixes[base] + 1}"
+        columns[unique] = None
     return tuple(columns)
+
+
+def short_list(names: Sequence[str]) -> str:
+    """The first names, and how many there are where these are not all."""
+    shown = ", ".join(name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…" for name in names[:SHOWN_NAMES])
+    return shown if len(names) <= SHOWN_NAMES else f"{shown}, … ({len(names)})"
+
+
+def header_note(path: Path, named: bool, columns: Sequence[str]) -> str:
+    """The note on the names of the columns."""
+    if named:
+        return _("{path}: columns {names}", path=path, names=short_list(columns))
+    return _(
+        "{path}: no header row found, so the columns are called {names}; {option:header_row=1} says otherwise",
+        path=path,
+        names=short_list(columns),
+    )
+
+
+def above_note(path: Path, texts: Sequence[str]) -> list[str]:
+    """A note of the rows above the header, if they hold a text; none otherwise."""
+    if not any(texts):
+        return []
+    note = ngettext(
+        "{path}: the {count:,} line above the header is left out: {texts}",
+        "{path}: the {count:,} lines above the header are left out: {texts}",
+        len(texts),
+        path=path,
+        texts=short_list([f"'{text}'" for text in texts if text]),
+    )
+    return [note]
 
 
 def describe_rejected(rejected: Sequence[Removed]) -> str:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
-from itertools import islice
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import dropwhile, islice, starmap
 from pathlib import Path
 from typing import BinaryIO
 
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.columns import KNOWN_NAMES, normal_name
-from munjang.data.readers.csv import Dialect, records
-from munjang.data.readers.dialect import find_delimiter, find_quoting, first_lines, header_width
+from munjang.data.readers.csv import ESCAPE, QUOTE, BareLine, records
+from munjang.data.readers.dialect import (
+    NAMED,
+    Layout,
+    find_layout,
+    requoted,
+    sample_lines,
+)
 from munjang.data.readers.lines import (
+    CHUNK_BYTES,
     Encoding,
     Line,
+    bare_lines,
     check_encoding,
     decode_line,
     find_encoding,
@@ -24,11 +32,9 @@ from munjang.data.readers.lines import (
     reading,
     reads_as,
 )
-from munjang.data.readers.table import Bad, Row, Table, distinct
-from munjang.errors import DataError
+from munjang.data.readers.table import Bad, Row, Table, above_note, distinct, header_note, short_list
+from munjang.errors import ConfigError, DataError
 from munjang.translation import _, ngettext
-
-SAMPLED_LINES = 200  # lines to look at for the delimiter and the header
 
 
 def encoding_of(path: Path, options: ReadOptions) -> Encoding:
@@ -38,28 +44,101 @@ def encoding_of(path: Path, options: ReadOptions) -> Encoding:
 
 def open_lines(path: Path, encoding: Encoding) -> Iterator[Line]:
     """The lines of a file, from its start."""
+    return starmap(Line, open_bare(path, encoding))
+
+
+def open_bare(path: Path, encoding: Encoding) -> Iterator[BareLine]:
+    """The lines of a file as plain tuples, which are made faster."""
     with reading(path), open_bytes(path) as stream:
-        yield from read_lines(stream, encoding.name, encoding.newline)
+        yield from bare_lines(stream, encoding.name, encoding.newline)
 
 
-def open_delimited(path: Path, ending: str, options: ReadOptions) -> Table:
-    """A CSV, TSV or text file as a table. ending: "csv", "tsv" or "txt".
+def open_delimited(path: Path, kind: str, options: ReadOptions) -> Table:
+    """A CSV, TSV or text file as a table. kind: "csv", "tsv" or "txt", by its ending.
 
-    A .txt (or unknown) file without tabs is a file of lines: one column, `text`, no header.
+    A .txt (or unknown) file that is not surely a table is a file of lines: one column, `text`, no header.
     """
     encoding = encoding_of(path, options)
-    skip = max(0, (options.header_row or 1) - 1)
-    sample = first_lines(islice(open_lines(path, encoding), skip, skip + 2 * SAMPLED_LINES), SAMPLED_LINES)
-    if not sample:
+    hint, delimiter = announced(path, encoding)
+    skip = max(hint, (options.header_row or 1) - 1)
+    lines = islice(open_bare(path, encoding), skip, None)
+    sample, cut = sample_lines(lines)
+    if not any(line.text.strip() and not line.problem for line in sample):
         raise DataError(empty_message(path, encoding, skip))
-    only, preferred = (",;\t|", ",") if ending == "csv" else ("\t,;|", "\t") if ending == "tsv" else ("\t", "\t")
-    delimiter = find_delimiter(sample, preferred, only=only)
-    if delimiter is None and ending == "txt":
+    delimiter = delimiter_named(options.delimiter) or delimiter
+    given = None if options.header_row is None else options.header_row > 0
+    refuse_damaged_header(path, sample, given)
+    layout = find_layout(sample, cut, kind, delimiter, given)
+    if layout is None:
         return lines_table(path, encoding)
-    lines = islice(open_lines(path, encoding), skip, None)
-    width = header_width(sample, delimiter)
-    quoted = find_quoting(lines, delimiter, width, by_default=ending == "csv")
-    return delimited_table(path, encoding, Dialect(delimiter, quoted), options.header_row)
+    if layout.score < NAMED:
+        raise DataError(disagreement(path, layout))
+    if cut and (later := later_sample(path, lines, sample, layout)):
+        layout = requoted(layout, later)
+    return delimited_table(path, encoding, layout, skip, hint)
+
+
+def announced(path: Path, encoding: Encoding) -> tuple[int, str | None]:
+    """The lines that Excel's hint `sep=;` takes up, and its delimiter; (0, None) without one."""
+    first = next(open_lines(path, encoding), None)
+    hint = re.fullmatch(r"\ufeff?sep=(.)", first.text.removesuffix("\r"), re.IGNORECASE) if first else None
+    return (1, hint[1]) if hint else (0, None)
+
+
+def delimiter_named(name: str | None) -> str | None:
+    """The delimiter of --delimiter: one character, or `tab`. ConfigError: anything else."""
+    if name is None:
+        return None
+    mark = "\t" if name.lower() in ("tab", "\\t") else name
+    if len(mark) != 1 or mark in '"\\\r\n\0':
+        raise ConfigError(_("{option:delimiter={name}} is not one character, such as ',' or ';', or tab.", name=name))
+    return mark
+
+
+def refuse_damaged_header(path: Path, sample: Sequence[Line], header: bool | None) -> None:
+    """A DataError if the first line cannot be read, so that no later row is taken for the header."""
+    first = next(line for line in sample if line.text.strip())
+    if first.problem and header is not False:
+        raise DataError(
+            _(
+                "{path}, line {line}: the header cannot be read ({problem}). Name the encoding with "
+                "{option:encoding}, or correct that line.",
+                path=path,
+                line=first.number,
+                problem=first.problem,
+            )
+        )
+
+
+def later_sample(path: Path, lines: Iterable[BareLine], sample: Sequence[Line], layout: Layout) -> list[Line]:
+    """Lines after the sample, from the first with a kind of quote that the sample does not have."""
+    seen = any(QUOTE in line.text for line in sample)
+    mark = ESCAPE + QUOTE if seen or layout.dialect.quoted else QUOTE
+    if layout.dialect.escaped or any(mark in line.text for line in sample) or not holds(path, mark):
+        return []
+    return sample_lines(dropwhile(lambda line: mark not in line[1], lines))[0]
+
+
+def holds(path: Path, mark: str) -> bool:
+    """Whether these ASCII characters may stand in a file, whose bytes are searched without being decoded."""
+    end = b""
+    with reading(path), open_bytes(path) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            if mark.encode() in end + chunk or b"\0" in chunk[:2]:  # or it may be utf-16
+                return True
+            end = chunk[-1:]
+    return False
+
+
+def disagreement(path: Path, layout: Layout) -> str:
+    """Why a file with column names is no table."""
+    return _(
+        "{path}: the header has {columns} ({names}), but most records have more or fewer cells. "
+        "Say {option:delimiter} or {option:header_row}, or correct the file.",
+        path=path,
+        columns=ngettext("{count} name", "{count} names", len(layout.names)),
+        names=short_list(layout.names),
+    )
 
 
 def empty_message(path: Path, encoding: Encoding, skip: int) -> str:
@@ -77,88 +156,33 @@ def empty_message(path: Path, encoding: Encoding, skip: int) -> str:
     return _("{path} is empty: it has no line with text.", path=path)
 
 
-def delimited_table(path: Path, encoding: Encoding, dialect: Dialect, header_row: int | None) -> Table:
-    """The table of a file with known encoding and dialect."""
-    sample = sample_fields(path, encoding, dialect, header_row)
-    named = has_header(sample) if header_row is None else header_row > 0
-    width = len(sample[0])
-    columns = distinct(sample[0] if named else [""] * width)
-    file = str(path)
+def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int, hint: int) -> Table:
+    """The table of a file with a known layout. skip: lines that do not belong to it; hint: those that say how."""
+    columns, file = distinct(layout.names), str(path)
+    skip = max(skip, layout.start - 1)
 
     def read() -> Iterator[Row | Bad]:
-        lines = islice(open_lines(path, encoding), max(0, (header_row or 1) - 1), None)
-        waiting_for_header = named
-        for record in records(lines, dialect, width):
-            if waiting_for_header and not record.problem:
-                waiting_for_header = False
-            elif record.problem:
-                yield Bad(record.line, record.problem, record.raw, file)
-            else:
-                yield Row(record.line, tuple(record.fields), file)
+        lines = islice(open_bare(path, encoding), skip, None)
+        items = records(lines, layout.dialect, layout.shape, file)
+        if layout.header is not None:  # it may have fewer cells than the rows
+            next(items, None)
+        yield from items
 
-    notes = [f"{path}: {encoding.name}, {dialect}"]
-    if not named:
-        names = ", ".join(columns)
+    notes = [
+        f"{path}: {encoding.name}, {layout.dialect}",
+        header_note(path, layout.header is not None, columns),
+        *above_note(path, [line.text.strip() for line in islice(open_lines(path, encoding), hint, skip)]),
+    ]
+    if layout.shape.least < layout.shape.width:
         notes.append(
             _(
-                "{path}: no header row found, so the columns are called {names}; {option:header_row=1} says otherwise",
+                "{path}: rows with {least} of {columns} cells are read too; their last cells are empty",
                 path=path,
-                names=names,
+                least=layout.shape.least,
+                columns=layout.shape.width,
             )
         )
-    if header_row and header_row > 1:
-        notes.append(
-            ngettext(
-                "{path}: the {count:,} line above the header is left out",
-                "{path}: the {count:,} lines above the header are left out",
-                header_row - 1,
-                path=path,
-            )
-        )
-    return Table(file, columns, read, notes, quoted=dialect.quoted)
-
-
-def sample_fields(path: Path, encoding: Encoding, dialect: Dialect, header_row: int | None) -> list[list[str]]:
-    """The first records, beginning with the header. DataError: the header cannot be read."""
-    lines = islice(open_lines(path, encoding), max(0, (header_row or 1) - 1), None)
-    first = next(line for line in lines if line.text.strip())
-    if first.problem:
-        raise DataError(
-            _(
-                "{path}, line {line}: the header cannot be read ({problem}). Name the encoding with "
-                "{option:encoding}, or correct that line.",
-                path=path,
-                line=first.number,
-                problem=first.problem,
-            )
-        )
-    head = [first, *islice(lines, 20)]
-    again = islice(open_lines(path, encoding), first.number - 1, None)
-    width = header_width([line.text for line in head], dialect.delimiter, dialect.quoted)
-    sample = islice(records(again, dialect, width), SAMPLED_LINES)
-    return [record.fields for record in sample if not record.problem]
-
-
-def has_header(sample: Sequence[Sequence[str]]) -> bool:
-    """Whether the first record is a header, judged by its cells and the cells below them.
-
-    A known name means yes; a number, or a cell that occurs again in its column, means no.
-    """
-    if KNOWN_NAMES & {normal_name(cell) for cell in sample[0]}:
-        return True
-    if any(is_numeric_cell(cell) for cell in sample[0]):
-        return False
-    below = [{row[index] for row in sample[1:]} for index in range(len(sample[0]))]
-    return not any(cell and cell in column for cell, column in zip(sample[0], below, strict=True))
-
-
-def is_numeric_cell(cell: str) -> bool:
-    """Whether a cell reads as a number."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    return Table(file, columns, read, notes, quoted=layout.dialect.quoted)
 
 
 def lines_table(path: Path, encoding: Encoding) -> Table:

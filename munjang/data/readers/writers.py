@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from munjang.data.readers.open import suffix_of
-from munjang.data.readers.table import cell_text
+from munjang.data.readers.table import Sheets, cell_text
 from munjang.errors import DataError
 from munjang.files import whole_file
 from munjang.translation import _
@@ -45,6 +45,7 @@ def open_writer(
     overwrite: bool = False,
     types: Mapping[str, Any] | None = None,
     quoted: bool = True,
+    sheets: Sheets | None = None,
 ) -> Iterator[Writer]:
     """A writer of rows to `path`. The ending tells the kind: .csv, .tsv, .jsonl (these also with .gz), .parquet, .xlsx.
 
@@ -52,13 +53,16 @@ def open_writer(
     byte-order mark, for Excel. In CSV a text cell that begins with = + - @, tab or carriage return and is not a number
     gets an apostrophe before it, so that no spreadsheet takes it for a formula. TSV is utf-8; quoted False writes it
     without quotes, and tabs and line breaks in cells become spaces. types: pyarrow types of columns for Parquet; other
-    columns are text. DataError: the file exists and `overwrite` is False, or it cannot be written.
+    columns are text. sheets: of an Excel file that the rows come from; .xlsx has them too. DataError: the file exists
+    and `overwrite` is False, or it cannot be written.
     """
     path = Path(path)
     check_target(path, overwrite)
     try:
         with whole_file(path) as temporary:
-            writer = make_writer(temporary, suffix_of(path), path.name.lower().endswith(".gz"), columns, types, quoted)
+            writer = make_writer(
+                temporary, suffix_of(path), path.name.lower().endswith(".gz"), columns, types, quoted, sheets
+            )
             try:
                 yield writer
             except BaseException:
@@ -100,7 +104,13 @@ def check_target(path: Path, overwrite: bool) -> None:
 
 
 def make_writer(
-    path: Path, ending: str, packed: bool, columns: Sequence[str], types: Mapping[str, Any] | None, quoted: bool
+    path: Path,
+    ending: str,
+    packed: bool,
+    columns: Sequence[str],
+    types: Mapping[str, Any] | None,
+    quoted: bool,
+    sheets: Sheets | None,
 ) -> Writer:
     """The writer for a kind of file."""
     if ending == ".parquet":
@@ -108,7 +118,7 @@ def make_writer(
     if ending == ".xlsx":
         from munjang.data.readers.excel_writer import SheetWriter
 
-        return SheetWriter(path, columns)
+        return SheetWriter(path, columns, sheets)
     binary = (gzip.open if packed else open)(path, "wb")
     text = io.TextIOWrapper(binary, encoding="utf-8-sig" if ending == ".csv" else "utf-8", newline="")
     if ending == ".jsonl":

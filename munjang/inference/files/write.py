@@ -152,7 +152,9 @@ def write_table(
     rejected: Writer | None = None
     with ExitStack() as files:
         columns = [*table.columns, *added.columns]
-        writer = files.enter_context(open_writer(out, columns, overwrite=overwrite, types=types, quoted=table.quoted))
+        writer = files.enter_context(
+            open_writer(out, columns, overwrite=overwrite, types=types, quoted=table.quoted, sheets=table.sheets)
+        )
         for item in items:
             if isinstance(item, Bad):
                 rejected = rejected or files.enter_context(

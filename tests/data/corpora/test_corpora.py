@@ -357,12 +357,12 @@ def test_the_one_file_of_kor_sae_is_split_the_same_way_every_time(alone):
     ("name", "content", "message"),
     [
         ("ratings_train.txt", "id\tdocument\tlabel\n1\t글\t3\n", r"line 2: unknown label '3'\. nsmc has 부정, 긍정"),
-        ("ratings_train.txt", "id\tdocument\tlabel\n1\t글\t0\n2\t글\n", r"line 3: 2 fields, expected 3"),
+        ("ratings_train.txt", "id\tdocument\tlabel\n1\t글\t0\n2\t글\n", r"line 3: too few fields, 2 for 3\. Fix"),
         ("ratings_train.txt", "id\ttext\tlabel\n1\t글\t0\n", r"no column 'document'; it has id, text, label"),
-        ("ratings_train.txt", "id\tdocument\tlabel\n1\t글\t0\n".encode("cp949"), "is not utf-8"),
+        ("ratings_train.txt", "id\tdocument\tlabel\n1\t글\t0\n".encode("cp949"), "2: not utf-8: .* reads as cp949"),
         ("ratings_train.txt", "id\tdocument\tlabel\n", "no rows of nsmc in it"),
         ("ratings_train.txt", "", "has no columns, expected 'document'"),
-        ("train.parquet", b"PAR1 cut short", "cannot be read as parquet"),
+        ("train.parquet", b"PAR1 cut short", "is no readable Parquet file"),
         ("train.parquet", parquet({"document": ["글"], "label": [None]}), r"line 1: unknown label ''"),
     ],
 )

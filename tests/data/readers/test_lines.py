@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from munjang.data.readers.lines import MAX_LINE, find_encoding, given_encoding, open_bytes, read_lines
+from munjang.data.compressed import open_bytes
+from munjang.data.readers.lines import MAX_LINE, find_encoding, given_encoding, read_lines
 from munjang.errors import ConfigError, DataError
 
 KOREAN = "영화가 정말 재미있어요\n배우들의 연기가 훌륭했다\n다시는 보고 싶지 않은 이야기\n"
@@ -144,5 +145,5 @@ def test_bytes_in_no_known_encoding_ask_for_a_name(tmp_path):
 def test_a_cut_gzip_file_is_named(tmp_path):
     path = tmp_path / "a.txt.gz"
     path.write_bytes(gzip.compress(KOREAN.encode() * 100)[:-20])
-    with pytest.raises(DataError, match=r"a\.txt\.gz is a damaged or cut gzip file"):
+    with pytest.raises(DataError, match=r"a\.txt\.gz is a damaged or cut packed file"):
         find_encoding(path)

@@ -12,7 +12,7 @@ import pytest
 from munjang.config.settings import ReadOptions
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import cell_text
-from munjang.errors import DataError
+from munjang.errors import ConfigError, DataError
 
 COLUMNS = ["번호", "본문", "감정"]
 ROWS = [["1", "정말 좋아요, 최고", "긍정"], ["2", "NA", "부정"], ["3", "null", "긍정"], ["4", 'A는 "별로"', "부정"]]
@@ -142,6 +142,46 @@ def test_a_header_in_quotes_may_have_line_breaks(tmp_path):
     table = open_table(write(tmp_path / "a.csv", '"리뷰\n본문","감정"\n"좋아요","1"\n'))
     assert table.columns == ("리뷰\n본문", "감정")
     assert [row.line for row in table.rows()] == [3]
+
+
+def test_a_line_of_excel_names_any_delimiter(tmp_path):
+    table = open_table(write(tmp_path / "a.csv", "sep=^\r\n본문^감정\r\n좋아요^긍정\r\n", "utf-8-sig"))
+    assert (table.columns, texts(table)) == (("본문", "감정"), [["좋아요", "긍정"]])
+    assert not any("left out" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    ("ending", "cell"), [("csv", r'"그는 \"최고\", 라며"'), ("tsv", '"그는 ""최고""\t라며\n갔다"')]
+)
+def test_quotes_that_come_late_are_read_as_those_that_come_first(tmp_path, ending, cell):
+    mark = "," if ending == "csv" else "\t"
+    rows = [f"1{mark}좋아요{mark}긍정"] * 5_000 + [f"2{mark}{cell}{mark}부정"] * 50
+    table = open_table(write(tmp_path / f"a.{ending}", "\n".join([f"번호{mark}본문{mark}감정", *rows]) + "\n"))
+    found = texts(table)
+    assert len(found) == 5_050 and table.rejected == []
+    assert found[-1] == ["2", '그는 "최고", 라며' if ending == "csv" else '그는 "최고"\t라며\n갔다', "부정"]
+
+
+def test_a_header_that_fits_no_row_is_said(tmp_path):
+    path = write(tmp_path / "a.csv", "id,text,label\n" + "가,나,다,라,마\n" * 5)
+    with pytest.raises(DataError, match=r"the header has 3 names \(id, text, label\), but most .* Say delimiter=…"):
+        open_table(path)
+    assert len(texts(open_table(path, ReadOptions(header_row=0)))) == 5
+
+
+@pytest.mark.parametrize(("given", "expected"), [(";", ["가,1", "나"]), (",", ["가", "1;나"]), ("tab", ["가,1;나"])])
+def test_the_delimiter_that_is_given_overrules(tmp_path, given, expected):
+    path = write(tmp_path / "a.csv", "가,1;나\n" * 3)
+    assert texts(open_table(path, ReadOptions(delimiter=given, header_row=0)))[0] == expected
+    with pytest.raises(ConfigError, match="is not one character"):
+        open_table(path, ReadOptions(delimiter="::"))
+
+
+def test_a_header_without_the_name_of_the_row_numbers_loses_no_row(tmp_path):
+    table = open_table(write(tmp_path / "a.csv", '"본문","감정"\n"1","좋아요",1\n"2","별로",0\n'))
+    assert table.columns == ("column1", "본문", "감정")
+    assert texts(table) == [["1", "좋아요", "1"], ["2", "별로", "0"]]
+    assert table.rejected == []
 
 
 def test_empty_and_repeated_column_names_become_distinct(tmp_path):

@@ -1,0 +1,123 @@
+"""JSON of every shape that pandas and annotation tools write, and Parquet with what Python does not know."""
+
+import datetime
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from munjang.data.readers.open import open_table
+from munjang.data.readers.table import cell_text
+from munjang.data.readers.writers import open_writer
+from munjang.errors import DataError
+
+ROWS = [("좋아요", "긍정"), ("별로예요", "부정"), ("그저 그래요", "부정")]
+RECORDS = [{"본문": text, "감정": label} for text, label in ROWS]
+
+
+def saved(path, value):
+    path.write_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def read(path):
+    table = open_table(path)
+    return table.columns, [tuple(map(cell_text, row.cells)) for row in table.rows()]
+
+
+@pytest.mark.parametrize("orient", ["columns", "index", "records", "split", "table", "values"])
+@pytest.mark.parametrize("index", [None, ["가", "나", "다"]])
+def test_every_orient_of_pandas_gives_its_rows(tmp_path, orient, index):
+    pandas = pytest.importorskip("pandas")
+    pandas.DataFrame(RECORDS, index=index).to_json(tmp_path / "a.json", orient=orient, force_ascii=False)
+    columns, rows = read(tmp_path / "a.json")
+    assert [row[-2:] for row in rows] == ROWS
+    assert columns[-2:] == (("column1", "column2") if orient == "values" else ("본문", "감정"))
+
+
+@pytest.mark.parametrize(
+    ("value", "columns", "rows"),
+    [
+        ({"data": RECORDS}, ("본문", "감정"), ROWS),
+        ({"version": "1", "document": RECORDS}, ("본문", "감정"), ROWS),
+        ({"본문": [row[0] for row in ROWS], "감정": [row[1] for row in ROWS]}, ("본문", "감정"), ROWS),
+        ([["본문", "감정"], *map(list, ROWS)], ("본문", "감정"), ROWS),
+        ({"0": {"가": "좋아요", "나": "긍정"}, "1": {"가": "별로", "나": "부정"}}, ("가", "나"),
+         [("좋아요", "긍정"), ("별로", "부정")]),
+        ({"본문": "좋아요", "감정": "긍정"}, ("본문", "감정"), ROWS[:1]),
+        ([{"id": 1, "comment": {"text": "좋아요", "by": {"name": "가"}}}], ("id", "comment.text", "comment.by.name"),
+         [("1", "좋아요", "가")]),
+    ],
+)  # fmt: skip
+def test_json_of_other_shapes(tmp_path, value, columns, rows):
+    assert read(saved(tmp_path / "a.json", value)) == (columns, rows)
+    indented = json.dumps(value, ensure_ascii=False, indent=1)
+    assert read(saved(tmp_path / "b.json", indented)) == (columns, rows)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"train": RECORDS, "test": RECORDS}, r"several lists of objects: train, test"),
+        ({"가": {"나": 1, "다": 2}, "라": {"나": 3, "다": 4}}, r"not clear whether 가, 라 or 나, 다 are the columns"),
+        ('{"본문": "좋아요",\n"감정" "긍정"}', r"a\.json, line 2: not valid JSON"),
+        ("[" * 100_000, "not a valid JSON list"),
+        ('{"a": ' * 100_000, "not valid JSON"),
+    ],
+)
+def test_json_that_is_ambiguous_or_broken_is_one_line(tmp_path, value, message):
+    with pytest.raises(DataError, match=message) as caught:
+        open_table(saved(tmp_path / "a.json", value))
+    assert len(str(caught.value)) < 500
+
+
+def test_halves_of_characters_are_found_anywhere(tmp_path):
+    deep = '{"t": {"b": ' + "[" * 200 + "]" * 200 + "}}"
+    lines = ['{"t": {"b": ["가", "\\ud83d"]}}', '{"t": {"b": ["가\\u0000"]}}', deep, '{"t": {"b": 1}, "\\ud800k": 2}']
+    table = open_table(saved(tmp_path / "a.jsonl", "\n".join(lines)))
+    assert [row.cells for row in table.rows()] == [(1, 2)]
+    assert table.columns == ("t.b", "\\ud800k")
+    assert [row.line for row in table.rejected] == [1, 2, 3]
+
+
+def test_values_that_python_does_not_know_come_back_as_they_were(tmp_path):
+    table = pa.table({
+        "text": ["가", "나"],
+        "day": pa.array([0, 10_000_000], pa.int32()).cast(pa.date32()),
+        "time": pa.array([0, 10**12], pa.int64()).cast(pa.timestamp("s")),
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "a.parquet")
+    opened = open_table(tmp_path / "a.parquet")
+    rows = list(opened.rows())
+    assert rows[0].cells[1:] == (datetime.date(1970, 1, 1), datetime.datetime(1970, 1, 1))
+    assert cell_text(rows[1].cells[1]) and cell_text(rows[1].cells[2])
+    with open_writer(tmp_path / "b.parquet", opened.columns, types=opened.types) as writer:
+        for row in rows:
+            writer.write(row.cells)
+    assert pq.read_table(tmp_path / "b.parquet").equals(pq.read_table(tmp_path / "a.parquet"))
+    with open_writer(tmp_path / "b.csv", opened.columns) as writer:
+        for row in rows:
+            writer.write(row.cells)
+
+
+def test_bytes_that_are_no_text_set_their_row_aside(tmp_path):
+    texts = pa.StringArray.from_buffers(2, pa.py_buffer(b"\0\0\0\0\x02\0\0\0\x04\0\0\0"), pa.py_buffer(b"ok\xff\xfe"))
+    pq.write_table(pa.table({"text": texts, "n": [1, 2]}), tmp_path / "a.parquet")
+    table = open_table(tmp_path / "a.parquet")
+    assert [row.cells for row in table.rows()] == [("ok", 1)]
+    assert [(row.line, "half a character" in row.reason) for row in table.rejected] == [(2, True)]
+
+
+def test_class_numbers_are_names_and_structs_are_columns(tmp_path):
+    features = {"label": {"names": ["부정", "긍정"], "_type": "ClassLabel"}}
+    table = pa.table({"label": [1, 0, -1, 7], "comment": [{"text": text} for text in "가나다라"]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(table, tmp_path / "a.parquet")
+    opened = open_table(tmp_path / "a.parquet")
+    assert opened.columns == ("label", "comment.text")
+    assert [row.cells for row in opened.rows()] == [("긍정", "가"), ("부정", "나"), (None, "다"), ("7", "라")]
+    assert any("class numbers of label are 부정, 긍정" in note for note in opened.notes)
+    bad = table.replace_schema_metadata({"huggingface": "not JSON"})
+    pq.write_table(bad, tmp_path / "b.parquet")
+    assert [row.cells[0] for row in open_table(tmp_path / "b.parquet").rows()] == [1, 0, -1, 7]

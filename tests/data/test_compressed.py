@@ -1,0 +1,29 @@
+"""Packed files are read as what they hold; one that unpacks without measure is refused."""
+
+import gzip
+
+import pytest
+
+from munjang.data import compressed
+from munjang.data.readers.open import open_table
+from munjang.errors import DataError
+
+TEXT = "본문,감정\n좋아요,긍정\n별로,부정\n"
+
+
+def test_zstd_is_unpacked_as_gzip_is(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    (tmp_path / "a.csv.zst").write_bytes(zstandard.compress(TEXT.encode()))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TEXT.encode()))
+    found = [[row.cells for row in open_table(tmp_path / f"a.csv.{kind}").rows()] for kind in ("zst", "gz")]
+    assert found == [[("좋아요", "긍정"), ("별로", "부정")]] * 2
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst"])
+def test_a_bomb_is_refused_by_its_ratio(tmp_path, kind, monkeypatch):
+    zstandard = pytest.importorskip("zstandard")
+    monkeypatch.setattr(compressed, "FREE_BYTES", 100_000)
+    data = b"a" * 3_000_000
+    (tmp_path / f"a.csv.{kind}").write_bytes(gzip.compress(data) if kind == "gz" else zstandard.compress(data))
+    with pytest.raises(DataError, match=r"unpacks to more than 200 times its size.*Unpack it yourself"):
+        open_table(tmp_path / f"a.csv.{kind}")
