@@ -111,6 +111,9 @@ def run_here(
             if first == "-m":
                 patch.setattr(sys, "argv", words)
                 munjang()
+            elif first == "-c":
+                patch.setattr(sys, "argv", ["-c", *words[1:]])
+                exec(words[0], {"__name__": "__main__"})
             else:
                 run_script(first, words)
         except SystemExit as end:
