@@ -43,7 +43,7 @@ def evaluate_labels(
     probabilities = model.probabilities(texts, **options)
     decoder = cast(Classification, model.decoder)
     predicted = decoder.chosen(probabilities, model.threshold)
-    kind, single = kind_of(model), not decoder.several
+    kind, single = kind_of_problem(model), not decoder.several
     spaceless = None
     if without_spaces:
         joined = model.probabilities(["".join(text.split()) for text in texts], **options)
@@ -87,7 +87,7 @@ def scores_with_intervals(
     references: (n, L) bool; probabilities: (n, L).
     """
     decoder = cast(Classification, model.decoder)
-    predicted, kind = decoder.chosen(probabilities, model.threshold), kind_of(model)
+    predicted, kind = decoder.chosen(probabilities, model.threshold), kind_of_problem(model)
     own = decoder.score(references if decoder.several else references.argmax(axis=1), probabilities)
     values = {name: value for name, value in own.items() if name not in metrics.METRICS}
     counts = metrics.confusion_columns(references, predicted)
@@ -95,7 +95,7 @@ def scores_with_intervals(
     return values | metrics.metric_values(references, predicted, kind), intervals
 
 
-def kind_of(model: Predictor) -> str:
+def kind_of_problem(model: Predictor) -> str:
     """The kind of problem of a classifier, one of `munjang.metrics.scores.PROBLEM_KINDS`."""
     return metrics.problem_kind(len(model.labels), several=model.decoder.several)
 
