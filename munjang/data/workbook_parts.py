@@ -23,8 +23,9 @@ FREE_BYTES, MAX_RATIO = 32_000_000, 50  # what a part other than a sheet may hol
 READ_BYTES = 1 << 20
 ROW = re.compile(rb"<(?:\w+:)?row\b")
 ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\s[^<>]*?\br=[\"'](\d{1,9})[\"']")
-CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?\br=[\"']([A-Za-z]*)(\d{1,9})[\"'][^<>]*(?<!/)>(?!</)")  # one that is filled
+CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?\br=[\"']([A-Za-z]*)(\d{1,9})[\"'][^<>]*+(?<!/)>(?!</)")  # one that is filled
 NAMELESS = re.compile(rb"<(?:\w+:)?c(?=[\s>/])(?![^<>]*\br=)")  # its place is that after the cell before
+ENDLESS = re.compile(rb"<(?:\w+:)?(?:c|row)\s[^<>]{300}")  # searching such tags would take too long
 ERROR_CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?\bt=[\"']e[\"']")
 RELATION = re.compile(r"\{.*relationships\}id")
 WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
@@ -106,6 +107,8 @@ def sheet_extent(source: str | IO[bytes], part: str, path: object, name: str) ->
         for chunk in part_bytes(archive, archive.getinfo(part), path, limit=1 << 40):
             head, mark, tail = (rest + chunk).rpartition(b"<")
             rest = mark + tail
+            if len(rest) > 10 * READ_BYTES or ENDLESS.search(head):
+                raise DataError(_("{path}: sheet '{name}' is damaged. Save it again from Excel.", path=path, name=name))
             bare = len(NAMELESS.findall(head))
             for number, piece in enumerate(ROW.split(head)) if bare or in_row else ():
                 in_row = len(NAMELESS.findall(piece)) + (in_row if number == 0 else 0)
@@ -117,8 +120,6 @@ def sheet_extent(source: str | IO[bytes], part: str, path: object, name: str) ->
             cells, errors = cells + len(found) + bare, errors + len(ERROR_CELL.findall(head))
             extent = Extent(rows, max([columns, *map(column_number, letters)]), cells, errors)
             refuse_extent(extent._replace(rows=max(rows, numbered)), path, name)
-            if len(rest) > 10 * READ_BYTES:
-                raise DataError(_("{path}: sheet '{name}' is damaged. Save it again from Excel.", path=path, name=name))
     return Extent(rows, max([columns, *map(column_number, letters)]), cells, errors)
 
 

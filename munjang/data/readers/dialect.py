@@ -18,10 +18,12 @@ from munjang.data.readers.table import LONGEST_NAME, Row, cell_text
 SAMPLE_LINES, SAMPLE_SIZE = 2_000, 200_000  # lines and characters to look at
 HEADER_SEARCH = 20  # rows to look for the header in
 SAMPLE_ROWS = 200  # rows to compare the header with
+MOST_MISSING = 20  # cells at the end of a row
 USUAL_SHARE = 0.1  # of the rows: where so many end early, at the same column, their last cells are missing
 AGREEING, NAMED = 0.6, 0.3  # the share of records that must agree; under a header with a known name, fewer do
 UNANIMOUS = 0.98
-NUMBER = re.compile(r"[\d\s.,:/+\-%]*\d[\d\s.,:/+\-%]*")  # also dates and times
+DIGITS = frozenset("0123456789")
+NUMERIC = DIGITS | frozenset(" .,:/+-%")  # also of dates and times
 NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")
 NAME = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
 
@@ -177,7 +179,8 @@ def shape_of(names: tuple[str, ...] | None, body: Sequence[int], rows: Sequence[
     usual = [
         size
         for size, count in counts.items()
-        if 2 <= size < width and (count > full or (count > 2 and count >= USUAL_SHARE * len(body)))
+        if max(2, width - MOST_MISSING) <= size < width
+        and (count > full or (count > 2 and count >= USUAL_SHARE * len(body)))
     ]
     return Shape(width, min(usual, default=width))
 
@@ -245,13 +248,13 @@ def has_known_name(cells: Sequence[Any]) -> bool:
 
 def words_in(cells: Sequence[Any]) -> dict[int, str]:
     """Column -> cell, of those that are no numbers and not empty."""
-    return {column: cell for column, cell in enumerate(cells) if kind_of(cell) in ("name", "text")}
+    return {column: cell for column, cell in enumerate(cells) if cell_kind(cell) in ("name", "text")}
 
 
 def are_names(cells: Sequence[Any], *, distinct: bool = True) -> bool:
     """Whether the filled cells are short words and no numbers."""
     words = list(words_in(cells).values())
-    alone = len(words) == sum(bool(kind_of(cell)) for cell in cells)
+    alone = len(words) == sum(bool(cell_kind(cell)) for cell in cells)
     return bool(words) and alone and is_short(words) and not (distinct and len(set(words)) < len(words))
 
 
@@ -276,26 +279,29 @@ def is_other_kind(cells: Sequence[Any], below: Sequence[Sequence[Any]]) -> bool:
     if not is_short(list(words.values())) or len(set(words.values())) < len(words) or come_again(cells, below):
         return False
     for column, word in words.items():
-        under = [row[column] for row in below if column < len(row) and kind_of(row[column])]
-        kinds = [kind_of(cell) for cell in under]
+        under = [row[column] for row in below if column < len(row) and cell_kind(row[column])]
+        kinds = [cell_kind(cell) for cell in under]
         if under and kinds.count("number") >= 0.9 * len(kinds):
             return True
         if under and are_names(cells):
             lengths = [len(cell_text(cell)) for cell in under]
-            if kinds.count(kind_of(word)) <= 0.1 * len(kinds):
+            if kinds.count(cell_kind(word)) <= 0.1 * len(kinds):
                 return True
             if len(word) < min(lengths) and 2 * len(word) <= median(lengths):
                 return True
     return not below and len(cells) > 1 and are_names(cells)
 
 
-def kind_of(cell: Any) -> str:
+def cell_kind(cell: Any) -> str:
     """number (also a date, or true and false), name (a word as programs name columns), text, or "" for no value."""
     if cell is None or (isinstance(cell, str) and cell.strip().casefold() in NO_VALUE):
         return ""
-    if not isinstance(cell, str) or cell.casefold() in ("true", "false") or NUMBER.fullmatch(cell.strip()):
+    if not isinstance(cell, str) or cell.casefold() in ("true", "false"):
         return "number"
-    return "number" if is_number(cell) else "name" if NAME.fullmatch(cell) else "text"
+    marks = set(cell)
+    if (marks <= NUMERIC and not marks.isdisjoint(DIGITS)) or is_number(cell):
+        return "number"
+    return "name" if NAME.fullmatch(cell) else "text"
 
 
 def is_number(cell: str) -> bool:

@@ -22,7 +22,7 @@ from munjang.translation import _
 Item = tuple[int, Any]
 """A line number and the value that starts on that line."""
 MAX_DOCUMENT = 100_000_000  # characters of a file that is one object
-MAX_COLUMNS = 10_000
+FREE_CELLS, SPARSE = 1_000_000, 20  # of the table of all keys; or more, where one in so many is filled
 
 
 def open_json(path: Path, options: ReadOptions) -> Table:
@@ -51,17 +51,26 @@ def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str
     file = str(path)
     keys: dict[str, None] = {}
     lists: list[list[Any]] = []
+    objects = values = 0
     for item in items():
-        if not isinstance(item, Bad) and isinstance(item[1], dict):
+        if isinstance(item, Bad):
+            continue
+        if isinstance(item[1], dict):
             found = flat(item[1]).keys()
+            objects, values = objects + 1, values + len(found)
             if not found <= keys.keys():
                 keys.update(dict.fromkeys(found))
-        elif not isinstance(item, Bad) and isinstance(item[1], list) and len(lists) < SAMPLE_ROWS:
+        elif isinstance(item[1], list) and len(lists) < SAMPLE_ROWS:
             lists.append(item[1])
-        if len(keys) > MAX_COLUMNS:
-            raise DataError(
-                _("{file} has more than {limit:,} different keys; that is no table.", file=file, limit=MAX_COLUMNS)
+    if objects * len(keys) > max(FREE_CELLS, SPARSE * values):
+        raise DataError(
+            _(
+                "{file} has {keys:,} different keys, of which an object has {mean:.0f} on average; that is no table.",
+                file=file,
+                keys=len(keys),
+                mean=values / objects,
             )
+        )
     if not keys and len({len(cells) for cells in lists}) == 1 and any(isinstance(cell, str) for cell in lists[0]):
         return table_of_lists(path, items, lists, shape)
     if not keys:

@@ -59,6 +59,15 @@ def test_a_record_that_the_sample_cuts_does_not_count():
     assert find_layout(lines[:-20], False, "csv").score < 1.0
 
 
+def test_rows_are_not_filled_up_to_a_header_without_end():
+    names = ",".join(["본문", "감정", *(f"c{i}" for i in range(50_000))])
+    assert layout(names + "\n" + "가,나\n" * 5).shape.least == 50_002
+
+
+def test_long_numbers_are_known_in_linear_time():
+    assert find_header([["본문", "감정"], ["1" * 900_000 + "x", "가"]]) == 0
+
+
 def test_one_broken_row_is_not_taken_for_missing_last_cells():
     found = layout("번호,내용,감정\n1,좋아요,긍정\n2,둘로\n3,별로,부정\n4,그냥,부정\n5,최고,긍정")
     assert found.shape.least == 3

@@ -171,6 +171,7 @@ def renumbered(row, cell):
         ("sheet1", renumbered(b'<row r="300000000"', b'r="B3"'), r"row 300,000,000, .* Excel ends at row 1,048,576"),
         ("sheet1", renumbered(b'<row r="3"', b'r="ZZZ3"'), r"column 18,278; Excel ends at"),
         ("sheet1", renumbered(b'<row r="3"', b'r="XFD1000000"'), r"only 10 cells in 1,000,000 rows and 16,384 columns"),
+        ("sheet1", renumbered(b'<row ' + b' r="1"' * 100_000, b'r="B3"'), "is damaged"),
         ("theme", lambda data: b" " * 40_000_000, r"part xl/theme/theme1\.xml unpacks to more than 32,000,000 bytes"),
     ],
 )  # fmt: skip

@@ -62,6 +62,7 @@ def test_json_of_other_shapes(tmp_path, value, columns, rows):
         ({"train": RECORDS, "test": RECORDS}, r"several lists of objects: train, test"),
         ({"가": {"나": 1, "다": 2}, "라": {"나": 3, "다": 4}}, r"not clear whether 가, 라 or 나, 다 are the columns"),
         ('{"본문": "좋아요",\n"감정" "긍정"}', r"a\.json, line 2: not valid JSON"),
+        ([{f"k{i}": 1} for i in range(2_000)], "2,000 different keys, of which an object has 1 on average"),
         ("[" * 100_000, "not a valid JSON list"),
         ('{"a": ' * 100_000, "not valid JSON"),
     ],
