@@ -112,8 +112,8 @@ class LabelSet:
 
     @property
     def listing(self) -> str:
-        """The names as a message shows them: `부정, 긍정`."""
-        return ", ".join(self.names)
+        """The names as a message shows them: `부정, 긍정`; a name with a comma as the command line takes it."""
+        return ", ".join(map(quote_name, self.names))
 
     def resolve(self, name: str) -> str:
         """The name that `name` (a name or an alias) stands for. DataError: unknown; the message lists the names."""
@@ -334,6 +334,11 @@ def names_of(label: Label | None) -> tuple[str, ...]:
 def count_labels(examples: Iterable[Example]) -> Counter[str]:
     """How often each class name occurs; a multi-label example or a tree counts once for each of its names."""
     return Counter(name for example in examples for name in names_of(example.label))
+
+
+def quote_name(name: str) -> str:
+    """The name of a label as lists on the command line take it: in double quotes if it has a comma, ; = or a quote."""
+    return '"' + name.replace('"', '""') + '"' if set(name) & set(',;="') else name
 
 
 def label_set(*names: tuple[str, ...]) -> LabelSet:

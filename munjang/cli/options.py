@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,16 +13,21 @@ import typer
 from munjang.config.settings import CleanConfig, ReadOptions
 from munjang.errors import ConfigError
 from munjang.records import Corpus
+from munjang.text.names import join_names, shell_word, split_names, write_map
 from munjang.translation import _
 
 DataDir = Annotated[
     str | None,
     typer.Option("--data-dir", envvar="MUNJANG_DATA", help=_("Folder that holds corpora, DIR/<corpus>/….")),
 ]
-TextColumn = Annotated[str | None, typer.Option("--text", help=_("Column of the texts; detected if omitted."))]
-LabelColumn = Annotated[str | None, typer.Option("--label", help=_("Column of the labels; detected if omitted."))]
+TextColumn = Annotated[
+    str | None, typer.Option("--text", help=_("Column of the texts, several as 제목,본문; detected if omitted."))
+]
+LabelColumn = Annotated[
+    str | None, typer.Option("--label", help=_("Column of the labels, or several with 1 or 0; detected if omitted."))
+]
 LabelsOption = Annotated[str | None, typer.Option("--labels", help=_("The label set in order, such as 부정,긍정."))]
-MapValues = Annotated[str | None, typer.Option("--map", help=_("Map values to labels, such as '1,2=부정;4,5=긍정'."))]
+MapValues = Annotated[str | None, typer.Option("--map", help=_("Map values to labels, such as '1,2=부정;4-5=긍정'."))]
 MultiLabelOption = Annotated[
     str | None, typer.Option("--multi-label", help=_("Separator between several labels in a cell."))
 ]
@@ -55,7 +58,6 @@ FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", 
 
 FLAGS = {"label_map": "--map", "hosts": "--allow-host", "warmup": "--set warmup"}
 """Settings whose flags have other names."""
-FOR_SHELL = re.compile(r"[\s;|&<>()*?$`'\"\\]")  # a value with one of these needs quotes
 
 
 def flag_form(values: Mapping[str, object]) -> str:
@@ -69,10 +71,8 @@ def flag(name: str, value: object) -> str:
     if value is None or value is True:
         return word
     if isinstance(value, Mapping):
-        value = ";".join(f"{key}={label}" for key, label in value.items())
-    text = ",".join(value) if isinstance(value, tuple) else str(value)
-    if not text or FOR_SHELL.search(text):
-        text = shlex.quote(text)
+        value = write_map(([key], label) for key, label in value.items())
+    text = shell_word(join_names(value) if isinstance(value, tuple) else str(value))
     return f"{word}={text}" if " " in word else f"{word} {text}"
 
 
@@ -87,7 +87,7 @@ def read_options(
     header_row: int | None,
 ) -> ReadOptions:
     """The shared reading flags as one value."""
-    names = tuple(name.strip() for name in labels.split(",") if name.strip()) if labels else None
+    names = split_names(labels or "") or None
     return ReadOptions(text, label, names, map_values, multi_label, encoding, sheet, header_row)
 
 

@@ -27,12 +27,10 @@ REMOVED: dict[str, bool] = {"pos": False}
 class ReadOptions:
     """How to read a user's file. None means: detect it, and tell the user what was detected."""
 
-    text: str | None = None  # column of the sentences
-    label: str | None = None  # column of the labels
+    text: str | tuple[str, ...] | None = None  # column of the sentences; several are joined: "제목,본문"
+    label: str | tuple[str, ...] | None = None  # column of the labels; several say each whether a text has this label
     labels: tuple[str, ...] | None = None  # the label set, in order; rows with other labels are removed and counted
-    map: str | None = (
-        None  # "1,2=부정;4,5=긍정": values that become labels; rows with other values are dropped and counted
-    )
+    map: str | None = None  # "1,2=부정;4-5=긍정": values that become labels; other rows are dropped and counted
     multi_label: str | None = None  # separator between labels in one cell; None = one label per text
     encoding: str | None = None  # utf-8, utf-8-sig, utf-16, cp949
     sheet: str | None = None  # Excel: sheet name, or its number from 1

@@ -32,7 +32,9 @@ def test_a_text_after_nfkc_is_the_same_text():
     assert text_key("\u110f\u110f 재밌다") == text_key("\uffbb\uffbb 재밌다") == text_key("ㅋㅋ 재밌다")
     texts = ["ㅋㅋ 재밌다", "\u110f\u110f 재밌다", "ㅠㅠ 슬퍼", "그냥 그래"]
     train = [Example(text, label) for text, label in zip(texts, ("긍정", "긍정", "부정", "부정"), strict=True)]
-    corpus = Corpus("a", "classification", LabelSet(("부정", "긍정")), train, test=[Example("\u1172\u1172 슬퍼", "부정")])
+    corpus = Corpus(
+        "a", "classification", LabelSet(("부정", "긍정")), train, test=[Example("\u1172\u1172 슬퍼", "부정")]
+    )
     cleaned, cleaning_report = clean_corpus(corpus)
     assert [example.text for example in cleaned.train] == [texts[0], texts[3]]
     assert [(row.step, row.text) for row in cleaning_report.removed] == [("duplicate", texts[1]), ("leak", texts[2])]

@@ -23,7 +23,8 @@ from munjang.text.cleaning import (
     spaces,
 )
 
-AWKWARD = "가각힣ㅋㅎㅠㅡ\u110f\u1112\u1161\u119e\u11ab\u11f0\uffa1\uffdc\u3164\u115f\u200b\u200c\u200d\ufeff\xad\u00a0\u3000\n\r\t\x00\x1f\u2800ab19"
+AWKWARD = "가각힣ㅋㅎㅠㅡ\u110f\u1112\u1161\u119e\u11ab\u11f0\uffa1\uffdc"
+AWKWARD += "\u3164\u115f\u200b\u200c\u200d\ufeff\xad\u00a0\u3000\n\r\t\x00\x1f\u2800ab19"
 AWKWARD += "&;#<>/brx38amplt!~._-@?👨👩❤\ufe0f👍🏻🇰🇷🏴\U000e0067\U000e007fم‍خक्ीि\u0338\u037e\u0344\u202e\ud800"
 PIECES = ["&amp;", "&lt", "&#8203;", "<br>", "</b>", "ㅋㅋㅋ", "&amp;lt;", "010-1234-5678", "a.b@naver.com", "900101-1"]
 texts = st.lists(st.text(AWKWARD, max_size=6) | st.sampled_from(PIECES) | st.text(max_size=4), max_size=6).map("".join)
