@@ -6,15 +6,26 @@ from importlib.util import find_spec
 
 from munjang.translation import _
 
+MESSAGE_LENGTH = 500
+"""Characters of a message at most: a value in it may be a whole text, or a thousand names."""
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, or its beginning and its end with " … " between them: at most `limit` characters."""
+    if len(text) <= limit:
+        return text
+    half = (limit - 3) // 2  # what to do stands at the end of a message
+    return f"{text[:half]} … {text[-half:]}"
+
 
 class MunjangError(Exception):
-    """Base of all errors that a user can fix. `str(error)` is one complete message."""
+    """Base of all errors that a user can fix. `str(error)` is one complete message, of at most MESSAGE_LENGTH characters."""
 
     exit_code = 1
     http_status = 500
 
     def __str__(self) -> str:
-        return " ".join(str(part) for part in self.args)
+        return shortened(" ".join(str(part) for part in self.args), MESSAGE_LENGTH)
 
 
 class DataError(MunjangError, ValueError):
