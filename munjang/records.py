@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from munjang.errors import DataError
+from munjang.errors import DataError, shortened
 from munjang.other_libraries import data_frame, dataset_dict, labelled_dataset
 from munjang.translation import N_, _
 
@@ -19,6 +20,40 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 EMPTY = "empty"
 """The note of a prediction for a text without content."""
+
+
+REPR_LENGTH = 300
+"""Characters that `repr` gives of a value at most: a notebook prints it."""
+
+
+def short_repr(value: Any) -> str:
+    """The `repr` of a dataclass, of long texts, lists and dicts only the beginning."""
+    shown = ", ".join(f"{item.name}={brief(getattr(value, item.name))}" for item in fields(value) if item.repr)
+    return shortened(f"{type(value).__qualname__}({shown})", REPR_LENGTH)
+
+
+def brief(value: Any) -> str:
+    """The `repr` of a value; of a long text, list or dict only the beginning."""
+    if isinstance(value, str):
+        return repr(shortened(value, 200))
+    if isinstance(value, dict):
+        pairs = [f"{brief(key)}: {brief(item)}" for key, item in islice(value.items(), 8)]
+        return "{" + ", ".join([*pairs, *["…"][: len(value) - 8 > 0]]) + "}"
+    if type(value) not in (list, tuple) or len(value) < 2:
+        return shortened(repr(value), 200)
+    items = ", ".join([*map(brief, value[:5]), *["…"][: len(value) - 5 > 0]])
+    return f"[{items}]" if isinstance(value, list) else f"({items})"
+
+
+Item = TypeVar("Item")
+
+
+class Results(list[Item]):
+    """A list of predictions, whose `repr` shows the first ones."""
+
+    def __repr__(self) -> str:
+        shown = list.__repr__(self) if len(self) < 3 else f"[{brief(self[0])}, … {len(self):,} in all]"
+        return shortened(shown, REPR_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +69,8 @@ class Tree:
     heads: tuple[int, ...]
     relations: tuple[str, ...]
     pos: tuple[str, ...] = field(default=(), compare=False)
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.words)
@@ -58,6 +95,8 @@ class Example:
     line: int | None = None
     file: str | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class Removed:
@@ -74,6 +113,8 @@ class Removed:
     reason: str
     split: str = ""
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class LabelSet:
@@ -85,6 +126,8 @@ class LabelSet:
 
     names: tuple[str, ...]
     aliases: Mapping[str, str] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
@@ -172,6 +215,8 @@ class Card:
     about: str = "classification"
     notes: tuple[str, ...] = ()
 
+    __repr__ = short_repr
+
 
 class Split(tuple[Example, ...]):
     """The examples of one split, in order: a tuple that knows the label set of its corpus, as do its slices.
@@ -195,6 +240,9 @@ class Split(tuple[Example, ...]):
 
     __hash__ = tuple.__hash__
 
+    def __repr__(self) -> str:
+        return f"Split({len(self)})" if len(self) > 1 else f"Split({list(self)!r})"
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -214,9 +262,19 @@ class Corpus:
     card: Card = field(default_factory=lambda: Card("", ""))
     rejected: tuple[Removed, ...] = ()
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}={len(getattr(self, name))}" for name in SPLITS)
+        names = shortened(self.labels.listing, 100)
+        return shortened(f"Corpus({brief(self.name)}, {self.task!r}, labels={names!r}, {sizes})", REPR_LENGTH)
+
     def __post_init__(self) -> None:
+        if isinstance(self.labels, list | tuple):
+            object.__setattr__(self, "labels", LabelSet(tuple(self.labels)))
         for name in SPLITS:
-            object.__setattr__(self, name, Split(getattr(self, name), self.labels))
+            examples = getattr(self, name)
+            if not isinstance(examples, Split):
+                check_examples(examples)
+            object.__setattr__(self, name, Split(examples, self.labels))
 
     @cached_property
     def label_type(self) -> type:
@@ -292,6 +350,8 @@ class Prediction:
     scores: Mapping[str, float]
     note: str = ""
 
+    __repr__ = short_repr
+
     @property
     def score(self) -> float:
         """The highest probability; 0.0 if there is no prediction."""
@@ -311,6 +371,39 @@ class Parse:
     tree: Tree
     note: str = ""
     probabilities: tuple[float, ...] = field(default=(), compare=False)
+
+    __repr__ = short_repr
+
+
+def check_examples(data: Any) -> None:
+    """Refuse, with a DataError, what is no Corpus and no sequence of Examples with texts and labels of known types."""
+    if isinstance(data, Corpus):
+        return
+    if not isinstance(data, list | tuple):
+        raise DataError(
+            _(
+                "Expected a Corpus or a list of Examples, found a {type}. munjang.read_corpus makes a Corpus of a file; "
+                "of a table in memory: [munjang.Example(text, label) for text, label in zip(texts, labels)].",
+                type=type(data).__name__,
+            )
+        )
+    for kind in {(type(item), type(getattr(item, "text", None)), type(getattr(item, "label", None))) for item in data}:
+        if not (issubclass(kind[0], Example) and issubclass(kind[1], str)):
+            raise DataError(
+                _(
+                    "Expected Examples with texts, found a {type} with a text of the type {text_type}.",
+                    type=kind[0].__name__,
+                    text_type=kind[1].__name__,
+                )
+            )
+        if not issubclass(kind[2], str | tuple | Tree | None):
+            raise DataError(
+                _(
+                    "A label is of the type {type}. Labels are names (str), several of them a tuple of names: "
+                    "Example(text, str(label)).",
+                    type=kind[2].__name__,
+                )
+            )
 
 
 def label_text(label: Label | None, separator: str = "|") -> str:
