@@ -19,13 +19,14 @@ def shortened(text: str, limit: int) -> str:
 
 
 class MunjangError(Exception):
-    """Base of all errors that a user can fix. `str(error)` is one complete message, of at most MESSAGE_LENGTH characters."""
+    """Base of all errors that a user can fix. `str(error)` is one message, of at most `longest` characters."""
 
     exit_code = 1
     http_status = 500
+    longest = MESSAGE_LENGTH
 
     def __str__(self) -> str:
-        return shortened(" ".join(str(part) for part in self.args), MESSAGE_LENGTH)
+        return shortened(" ".join(str(part) for part in self.args), self.longest)
 
 
 class DataError(MunjangError, ValueError):
@@ -61,6 +62,7 @@ class FetchError(MunjangError, OSError):
 
     exit_code = 6
     http_status = 502
+    longest = 3 * MESSAGE_LENGTH  # it names every place that was tried
 
 
 class MissingExtra(MunjangError, ImportError):

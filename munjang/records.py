@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from munjang.errors import DataError, shortened
 from munjang.other_libraries import data_frame, dataset_dict, labelled_dataset
@@ -45,10 +45,7 @@ def brief(value: Any) -> str:
     return f"[{items}]" if isinstance(value, list) else f"({items})"
 
 
-Item = TypeVar("Item")
-
-
-class Results(list[Item]):
+class Results(list[Any]):
     """A list of predictions, whose `repr` shows the first ones."""
 
     def __repr__(self) -> str:
@@ -272,8 +269,7 @@ class Corpus:
             object.__setattr__(self, "labels", LabelSet(tuple(self.labels)))
         for name in SPLITS:
             examples = getattr(self, name)
-            if not isinstance(examples, Split):
-                check_examples(examples)
+            examples = examples if isinstance(examples, Split) else examples_of(examples)
             object.__setattr__(self, name, Split(examples, self.labels))
 
     @cached_property
@@ -375,35 +371,30 @@ class Parse:
     __repr__ = short_repr
 
 
-def check_examples(data: Any) -> None:
-    """Refuse, with a DataError, what is no Corpus and no sequence of Examples with texts and labels of known types."""
-    if isinstance(data, Corpus):
-        return
-    if not isinstance(data, list | tuple):
+def examples_of(data: Any) -> tuple[Example, ...]:
+    """Examples from a list, or from any iterable. DataError: it holds something else, or labels of another type."""
+    examples = tuple(data) if isinstance(data, Iterable) else None
+    kinds = {
+        (type(item), type(getattr(item, "text", None)), type(getattr(item, "label", None))) for item in examples or ()
+    }
+    if examples is None or not all(issubclass(kind, Example) and issubclass(text, str) for kind, text, __ in kinds):
         raise DataError(
             _(
-                "Expected a Corpus or a list of Examples, found a {type}. munjang.read_corpus makes a Corpus of a file; "
-                "of a table in memory: [munjang.Example(text, label) for text, label in zip(texts, labels)].",
+                "Expected a Corpus or a list of Examples with texts, found a {type}. munjang.read_corpus reads a file; "
+                "texts in memory become [munjang.Example(text, label) for text, label in zip(texts, labels)].",
                 type=type(data).__name__,
             )
         )
-    for kind in {(type(item), type(getattr(item, "text", None)), type(getattr(item, "label", None))) for item in data}:
-        if not (issubclass(kind[0], Example) and issubclass(kind[1], str)):
-            raise DataError(
-                _(
-                    "Expected Examples with texts, found a {type} with a text of the type {text_type}.",
-                    type=kind[0].__name__,
-                    text_type=kind[1].__name__,
-                )
-            )
-        if not issubclass(kind[2], str | tuple | Tree | None):
+    for __, __, label in kinds:
+        if not issubclass(label, str | tuple | Tree | None):
             raise DataError(
                 _(
                     "A label is of the type {type}. Labels are names (str), several of them a tuple of names: "
                     "Example(text, str(label)).",
-                    type=kind[2].__name__,
+                    type=label.__name__,
                 )
             )
+    return examples
 
 
 def label_text(label: Label | None, separator: str = "|") -> str:

@@ -105,7 +105,7 @@ def download(place: HubPlace) -> tuple[Path, list[str]]:
     if is_offline():
         raise FetchError(
             _(
-                "{endpoint} {repo} at {revision} (offline)",
+                "{endpoint} {repo} at {revision} (not asked: HF_HUB_OFFLINE is set)",
                 endpoint=endpoint(),
                 repo=place.repo,
                 revision=place.revision,

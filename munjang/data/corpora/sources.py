@@ -146,7 +146,7 @@ def from_makers(row: CorpusRow) -> CorpusFiles:
     if not row.originals:
         raise FetchError(_("original files (the table has no address for them)"))
     if hub.is_offline():
-        raise FetchError(_("{homepage} (offline)", homepage=row.homepage))
+        raise FetchError(_("{homepage} (not asked: HF_HUB_OFFLINE is set)", homepage=row.homepage))
     files = originals(row, download.fetch_originals(row))
     return CorpusFiles(files, _("original files, {homepage}", homepage=row.homepage))
 
