@@ -397,6 +397,18 @@ def examples_of(data: Any) -> tuple[Example, ...]:
     return examples
 
 
+def check_corpus(value: object) -> None:
+    """A DataError for anything but a Corpus."""
+    if not isinstance(value, Corpus):
+        raise DataError(
+            _(
+                "Expected a Corpus, found a {type}. munjang.read_corpus reads a file; "
+                "munjang.Corpus('name', 'classification', labels, train=examples) holds Examples.",
+                type=type(value).__name__,
+            )
+        )
+
+
 def label_text(label: Label | None, separator: str = "|") -> str:
     """A label as one cell of a table: the name, the joined names, head:relation of every word of a tree, or nothing."""
     if label is None:

@@ -12,7 +12,7 @@ from typing import Any
 from munjang.data.statistics.common import Stats, common
 from munjang.data.statistics.tokens import TokenStats, token_stats
 from munjang.data.statistics.trees import TreebankStats, describe_trees
-from munjang.records import Corpus, Example, Tree, count_labels, names_of
+from munjang.records import Corpus, Example, Tree, check_corpus, count_labels, names_of, short_repr
 from munjang.tables import format_table
 from munjang.translation import N_, _, ngettext
 
@@ -55,6 +55,8 @@ class CorpusStats(Stats):
     """The numbers on the card of a corpus; `str()` is the printed card. rejected: rows that could not be read."""
 
     rejected: int = 0
+
+    __repr__ = short_repr
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CorpusStats:
@@ -115,6 +117,7 @@ class CorpusStats(Stats):
 
 def describe(corpus: Corpus) -> CorpusStats | TreebankStats:
     """The numbers of a corpus, for each split and between splits; for trees also their shape. Changes nothing."""
+    check_corpus(corpus)
     if corpus.label_type is Tree:
         return describe_trees(corpus)
     return CorpusStats(**common(corpus, describe_split), rejected=len(corpus.rejected))
