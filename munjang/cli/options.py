@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from munjang.errors import ConfigError
 from munjang.records import Corpus
 from munjang.text.names import join_names, shell_word, split_names, write_map
 from munjang.translation import _
+
+if TYPE_CHECKING:
+    from munjang.data.readers.corpus import Purpose
 
 DataDir = Annotated[
     str | None,
@@ -123,19 +126,24 @@ def open_corpus(
     *,
     validation: str | None = None,
     test: str | None = None,
+    purpose: Purpose = "train",
 ) -> Corpus:
     """The corpus that SOURCE names: a row of the table, or the user's own file or folder.
 
-    ConfigError if a flag about reading a file is given for a corpus of the table.
+    purpose: see `munjang.read_corpus`. ConfigError if a flag about reading a file is given for a corpus of the table.
     """
     if is_file(source):
         from munjang.data.readers.corpus import read_corpus
 
-        return read_corpus(source, options=options, validation=validation, test=test)
+        return read_corpus(source, options=options, validation=validation, test=test, purpose=purpose)
+    return known_corpus(source, {**asdict(options), "validation": validation, "test": test}, data_dir)
+
+
+def known_corpus(source: str, flags: Mapping[str, object], data_dir: str | None) -> Corpus:
+    """A corpus of the table. flags: about reading a file, refused with a ConfigError if they are given."""
     from munjang.data.corpora.table import corpus_row, load_corpus
 
     corpus_row(source)
-    flags = {**asdict(options), "validation": validation, "test": test}
     given = [flag(name, None) for name, value in flags.items() if value is not None]
     if given:
         raise ConfigError(

@@ -222,7 +222,7 @@ def list_of_texts(texts: Iterable[str]) -> list[str]:
             _(
                 "Expected a list of texts, found a {type}. Give its column of texts, such as frame[{column!r}].",
                 type=type(texts).__name__,
-                column=next(iter(texts.columns), "text"),
+                column=next(iter(texts.columns), ""),
             )
         )
     no_list = isinstance(texts, (bytes, bytearray, Mapping, Set)) or getattr(texts, "ndim", 1) != 1

@@ -215,8 +215,8 @@ def prose_length(cells: Sequence[Any]) -> float:
 
 
 def has_variety(cells: Sequence[Any]) -> bool:
-    """Whether cells differ as texts do: no value occurs five times on average. Few cells always do."""
-    return len(cells) < 10 or 5 * len({cell_text(cell) for cell in cells}) >= len(cells)
+    """Whether cells differ as texts do: a value does not occur more than five times on average."""
+    return 5 * len({cell_text(cell) for cell in cells}) >= len(cells)
 
 
 class LabelsUnclear(DataError):

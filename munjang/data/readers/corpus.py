@@ -120,7 +120,7 @@ def read_corpus(
             raise DataError(
                 _("{file}: no row can be the {split} split. {reasons}", file=file, split=split, reasons=reasons).strip()
             )
-    for note in parts.notes:
+    for note in parts.notes if purpose != "look" else ():  # the card shows them
         log.info("%s", note)
     if parts.rejected:
         log.warning("%s", describe_rejected(parts.rejected))
@@ -180,6 +180,8 @@ def read_into(parts: Parts, path: str | Path, options: ReadOptions, split: str |
         except Refused as error:
             if parts.purpose == "look" and error.step == "label":
                 parts.examples[target].append(Example(content, None, row.line, row.file))
+                if error.reason == _("no label"):  # the card counts them
+                    continue
             else:
                 shown = "" if label is None else cells_text(row.cells, label)
                 refusals.append(refused(row, target, content, shown, error))
@@ -273,10 +275,11 @@ def find_label(table: Table, options: ReadOptions, text: Columns, purpose: Purpo
     try:
         index, reason = guess_label(table.columns, sample, indices(text), table.file)
     except LabelsUnclear as error:
-        if purpose == "look" or (purpose == "clean" and not error.candidates):
-            table.notes.append(str(error))
-            return None
-        raise
+        if purpose == "train" or (purpose == "clean" and error.candidates):
+            raise
+        nothing = _("{file}: no column of labels found; --label says otherwise", file=table.file)
+        table.notes.append(str(error) if error.candidates else nothing)
+        return None
     note = _(
         "{file}: labels in column {column} ({reason}; {option:label} says otherwise)",
         file=table.file,

@@ -73,7 +73,8 @@ class CorpusStats(Stats):
 
     def __str__(self) -> str:
         labels = ngettext("{count:,} label", "{count:,} labels", len(self.label_names))
-        parts = [self.heading(labels), format_table(*self.measures()), format_table(*self.label_counts())]
+        parts = [self.heading(labels), format_table(*self.measures())]
+        parts += [format_table(*self.label_counts())] if any(split.labels for split in self.splits.values()) else []
         facts = self.sharing()
         if self.rejected:
             facts.append(_("Rows that could not be read and are in no split: {rows:,}.", rows=self.rejected))
