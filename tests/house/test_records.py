@@ -11,7 +11,7 @@ from munjang.data.prepare import prepare_corpus
 from munjang.data.splits import with_validation
 from munjang.data.statistics.corpus import describe
 from munjang.errors import ConfigError, DataError, FetchError, shortened
-from munjang.evaluation.evaluate import compare, evaluate
+from munjang.evaluation.evaluate import evaluate
 from munjang.inference.predictor import list_of_texts, load
 from munjang.records import Corpus, Example, LabelSet, Prediction, Removed, Results, Tree
 
@@ -35,7 +35,8 @@ def test_what_a_notebook_prints_is_short(corpus):
         corpus, corpus.train, corpus.train[:1], corpus.train[0], many, Corpus("a", "classification", many), tree,
         cleaned, cleaning_report, cleaning_report.removed[0], describe(corpus), model, mj.Analyzer(), predictions,
         predictions[0], mj.Analyzer().analyze_many(TEXTS[:3]), mj.explain(model, TEXTS[0][:90]), report,
-        compare(report, report), prepare_corpus(cleaned, mj.TrainConfig()), Removed("a", 1, TEXTS[0] * 9, "", "", ""),
+        mj.compare(report, report), prepare_corpus(cleaned, mj.TrainConfig()),
+        Removed("a", 1, TEXTS[0] * 9, "", "", ""),
         Prediction(TEXTS[0], tuple(map(str, range(500))), {str(n): 0.5 for n in range(500)}),
     ]  # fmt: skip
     for value in values:
