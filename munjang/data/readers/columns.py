@@ -188,20 +188,18 @@ def guess_text(columns: Sequence[str], sample: Sequence[Sequence[Any]], *, but: 
     cells = [[] if index in but else [row[index] for row in sample] for index in range(len(columns))]
     lengths = tuple(map(prose_length, cells))
     ranks = [text_rank(name) for name in columns]
-    known = [index for index, length in enumerate(lengths) if length] or [
-        index for index in range(len(columns)) if index not in but or len(columns) == 1
-    ]
-    kinds = [rank // 2 + (rank == OTHER) for rank in ranks]
-    pool = [index for index in known if kinds[index] == min(kinds[other] for other in known)]
+    varied = [index for index in range(len(columns)) if lengths[index] and has_variety(cells[index])]
+    named = [index for index in range(len(columns)) if lengths[index] and ranks[index] in (EXACT, PART)]
+    known = sorted({*varied, *named}) or [index for index in range(len(columns)) if index not in but] or [0]
+    pool = named or [index for index in known if ranks[index] < OTHER] or known
     longest = max(pool, key=lengths.__getitem__)
-    close = [index for index in pool if lengths[index] * CLOSE >= lengths[longest] and has_variety(cells[index])]
+    close = [index for index in pool if lengths[index] * CLOSE >= lengths[longest] and index in varied]
     best = [index for index in close if ranks[index] in (EXACT, WEAK)] or close or [longest]
     others = [
         index
-        for index in known
+        for index in varied
         if index not in best
         and ranks[index] < OTHER
-        and has_variety(cells[index])
         and (ranks[index] < UNKNOWN or lengths[index] * CLOSE >= lengths[best[0]])
     ]
     reason = _("by its name") if ranks[best[0]] < UNKNOWN else _("it has the longest texts")
@@ -215,8 +213,9 @@ def prose_length(cells: Sequence[Any]) -> float:
 
 
 def has_variety(cells: Sequence[Any]) -> bool:
-    """Whether cells differ as texts do: a value does not occur more than five times on average."""
-    return 5 * len({cell_text(cell) for cell in cells}) >= len(cells)
+    """Whether cells differ as texts do: a value occurs ten times on average at most, and there are at least two."""
+    values = {cell_text(cell) for cell in cells}
+    return 10 * len(values) >= len(cells) and (len(values) > 1 or len(cells) < 5)
 
 
 class LabelsUnclear(DataError):

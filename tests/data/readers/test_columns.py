@@ -53,7 +53,7 @@ def test_known_names_are_guessed(columns, text, label):
 
 
 def test_other_columns_are_guessed_by_content():
-    sample = [[str(n), "아주 긴 문장이 여기에 있다", "가나"[n % 2], f"사용자{n}"] for n in range(20)]
+    sample = [[str(n), f"아주 긴 문장이 {n}번 있다", "가나"[n % 2], f"사용자{n}"] for n in range(20)]
     columns = ["c1", "c2", "c3", "c4"]
     assert guess_text(columns, sample)[:3] == ((1,), (), "it has the longest texts")
     assert guess_label(columns, sample, [1], "a.csv") == (2, "it has 2 values")
@@ -97,6 +97,13 @@ def test_columns_that_repeat_a_few_values_are_no_second_text():
     sample = [["문의합니다", f"배송이 {n}일 늦어요", "생활 가전 제품"] for n in range(20)]
     assert guess_text(["제목", "본문", "b"], sample)[:2] == ((1,), ())
     assert guess_text(["a", "b", "c"], sample)[:2] == ((1,), ())
+    assert guess_text(["question", "b", "c"], sample)[:2] == ((1,), ())
+
+
+def test_a_title_or_question_is_the_text_only_if_nothing_longer_is_there():
+    sample = [[f"질문 {n}?", f"질문에 답할 수 있는 아주 긴 단락 {n}", f"{n}부"] for n in range(20)]
+    assert guess_text(["question", "paragraph", "c"], sample)[:2] == ((1,), (0,))
+    assert guess_text(["question", "a", "c"], [[row[0], "", row[2]] for row in sample])[0] == (0,)
 
 
 def test_columns_are_named_together():
