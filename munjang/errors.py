@@ -6,16 +6,28 @@ from importlib.util import find_spec
 
 from munjang.translation import _
 
+MESSAGE_LENGTH = 500
+"""Characters of a message at most: a value in it may be a whole text, or a thousand names."""
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, or its beginning and its end with " … " between them: at most `limit` characters."""
+    if len(text) <= limit:
+        return text
+    half = (limit - 3) // 2  # what to do stands at the end of a message
+    return f"{text[:half]} … {text[-half:]}"
+
 
 class MunjangError(Exception):
-    """Base of all errors that a user can fix. `str(error)` is one complete message on one line."""
+    """Base of all errors that a user can fix. `str(error)` is one message on one line, `longest` characters at most."""
 
     exit_code = 1
     http_status = 500
+    longest = MESSAGE_LENGTH
 
     def __str__(self) -> str:
         # A label or a name in the message may hold line breaks.
-        return " ".join(" ".join(str(part) for part in self.args).splitlines())
+        return shortened(" ".join(" ".join(str(part) for part in self.args).splitlines()), self.longest)
 
 
 class DataError(MunjangError, ValueError):
@@ -51,6 +63,7 @@ class FetchError(MunjangError, OSError):
 
     exit_code = 6
     http_status = 502
+    longest = 3 * MESSAGE_LENGTH  # it names every place that was tried
 
 
 class MissingExtra(MunjangError, ImportError):

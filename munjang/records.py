@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from munjang.errors import DataError
+from munjang.errors import DataError, shortened
 from munjang.other_libraries import data_frame, dataset_dict, labelled_dataset
 from munjang.translation import N_, _
 
@@ -19,6 +20,37 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 EMPTY = "empty"
 """The note of a prediction for a text without content."""
+
+
+REPR_LENGTH = 300
+"""Characters that `repr` gives of a value at most: a notebook prints it."""
+
+
+def short_repr(value: Any) -> str:
+    """The `repr` of a dataclass, of long texts, lists and dicts only the beginning."""
+    shown = ", ".join(f"{item.name}={brief(getattr(value, item.name))}" for item in fields(value) if item.repr)
+    return shortened(f"{type(value).__qualname__}({shown})", REPR_LENGTH)
+
+
+def brief(value: Any) -> str:
+    """The `repr` of a value; of a long text, list or dict only the beginning."""
+    if isinstance(value, str):
+        return repr(shortened(value, 200))
+    if isinstance(value, dict):
+        pairs = [f"{brief(key)}: {brief(item)}" for key, item in islice(value.items(), 8)]
+        return "{" + ", ".join([*pairs, *["…"][: len(value) - 8 > 0]]) + "}"
+    if type(value) not in (list, tuple) or len(value) < 2:
+        return shortened(repr(value), 200)
+    items = ", ".join([*map(brief, value[:5]), *["…"][: len(value) - 5 > 0]])
+    return f"[{items}]" if isinstance(value, list) else f"({items})"
+
+
+class Results(list[Any]):
+    """A list of predictions, whose `repr` shows the first ones."""
+
+    def __repr__(self) -> str:
+        shown = list.__repr__(self) if len(self) < 3 else f"[{brief(self[0])}, … {len(self):,} in all]"
+        return shortened(shown, REPR_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +66,8 @@ class Tree:
     heads: tuple[int, ...]
     relations: tuple[str, ...]
     pos: tuple[str, ...] = field(default=(), compare=False)
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.words)
@@ -58,6 +92,8 @@ class Example:
     line: int | None = None
     file: str | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class Removed:
@@ -74,6 +110,8 @@ class Removed:
     reason: str
     split: str = ""
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class LabelSet:
@@ -85,6 +123,8 @@ class LabelSet:
 
     names: tuple[str, ...]
     aliases: Mapping[str, str] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
@@ -112,8 +152,8 @@ class LabelSet:
 
     @property
     def listing(self) -> str:
-        """The names as a message shows them: `부정, 긍정`."""
-        return ", ".join(self.names)
+        """The names as a message shows them: `부정, 긍정`; a name with a comma as the command line takes it."""
+        return ", ".join(map(quote_name, self.names))
 
     def resolve(self, name: str) -> str:
         """The name that `name` (a name or an alias) stands for. DataError: unknown; the message lists the names."""
@@ -172,6 +212,8 @@ class Card:
     about: str = "classification"
     notes: tuple[str, ...] = ()
 
+    __repr__ = short_repr
+
 
 class Split(tuple[Example, ...]):
     """The examples of one split, in order: a tuple that knows the label set of its corpus, as do its slices.
@@ -195,6 +237,9 @@ class Split(tuple[Example, ...]):
 
     __hash__ = tuple.__hash__
 
+    def __repr__(self) -> str:
+        return f"Split({len(self)})" if len(self) > 1 else f"Split({list(self)!r})"
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -214,9 +259,18 @@ class Corpus:
     card: Card = field(default_factory=lambda: Card("", ""))
     rejected: tuple[Removed, ...] = ()
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}={len(getattr(self, name))}" for name in SPLITS)
+        names = shortened(self.labels.listing, 100)
+        return shortened(f"Corpus({brief(self.name)}, {self.task!r}, labels={names!r}, {sizes})", REPR_LENGTH)
+
     def __post_init__(self) -> None:
+        if isinstance(self.labels, list | tuple):
+            object.__setattr__(self, "labels", LabelSet(tuple(self.labels)))
         for name in SPLITS:
-            object.__setattr__(self, name, Split(getattr(self, name), self.labels))
+            examples = getattr(self, name)
+            examples = examples if isinstance(examples, Split) else examples_of(examples)
+            object.__setattr__(self, name, Split(examples, self.labels))
 
     @cached_property
     def label_type(self) -> type:
@@ -292,6 +346,8 @@ class Prediction:
     scores: Mapping[str, float]
     note: str = ""
 
+    __repr__ = short_repr
+
     @property
     def score(self) -> float:
         """The highest probability; 0.0 if there is no prediction."""
@@ -311,6 +367,46 @@ class Parse:
     tree: Tree
     note: str = ""
     probabilities: tuple[float, ...] = field(default=(), compare=False)
+
+    __repr__ = short_repr
+
+
+def examples_of(data: Any) -> tuple[Example, ...]:
+    """Examples from a list, or from any iterable. DataError: it holds something else, or labels of another type."""
+    examples = tuple(data) if isinstance(data, Iterable) else None
+    kinds = {
+        (type(item), type(getattr(item, "text", None)), type(getattr(item, "label", None))) for item in examples or ()
+    }
+    if examples is None or not all(issubclass(kind, Example) and issubclass(text, str) for kind, text, __ in kinds):
+        raise DataError(
+            _(
+                "Expected a Corpus or a list of Examples with texts, found a {type}. munjang.read_corpus reads a file; "
+                "texts in memory become [munjang.Example(text, label) for text, label in zip(texts, labels)].",
+                type=type(data).__name__,
+            )
+        )
+    for __, __, label in kinds:
+        if not issubclass(label, str | tuple | Tree | None):
+            raise DataError(
+                _(
+                    "A label is of the type {type}. Labels are names (str), several of them a tuple of names: "
+                    "Example(text, str(label)).",
+                    type=label.__name__,
+                )
+            )
+    return examples
+
+
+def check_corpus(value: object) -> None:
+    """A DataError for anything but a Corpus."""
+    if not isinstance(value, Corpus):
+        raise DataError(
+            _(
+                "Expected a Corpus, found a {type}. munjang.read_corpus reads a file; "
+                "munjang.Corpus('name', 'classification', labels, train=examples) holds Examples.",
+                type=type(value).__name__,
+            )
+        )
 
 
 def label_text(label: Label | None, separator: str = "|") -> str:
@@ -334,6 +430,11 @@ def names_of(label: Label | None) -> tuple[str, ...]:
 def count_labels(examples: Iterable[Example]) -> Counter[str]:
     """How often each class name occurs; a multi-label example or a tree counts once for each of its names."""
     return Counter(name for example in examples for name in names_of(example.label))
+
+
+def quote_name(name: str) -> str:
+    """The name of a label as lists on the command line take it: in double quotes if it has a comma, ; = or a quote."""
+    return '"' + name.replace('"', '""') + '"' if set(name) & set(',;="') else name
 
 
 def label_set(*names: tuple[str, ...]) -> LabelSet:

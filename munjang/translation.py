@@ -24,10 +24,12 @@ OptionForm = Callable[[Mapping[str, object]], str]
 
 def python_form(values: Mapping[str, object]) -> str:
     """Settings as arguments of a call: `text="본문", resume=True`."""
-    return ", ".join(
-        f'{name}="{value}"' if isinstance(value, str) else f"{name}={'…' if value is None else value}"
-        for name, value in values.items()
-    )
+    return ", ".join(f"{name}={'…' if value is None else quoted(value)}" for name, value in values.items())
+
+
+def quoted(value: object) -> str:
+    """A value as Python code; a text is in double quotes if it has none."""
+    return f'"{value}"' if isinstance(value, str) and '"' not in value else repr(value)
 
 
 _catalogue = gettext.NullTranslations()

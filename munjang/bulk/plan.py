@@ -16,7 +16,7 @@ from typing import Any
 from munjang import __version__
 from munjang.bulk.inputs import InputFile, find_sources, table_of
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.columns import find_column
+from munjang.data.readers.columns import column_names, find_column
 from munjang.data.readers.corpus import find_text, sample_rows
 from munjang.errors import DataError
 from munjang.inference.files.predict import Answering
@@ -58,7 +58,10 @@ class Partition:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides a run's output. text: the column of the texts. mark: the model's, see `model_facts`."""
+    """Everything that decides a run's output.
+
+    text: the column of the texts, as --text names it. mark: the model's, see `model_facts`.
+    """
 
     model: str
     mark: str
@@ -118,7 +121,7 @@ def make_plan(
     for file in used[1:]:
         check_alike(file, reading, shape, used[0].name)
     return Plan(
-        name, mark, tuple(manifest.labels.names), precision, tuple(used), shape[0], shape[0][text_column],
+        name, mark, tuple(manifest.labels.names), precision, tuple(used), shape[0], column_names(shape[0], text_column),
         answering.check(open_task(manifest, str(model))), reading, part_rows,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ from munjang import __version__
 from munjang.bulk.inputs import table_of
 from munjang.bulk.locations import Location, find_location
 from munjang.bulk.plan import Partition, Plan, model_facts
-from munjang.data.readers.columns import find_column
+from munjang.data.readers.columns import find_columns
 from munjang.errors import BundleError, ConfigError, MunjangError
 from munjang.files import first_line
 from munjang.inference.files.predict import predict_table
@@ -123,7 +123,7 @@ def make_part(plan: Plan, partition: Partition, out: Location, model: Any) -> di
     with attempt(partition, out) as (number, folder):
         part = folder / f"{partition.name}.parquet"
         with table_of(partition.source, plan.reading, partition.first, partition.last) as table:
-            text = find_column(plan.text, table.columns, partition.source.name, "text")
+            text = find_columns(plan.text, table.columns, partition.source.name, "text")
             counts = predict_table(model(), table, text, part, answering=plan.answering)
         size = part.stat().st_size
         if counts.rejected:

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from munjang import __version__
 from munjang.cli.options import flag_form
-from munjang.errors import MunjangError
+from munjang.errors import MESSAGE_LENGTH, MunjangError, shortened
 from munjang.files import first_line
 from munjang.translation import _, options_as
 
@@ -94,7 +94,7 @@ def main() -> None:
     except OSError as error:
         if debug:
             raise
-        typer.echo(_("munjang: {reason}", reason=os_error_line(error)), err=True)
+        typer.echo(_("munjang: {reason}", reason=shortened(os_error_line(error), MESSAGE_LENGTH)), err=True)
         sys.exit(1)
 
 

@@ -27,6 +27,7 @@ from munjang.errors import ConfigError
 from munjang.translation import _
 
 if TYPE_CHECKING:
+    from munjang.data.readers.columns import Columns
     from munjang.data.readers.table import Bad, Row, Table
     from munjang.inference.analyzer import Analysis, Analyzer
     from munjang.inference.files.write import Counts
@@ -169,7 +170,7 @@ def analysis_line(analysis: Analysis, scores: bool) -> str:
 
 
 def print_analyses(
-    model: Analyzer, table: Table, text_column: int, scores: bool, as_json: bool, *, one_by_one: bool
+    model: Analyzer, table: Table, text_column: Columns, scores: bool, as_json: bool, *, one_by_one: bool
 ) -> Counts:
     """Print a line for every row, in order."""
     from munjang.inference.analyzer import STRUCTURE
@@ -197,7 +198,7 @@ def print_analyses(
 
 
 def write_analyses(
-    model: Analyzer, table: Table, text_column: int, out: str, scores: bool, overwrite: bool, source: Path | None
+    model: Analyzer, table: Table, text_column: Columns, out: str, scores: bool, overwrite: bool, source: Path | None
 ) -> Counts:
     """Write the file with the predictions and log the counts."""
     from munjang.inference.files.analyze import analyze_table

@@ -55,7 +55,7 @@ def clean_verb(
         clean_test=clean_test,
     )
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
-    corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
+    corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test, purpose="clean")
     cleaned, cleaning_report = clean_corpus(corpus, config)
     write_cleaning_report(out, corpus, cleaned, cleaning_report, separator=multi_label or "|")
     typer.echo(str(cleaning_report))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from munjang.cli import options
 from munjang.cli.options import DataDir, writable_png
 from munjang.errors import ConfigError
 from munjang.records import SPLITS, Corpus, Tree
@@ -18,14 +19,17 @@ from munjang.translation import _, ngettext
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from munjang.config.settings import ReadOptions
     from munjang.data.corpora.schema import CorpusRow
     from munjang.data.statistics.corpus import CorpusStats
 
-HELP = _("List known corpora, or print the card of one.")
+HELP = _("List known corpora, or print the card of one, or of your own file.")
 
 
 def corpora_verb(
-    name: Annotated[str | None, typer.Argument(help=_("A corpus of the table: print its card."))] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME|FILE]", help=_("A corpus of the table, or your own file: its card."))
+    ] = None,
     data_dir: DataDir = None,
     language: Annotated[
         str | None, typer.Option("--language", help=_("Only corpora in this language, such as ko."))
@@ -49,14 +53,25 @@ def corpora_verb(
         str | None, typer.Option("--tokenizer", help=_("Count tokens too: a hub id, a folder or a model folder."))
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON instead of tables."))] = False,
+    text: options.TextColumn = None,
+    label: options.LabelColumn = None,
+    labels: options.LabelsOption = None,
+    map_values: options.MapValues = None,
+    multi_label: options.MultiLabelOption = None,
+    encoding: options.EncodingOption = None,
+    sheet: options.Sheet = None,
+    header_row: options.HeaderRow = None,
+    delimiter: options.Delimiter = None,
 ) -> None:
-    """Print the card of a corpus, a suite, the datasets of the hub, or the table."""
+    """Print the card of a corpus or a file, a suite, the datasets of the hub, or the table."""
+    read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     if name:
-        print_card(name, data_dir, split=split, plot=plot, tokenizer=tokenizer, as_json=as_json)
+        print_card(name, data_dir, read, split=split, plot=plot, tokenizer=tokenizer, as_json=as_json)
         return
-    card_flags = [flag for flag, value in (("--split", split), ("--plot", plot), ("--tokenizer", tokenizer)) if value]
-    if card_flags:
-        raise typer.BadParameter(_("{flag} needs a corpus, such as munjang corpora nsmc {flag} …", flag=card_flags[0]))
+    card_flags = {"split": split, "plot": plot, "tokenizer": tokenizer, **asdict(read)}
+    if given := [key for key, value in card_flags.items() if value is not None]:
+        flag = "--" + given[0].replace("_", "-")
+        raise typer.BadParameter(_("{flag} needs a corpus, such as munjang corpora nsmc {flag} …", flag=flag))
     if suite:
         print_suite(suite, as_json)
     elif hub:
@@ -207,18 +222,29 @@ def print_hub(language: str, limit: int, as_json: bool) -> None:
 
 
 def print_card(
-    name: str, data_dir: str | None, *, split: str | None, plot: Path | None, tokenizer: str | None, as_json: bool
+    name: str,
+    data_dir: str | None,
+    read: ReadOptions,
+    *,
+    split: str | None,
+    plot: Path | None,
+    tokenizer: str | None,
+    as_json: bool,
 ) -> None:
-    """Print where a corpus comes from and what it holds; its tokens and plots if requested."""
-    from munjang.data.corpora.table import corpus_row, load_corpus
+    """Print where a corpus or a file comes from and what it holds; its tokens and plots if requested."""
+    from munjang.data.corpora.table import CORPORA, DEFAULT_CONFIGURATIONS, corpus_row
     from munjang.data.statistics.corpus import describe
+    from munjang.data.statistics.file import look_at_file
 
     writable_png(plot)
-    row = corpus_row(name)
-    if plot and row.label_type is Tree:
-        raise ConfigError(_("--plot draws labelled texts; {name} has trees. Their numbers are on its card.", name=name))
+    is_own = options.is_file(name) and name not in {*CORPORA, *DEFAULT_CONFIGURATIONS}
+    row = None if is_own else corpus_row(name)
     counter = raw_tokenizer(tokenizer) if tokenizer else None
-    corpus = only(load_corpus(name, data_dir), split) if split else load_corpus(name, data_dir)
+    look = look_at_file(name, read) if is_own else None
+    corpus = look.corpus if look else options.known_corpus(name, asdict(read), data_dir)
+    if plot and corpus.label_type is Tree:
+        raise ConfigError(_("--plot draws labelled texts; {name} has trees. Their numbers are on its card.", name=name))
+    corpus = only(corpus, split) if split else corpus
     stats = describe(corpus)
     tokens = None
     if counter is not None:
@@ -226,15 +252,18 @@ def print_card(
 
         tokens = token_stats(corpus, counter)
     if as_json:
-        parts = {"corpus": summary(row), "stats": stats.to_dict(), **({"tokens": tokens.to_dict()} if tokens else {})}
-        typer.echo(json_value(parts))
+        origin = {"corpus": summary(row)} if row else {"file": look.to_dict() if look else {}}
+        typer.echo(json_value({**origin, "stats": stats.to_dict(), **({"tokens": tokens.to_dict()} if tokens else {})}))
     else:
-        typer.echo(provenance(row))
+        if row:
+            typer.echo(provenance(row))
         typer.echo(str(stats))
         if tokens:
             typer.echo()
             typer.echo(_("Tokens of {tokenizer}, special tokens included", tokenizer=tokenizer))
             typer.echo(str(tokens))
+        if look:
+            typer.echo(f"\n{look}")
     if plot:
         draw_corpus(corpus, stats, plot)
         typer.echo(_("Plots written to {plot}.", plot=plot), err=True)
@@ -306,10 +335,9 @@ def draw_corpus(corpus: Corpus, stats: CorpusStats, path: Path) -> None:
     lengths = {name: text_lengths(getattr(corpus, name)) for name in stats.splits}
     counts = {name: item.labels for name, item in stats.splits.items()}
     rows = {name: item.rows for name, item in stats.splits.items()}
-    figures = (
-        plots.length_histogram(lengths, title=_("{corpus}: length of the texts", corpus=corpus.name)),
-        plots.label_bars(counts, rows, title=_("{corpus}: labels", corpus=corpus.name)),
-    )
+    figures = [plots.length_histogram(lengths, title=_("{corpus}: length of the texts", corpus=corpus.name))]
+    if any(counts.values()):
+        figures.append(plots.label_bars(counts, rows, title=_("{corpus}: labels", corpus=corpus.name)))
     from PIL import Image  # matplotlib needs it too
 
     pictures = []

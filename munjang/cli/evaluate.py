@@ -28,7 +28,8 @@ from munjang.cli.options import (
 )
 from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError
-from munjang.records import SPLITS, Corpus, LabelSet, Parse, Prediction, count_labels
+from munjang.records import SPLITS, Corpus, LabelSet, Parse, Prediction, count_labels, quote_name
+from munjang.text.names import join_names, parse_map, shell_word, split_names, write_map
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def evaluate_verb(
         raise ConfigError(_("A {task} model has no confusion matrix; leave out --plot.", task=predictor.task))
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     corpus, split = open_split(source, split, options, data_dir, predictor)
-    label_map = None if is_file(source) else parse_labels(map_values)
+    label_map = None if is_file(source) else parse_labels(map_values, corpus.labels)
     saved = open_report(Path(against)) if against and against.endswith(".json") else None  # before the long work
     report = score_split(predictor, corpus, split, label_map, without_spaces=without_spaces)
     typer.echo(print_report(report, top_errors=top_errors))
@@ -140,11 +141,12 @@ def open_labelled(source: str, options: ReadOptions, model: Predictor) -> Corpus
 
     Without --labels or --map, every label in it must be a label of the model, by name or alias (DataError).
     """
-    if model.decoder.several and options.multi_label is None:
+    if model.decoder.several and options.multi_label is None and len(split_names(options.label or "")) < 2:
         raise ConfigError(
             _(
                 "{model} gives several labels to a text. Name the separator between them in a cell of {source}, "
-                "such as --multi-label '|' (any character will do if the cells are lists).",
+                "such as --multi-label '|' (any character will do if the cells are lists), or the columns of the "
+                "labels with --label.",
                 model=model.name,
                 source=source,
             )
@@ -167,8 +169,8 @@ def open_labelled(source: str, options: ReadOptions, model: Predictor) -> Corpus
                 source=source,
                 unknown=", ".join(f"'{name}' ({label_counts[name]:,})" for name in unknown[:10]),
                 labels=model.labels.listing,
-                known=",".join(sorted(label_counts.keys() - set(unknown))),
-                first=unknown[0],
+                known=shell_word(join_names(sorted(label_counts.keys() - set(unknown)))),
+                first=quote_name(unknown[0]),
             )
         )
     return replace(corpus, labels=LabelSet(tuple(label_counts)))
@@ -176,20 +178,14 @@ def open_labelled(source: str, options: ReadOptions, model: Predictor) -> Corpus
 
 def keep_known(text: str, labels: LabelSet) -> str:
     """--map with the labels of the model added, so that rows with such a label keep it."""
-    from munjang.data.readers.columns import parse_map
-
     mapped = parse_map(text)
-    kept = [name for name in labels.names if name not in mapped and not set(name) & set(",;=")]
-    return ";".join([text.rstrip("; "), *(f"{name}={name}" for name in kept)])
+    kept = [name for name in labels.names if mapped.label(name) is None]
+    return ";".join([text.rstrip("; "), *([write_map(([name], name) for name in kept)] if kept else [])])
 
 
-def parse_labels(text: str | None) -> dict[str, str] | None:
-    """--map for a corpus of the table: label of the corpus -> label of the model."""
-    if text is None:
-        return None
-    from munjang.data.readers.columns import parse_map
-
-    return parse_map(text)
+def parse_labels(text: str | None, labels: LabelSet) -> dict[str, str] | None:
+    """--map for a corpus of the table: label of the corpus -> label of the model. labels: those of the corpus."""
+    return None if text is None else parse_map(text).pairs((*labels.names, *labels.aliases))
 
 
 def score_split(

@@ -65,7 +65,7 @@ def export_verb(
     source = load(model)
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     data = open_split(check, None, options, data_dir, source) if check else None
-    label_map = None if check is None or is_file(check) else parse_labels(map_values)
+    label_map = parse_labels(map_values, data[0].labels) if data and not is_file(check or "") else None
     before = score_split(source, *data, label_map, without_spaces=False) if data else None
     exported = write(source, form, out, overwrite=overwrite)
     typer.echo(

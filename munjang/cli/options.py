@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from munjang.config.settings import CleanConfig, ReadOptions
 from munjang.errors import ConfigError
 from munjang.records import Corpus
+from munjang.text.names import join_names, shell_word, split_names, write_map
 from munjang.translation import _
+
+if TYPE_CHECKING:
+    from munjang.data.readers.corpus import Purpose
 
 DataDir = Annotated[
     str | None,
     typer.Option("--data-dir", envvar="MUNJANG_DATA", help=_("Folder that holds corpora, DIR/<corpus>/….")),
 ]
-TextColumn = Annotated[str | None, typer.Option("--text", help=_("Column of the texts; detected if omitted."))]
-LabelColumn = Annotated[str | None, typer.Option("--label", help=_("Column of the labels; detected if omitted."))]
+TextColumn = Annotated[
+    str | None, typer.Option("--text", help=_("Column of the texts, several as 제목,본문; detected if omitted."))
+]
+LabelColumn = Annotated[
+    str | None, typer.Option("--label", help=_("Column of the labels, or several with 1 or 0; detected if omitted."))
+]
 LabelsOption = Annotated[str | None, typer.Option("--labels", help=_("The label set in order, such as 부정,긍정."))]
-MapValues = Annotated[str | None, typer.Option("--map", help=_("Map values to labels, such as '1,2=부정;4,5=긍정'."))]
+MapValues = Annotated[str | None, typer.Option("--map", help=_("Map values to labels, such as '1,2=부정;4-5=긍정'."))]
 MultiLabelOption = Annotated[
     str | None, typer.Option("--multi-label", help=_("Separator between several labels in a cell."))
 ]
@@ -58,7 +64,6 @@ FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", 
 
 FLAGS = {"label_map": "--map", "hosts": "--allow-host", "warmup": "--set warmup"}
 """Settings whose flags have other names."""
-FOR_SHELL = re.compile(r"[\s;|&<>()*?$`'\"\\]")  # a value with one of these needs quotes
 
 
 def flag_form(values: Mapping[str, object]) -> str:
@@ -72,10 +77,8 @@ def flag(name: str, value: object) -> str:
     if value is None or value is True:
         return word
     if isinstance(value, Mapping):
-        value = ";".join(f"{key}={label}" for key, label in value.items())
-    text = ",".join(value) if isinstance(value, tuple) else str(value)
-    if not text or FOR_SHELL.search(text):
-        text = shlex.quote(text)
+        value = write_map(([key], label) for key, label in value.items())
+    text = shell_word(join_names(value) if isinstance(value, tuple) else str(value))
     return f"{word}={text}" if " " in word else f"{word} {text}"
 
 
@@ -91,7 +94,7 @@ def read_options(
     delimiter: str | None,
 ) -> ReadOptions:
     """The shared reading flags as one value."""
-    names = tuple(name.strip() for name in labels.split(",") if name.strip()) if labels else None
+    names = split_names(labels or "") or None
     return ReadOptions(text, label, names, map_values, multi_label, encoding, sheet, header_row, delimiter)
 
 
@@ -127,19 +130,24 @@ def open_corpus(
     *,
     validation: str | None = None,
     test: str | None = None,
+    purpose: Purpose = "train",
 ) -> Corpus:
     """The corpus that SOURCE names: a row of the table, or the user's own file or folder.
 
-    ConfigError if a flag about reading a file is given for a corpus of the table.
+    purpose: see `munjang.read_corpus`. ConfigError if a flag about reading a file is given for a corpus of the table.
     """
     if is_file(source):
         from munjang.data.readers.corpus import read_corpus
 
-        return read_corpus(source, options=options, validation=validation, test=test)
+        return read_corpus(source, options=options, validation=validation, test=test, purpose=purpose)
+    return known_corpus(source, {**asdict(options), "validation": validation, "test": test}, data_dir)
+
+
+def known_corpus(source: str, flags: Mapping[str, object], data_dir: str | None) -> Corpus:
+    """A corpus of the table. flags: about reading a file, refused with a ConfigError if they are given."""
     from munjang.data.corpora.table import corpus_row, load_corpus
 
     corpus_row(source)
-    flags = {**asdict(options), "validation": validation, "test": test}
     given = [flag(name, None) for name, value in flags.items() if value is not None]
     if given:
         raise ConfigError(

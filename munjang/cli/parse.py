@@ -14,6 +14,7 @@ from munjang.errors import ConfigError
 from munjang.translation import _
 
 if TYPE_CHECKING:
+    from munjang.data.readers.columns import Columns
     from munjang.data.readers.table import Table
     from munjang.inference.predictor import Predictor
     from munjang.records import Parse
@@ -32,7 +33,7 @@ def parse_text(model: Predictor, text: str, form: str) -> None:
         log.info("%s", parse.note)
 
 
-def parse_table(model: Predictor, table: Table, text_column: int, form: str, out: Path | None) -> None:
+def parse_table(model: Predictor, table: Table, text_column: Columns, form: str, out: Path | None) -> None:
     """Print the trees of a table's texts, or write them to a file; unusable rows are logged."""
     if form == "svg":
         raise ConfigError(_("--format svg draws a single text; use conllu or json for many."))
@@ -49,13 +50,13 @@ def parse_table(model: Predictor, table: Table, text_column: int, form: str, out
     log.info("%s written.", out)
 
 
-def parses(model: Predictor, table: Table, text_column: int) -> Iterator[Parse]:
+def parses(model: Predictor, table: Table, text_column: Columns) -> Iterator[Parse]:
     """The parses of the texts in a column, in the order of the rows."""
-    from munjang.data.readers.table import cell_text
+    from munjang.data.readers.columns import cells_text
 
     texts: list[str] = []
     for row in table.rows():
-        texts.append(cell_text(row.cells[text_column]))
+        texts.append(cells_text(row.cells, text_column))
         if len(texts) == CHUNK_SENTENCES:
             yield from model.predict_many(texts)
             texts = []

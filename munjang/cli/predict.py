@@ -26,10 +26,12 @@ from munjang.cli.rows import (
 )
 from munjang.errors import ConfigError
 from munjang.records import Parse, Prediction
+from munjang.text.names import split_names
 from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.config.settings import ReadOptions
+    from munjang.data.readers.columns import Columns
     from munjang.data.readers.table import Bad, Row, Table
     from munjang.inference.files.predict import Answering
     from munjang.inference.files.write import Counts
@@ -119,7 +121,7 @@ def predict_verb(
 
     if scores not in (None, "all", "best"):
         raise ConfigError(_("--scores is '{scores}'; it must be all or best.", scores=scores))
-    names = tuple(name.strip() for name in (keep or "").split(",") if name.strip())
+    names = split_names(keep or "")
     everything = scores == "all" or (scores is None and bool(out))
     answering = Answering(everything, threshold, min_score, names, by)
     options = read_options(text, None, None, None, None, encoding, sheet, header_row, delimiter)
@@ -244,7 +246,7 @@ def prediction_json(prediction: Prediction, line: int | None = None) -> str:
 
 
 def print_predictions(
-    model: Predictor, table: Table, text_column: int, answering: Answering, as_json: bool, *, one_by_one: bool
+    model: Predictor, table: Table, text_column: Columns, answering: Answering, as_json: bool, *, one_by_one: bool
 ) -> Counts:
     """Print a line for every row, in order; with --by, only count."""
     from munjang.data.readers.columns import find_column
@@ -281,7 +283,7 @@ def prediction_line(prediction: Prediction, answering: Answering) -> str:
 def write_predictions(
     model: Predictor,
     table: Table,
-    text_column: int,
+    text_column: Columns,
     out: str,
     answering: Answering,
     overwrite: bool,

@@ -19,6 +19,7 @@ from munjang.translation import _, ngettext
 
 if TYPE_CHECKING:
     from munjang.config.settings import ReadOptions
+    from munjang.data.readers.columns import Columns
     from munjang.data.readers.table import Bad, Row, Table
     from munjang.inference.files.write import Counts
     from munjang.records import Prediction
@@ -47,8 +48,8 @@ def source_kind(source: str | None) -> Literal["text", "file", "stdin"]:
     return "text"
 
 
-def open_input(source: str | None, kind: str, options: ReadOptions) -> tuple[Table, int]:
-    """The table to label and the index of its text column; what was detected is logged."""
+def open_input(source: str | None, kind: str, options: ReadOptions) -> tuple[Table, Columns]:
+    """The table to label and its text column; what was detected is logged."""
     if kind == "stdin":
         from munjang.data.readers.text import stream_table
 

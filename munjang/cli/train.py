@@ -58,7 +58,7 @@ def train_verb(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME=]CORPUS|FILE…",
+            metavar="[NAME=]CORPUS|FILE[:COLUMN]…",
             help=_("A corpus of the table, or your own file; several give one model with a head for each."),
         ),
     ],

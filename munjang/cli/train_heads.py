@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
@@ -22,11 +22,18 @@ if TYPE_CHECKING:
     from munjang.inference.analyzer import Analyzer
 
 
+class Source(NamedTuple):
+    """A corpus of the table, or a file. label: the column of its labels, where FILE:COLUMN names one."""
+
+    name: str
+    label: str | None = None
+
+
 @dataclass(frozen=True)
 class CorpusArguments:
     """The corpora as the command line names them.
 
-    words: [NAME=]CORPUS|FILE. more: NAME=FILE. read: how every file is read.
+    words: [NAME=]CORPUS|FILE[:COLUMN]. more: NAME=FILE[:COLUMN]. read: how every file is read.
     """
 
     words: Sequence[str]
@@ -34,28 +41,42 @@ class CorpusArguments:
     read: ReadOptions
     data_dir: str | None
 
-    def sources(self) -> dict[str, str]:
-        """Head -> corpus or file. ConfigError: two heads with the same name, or a name that is not allowed."""
+    def sources(self) -> dict[str, Source]:
+        """Head -> corpus or file.
+
+        ConfigError: two heads with the same name or the same labels, or a name that is not allowed.
+        """
         from munjang.data.multi_corpus import check_head_name
 
-        sources: dict[str, str] = {}
+        sources: dict[str, Source] = {}
         for word in self.words:
             given, source = split_head_name(word)
-            head = check_head_name(given or default_head_name(source))
+            head = check_head_name(given or source.label or default_head_name(source.name))
             if head in sources:
                 raise ConfigError(
                     _(
                         "Two heads are called {head}. Give each its own name, such as second={source}.",
                         head=head,
-                        source=source,
+                        source=source.name,
+                    )
+                )
+            same = next((other for other, known in sources.items() if known == source), None)
+            if same and options.is_file(source.name):
+                raise ConfigError(
+                    _(
+                        "{first} and {second} would learn the same labels of {file}. Name the column of each: "
+                        "{second}={file}:COLUMN.",
+                        first=same,
+                        second=head,
+                        file=source.name,
                     )
                 )
             sources[head] = source
         return sources
 
-    def additions(self) -> dict[str, str]:
+    def additions(self) -> dict[str, Source]:
         """Head -> file with more rows. ConfigError: no such head, or a head named twice."""
-        additions: dict[str, str] = {}
+        additions: dict[str, Source] = {}
         heads = self.sources()
         for word in self.more:
             head, source = split_head_name(word)
@@ -82,28 +103,35 @@ class CorpusArguments:
         sources, additions = self.sources(), self.additions()
         inputs = [*sources.values(), *additions.values()]
         flags = [name for name, value in asdict(self.read).items() if value is not None]
-        if flags and not any(map(options.is_file, inputs)):
+        if flags and not any(options.is_file(source.name) for source in inputs):
             flag = "--" + flags[0].replace("_", "-")
             raise ConfigError(_("{flag} is for files of your own; there is none among these.", flag=flag))
         for source in inputs:
-            check_source(source)
+            check_source(source.name)
         corpora = {head: self.corpus(source, self.read) for head, source in sources.items()}
         return corpora, {head: self.addition(source, corpora[head]) for head, source in additions.items()}
 
-    def addition(self, source: str, corpus: Corpus) -> Corpus:
+    def addition(self, source: Source, corpus: Corpus) -> Corpus:
         """More rows for the head of `corpus`: with the labels of that head, unless --labels or --map names others."""
         same_labels = self.read.labels is None and self.read.map is None
         return self.corpus(source, replace(self.read, labels=tuple(corpus.labels)) if same_labels else self.read)
 
-    def corpus(self, source: str, read: ReadOptions) -> Corpus:
+    def corpus(self, source: Source, read: ReadOptions) -> Corpus:
         """The corpus of a source; `read` is for files only."""
-        return options.open_corpus(source, read if options.is_file(source) else ReadOptions(), self.data_dir)
+        own = replace(read, label=source.label or read.label) if options.is_file(source.name) else ReadOptions()
+        return options.open_corpus(source.name, own, self.data_dir)
 
 
-def split_head_name(word: str) -> tuple[str | None, str]:
+def split_head_name(word: str) -> tuple[str | None, Source]:
     """NAME and source of a word; NAME is None if there is none, or if the word is the path of a file."""
     name, equals, source = word.partition("=")
-    return (name, source) if equals and source and not Path(word).exists() else (None, word)
+    return (name, split_column(source)) if equals and source and not Path(word).exists() else (None, split_column(word))
+
+
+def split_column(source: str) -> Source:
+    """The source in CORPUS, FILE or FILE:COLUMN."""
+    file, colon, column = source.rpartition(":")
+    return Source(file, column) if colon and column and Path(file).is_file() else Source(source)
 
 
 def default_head_name(source: str) -> str:
@@ -150,8 +178,8 @@ def train_several(
 
     check_config(config)
     corpora, more = arguments.open()
-    inputs = [*arguments.sources().values(), *arguments.additions().values(), config.backbone]
-    with run_folder(out, overwrite=overwrite, resume=resume, inputs=inputs):
+    inputs = [source.name for source in (*arguments.sources().values(), *arguments.additions().values())]
+    with run_folder(out, overwrite=overwrite, resume=resume, inputs=[*inputs, config.backbone]):
         multi_corpus = prepare_multi_corpus(corpora, config, more)
         if is_first_process():
             typer.echo(f"{multi_corpus.cleaning_report}\n")

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, get_args, get_origin
 
 from munjang.errors import ConfigError
+from munjang.text.names import split_names
 from munjang.translation import N_, _
 
 BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -30,8 +31,8 @@ def convert(value: Any, hint: Any, where: str) -> Any:
 
 
 def parse_names(value: Any) -> tuple[str, ...]:
-    """Names from a list, or from text with commas between them."""
-    items = value.split(",") if isinstance(value, str) else value
+    """Names from a list, or from text with commas between them (`split_names`)."""
+    items = split_names(value) if isinstance(value, str) else value
     if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
         raise TypeError
     return tuple(item.strip() for item in items if item.strip())

@@ -6,8 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, get_type_hints
+from types import UnionType
+from typing import Any, ClassVar, get_args, get_type_hints
 
 from munjang.config.checks import above_zero, between, known_steps, long_enough, not_negative, one_of, usable_seed
 from munjang.config.converting import convert
@@ -23,21 +25,48 @@ REMOVED: dict[str, bool] = {"pos": False}
 """Settings of training that earlier versions had -> their default."""
 
 
+@cache
+def field_types(cls: type) -> dict[str, Any]:
+    """The types of the fields of a settings class, by name."""
+    hints = get_type_hints(cls)
+    return {item.name: hints[item.name] for item in fields(cls)}
+
+
+def check_types(config: Any) -> None:
+    """Refuse values of a wrong type, from Python, with a ConfigError; "3" becomes 3 where a number is expected."""
+    for name, hint in field_types(config.__class__).items():
+        value = getattr(config, name)
+        kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        if type(value) in kinds or (type(value) is int and float in kinds):
+            continue
+        if is_dataclass(hint):
+            raise ConfigError(
+                _(
+                    "{name} is {value!r:.100}; expected a {type}.",
+                    name=name,
+                    value=value,
+                    type=getattr(hint, "__name__", hint),
+                )
+            )
+        object.__setattr__(config, name, convert(value, hint, name))
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How to read a user's file. None means: detect it, and tell the user what was detected."""
 
-    text: str | None = None  # column of the sentences
-    label: str | None = None  # column of the labels
+    text: str | tuple[str, ...] | None = None  # column of the sentences; several are joined: "제목,본문"
+    label: str | tuple[str, ...] | None = None  # column of the labels; several say each whether a text has this label
     labels: tuple[str, ...] | None = None  # the label set, in order; rows with other labels are removed and counted
-    map: str | None = (
-        None  # "1,2=부정;4,5=긍정": values that become labels; rows with other values are dropped and counted
-    )
+    map: str | None = None  # "1,2=부정;4-5=긍정": values that become labels; other rows are dropped and counted
     multi_label: str | None = None  # separator between labels in one cell; None = one label per text
     encoding: str | None = None  # utf-8, utf-8-sig, utf-16, cp949
     sheet: str | None = None  # Excel: sheet name, or its number from 1
     header_row: int | None = None  # Excel, CSV: 1-based row of the column names; 0 = none
     delimiter: str | None = None  # CSV, TSV: one character, or "tab"
+
+    def __post_init__(self) -> None:
+        check_types(self)
 
 
 @dataclass(frozen=True)
@@ -52,6 +81,7 @@ class CleanConfig:
     clean_test: bool = False  # clean the test split like train; by default it loses only rows that cannot be scored
 
     def __post_init__(self) -> None:
+        check_types(self)
         known_steps("clean.steps", self.steps)
         one_of("clean.conflicts", self.conflicts, ("drop", "keep-majority"))
         if self.outliers is not None:
@@ -91,6 +121,7 @@ class TrainConfig:
     clean: CleanConfig = field(default_factory=CleanConfig)
 
     def __post_init__(self) -> None:
+        check_types(self)
         one_of("loop", self.loop, LOOPS)
         one_of("class_weights", self.class_weights, (None, "balanced"))
         one_of("precision", self.precision, ("auto", "fp32", "bf16"))
@@ -148,6 +179,7 @@ class PretrainConfig:
     adversarial: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
+        check_types(self)
         one_of("schedule", self.schedule, ("one-cycle", "linear", "constant"))
         one_of("precision", self.precision, ("auto", "fp32", "bf16"))
         one_of("device", self.device, ("auto", "cpu", "cuda"))
@@ -196,8 +228,8 @@ def from_dict(cls: type, values: Mapping[str, Any], *, where: str = "settings") 
 
 def update(config: Any, values: Mapping[str, Any], *, where: str) -> Any:
     """A copy of `config` with `values` in place of its own; nested tables go to nested configs."""
-    hints = get_type_hints(type(config))
-    names = {item.name for item in fields(config)}
+    hints = field_types(config.__class__)
+    names = set(hints)
     changed = {}
     if isinstance(config, TrainConfig):
         values = without_removed(values, where=where)

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
+
+from munjang.text.cleaning import nfc
 
 NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]+")
 
 
 def text_key(text: str) -> str:
-    """The text in NFC, without white space at its ends."""
-    return unicodedata.normalize("NFC", text).strip()
+    """The text after the step nfc, without white space at its ends."""
+    return nfc(text).strip()
 
 
 def letters_key(text: str) -> str:

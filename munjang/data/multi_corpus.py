@@ -17,7 +17,7 @@ from munjang.data.duplicates import text_key
 from munjang.data.memory import gc_paused
 from munjang.data.prepare import Prepared, corpus_fingerprint, prepare_corpus
 from munjang.errors import ConfigError, DataError
-from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed, Tree
+from munjang.records import SPLITS, Card, Corpus, Example, LabelSet, Removed, Tree, check_corpus, short_repr
 from munjang.tables import format_table
 from munjang.translation import _, ngettext
 
@@ -50,6 +50,8 @@ class MultiCorpus:
     parts: Mapping[str, Prepared]
     cross_leaks: Mapping[str, tuple[Removed, ...]]
     additions: Mapping[str, Addition] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
     @cached_property
     def corpus(self) -> Corpus:
@@ -181,6 +183,7 @@ def check_heads(corpora: Mapping[str, Corpus], more: Mapping[str, Corpus]) -> No
         raise ConfigError(_("A multi-head model needs at least one corpus."))
     for head, corpus in (*corpora.items(), *more.items()):
         check_head_name(head)
+        check_corpus(corpus)
         if corpus.label_type is not str:
             if corpus.label_type is Tree:
                 message = _(

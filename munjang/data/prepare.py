@@ -14,7 +14,7 @@ from munjang.data.duplicates import rows_hash
 from munjang.data.memory import gc_paused
 from munjang.data.splits import with_test, with_validation
 from munjang.errors import DataError
-from munjang.records import Corpus, Tree, count_labels, label_text
+from munjang.records import Corpus, Tree, count_labels, label_text, short_repr
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
@@ -30,6 +30,8 @@ class Prepared:
     source: Corpus
     corpus: Corpus
     cleaning_report: CleaningReport
+
+    __repr__ = short_repr
 
     @property
     def published(self) -> Corpus:

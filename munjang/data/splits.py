@@ -12,7 +12,7 @@ import numpy as np
 from munjang.data.duplicates import hashes, repeated, text_key
 from munjang.data.memory import gc_paused
 from munjang.errors import ConfigError, DataError
-from munjang.records import Corpus, Example, Label, Tree, count_labels, names_of
+from munjang.records import Corpus, Example, Label, Tree, check_corpus, count_labels, names_of
 from munjang.translation import _, ngettext
 
 SPLIT_NAMES = {
@@ -153,6 +153,7 @@ def validation_as_test(corpus: Corpus) -> Corpus:
 
 def with_split(corpus: Corpus, split: str, share: float, seed: int) -> Corpus:
     """The corpus unchanged if it has the split; else with one made from train, and a note on its card."""
+    check_corpus(corpus)
     if getattr(corpus, split):
         return corpus
     rest, held = hold_out(corpus.split("train"), share, seed)

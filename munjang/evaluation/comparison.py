@@ -12,6 +12,7 @@ from munjang.errors import DataError
 from munjang.metrics.report import Report, score_text
 from munjang.metrics.significance import mcnemar, paired_bootstrap
 from munjang.metrics.tables import title
+from munjang.records import short_repr
 from munjang.tables import format_table
 from munjang.translation import _
 
@@ -46,6 +47,8 @@ class Comparison:
     size: str
     unit: str
     shown: tuple[str, ...]
+
+    __repr__ = short_repr
 
     @property
     def difference(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from munjang.errors import DataError
-from munjang.records import Label, LabelSet, names_of
+from munjang.records import Label, LabelSet, names_of, quote_name
 from munjang.translation import _, ngettext, option_text
 
 
@@ -91,9 +91,11 @@ def mismatch(unknown: list[str], model: LabelSet, corpus: LabelSet | None, match
         "The model does not know the label {unknown}. The model has {known}; the data has {in_data}.",
         "The model does not know the labels {unknown}. The model has {known}; the data has {in_data}.",
         len(unknown),
-        unknown=", ".join(unknown),
+        unknown=", ".join(map(quote_name, unknown)),
         known=model.listing,
-        in_data=corpus.listing if corpus is not None else ", ".join(dict.fromkeys([*matched, *unknown])),
+        in_data=corpus.listing
+        if corpus is not None
+        else ", ".join(map(quote_name, dict.fromkeys([*matched, *unknown]))),
     )
     if all(name in model.aliases for name in unknown):  # class numbers as in the corpus that the model was trained on
         pairs = option_text(label_map={name: model.resolve(name) for name in sorted(unknown, key=int)})

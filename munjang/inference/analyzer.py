@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import cast, overload
 
-from munjang.errors import ConfigError, unknown_name
+from munjang.errors import ConfigError, shortened, unknown_name
 from munjang.inference.heads import (
     Head,
     has_parser,
@@ -20,7 +20,7 @@ from munjang.inference.heads import (
     read_heads,
 )
 from munjang.inference.predictor import Predictor, load
-from munjang.records import Parse, Prediction
+from munjang.records import REPR_LENGTH, Parse, Prediction, Results, short_repr
 from munjang.translation import _
 
 STRUCTURE = "structure"
@@ -39,6 +39,8 @@ class Analysis:
     answers: Mapping[str, Prediction]
     note: str = ""
     structure: Parse | None = None
+
+    __repr__ = short_repr
 
     def __getitem__(self, head: str) -> Prediction | Parse:
         if head == STRUCTURE and head not in self.answers and self.structure is not None:
@@ -68,6 +70,10 @@ class Analyzer:
         self.heads = self.known = read_heads(self.whole.manifest, self.whole.folder or self.whole.name)
         self.parser: Predictor | None = None
         self.ask([head.name for head in self.known] if tasks is None else tasks)
+
+    def __repr__(self) -> str:
+        heads = shortened(", ".join(head.name for head in self.heads), 150)
+        return shortened(f"Analyzer({self.name!r}, heads={heads!r})", REPR_LENGTH)
 
     def ask(self, tasks: Iterable[str]) -> None:
         """Choose the heads that predict."""
@@ -101,7 +107,7 @@ class Analyzer:
             parses = cast("list[Parse]", self.parser.predict_many(texts, progress=progress))
         if not self.heads:
             return [Analysis(parse.text, {}, parse.note, parse) for parse in parses]
-        analyses: list[Analysis] = []
+        analyses: list[Analysis] = Results()
         for parts in self.whole.run(texts, progress=progress):
             for text, cleaned, row, is_cut, is_empty in zip(*parts, strict=True):
                 answers = {

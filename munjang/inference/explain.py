@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.records import EMPTY, label_text
+from munjang.records import EMPTY, label_text, short_repr
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Explanation:
     words: tuple[Word, ...]
     method: str = METHOD
     note: str = ""
+
+    __repr__ = short_repr
 
     @property
     def top(self) -> Word | None:

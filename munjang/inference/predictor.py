@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from munjang.errors import BundleError, DataError
+from munjang.errors import BundleError, DataError, shortened
 from munjang.files import disk_errors
 from munjang.inference.backends import Runner, load_runner
 from munjang.inference.heads import (
@@ -25,7 +25,7 @@ from munjang.inference.heads import (
     too_many_heads,
 )
 from munjang.models.folder import Manifest, check_model_target, save_bundle
-from munjang.records import EMPTY, LabelSet, Parse, Prediction
+from munjang.records import EMPTY, REPR_LENGTH, LabelSet, Parse, Prediction, Results
 from munjang.tasks.base import Decoder, Task
 from munjang.text.cleaning import clean_text
 from munjang.translation import N_, _
@@ -54,6 +54,10 @@ class Predictor:
         self.manifest, self.runner, self.folder = manifest, runner, folder
         self.decoder: Decoder = decoder or open_task(manifest, folder or _("The model"))
         self.threshold = manifest.threshold
+
+    def __repr__(self) -> str:
+        names = shortened(self.labels.listing, 150)
+        return shortened(f"Predictor({self.name!r}, {self.task!r}, labels={names!r})", REPR_LENGTH)
 
     @property
     def labels(self) -> LabelSet:
@@ -106,7 +110,7 @@ class Predictor:
         DataError: one of the values is not a text, such as the NaN of an empty cell.
         """
         self.check_single()
-        records: list[Prediction | Parse] = []
+        records: list[Prediction | Parse] = Results()
         for parts in self.run(texts, progress=progress):
             records += [self.decode(*part) for part in zip(*parts, strict=True)]
         return cast("list[Prediction] | list[Parse]", records)
@@ -210,15 +214,26 @@ class Predictor:
 
 
 def list_of_texts(texts: Iterable[str]) -> list[str]:
-    """The texts as a list. DataError: a single text, or a value that is not a text, with its index from 0."""
+    """The texts as a list. DataError: a single text, a table, or a value that is not a text, with its index from 0."""
     if isinstance(texts, str):
         raise DataError(_("Expected a list of texts, found a single text. Put it in a list, or use predict."))
+    if hasattr(texts, "columns"):
+        raise DataError(
+            _(
+                "Expected a list of texts, found a {type}. Give its column of texts, such as frame[{column!r}].",
+                type=type(texts).__name__,
+                column=next(iter(texts.columns), ""),
+            )
+        )
+    no_list = isinstance(texts, (bytes, bytearray, Mapping, Set)) or getattr(texts, "ndim", 1) != 1
+    if no_list or not isinstance(texts, Iterable):
+        raise DataError(_("Expected a list of texts, found a {type}.", type=type(texts).__name__))
     texts = list(texts)
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(
                 _(
-                    "Text {index} (counted from 0) is {value!r:.60} ({type}); fill empty cells with ''.",
+                    "Text {index} (counted from 0) is {value!r:.60} ({type}); every text is a str, an empty cell ''.",
                     index=index,
                     value=text,
                     type=type(text).__name__,

@@ -23,7 +23,7 @@ from munjang.metrics.report import (
 from munjang.metrics.scores import METRICS, SEVERAL, confusion_columns, main_metrics, problem_kind, summed_metrics
 from munjang.metrics.significance import Interval
 from munjang.metrics.tables import print_report, title
-from munjang.records import Label, label_text
+from munjang.records import Label, label_text, short_repr
 from munjang.translation import N_, _
 
 HEADLINES = ("accuracy", "subset_accuracy", "micro_f1", "macro_f1", "f1", "hamming_loss")
@@ -114,6 +114,8 @@ class LabelReport:
     lines: Sequence[int]
 
     unit = N_("texts")
+
+    __repr__ = short_repr
 
     @property
     def kind(self) -> str:

@@ -123,15 +123,31 @@ def hamming_loss(counts: ConfusionCounts) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Metric:
-    """One score: how it is computed, for which kinds of problem, and its name in English as tables show it."""
+    """One score: how it is computed, for which kinds of problem, and its name in English as tables show it.
+
+    several: how it is computed where a text has several labels, if that differs.
+    """
 
     compute: Callable[[ConfusionCounts], np.ndarray]
     kinds: tuple[str, ...]
     title: str
+    several: Callable[[ConfusionCounts], np.ndarray] | None = None
+
+    def of(self, counts: ConfusionCounts, kind: str) -> np.ndarray:
+        """(...): the score for a kind of problem."""
+        return self.several(counts) if self.several and kind in SEVERAL else self.compute(counts)
 
 
 PROBLEM_KINDS = ("binary", "multi-class", "multi-label")
 ONE, SEVERAL = PROBLEM_KINDS[:2], PROBLEM_KINDS[2:]
+
+
+def macro_metric(score: LabelMetric, title: str) -> Metric:
+    """The mean of the labels' scores. As in scikit-learn, with several labels a text it is over all labels."""
+    return Metric(
+        lambda counts: macro(score, counts), PROBLEM_KINDS, title, several=lambda counts: score(counts).mean(axis=-1)
+    )
+
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(accuracy, ONE, N_("accuracy")),
@@ -139,9 +155,9 @@ METRICS: dict[str, Metric] = {
     "precision": Metric(lambda counts: positive_class(precision, counts), ("binary",), N_("precision")),
     "recall": Metric(lambda counts: positive_class(recall, counts), ("binary",), N_("recall")),
     "f1": Metric(lambda counts: positive_class(f1, counts), ("binary",), N_("F1")),
-    "macro_precision": Metric(lambda counts: macro(precision, counts), PROBLEM_KINDS, N_("macro precision")),
-    "macro_recall": Metric(lambda counts: macro(recall, counts), PROBLEM_KINDS, N_("macro recall")),
-    "macro_f1": Metric(macro_f1, PROBLEM_KINDS, N_("macro F1")),
+    "macro_precision": macro_metric(precision, N_("macro precision")),
+    "macro_recall": macro_metric(recall, N_("macro recall")),
+    "macro_f1": macro_metric(f1, N_("macro F1")),
     "micro_precision": Metric(lambda counts: micro(precision, counts), PROBLEM_KINDS, N_("micro precision")),
     "micro_recall": Metric(lambda counts: micro(recall, counts), PROBLEM_KINDS, N_("micro recall")),
     "micro_f1": Metric(lambda counts: micro(f1, counts), PROBLEM_KINDS, N_("micro F1")),
@@ -164,7 +180,7 @@ def main_metrics(kind: str) -> tuple[str, str]:
 
 def all_metrics(counts: ConfusionCounts, kind: str) -> dict[str, np.ndarray]:
     """Every metric of a kind of problem, each (...)."""
-    return {name: metric.compute(counts) for name, metric in METRICS.items() if kind in metric.kinds}
+    return {name: metric.of(counts, kind) for name, metric in METRICS.items() if kind in metric.kinds}
 
 
 def summed_metrics(sums: np.ndarray, kind: str) -> dict[str, np.ndarray]:

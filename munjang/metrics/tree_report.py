@@ -13,6 +13,7 @@ from munjang.metrics.report import LabelScore, ReportTable, Section, score_text,
 from munjang.metrics.significance import Interval
 from munjang.metrics.tables import print_report, title
 from munjang.metrics.tree_scores import tree_counts, tree_scores
+from munjang.records import short_repr
 from munjang.translation import N_, _, ngettext
 
 
@@ -62,6 +63,8 @@ class TreeReport:
     unit = N_("words")
     main = ("las", "uas", "exact")
     clean = None
+
+    __repr__ = short_repr
 
     @property
     def headlines(self) -> list[str]:

@@ -90,9 +90,35 @@ def show_or_drop(match: re.Match[str]) -> str:
     return match["kept"] or (" " if match["space"] else "")
 
 
+INITIALS, VOWELS, FINALS = "\u1100-\u115e\ua960-\ua97c", "\u1161-\u11a7\ud7b0-\ud7c6", "\u11a8-\u11ff\ud7cb-\ud7fb"
+NARROW_JAMO = "\uffa1-\uffdc"
+JAMO = re.compile(
+    f"(?P<kept>[{INITIALS}][{VOWELS}][{FINALS}]*|(?<=[가-힣])[{FINALS}]+)|[{INITIALS}{VOWELS}{FINALS}{NARROW_JAMO}]"
+)
+KINDS_OF_JAMO = re.compile("HANGUL (?:CHOSEONG|JUNGSEONG|JONGSEONG) |HALFWIDTH HANGUL LETTER ")
+
+
 def nfc(text: str) -> str:
-    """The text in Unicode's composed form: the separate jamo of files from macOS become syllables."""
-    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+    """The text in Unicode's composed form: the separate jamo of files from macOS become syllables.
+
+    Jamo that belong to no syllable become the letters that a keyboard types: NFKC makes of ㅋ (U+314B) the initial
+    consonant U+110F, which looks the same, and half-width ones are also in use. Syllables of older Korean, which
+    Unicode has only as jamo, stay.
+    """
+    if text.isascii():
+        return text
+    return JAMO.sub(as_letter, unicodedata.normalize("NFC", text))
+
+
+def as_letter(match: re.Match[str]) -> str:
+    """A jamo by itself as a letter (U+3131 to U+318E); unchanged where there is no such letter."""
+    if match["kept"]:
+        return match["kept"]
+    name = KINDS_OF_JAMO.sub("HANGUL LETTER ", unicodedata.name(match[0], ""))
+    try:
+        return unicodedata.lookup(name)
+    except KeyError:
+        return match[0]
 
 
 def spaces(text: str) -> str:
@@ -147,7 +173,10 @@ def clean_text(text: str, steps: Iterable[str]) -> str:
 
 PLAIN_STEPS = frozenset(("html", "invisible", "nfc", "spaces"))
 WHITE = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"  # white space without the plain space and LINE_BREAKS
-NEEDS_CLEANING = re.compile(f"[&<{LINE_BREAKS}{BLANKS}{INVISIBLE_CHARACTERS}{WHITE}\u200c\u200d\U000e0000-\U000e007f]")
+NEEDS_CLEANING = re.compile(
+    f"[&<{LINE_BREAKS}{BLANKS}{INVISIBLE_CHARACTERS}{WHITE}\u200c\u200d\U000e0000-\U000e007f"
+    f"{INITIALS}{VOWELS}{FINALS}{NARROW_JAMO}]"
+)
 
 
 def is_settled(text: str) -> bool:

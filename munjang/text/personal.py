@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 HYPHEN = "-‐-―"  # the hyphen of the keyboard, and Unicode's from hyphen to horizontal bar (inside a character class)
 EMAIL = r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}"
@@ -49,6 +50,14 @@ def mask_personal(text: str) -> str:
             break
         text = "".join(parts) + text[end:]
     return text
+
+
+def count_personal(text: str) -> Counter[str]:
+    """How often each kind of personal data is in a text: 전화번호, 주민번호, 이메일."""
+    masked = mask_personal(text)
+    if masked is text:
+        return Counter()
+    return Counter({kind: masked.count(f"〈{kind}〉") - text.count(f"〈{kind}〉") for kind in PERSONAL.groupindex})
 
 
 def may_be_resident_number(number: str) -> bool:

@@ -16,7 +16,7 @@ from munjang.inference.predictor import Predictor
 from munjang.metrics.report import Report
 from munjang.models.folder import RESUME_REMEDY
 from munjang.models.saved_reports import TEST_REPORT
-from munjang.records import SPLITS, Parse, Prediction
+from munjang.records import SPLITS, Parse, Prediction, short_repr
 from munjang.reports.model_card import model_card
 from munjang.reports.run_report import write_report
 from munjang.training.loops.run_log import read_log
@@ -41,6 +41,8 @@ class TrainedRun:
     comparison: Comparison | None = None
     page: Path | None = None
     why_no_page: str = ""
+
+    __repr__ = short_repr
 
 
 def score_run(

@@ -221,6 +221,19 @@ def test_other_files_are_a_part_each(tmp_path, model, monkeypatch):
     assert counts.rows + counts.rejected == len(pq.read_table(tmp_path / "out")) + counts.rejected >= 4
 
 
+def test_texts_of_several_columns_are_joined_as_by_the_local_engine(tmp_path, model, monkeypatch):
+    in_process(monkeypatch)
+    source = tmp_path / "a.csv"
+    source.write_text('제목,"본문, 전체",수\n정말,좋아요,1\n,지루하고 별로,2\n최고예요,,3\n', encoding="utf-8")
+    reading = ReadOptions(text='제목,"본문, 전체"')
+    mj.predict_files(model, source, tmp_path / "out", reading=reading)
+    rows = pq.read_table(tmp_path / "out").to_pylist()
+    expected = mj.load(model).predict_many(["정말 좋아요", "지루하고 별로", "최고예요"])
+    assert [row["score"] for row in rows] == pytest.approx([item.score for item in expected], abs=2e-5)
+    done = subprocess.run(command(model, source, "--text", reading.text, "--json"), capture_output=True, check=True)
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [item.text for item in expected]
+
+
 def test_a_finished_folder_is_refused_resumed_and_replaced_as_told(tmp_path, model, texts, monkeypatch):
     in_process(monkeypatch)
     source, out = write_rows(tmp_path / "a.parquet", texts, 200), tmp_path / "out"

@@ -115,3 +115,17 @@ def test_wrong_settings_are_refused_before_anything_is_written(reviews, tmp_path
     error = run(reviews, "--out", tmp_path / "out", *flags).exception
     assert isinstance(error, kind) and message in str(error)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_without_labels_is_cleaned(tmp_path):
+    (tmp_path / "a.csv").write_text("본문\n좋아요\n\u110f\u110f\nㅋㅋ\n좋아요\n", encoding="utf-8")
+    assert "kept.csv (2 rows)" in run(tmp_path / "a.csv", "--out", tmp_path / "c").stdout
+    kept = table(tmp_path / "c" / "kept.csv")
+    assert [(row["text"], row["label"]) for row in kept] == [("좋아요", ""), ("ㅋㅋ", "")]
+
+
+def test_a_file_whose_labels_are_unclear_is_not_cleaned_without_asking(tmp_path):
+    rows = "".join(f"글글글글 {n},{'ab'[n % 2]},{'xyz'[n % 3]}\n" for n in range(12))
+    (tmp_path / "a.csv").write_text("본문,가,나\n" + rows, encoding="utf-8")
+    done = run(tmp_path / "a.csv", "--out", tmp_path / "c")
+    assert isinstance(done.exception, DataError) and "several columns could be the labels" in str(done.exception)

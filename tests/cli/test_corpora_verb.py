@@ -1,9 +1,11 @@
 """`munjang corpora` as a user meets it."""
 
 import json
+import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hub_standin import HubStandin
@@ -168,3 +170,90 @@ def test_listing_the_table_loads_no_heavy_library():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stderr.splitlines()[-1] == "[]"
+
+
+ROWS = """번호,제목,본문,감정,작성일
+1,문의,"배송이 빨라요, 010-1234-5678",긍정,2024-03-01
+2,문의,포장이 찢어져서 왔네요,부정,2024-03-02
+3,문의,연락은 a.b@naver.com,부정 ,2024-03-03
+4,문의,색이 예뻐요,긍정,2024-03-04
+5,문의,색이 예뻐요,긍정,2024-03-04
+6,문의,그냥 그래요,Positive,2024-03-04
+7,문의,그냥 그래요 음,,2024-03-04
+8,문의,글쎄요,positive,2024-03-04
+"""
+
+
+@pytest.fixture
+def reviews(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my reviews.csv").write_text(ROWS, encoding="cp949")
+    return "my reviews.csv"
+
+
+def test_a_file_is_looked_at_with_its_labels_columns_and_personal_data(reviews):
+    printed = run(reviews)
+    assert printed.startswith("my reviews: classification, 4 labels\n")
+    for words in (
+        "cp949, comma delimiter", "texts in column 본문 (by its name", "labels in column 감정", "duplicates" + " " * 15,
+        "'부정 ' (1) = '부정'",
+        "'Positive' (1) – 'positive' (1). If they are one: --map '긍정=긍정;부정=부정;Positive,positive",
+        "전화번호 1, 이메일 1. --mask-personal masks it", "without a label            1",
+    ):  # fmt: skip
+        assert words in printed
+    table = printed.partition("used as\n")[2].splitlines()[1:6]
+    assert [line.split()[:3] for line in table] == [
+        ["번호", "8", "8"], ["제목", "8", "1"], ["본문", "8", "7"], ["감정", "7", "4"], ["작성일", "8", "4"],
+    ]  # fmt: skip
+    assert table[2].endswith("texts") and table[3].endswith("labels") and "010-1234" not in printed
+    assert printed.endswith(
+        "Next:\n"
+        "  munjang clean 'my reviews.csv' --text 본문 --label 감정 --mask-personal --out 'cleaned/my reviews'\n"
+        "  munjang train 'my reviews.csv' --text 본문 --label 감정 --mask-personal --baseline --out 'runs/my reviews'\n"
+    )
+
+
+def test_the_next_commands_work_as_they_are_printed(reviews):
+    look = json.loads(run(reviews, "--json", "--encoding", "cp949"))
+    first, second = look["file"]["next"]
+    assert "--encoding cp949" in first and look["stats"]["splits"]["train"]["rows"] == 8
+    assert CliRunner().invoke(app, shlex.split(first)[1:], catch_exceptions=False).exit_code == 0
+    assert CliRunner().invoke(app, [*shlex.split(second)[1:], "--help"]).exit_code == 0
+    assert look["file"]["personal"] == {"전화번호": 1, "이메일": 1}
+    assert [column["role"] for column in look["file"]["columns"]] == ["", "", "text", "label", ""]
+
+
+def test_a_file_without_labels_is_looked_at_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("texts.txt").write_text("배송이 빨라요\n포장이 좋아요\n배송이 빨라요\n", encoding="utf-8")
+    printed = run("texts.txt")
+    assert (
+        "no column of labels found" in printed
+        and "\nlabel " not in printed
+        and "without a label            3" in printed
+    )
+    command = printed.splitlines()[-1].strip()
+    assert command == "munjang predict mini/sentiment texts.txt --out texts.predicted.csv"
+    assert CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False).exit_code == 0
+    assert len(Path("texts.predicted.csv").read_text("utf-8-sig").splitlines()) == 4
+
+
+def test_a_file_with_several_candidates_and_a_treebank_are_looked_at(tmp_path):
+    rows = "".join(f"리뷰 글 {n}\t{n % 2}\t{n % 2}\t제목 글 {n}\n" for n in range(20))
+    (tmp_path / "a.tsv").write_text("고객 의견\t가\t나\t상담 내용\n" + rows, encoding="utf-8")
+    printed = run(str(tmp_path / "a.tsv"))
+    assert "If a text can have several of them as its labels: --label 가,나" in printed and "--text '" in printed
+    printed = run(str(tmp_path / "a.tsv"), "--label", "가,나", "--text", "상담 내용")
+    assert printed.startswith("a: multi-label, 2 labels") and "--label 가,나 --baseline" in printed
+    (tmp_path / "a.conllu").write_text("1\t나\t_\t_\t_\t_\t0\troot\t_\t_\n\n", encoding="utf-8")
+    assert run(str(tmp_path / "a.conllu")).splitlines()[-1].endswith("a.conllu --out runs/parser")
+
+
+def test_what_is_no_corpus_and_no_file_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample:topic").mkdir()
+    assert run("sample:topic").startswith("Headlines on seven topics")  # a known name before a folder of that name
+    with pytest.raises(DataError, match=r"No file none\.csv"):
+        run("none.csv")
+    with pytest.raises(ConfigError, match="--label is for a file of your own; sample:topic comes with its columns"):
+        run("sample:topic", "--label", "감정")

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -202,3 +203,33 @@ def test_a_file_that_is_no_report_is_named_before_anything_is_scored(models, tmp
     message = f"{other}: This is no report of munjang evaluate: it has no key 'task'."
     with pytest.raises(DataError, match=re.escape(message)):
         run(models / "good", write_csv(tmp_path / "a.csv"), "--against", other)
+
+
+def test_labels_with_commas_are_named_as_the_message_says(tmp_path):
+    labels = LabelSet(("배송, 포장", "가격"))
+    rows = [Example(f"{text} {k}", labels.names[text in GOOD]) for k in range(4) for text in (*GOOD, *BAD)]
+    clean = CleanConfig(duplicates=False, leaks=False)
+    corpus = Corpus("parts", "classification", labels, rows, rows[::2], rows[:4])
+    train(corpus, TrainConfig(backbone="linear", clean=clean), out=tmp_path / "m")
+    source = write_csv(tmp_path / "a.csv", labels.names, extra=[["그저 그렇다", "색, 크기"]])
+    with pytest.raises(DataError) as caught:
+        run(tmp_path / "m", source)
+    message = str(caught.value)
+    known = shlex.split(message.partition("Give --labels ")[2].partition(" to leave")[0])[0]
+    assert known == '"배송, 포장",가격' or known == '가격,"배송, 포장"'
+    assert "8 texts (left out: 1" in run(tmp_path / "m", source, "--labels", known)
+    assert "9 texts" in run(tmp_path / "m", source, "--map", '"색, 크기"="배송, 포장"')
+    assert "9 texts" in run(tmp_path / "m", source, "--map", "색, 크기=가격")
+    predicted = CliRunner().invoke(
+        app, ["predict", str(tmp_path / "m"), str(source), "--keep", '"배송, 포장"'], catch_exceptions=False
+    )
+    assert predicted.stdout and all(line.startswith("배송, 포장\t") for line in predicted.stdout.splitlines())
+
+
+def test_columns_of_ones_and_zeros_are_scored(models, tmp_path):
+    source = tmp_path / "onehot.csv"
+    rows = [f"{text},{int(text in GOOD)},{int(text in BAD)}" for text in (*GOOD, *BAD)]
+    source.write_text("본문,긍정,부정\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="or the columns of the labels with --label"):
+        run(models / "several", source)
+    assert "several on onehot, test: 8 texts" in run(models / "several", source, "--label", "긍정,부정")

@@ -1,12 +1,15 @@
 """Settings from every side: what cannot be meant is refused in one line, what can is taken exactly."""
 
+import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
 from munjang.config.settings import (
     CleanConfig,
     PretrainConfig,
+    ReadOptions,
     TrainConfig,
     from_dict,
     parse_assignments,
@@ -127,3 +130,34 @@ def test_a_length_that_leaves_no_room_for_words_is_refused():
 def test_a_config_comes_back_from_its_own_dict():
     for config in (TrainConfig(), PretrainConfig(), TrainConfig(seed=3, clean=CleanConfig(steps=(), outliers=3.0))):
         assert from_dict(type(config), asdict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: TrainConfig(epochs="x"), "epochs is 'x'; expected a number."),
+        (lambda: TrainConfig(seed=1.5), "seed is 1.5; expected a whole number."),
+        (lambda: TrainConfig(seed=True), "seed is True; expected a whole number."),
+        (lambda: TrainConfig(backbone=5), "backbone is 5; expected text."),
+        (lambda: TrainConfig(seed=None), "seed cannot be empty."),
+        (lambda: TrainConfig(clean={"leaks": False}), "clean is {'leaks': False}; expected a CleanConfig."),
+        (lambda: CleanConfig(steps=5), "steps is 5; expected a list of names."),
+        (lambda: CleanConfig(outliers=[3]), "outliers is [3]; expected a number."),
+        (lambda: PretrainConfig(size=4), "size is 4; expected text."),
+        (lambda: ReadOptions(map={"1": "긍정"}), "map is {'1': '긍정'}; expected text."),
+        (lambda: ReadOptions(header_row="둘"), "header_row is '둘'; expected a whole number."),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_refused_in_python_too(make, said):
+    with pytest.raises(ConfigError) as found:
+        make()
+    assert str(found.value) == said
+
+
+def test_values_from_python_become_what_the_field_holds():
+    config = TrainConfig(epochs="3", batch_size=np.int64(8), seed=np.int64(5), clean=CleanConfig(steps=["nfc"]))
+    assert (config.epochs, config.batch_size, config.seed, config.clean.steps) == (3.0, 8, 5, ("nfc",))
+    assert json.loads(json.dumps(asdict(config)))["batch_size"] == 8
+    assert repr(TrainConfig(epochs=5).epochs) == "5"  # as before: settings.json of old runs says 5
+    options = ReadOptions(text=["제목", "본문"], labels='"배송, 포장",가격', label="none")
+    assert (options.text, options.labels, options.label) == (("제목", "본문"), ("배송, 포장", "가격"), "none")

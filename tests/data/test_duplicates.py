@@ -11,6 +11,7 @@ from munjang.data.corpora.table import load_corpus
 from munjang.data.duplicates import hashes, letters_key, repeated, rows_hash, shared, text_hash, text_key, texts_hash
 from munjang.data.memory import gc_paused
 from munjang.data.splits import hold_out
+from munjang.records import Corpus, Example, LabelSet
 
 
 def test_repeated_and_shared_are_positions_in_order():
@@ -25,6 +26,18 @@ def test_a_decomposed_and_an_indented_text_have_one_key_and_a_space_within_makes
     composed, decomposed = "\uac00 \ub098", "\u1100\u1161 \u1102\u1161"
     assert text_key(f"\t{decomposed}\n") == text_key(composed) == composed
     assert len({text_key(text) for text in (composed, "\uac00\ub098", "\uac00 \ub098!", "\uac00  \ub098")}) == 4
+
+
+def test_a_text_after_nfkc_is_the_same_text():
+    assert text_key("\u110f\u110f 재밌다") == text_key("\uffbb\uffbb 재밌다") == text_key("ㅋㅋ 재밌다")
+    texts = ["ㅋㅋ 재밌다", "\u110f\u110f 재밌다", "ㅠㅠ 슬퍼", "그냥 그래"]
+    train = [Example(text, label) for text, label in zip(texts, ("긍정", "긍정", "부정", "부정"), strict=True)]
+    corpus = Corpus(
+        "a", "classification", LabelSet(("부정", "긍정")), train, test=[Example("\u1172\u1172 슬퍼", "부정")]
+    )
+    cleaned, cleaning_report = clean_corpus(corpus)
+    assert [example.text for example in cleaned.train] == [texts[0], texts[3]]
+    assert [(row.step, row.text) for row in cleaning_report.removed] == [("duplicate", texts[1]), ("leak", texts[2])]
 
 
 def test_texts_that_differ_in_spaces_signs_and_case_alone_have_the_same_letters():

@@ -5,6 +5,7 @@ import pytest
 from munjang.errors import DataError
 from munjang.evaluation.label_matching import match_labels
 from munjang.records import LabelSet
+from munjang.text.names import parse_map
 
 NSMC = LabelSet(("부정", "긍정"), {"0": "부정", "1": "긍정", "negative": "부정", "positive": "긍정"})
 ENGLISH = LabelSet(("positive", "negative"))
@@ -40,6 +41,16 @@ def test_different_names_are_refused_with_both_lists_and_no_guess_which_is_which
     message = str(caught.value)
     assert "The model has 부정, 긍정; the data has 좋음, 나쁨." in message
     assert "label_map={'좋음': '…', '나쁨': '…'}" in message
+
+
+def test_labels_with_commas_are_quoted_as_the_command_takes_them():
+    model = LabelSet(("배송, 포장", "가격"))
+    with pytest.raises(DataError) as caught:
+        match_labels(["포장, 색", "품질"], model, LabelSet(("포장, 색", "품질")))
+    message = str(caught.value)
+    assert 'The model has "배송, 포장", 가격; the data has "포장, 색", 품질.' in message
+    assert """--map '"포장, 색"=…;품질=…'""" in message
+    assert parse_map('"포장, 색"=배송;품질=가격').pairs(()) == {"포장, 색": "배송", "품질": "가격"}
 
 
 def test_a_map_joins_different_names_and_may_use_aliases():

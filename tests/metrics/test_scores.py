@@ -58,6 +58,13 @@ def test_multi_label_scores_are_those_of_scikit_learn():
     assert "accuracy" not in found
 
 
+def test_of_several_labels_a_text_one_that_never_occurs_lowers_the_macro_score_as_in_scikit_learn():
+    references = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0]], bool)
+    found = metrics.metric_values(references, references, "multi-label")
+    for name, score in (("f1", reference.f1_score), ("recall", reference.recall_score)):
+        assert found[f"macro_{name}"] == score(references, references, average="macro", zero_division=0) == 2 / 3
+
+
 def test_a_label_that_never_occurs_does_not_lower_the_macro_score():
     references = predicted = np.array([0, 0, 1])
     assert scores_of(references, predicted, 4, "multi-class")["macro_f1"] == 1.0
@@ -108,4 +115,4 @@ def test_every_metric_takes_many_tallies_at_once():
     for kind in metrics.PROBLEM_KINDS:
         for name, values in metrics.all_metrics(two, kind).items():
             assert values.shape == (2,), name
-            assert values == pytest.approx(float(metrics.METRICS[name].compute(one))), name
+            assert values == pytest.approx(float(metrics.METRICS[name].of(one, kind))), name

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from munjang.text.personal import mask_personal
+from munjang.text.personal import count_personal, mask_personal
 
 PHONES = [
     "010-1234-5678", "010.1234.5678", "010 1234 5678", "01012345678", "010)1234-5678", "(010)1234-5678", "016-234-5678",
@@ -59,3 +59,9 @@ def test_a_text_of_a_million_characters_takes_no_time(unit):
     start = time.perf_counter()
     mask_personal(unit * (1_000_000 // len(unit)) + "@")
     assert time.perf_counter() - start < 5
+
+
+def test_personal_data_is_counted_by_kind():
+    text = "010-1234-5678, 02-123-4567 또는 a.b@naver.com (900101-1234567) 〈전화번호〉"
+    assert count_personal(text) == {"전화번호": 2, "이메일": 1, "주민번호": 1}
+    assert count_personal("〈전화번호〉 2024-03-01") == {}

@@ -23,7 +23,8 @@ from munjang.text.cleaning import (
     spaces,
 )
 
-AWKWARD = "가각힣ㅋㅎㅠㅡ\u1112\u1161\u11ab\u3164\u115f\u200b\u200c\u200d\ufeff\xad\u00a0\u3000\n\r\t\x00\x1f\u2800ab19"
+AWKWARD = "가각힣ㅋㅎㅠㅡ\u110f\u1112\u1161\u119e\u11ab\u11f0\uffa1\uffdc"
+AWKWARD += "\u3164\u115f\u200b\u200c\u200d\ufeff\xad\u00a0\u3000\n\r\t\x00\x1f\u2800ab19"
 AWKWARD += "&;#<>/brx38amplt!~._-@?👨👩❤\ufe0f👍🏻🇰🇷🏴\U000e0067\U000e007fم‍خक्ीि\u0338\u037e\u0344\u202e\ud800"
 PIECES = ["&amp;", "&lt", "&#8203;", "<br>", "</b>", "ㅋㅋㅋ", "&amp;lt;", "010-1234-5678", "a.b@naver.com", "900101-1"]
 texts = st.lists(st.text(AWKWARD, max_size=6) | st.sampled_from(PIECES) | st.text(max_size=4), max_size=6).map("".join)
@@ -121,6 +122,27 @@ def test_invisible_characters_go_and_joiners_that_show_stay(text, expected):
 
 def test_nfc_composes_text_from_macos():
     assert nfc(unicodedata.normalize("NFD", "정말 좋았어요")) == "정말 좋았어요"
+
+
+@given(text=st.text("ㄱㄲㄸㅇㅋㅎ가각힣 !a", max_size=20) | st.text("ㅏㅠㅡㅢ가각힣 !a", max_size=20))
+def test_letters_that_nfkc_makes_jamo_of_are_the_letters_of_a_keyboard_again(text):
+    assert nfc(unicodedata.normalize("NFKC", text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [
+        ("\u110f\u110f 재밌다", "ㅋㅋ 재밌다"),
+        ("\uffbb\uffbb \uffd7", "ㅋㅋ ㅠ"),  # half-width
+        ("\u11a8\u11aa", "ㄱㄳ"),  # final consonants
+        ("문화\u119e예술", "문화ㆍ예술"),
+        ("\u1112\u119e\u11ab글 듀\u11f0귁", "\u1112\u119e\u11ab글 듀\u11f0귁"),  # syllables of the 15th century
+        ("\u1140ㅋ\uffa0", "ㅿㅋ\uffa0"),  # the half-width filler is no letter
+        ("\u1113", "\u1113"),  # there is no such letter
+    ],
+)
+def test_jamo_outside_syllables_become_letters(text, letters):
+    assert nfc(text) == letters
 
 
 def test_spaces_become_one_and_none_at_the_ends():

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 import munjang as mj
 from munjang.cli import app
-from munjang.cli.train_heads import default_head_name, split_head_name
+from munjang.cli.train_heads import CorpusArguments, Source, default_head_name, split_head_name
+from munjang.config.settings import ReadOptions
 from munjang.data.multi_corpus import prepare_multi_corpus
 from munjang.errors import ConfigError, DataError
 from munjang.files import file_hash
@@ -334,11 +335,27 @@ def test_the_command_trains_heads_of_a_corpus_and_a_file(tmp_path):
     assert json.loads(removed)["mood"]["more"]["added"] == 20
 
 
+def test_each_head_may_name_its_label_column(tmp_path):
+    file = tmp_path / "comments.tsv"
+    rows = [(f"댓글 {n}", "ab"[n % 2], "xyz"[n % 3]) for n in range(12)]
+    file.write_text("comments\tbias\thate\n" + "".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+    words = [f"{file}:bias", f"second={file}:hate"]
+    corpora, more = CorpusArguments(words, [f"bias={file}:bias"], ReadOptions(text="comments"), None).open()
+    assert {head: corpus.labels.names for head, corpus in corpora.items()} == {
+        "bias": ("a", "b"), "second": ("x", "y", "z"),
+    }  # fmt: skip
+    assert [example.label for example in more["bias"].train] == [row[1] for row in rows]
+    with pytest.raises(ConfigError, match=rf"first and second would learn the same labels .* second={file}:COLUMN"):
+        CorpusArguments([f"first={file}", f"second={file}"], [], ReadOptions(label="bias"), None).open()
+
+
 def test_a_name_is_what_stands_before_the_first_equals_sign_unless_the_word_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a=b.csv").touch()
-    assert split_head_name("mood=nsmc") == ("mood", "nsmc")
-    assert split_head_name("nsmc") == (None, "nsmc")
-    assert split_head_name("a=b.csv") == (None, "a=b.csv")
-    assert split_head_name("mood=a=b.csv") == ("mood", "a=b.csv")
+    assert split_head_name("mood=nsmc") == ("mood", Source("nsmc"))
+    assert split_head_name("nsmc") == (None, Source("nsmc"))
+    assert split_head_name("a=b.csv") == (None, Source("a=b.csv"))
+    assert split_head_name("mood=a=b.csv") == ("mood", Source("a=b.csv"))
+    assert split_head_name("mood=a=b.csv:감정") == ("mood", Source("a=b.csv", "감정"))
+    assert split_head_name("hate=kor_hate:bias") == ("hate", Source("kor_hate:bias"))
     assert default_head_name("kor_hate:bias") == "kor_hate-bias" and default_head_name("x/reviews.csv.gz") == "reviews"

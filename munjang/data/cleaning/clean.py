@@ -14,7 +14,7 @@ from munjang.data.cleaning.filters import ROW_STEPS, SplitRows, State, applies, 
 from munjang.data.cleaning.report import CleaningReport, SplitCounts, StepCount
 from munjang.data.duplicates import repeated, shared
 from munjang.data.memory import gc_paused
-from munjang.records import SPLITS, Corpus, Example, Label, LabelSet, Removed, Tree, label_text, names_of
+from munjang.records import SPLITS, Corpus, Example, Label, LabelSet, Removed, Tree, check_corpus, label_text, names_of
 from munjang.text.cleaning import clean_and_trace, clean_text, ordered_steps
 from munjang.text.personal import mask_personal
 from munjang.translation import _, ngettext
@@ -28,6 +28,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
     order of the set). Rows that the reader rejected are in the report and no longer in the corpus. With the step
     mask_personal the report holds no personal data either.
     """
+    check_corpus(corpus)
     config = config or CleanConfig()
     steps = ordered_steps(config.steps)
     changed = dict.fromkeys(steps, 0)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from munjang.config.settings import CleanConfig
-from munjang.records import Example, Removed
+from munjang.records import Example, Removed, short_repr
 from munjang.tables import format_table
 from munjang.translation import _, ngettext
 
@@ -59,6 +59,8 @@ class CleaningReport:
     kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
     outlier_limit: float | None = None
     notes: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     @property
     def rows_before(self) -> dict[str, int]:

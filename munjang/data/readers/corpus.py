@@ -7,12 +7,23 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 from munjang.config.settings import ReadOptions
 from munjang.data.memory import gc_paused
-from munjang.data.readers.columns import find_column, guess_label, guess_text, normal_name
-from munjang.data.readers.labels import LabelRules, Refused, choose_label_set, refused
+from munjang.data.readers.columns import (
+    Columns,
+    LabelsUnclear,
+    cells_text,
+    column_names,
+    find_columns,
+    guess_label,
+    guess_text,
+    normal_name,
+)
+from munjang.data.readers.labels import LabelRules, Refused, choose_label_set, refused, untidy_note
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Row, Table, cell_text, describe_rejected
 from munjang.data.splits import SPLIT_NAMES
@@ -28,55 +39,65 @@ SAMPLED_ROWS = 1_000  # rows to look at for guessing the text column
 LABEL_SAMPLE = 100_000  # and for guessing the label column: files are often sorted by label
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Indices of the columns to read; split: None if the file has no such column."""
-
-    text: int
-    label: int
-    split: int | None = None
+Purpose = Literal["train", "clean", "look"]
+"""What a file is read for: to train a model, to clean texts with or without labels, or to see what is in it."""
 
 
 @dataclass
 class Parts:
     """What was read so far: examples by split, rows set aside, and notes for the user.
 
-    named: split -> the file with rows for it, usable or not.
+    rules: how labels are read. named: split -> the file with rows for it, usable or not. has_labels: whether a file has
+    a column of labels.
     """
 
+    rules: LabelRules
+    purpose: Purpose
     examples: dict[str, list[Example]] = field(default_factory=lambda: {"train": [], "validation": [], "test": []})
     rejected: list[Removed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     named: dict[str, str] = field(default_factory=dict)
+    has_labels: bool = False
 
 
 @gc_paused()
 def read_corpus(
     path: str | Path,
     *,
-    text: str | None = None,
-    label: str | None = None,
+    text: str | Sequence[str] | None = None,
+    label: str | Sequence[str] | None = None,
     delimiter: str | None = None,
     header_row: int | None = None,
     options: ReadOptions | None = None,
     validation: str | Path | None = None,
     test: str | Path | None = None,
+    purpose: Purpose = "train",
 ) -> Corpus:
     """The corpus in a file (CSV, TSV, JSONL, Parquet, Excel, each also .gz) or in a folder of texts.
 
     text, label: column names; delimiter: between the fields of CSV; header_row: counted from 1, 0 for none. They
-    override those of `options`; what is given nowhere is detected and reported. A column `split` fills the splits, else
-    all rows are train; `validation` and `test` are further files. If `options` fixes the label set, rows with other
-    labels stay, and cleaning removes them; else the set has the labels that occur, and classes with a single example
-    are set aside. DataError: no such column, no usable row, or only one label.
+    override those of `options`; what is given nowhere is detected and reported. Several text columns are joined by a
+    space; several label columns say each whether a text has this label. A column `split` fills the splits, else all
+    rows are train; `validation` and `test` are further files. If `options` fixes the label set, rows with other labels
+    stay, and cleaning removes them; else the set has the labels that occur, and classes with a single example are set
+    aside. purpose: "train" needs labels; "clean" takes a file without them, too; with "look" every label that occurs is
+    in the set. DataError: no such column, no usable row, or only one label.
     """
+    if not isinstance(path, (str, PathLike)):
+        raise DataError(
+            _(
+                "read_corpus takes the path of a file, found a {type}. Write a table to a file first, such as "
+                "frame.to_csv('texts.csv', index=False).",
+                type=type(path).__name__,
+            )
+        )
     options = options or ReadOptions()
     given = {"text": text, "label": label, "delimiter": delimiter, "header_row": header_row}
     options = replace(options, **{name: value for name, value in given.items() if value is not None})
     if is_treebank(path):
         return read_treebank(path, options, validation=validation, test=test)
-    rules, parts = LabelRules.from_options(options), Parts()
-    names = read_into(parts, path, options, rules, None)
+    parts = Parts(LabelRules.from_options(options), purpose)
+    names = read_into(parts, path, options, None)
     for split, further in (("validation", validation), ("test", test)):
         if further is not None and parts.examples[split]:
             raise ConfigError(
@@ -88,21 +109,28 @@ def read_corpus(
                 )
             )
         if further is not None:
-            read_into(parts, further, replace(options, **names), rules, split)
-    labels = choose_label_set(parts.examples, parts.rejected, parts.notes, rules, str(path))
+            read_into(parts, further, replace(options, **names), split)
+    labels = choose_label_set(
+        parts.examples,
+        parts.rejected,
+        parts.notes,
+        parts.rules if parts.has_labels else None,
+        str(path),
+        any_label=purpose == "look",
+    )
     for split, file in parts.named.items():
         if not parts.examples[split]:  # train must not silently replace it
             reasons = describe_rejected([row for row in parts.rejected if row.split == split])
             raise DataError(
                 _("{file}: no row can be the {split} split. {reasons}", file=file, split=split, reasons=reasons).strip()
             )
-    for note in parts.notes:
+    for note in parts.notes if purpose != "look" else ():  # the card shows them
         log.info("%s", note)
     if parts.rejected:
         log.warning("%s", describe_rejected(parts.rejected))
     name = Path(path).name.removesuffix(".gz")
     name = name.rpartition(".")[0] or name
-    task = "classification" if rules.separator is None else "multi-label"
+    task = "multi-label" if parts.rules.several else "classification"
     card = Card(name, str(path), licence=_("your own data"), notes=tuple(parts.notes))
     return Corpus(name, task, labels, **parts.examples, card=card, rejected=tuple(parts.rejected))
 
@@ -130,39 +158,49 @@ def read_treebank(
     return Corpus(name, "parsing", labels, **splits, card=Card(name, str(path), _("your own data"), about="structure"))
 
 
-def read_into(
-    parts: Parts, path: str | Path, options: ReadOptions, rules: LabelRules, split: str | None
-) -> dict[str, str]:
+def read_into(parts: Parts, path: str | Path, options: ReadOptions, split: str | None) -> dict[str, str | None]:
     """Read one file into `parts`. Its rows go to `split`; if that is None, by its split column, else to train.
 
     Returns the names of the columns, {"text": …, "label": …}.
     """
     table = open_table(path, options)
-    sample = sample_rows(table)
-    text = find_text(table, options, sample)
-    label = find_label(table, options, text)
-    columns = Columns(text, label, None if split else find_split(table))
-    refusals: list[Removed] = []
+    text = find_text(table, options, sample_rows(table), ask=parts.purpose != "look")
+    label = find_label(table, options, text, parts.purpose)
+    split_column = None if split else find_split(table)
+    if label is not None:
+        parts.has_labels, parts.rules = True, parts.rules.for_columns(table.columns, label)
+    rules, refusals = parts.rules, list[Removed]()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     count = 0
+    label_cells: Counter[str] = Counter()
     for row in table.rows():
         count += 1
-        target, content = "", cell_text(row.cells[text])
+        target, content = "", cells_text(row.cells, text)
         try:
-            target = split_of(row.cells[columns.split]) if columns.split is not None else split or "train"
+            target = split_of(row.cells[split_column]) if split_column is not None else split or "train"
             parts.named.setdefault(target, str(path))
-            parts.examples[target].append(Example(content, rules.label(row.cells[label]), row.line, row.file))
+            meant = None if label is None else rules.label(row.cells, label)
+            parts.examples[target].append(Example(content, meant, row.line, row.file))
+            if isinstance(meant, str):
+                label_cells[cells_text(row.cells, label)] += 1
         except Refused as error:
-            refusals.append(refused(row, target, content, row.cells[label], error))
+            if parts.purpose == "look" and error.step == "label":
+                parts.examples[target].append(Example(content, None, row.line, row.file))
+                if error.reason == _("no label"):  # the card counts them
+                    continue
+            else:
+                shown = "" if label is None else cells_text(row.cells, label)
+                refusals.append(refused(row, target, content, shown, error))
             counts[error.step][error.listed] += 1
     unusable = table.take_rejected()
+    records = ngettext("{file}: {count:,} record", "{file}: {count:,} records", count + len(unusable), file=str(path))
     parts.rejected.extend(sorted([*unusable, *refusals], key=lambda item: item.line))
-    parts.notes.extend(table.notes)
-    parts.notes.append(
-        ngettext("{file}: {count:,} record", "{file}: {count:,} records", count + len(unusable), file=str(path))
-    )
-    parts.notes.extend(refusal_notes(counts, str(path)))
-    return {"text": table.columns[text], "label": table.columns[label]}
+    notes = [*table.notes, records, *untidy_note(label_cells, str(path)), *refusal_notes(counts, str(path))]
+    parts.notes.extend(notes)
+    return {
+        "text": column_names(table.columns, text),
+        "label": None if label is None else column_names(table.columns, label),
+    }
 
 
 def sample_rows(table: Table) -> list[Row]:
@@ -175,38 +213,82 @@ def sample_rows(table: Table) -> list[Row]:
     return sample
 
 
-def find_text(table: Table, options: ReadOptions, sample: Sequence[Row]) -> int:
-    """The index of the text column, as given or guessed; a guess is added to the notes of the table."""
+def find_text(table: Table, options: ReadOptions, sample: Sequence[Row], *, ask: bool = True) -> Columns:
+    """The text column, as given or guessed; a guess is added to the notes of the table.
+
+    Several if the options name several. DataError: more than one could be it; if not `ask`, the longest is taken.
+    """
     if options.text is not None:
-        return find_column(options.text, table.columns, table.file, "text")
-    label = find_column(options.label, table.columns, table.file, "label") if options.label else None
-    index, reason = guess_text(table.columns, [row.cells for row in sample], but=label)
-    if len(table.columns) > 1:
+        return find_columns(options.text, table.columns, table.file, "text")
+    label = find_columns(options.label, table.columns, table.file, "label") if options.label else ()
+    guess = guess_text(table.columns, [row.cells for row in sample], but=indices(label))
+    best = max(guess.best, key=guess.lengths.__getitem__)
+    both = column_names(table.columns, (*guess.best, *guess.others))
+    if len(guess.best) > 1 and ask:
+        listing = [
+            _("{column} ({length:.0f} characters on average)", column=table.columns[index], length=guess.lengths[index])
+            for index in guess.best
+        ]
+        raise DataError(
+            _(
+                "{file}: several columns could be the texts: {columns}. Say which with {option:text=COLUMN}, or join "
+                "them with {option:text={both}}.",
+                file=table.file,
+                columns=", ".join(listing),
+                both=both,
+            )
+        )
+    if len(guess.best) + len(guess.others) > 1:
+        note = _(
+            "{file}: texts in column {column} ({reason}; {option:text} says otherwise; {option:text={both}} joins the "
+            "columns that hold texts)",
+            file=table.file,
+            column=table.columns[best],
+            reason=guess.reason,
+            both=both,
+        )
+        table.notes.append(note)
+    elif len(table.columns) > 1:
         note = _(
             "{file}: texts in column {column} ({reason}; {option:text} says otherwise)",
             file=table.file,
-            column=table.columns[index],
-            reason=reason,
+            column=table.columns[best],
+            reason=guess.reason,
         )
         table.notes.append(note)
-    return index
+    return best
 
 
-def find_label(table: Table, options: ReadOptions, text: int) -> int:
-    """The index of the label column, as given or guessed; a guess is added to the notes of the table."""
+def indices(columns: Columns) -> tuple[int, ...]:
+    """The indices of one or several columns."""
+    return (columns,) if isinstance(columns, int) else columns
+
+
+def find_label(table: Table, options: ReadOptions, text: Columns, purpose: Purpose) -> Columns | None:
+    """The label column, as given or guessed; a guess is added to the notes of the table.
+
+    Several if the options name several. None: a file without labels, where `purpose` allows it.
+    """
     if options.label is not None:
-        index = find_column(options.label, table.columns, table.file, "label")
-        if index == text:
+        label = find_columns(options.label, table.columns, table.file, "label")
+        for index in set(indices(label)) & set(indices(text)):
             raise ConfigError(
                 _(
                     "{option:text} and {option:label} both name the column {column} of {file}.",
-                    column=table.columns[text],
+                    column=table.columns[index],
                     file=table.file,
                 )
             )
-        return index
+        return label
     sample = [row.cells for row in islice(table.rows(), LABEL_SAMPLE)]
-    index, reason = guess_label(table.columns, sample, text, table.file)
+    try:
+        index, reason = guess_label(table.columns, sample, indices(text), table.file)
+    except LabelsUnclear as error:
+        if purpose == "train" or (purpose == "clean" and error.candidates):
+            raise
+        nothing = _("{file}: no column of labels found; --label says otherwise", file=table.file)
+        table.notes.append(str(error) if error.candidates else nothing)
+        return None
     note = _(
         "{file}: labels in column {column} ({reason}; {option:label} says otherwise)",
         file=table.file,
@@ -232,7 +314,7 @@ def split_of(value: object) -> str:
 
 
 def refusal_notes(counts: Mapping[str, Counter[str]], file: str) -> list[str]:
-    """What was dropped by each step: `stars.csv: dropped by --map: '3' (120), 120 rows in all`."""
+    """What was dropped by each step: `stars.csv: dropped by {option:map}: '3' (120), 120 rows in all`."""
     listings = {
         step: ", ".join(f"{listed} ({count:,})" for listed, count in refused.most_common(10))
         for step, refused in counts.items()

@@ -39,13 +39,19 @@ class AsUtf8:
     """A utf-16 or utf-32 stream recoded to utf-8; invalid bytes stay invalid, so that their line can be marked."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
-        self.stream = stream
+        self.stream, self.encoding = stream, encoding
         self.decoder = codecs.getincrementaldecoder(encoding)(errors="surrogatepass")
 
     def read1(self, size: int) -> bytes:
-        """The next bytes; b"" only at the end."""
+        """The next bytes; b"" only at the end. DataError: what comes is clearly not in this encoding."""
         while chunk := self.stream.read1(size):
-            if text := self.decoder.decode(chunk):
+            try:
+                text = self.decoder.decode(chunk)
+            except UnicodeError as error:
+                raise DataError(
+                    _("This is not {encoding}: {reason}. Leave out --encoding.", encoding=self.encoding, reason=error)
+                ) from error
+            if text:
                 return text.encode("utf-8", "surrogatepass")
         rest = self.decoder.getstate()[0]
         self.decoder.reset()
@@ -58,11 +64,12 @@ def wide(encoding: str) -> bool:
 
 
 def check_encoding(name: str) -> str:
-    """Python's name of the encoding given by --encoding. ConfigError: unknown."""
+    """Python's name of the encoding given by --encoding. ConfigError: unknown, or not for files, such as hex."""
     try:
         known = codecs.lookup(name).name
-        "".encode(known)  # refuses codecs that are not text encodings, such as hex
-    except LookupError as error:
+        if not wide(known) and ("a,\n".encode(known) != b"a,\n" or known in ("idna", "raw-unicode-escape")):
+            raise LookupError
+    except (LookupError, UnicodeError) as error:
         raise ConfigError(
             _("Unknown encoding '{name}'. Usual ones are utf-8, utf-8-sig, utf-16 and cp949.", name=name)
         ) from error
@@ -207,9 +214,17 @@ def is_utf8(path: Path) -> bool:
 
 
 def given_encoding(path: Path, name: str) -> Encoding:
-    """The encoding that the user gives, checked; the file is opened only to detect its line ends."""
+    """The encoding that the user gives, checked. ConfigError: the file is Korean in utf-8, or is clearly not in it."""
+    known = check_encoding(name)
     with reading(path), open_bytes(path) as stream:
-        return Encoding(check_encoding(name), newline_of(stream.read(CHUNK_BYTES)))
+        head = stream.read(CHUNK_BYTES)
+    text = head.decode("utf-8", "ignore")
+    is_utf8 = reads_as(head, "utf-8") or reads_as(head[: head.rfind(b"\n") + 1], "utf-8")
+    if known != "utf-8" and is_utf8 and any("가" <= char <= "힣" for char in text):
+        raise ConfigError(_("{path} is in utf-8, not in {name}. Leave out --encoding.", path=path, name=name))
+    if wide(known) and b"\0" not in head and not head.startswith(tuple(BOMS)):
+        raise ConfigError(_("{path} is not in {name}. Leave out --encoding.", path=path, name=name))
+    return Encoding(known, newline_of(head))
 
 
 def newline_of(head: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 from munjang.data.statistics.common import Stats, common
 from munjang.data.statistics.tokens import TokenStats, token_stats
 from munjang.data.statistics.trees import TreebankStats, describe_trees
-from munjang.records import Corpus, Example, Tree, count_labels, names_of
+from munjang.records import Corpus, Example, Tree, check_corpus, count_labels, names_of, short_repr
 from munjang.tables import format_table
 from munjang.translation import N_, _, ngettext
 
@@ -56,6 +56,8 @@ class CorpusStats(Stats):
 
     rejected: int = 0
 
+    __repr__ = short_repr
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CorpusStats:
         """The inverse of `to_dict`, also for values that were stored as JSON."""
@@ -71,7 +73,8 @@ class CorpusStats(Stats):
 
     def __str__(self) -> str:
         labels = ngettext("{count:,} label", "{count:,} labels", len(self.label_names))
-        parts = [self.heading(labels), format_table(*self.measures()), format_table(*self.label_counts())]
+        parts = [self.heading(labels), format_table(*self.measures())]
+        parts += [format_table(*self.label_counts())] if any(split.labels for split in self.splits.values()) else []
         facts = self.sharing()
         if self.rejected:
             facts.append(_("Rows that could not be read and are in no split: {rows:,}.", rows=self.rejected))
@@ -115,6 +118,7 @@ class CorpusStats(Stats):
 
 def describe(corpus: Corpus) -> CorpusStats | TreebankStats:
     """The numbers of a corpus, for each split and between splits; for trees also their shape. Changes nothing."""
+    check_corpus(corpus)
     if corpus.label_type is Tree:
         return describe_trees(corpus)
     return CorpusStats(**common(corpus, describe_split), rejected=len(corpus.rejected))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from munjang.records import SPLITS, Corpus
+from munjang.records import SPLITS, Corpus, short_repr
 from munjang.tables import format_table
 from munjang.translation import _, ngettext
 
@@ -48,6 +48,8 @@ class TokenStats:
 
     splits: Mapping[str, SplitTokens]
     alarms: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from munjang.data.statistics.common import Stats, common
 from munjang.data.trees.shapes import depths, is_head_final, is_projective
-from munjang.records import Corpus, Example
+from munjang.records import Corpus, Example, short_repr
 from munjang.tables import format_table
 from munjang.translation import N_, _, ngettext
 
@@ -46,6 +46,8 @@ class TreeSplitStats:
 @dataclass(frozen=True)
 class TreebankStats(Stats):
     """The numbers on the card of a treebank; `str()` is the printed card."""
+
+    __repr__ = short_repr
 
     def __str__(self) -> str:
         relations = ngettext("{count:,} relation", "{count:,} relations", len(self.label_names))

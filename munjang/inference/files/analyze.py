@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from munjang.data.readers.columns import Columns
 from munjang.data.readers.table import Bad, Row, Table
 from munjang.errors import ConfigError
 from munjang.inference.analyzer import STRUCTURE, Analysis, Analyzer
@@ -16,11 +17,11 @@ from munjang.translation import _
 
 
 def analyses(
-    model: Analyzer, table: Table, text: int, chunks: Sequence[int] = CHUNKS
+    model: Analyzer, table: Table, text: Columns, chunks: Sequence[int] = CHUNKS
 ) -> Iterator[tuple[Row, Analysis] | Bad]:
     """Every row of the table with its analysis, and every unusable row, in file order and bounded memory.
 
-    text: the index of the text column. chunks: how many rows are analysed together; the last size repeats.
+    text: the text column. chunks: how many rows are analysed together; the last size repeats.
     """
     return answered(table, text, model.analyze_many, chunks)
 
@@ -75,7 +76,7 @@ def cells_of(analysis: Analysis, heads: Sequence[Head], scores: bool) -> list[An
 def analyze_table(
     model: Analyzer,
     table: Table,
-    text: int,
+    text: Columns,
     out: str | Path,
     *,
     scores: bool = False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from munjang.data.readers.columns import find_column
+from munjang.data.readers.columns import Columns, find_column
 from munjang.data.readers.table import Bad, Row, Table, cell_text
 from munjang.errors import ConfigError
 from munjang.inference.files.write import (
@@ -69,7 +69,7 @@ def withhold(prediction: Prediction, min_score: float | None) -> Prediction:
 
 
 def predictions(
-    model: Predictor, table: Table, text: int, answering: Answering, chunks: Sequence[int] = CHUNKS
+    model: Predictor, table: Table, text: Columns, answering: Answering, chunks: Sequence[int] = CHUNKS
 ) -> Iterator[tuple[Row, Prediction] | Bad]:
     """The rows of `answered` with the predictions of a classifier, threshold and minimum score applied."""
     model = model.with_threshold(answering.threshold)
@@ -108,7 +108,7 @@ def output_cells(prediction: Prediction, labels: Sequence[str], scores: bool) ->
 def predict_table(
     model: Predictor,
     table: Table,
-    text: int,
+    text: Columns,
     out: str | Path,
     *,
     answering: Answering | None = None,

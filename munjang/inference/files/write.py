@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from munjang.data.readers.table import Bad, Row, Table, cell_text
+from munjang.data.readers.columns import Columns, cells_text
+from munjang.data.readers.table import Bad, Row, Table
 from munjang.data.readers.writers import Writer, check_target, open_writer
 from munjang.errors import DataError
 from munjang.records import Prediction, names_of
@@ -79,17 +80,17 @@ class Counts:
 
 
 def answered(
-    table: Table, text: int, answer: Callable[[list[str]], Iterable[Answer]], chunks: Sequence[int] = CHUNKS
+    table: Table, text: Columns, answer: Callable[[list[str]], Iterable[Answer]], chunks: Sequence[int] = CHUNKS
 ) -> Iterator[tuple[Row, Answer] | Bad]:
     """Every row of the table with its prediction, and every unusable row, in file order and bounded memory.
 
-    text: the index of the text column. answer: predicts for each text. chunks: how many rows are predicted together;
+    text: the text column. answer: predicts for each text. chunks: how many rows are predicted together;
     the last size repeats.
     """
     source, sizes = iter(table.read()), iter(chunks)
     size = chunks[-1]
     while items := list(islice(source, next(sizes, size))):
-        texts = [cell_text(item.cells[text]) for item in items if isinstance(item, Row)]
+        texts = [cells_text(item.cells, text) for item in items if isinstance(item, Row)]
         answers = iter(answer(texts) if texts else ())
         for item in items:
             yield (item, next(answers)) if isinstance(item, Row) else item

@@ -6,7 +6,6 @@ import re
 import tempfile
 import zipfile
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +159,9 @@ def table_values(table: Table, limits: Limits, folder: str) -> ReadTable:
         lines.append(item.line)
     if not rows:
         raise DataError(_("{file}: no row can be used; {count:,} set aside.", file=table.file, count=aside))
-    text, __ = guess_text(table.columns, [list(row) for row in islice(rows, SAMPLED_ROWS)])
+    guess = guess_text(table.columns, rows[:SAMPLED_ROWS])
     return ReadTable(
-        columns=list(table.columns), text=text, rows=rows, lines=lines, set_aside=aside, rejected=rejected,
+        columns=list(table.columns), text=guess.best[0], rows=rows, lines=lines, set_aside=aside, rejected=rejected,
         notes=[shown_message(note, folder) for note in table.notes],
     )  # fmt: skip
 

@@ -112,6 +112,152 @@ def test_several_labels_in_a_cell(tmp_path):
     assert [example.label for example in corpus.train] == [("분노", "슬픔"), ("슬픔",), (), ("분노", "슬픔")]
 
 
+def test_texts_of_several_columns_are_joined(tmp_path):
+    rows = [
+        ("제목 하나", "본문 하나", "긍정"),
+        ("", " 본문 둘", "부정"),
+        ("제목 셋", "본문 셋", "긍정"),
+        ("넷", "", "부정"),
+    ]
+    path = write(tmp_path / "a.tsv", rows, ("제목", "본문", "감정"))
+    for text in ("제목,본문", ["제목", "본문"], "1,2"):
+        corpus = read_corpus(path, text=text)
+        assert [example.text for example in corpus.train] == ["제목 하나 본문 하나", "본문 둘", "제목 셋 본문 셋", "넷"]
+    assert len(read_corpus(path, text="제목,본문", test=path).test) == 4
+    with pytest.raises(ConfigError, match="both name the column 감정"):
+        read_corpus(path, text="본문,감정", label="감정")
+
+
+def test_two_columns_that_hold_texts_are_both_named(tmp_path):
+    rows = [(f"제목 {n}", f"아주 길게 쓴 리뷰의 본문 {n}", "ab"[n % 2]) for n in range(12)]
+    corpus = read_corpus(write(tmp_path / "a.tsv", rows, ("제목", "본문", "감정")))
+    assert any(
+        'column 본문 (by its name; text=… says otherwise; text="본문,제목" joins' in n for n in corpus.card.notes
+    )
+    path = write(tmp_path / "b.tsv", rows, ("고객 의견", "상담 내용", "감정"))
+    path.write_text(path.read_text("utf-8").replace("아주 길게 쓴 ", ""), encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_corpus(path)
+    assert str(caught.value) == (
+        f"{path}: several columns could be the texts: 고객 의견 (4 characters on average), 상담 내용 (8 characters on "
+        'average). Say which with text="COLUMN", or join them with text="고객 의견,상담 내용".'
+    )
+
+
+def test_columns_of_ones_and_zeros_are_labels_of_their_own(tmp_path):
+    rows = [
+        ("가", "1", "0", "O"),
+        ("나", "0", "1.0", ""),
+        ("다", "TRUE", "x", "X"),
+        ("라", "", "", ""),
+        ("마", "2", "0", ""),
+    ]
+    path = write(tmp_path / "a.tsv", rows, ("문장", "여성/가족", "남성", "clean"))
+    corpus = read_corpus(path, label="여성/가족,남성,clean")
+    assert corpus.task == "multi-label" and corpus.labels.names == ("여성/가족", "남성", "clean")
+    assert [example.label for example in corpus.train] == [("여성/가족", "clean"), ("남성",), ("여성/가족",), ()]
+    assert [(row.line, row.reason) for row in corpus.rejected] == [(6, "'2' in column 여성/가족 is not 1 or 0")]
+    assert corpus.rejected[0].label == "2 0"
+    merged = read_corpus(
+        path, label=["여성/가족", "남성", "clean"], options=ReadOptions(map="여성/가족,남성=혐오;clean=없음")
+    )
+    assert [example.label for example in merged.train] == [("혐오", "없음"), ("혐오",), ("혐오",), ()]
+    ordered = read_corpus(path, label="여성/가족,남성", test=path, options=ReadOptions(labels=("남성", "여성/가족")))
+    assert ordered.labels.names == ("남성", "여성/가족") and len(ordered.test) == 4
+
+
+def test_one_label_in_a_list_is_a_label_and_several_ask_for_multi_label(tmp_path):
+    path = write(
+        tmp_path / "a.tsv",
+        [("가", "['긍정']"), ("나", '["부정"]'), ("다", "긍정"), ("라", "부정"), ("마", "['긍정', '부정']")],
+    )
+    corpus = read_corpus(path)
+    assert [example.label for example in corpus.train] == ["긍정", "부정", "긍정", "부정"]
+    assert corpus.rejected[0].reason == 'several labels in one cell; multi_label="|" reads them'
+    assert len(read(path, multi_label="|").train[4].label) == 2
+
+
+def test_labels_with_commas_can_be_named(tmp_path):
+    rows = [("가", "배송, 포장"), ("나", "가격"), ("다", "배송, 포장"), ("라", "가격")]
+    path = write(tmp_path / "a.tsv", rows)
+    assert read(path, map="배송, 포장=A;가격=B").train[0].label == "A"
+    assert read(path, labels=("배송, 포장", "가격")).labels.listing == '"배송, 포장", 가격'
+    corpus = read(path, labels=("배송", "포장", "가격"))
+    assert any("is in double quotes: labels='\"배송, 포장\",배송'" in note for note in corpus.card.notes)
+
+
+def test_labels_that_look_the_same_are_one_and_said(tmp_path):
+    rows = [("가", "긍정"), ("나", "긍정\u200b"), ("다", "부정"), ("라", "부정\xa0"), ("마", " 부정")]
+    corpus = read_corpus(write(tmp_path / "a.tsv", rows))
+    assert [example.label for example in corpus.train] == ["긍정", "긍정", "부정", "부정", "부정"]
+    (note,) = [note for note in corpus.card.notes if "invisible" in note]
+    assert note.endswith(r"'긍정\u200b' (1) = '긍정', '부정\xa0' (1) = '부정', ' 부정' (1) = '부정'")
+
+
+def test_labels_that_differ_in_case_or_spaces_are_asked_about(tmp_path):
+    labels = [
+        "Positive",
+        "positive",
+        "positive",
+        "Positive",
+        "positive",
+        "매우 나쁨",
+        "매우나쁨",
+        "매우 나쁨",
+        "매우나쁨",
+    ]
+    corpus = read_corpus(write(tmp_path / "a.tsv", [(f"글 {n}", label) for n, label in enumerate(labels)]))
+    assert len(corpus.labels) == 4
+    (note,) = [note for note in corpus.card.notes if "differ only" in note]
+    assert note.endswith(
+        "'positive' (3) – 'Positive' (2); '매우 나쁨' (2) – '매우나쁨' (2). If they are one: "
+        'map="positive,Positive=positive;매우 나쁨,매우나쁨=매우 나쁨"'
+    )
+    proposed = note.partition('map="')[2].rstrip('"')
+    assert read(tmp_path / "a.tsv", map=proposed).labels.names == ("positive", "매우 나쁨")
+
+
+def test_stars_are_recognised_and_their_map_is_proposed(tmp_path):
+    corpus = read_corpus(stars(tmp_path))
+    (note,) = [note for note in corpus.card.notes if "look like stars" in note]
+    assert 'map="1-2=부정;4-5=긍정"' in note
+    corpus = read(stars(tmp_path), map="1-2=부정;4-5=긍정")
+    assert len(corpus.train) == 16 and not any("look like stars" in note for note in corpus.card.notes)
+    path = write(tmp_path / "b.tsv", [(f"글 {n}", f"{1 + n / 10:g}") for n in range(41)], ("리뷰", "평점"))
+    with pytest.raises(DataError, match=r"41 different labels in 41 rows; .* look like stars, 1 to 5: map=.1-2=부정"):
+        read_corpus(path)
+    assert len(read(path, map="1-3.9=불만;4-5=만족").train) == 41
+
+
+def test_numbers_of_many_digits_stay_apart(tmp_path):
+    rows = [(f"글 {n}", f"1234567890123456{n % 2}.0") for n in range(8)]
+    assert read_corpus(write(tmp_path / "a.tsv", rows)).labels.names == ("12345678901234560", "12345678901234561")
+
+
+def test_a_file_without_labels_can_be_cleaned_and_looked_at(tmp_path):
+    path = write(tmp_path / "a.tsv", [("가나다",), ("라마",), ("가나다",)], ("본문",))
+    with pytest.raises(DataError, match="no column that looks like labels"):
+        read_corpus(path)
+    corpus = read_corpus(path, purpose="clean")
+    assert corpus.labels.names == () and [example.label for example in corpus.train] == [None, None, None]
+    assert len(clean_corpus(corpus)[0].train) == 2
+    several = write(
+        tmp_path / "b.tsv", [(f"글글글글 {n}", "ab"[n % 2], "xyz"[n % 3]) for n in range(12)], ("text", "b", "c")
+    )
+    with pytest.raises(DataError, match="several columns could be the labels"):
+        read_corpus(several, purpose="clean")
+    assert any("several columns could be" in note for note in read_corpus(several, purpose="look").card.notes)
+    odd = write(tmp_path / "c.tsv", [("가", "긍정"), ("나", "긍정"), ("다", "홀로"), ("라", "")])
+    look = read_corpus(odd, purpose="look")
+    assert look.labels.names == ("긍정", "홀로") and [example.label for example in look.train][3] is None
+
+
+def test_a_table_in_memory_is_refused_by_name(tmp_path):
+    frame = pytest.importorskip("pandas").DataFrame({"본문": ["가"], "감정": ["긍정"]})
+    with pytest.raises(DataError, match=r"takes the path of a file, found a DataFrame\. .*frame\.to_csv"):
+        read_corpus(frame)
+
+
 def test_a_row_without_a_label_is_set_aside_and_one_without_a_text_stays(tmp_path):
     corpus = read_corpus(write(tmp_path / "a.tsv", [*REVIEWS, ("글", ""), ("", "긍정")]))
     assert [(row.line, row.reason) for row in corpus.rejected] == [(6, "no label")]
