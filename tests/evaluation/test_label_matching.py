@@ -2,10 +2,12 @@
 
 import pytest
 
+from munjang.cli.options import flag_form
 from munjang.errors import DataError
 from munjang.evaluation.label_matching import match_labels
 from munjang.records import LabelSet
 from munjang.text.names import parse_map
+from munjang.translation import options_as
 
 NSMC = LabelSet(("부정", "긍정"), {"0": "부정", "1": "긍정", "negative": "부정", "positive": "긍정"})
 ENGLISH = LabelSet(("positive", "negative"))
@@ -45,7 +47,7 @@ def test_different_names_are_refused_with_both_lists_and_no_guess_which_is_which
 
 def test_labels_with_commas_are_quoted_as_the_command_takes_them():
     model = LabelSet(("배송, 포장", "가격"))
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as caught, options_as(flag_form):
         match_labels(["포장, 색", "품질"], model, LabelSet(("포장, 색", "품질")))
     message = str(caught.value)
     assert 'The model has "배송, 포장", 가격; the data has "포장, 색", 품질.' in message

@@ -286,7 +286,7 @@ def find_label(table: Table, options: ReadOptions, text: Columns, purpose: Purpo
     except LabelsUnclear as error:
         if purpose == "train" or (purpose == "clean" and error.candidates):
             raise
-        nothing = _("{file}: no column of labels found; --label says otherwise", file=table.file)
+        nothing = _("{file}: no column of labels found; {option:label} says otherwise", file=table.file)
         table.notes.append(str(error) if error.candidates else nothing)
         return None
     note = _(

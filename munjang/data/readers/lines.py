@@ -49,7 +49,11 @@ class AsUtf8:
                 text = self.decoder.decode(chunk)
             except UnicodeError as error:
                 raise DataError(
-                    _("This is not {encoding}: {reason}. Leave out --encoding.", encoding=self.encoding, reason=error)
+                    _(
+                        "This is not {encoding}: {reason}. Leave out {option:encoding}.",
+                        encoding=self.encoding,
+                        reason=error,
+                    )
                 ) from error
             if text:
                 return text.encode("utf-8", "surrogatepass")
@@ -221,9 +225,9 @@ def given_encoding(path: Path, name: str) -> Encoding:
     text = head.decode("utf-8", "ignore")
     is_utf8 = reads_as(head, "utf-8") or reads_as(head[: head.rfind(b"\n") + 1], "utf-8")
     if known != "utf-8" and is_utf8 and any("가" <= char <= "힣" for char in text):
-        raise ConfigError(_("{path} is in utf-8, not in {name}. Leave out --encoding.", path=path, name=name))
+        raise ConfigError(_("{path} is in utf-8, not in {name}. Leave out {option:encoding}.", path=path, name=name))
     if wide(known) and b"\0" not in head and not head.startswith(tuple(BOMS)):
-        raise ConfigError(_("{path} is not in {name}. Leave out --encoding.", path=path, name=name))
+        raise ConfigError(_("{path} is not in {name}. Leave out {option:encoding}.", path=path, name=name))
     return Encoding(known, newline_of(head))
 
 

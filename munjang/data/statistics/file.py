@@ -73,7 +73,7 @@ class FileLook:
             parts.append(format_table(header, rows, max_width=40))
         if self.personal:
             found = ", ".join(f"{kind} {count:,}" for kind, count in self.personal.items())
-            parts.append(_("Personal data in the texts: {found}. --mask-personal masks it.", found=found))
+            parts.append(_("Personal data in the texts: {found}. {option:mask_personal=True} masks it.", found=found))
         parts.append("\n".join([_("Next:"), *(f"  {command}" for command in self.commands)]))
         return "\n\n".join(parts)
 

@@ -140,16 +140,16 @@ def test_a_named_encoding_that_cannot_be_is_refused_in_one_line(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("가나다\n라\n", encoding="utf-8")
     for name in ("utf-16", "utf-32", "cp949", "latin-1"):
-        with pytest.raises(ConfigError, match=rf"a\.txt is in utf-8, not in {name}\. Leave out --encoding\.$"):
+        with pytest.raises(ConfigError, match=rf"a\.txt is in utf-8, not in {name}\. Leave out encoding=…\.$"):
             given_encoding(path, name)
     path.write_bytes(b"abc\n" * 9)
     assert given_encoding(path, "cp949").name == "cp949"
-    with pytest.raises(ConfigError, match=r"a\.txt is not in utf-16\. Leave out --encoding"):
+    with pytest.raises(ConfigError, match=r"a\.txt is not in utf-16\. Leave out encoding=…"):
         given_encoding(path, "utf-16")
     path.write_text("가나다\n라\n", encoding="utf-16")
     assert lines_of(path, "utf-16")[1][1].text == "라"
     for stream in (path.open("rb"), io.BytesIO("abc\n".encode("utf-32-be") + b"\xff" * 8)):
-        with pytest.raises(DataError, match=r"This is not utf-32: .*\. Leave out --encoding\.$"), stream:
+        with pytest.raises(DataError, match=r"This is not utf-32: .*\. Leave out encoding=…\.$"), stream:
             list(read_lines(stream, "utf-32"))
 
 
