@@ -14,8 +14,9 @@ from random import Random
 
 PARTS = [
     "배송이 빨라요", "정말 재밌어요", "다시는 안 삽니다", "색이, 사진과 달라요", '그는 "최고"라고 했다', "ㅋㅋㅋ",
-    "🙂👍", "줄\n바꿈", "첫째;둘째", '5" 화면', "값|무게", "NA", "null", "끝\\", "C:\\dir\\new", 'a, "b", c', "=1+1",
-    "\u00a0띄움", "뷁 햏", "https://example.com/?a=1,2", "없음.", '"온통"', "'작은'", "탭\t안", "Ünïcödé", "100%", "-",
+    "🙂👍", "줄\n바꿈", "첫\r\n둘", "첫째;둘째", '5" 화면', "값|무게", "NA", "null", "끝\\", "C:\\dir\\new",
+    'a, "b", c', "=1+1", "\u00a0띄움", "뷁 햏", "https://example.com/?a=1,2", "없음.", '"온통"', "'작은'", "탭\t안",
+    "Ünïcödé", "100%", "-",
 ]  # fmt: skip
 LABELS = ["긍정", "부정", "중립"]
 COLUMNS = ["번호", "본문", "감정"]
@@ -242,7 +243,7 @@ def parquet(rng, path):
 def sheet(rng, path):
     import openpyxl
 
-    made = rows(rng, without="=")
+    made = rows(rng, without="=\r")
     book = openpyxl.Workbook()
     page, above = book.active, rng.choice([0, 1, 2])
     page.title = rng.choice(["Sheet1", "4월 접수", "데이터"])
@@ -266,7 +267,7 @@ def merged_sheet(rng, path):
     """Two rows of headers, and a label that is merged over the rows that it is of."""
     import openpyxl
 
-    made = sorted(rows(rng, without="="), key=lambda row: row[2])
+    made = sorted(rows(rng, without="=\r"), key=lambda row: row[2])
     book = openpyxl.Workbook()
     page = book.active
     page.append(["고객의 소리"])

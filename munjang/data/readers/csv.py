@@ -60,15 +60,13 @@ class Dialect:
         return csv.reader(lines, delimiter=delimiter, strict=True, **quotes, **escape)
 
     def protected(self, text: str) -> str:
-        """A line of an escaped dialect for `reader`, which would drop every backslash: those that escape nothing stay.
+        """A line of an escaped dialect for `reader`, which would drop every backslash and end at a carriage return.
 
         A whole field \\N becomes empty.
         """
-        if ESCAPE not in text:
-            return text
         end = re.escape(self.delimiter or UNUSED)
         text = re.sub(rf"(?:(?<={end})|^)\\N(?={end}|\r?\n?$)", "", text)
-        return re.sub(rf'(\\["\\\r\n]|\\{end})|\\', lambda found: found[1] or ESCAPE * 2, text)
+        return re.sub(rf'(\\["\\\r\n]|\\{end})|\\|\r(?!\n$)', lambda found: found[1] or ESCAPE + found[0], text)
 
 
 QUOTED_TSV = Dialect("\t", True)
@@ -111,7 +109,7 @@ def records(
             yield Bad(number, problem, text, file)
             continue
         if (quoted and QUOTE in text) or (escaped and ESCAPE in text):
-            spanning.pending = text
+            spanning.pending = line[1]
             try:
                 fields = next(spanning.reader)
             except (csv.Error, StopIteration):

@@ -361,6 +361,7 @@ def test_the_one_file_of_kor_sae_is_split_the_same_way_every_time(alone):
         ("ratings_train.txt", "id\ttext\tlabel\n1\t글\t0\n", r"no column 'document'; it has id, text, label"),
         ("ratings_train.txt", "id\tdocument\tlabel\n1\t글\t0\n".encode("cp949"), "2: not utf-8: .* reads as cp949"),
         ("ratings_train.txt", "id\tdocument\tlabel\n", "no rows of nsmc in it"),
+        ("train.csv", 'id,document,label\n1,"좋다" 고,1\n', "line 2: a quote that does not close where a field ends"),
         ("ratings_train.txt", "", "has no columns, expected 'document'"),
         ("train.parquet", b"PAR1 cut short", "is no readable Parquet file"),
         ("train.parquet", parquet({"document": ["글"], "label": [None]}), r"line 1: unknown label ''"),

@@ -384,3 +384,10 @@ def test_labels_are_noted_for_each_split_apart(tmp_path):
         "labels of test 부정 1",
         "labels of test outside the set, for cleaning to remove: '좋음' (1)",
     ]
+
+
+def test_an_error_is_one_line_whatever_it_quotes(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('text,label\n가,"긍\n정"\n나,"부\r\n정"\n', encoding="utf-8")
+    with pytest.raises(DataError, match="'긍 정' \\(1\\), '부 정' \\(1\\)"):
+        read_corpus(path)

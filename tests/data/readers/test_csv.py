@@ -56,6 +56,10 @@ def test_a_record_of_several_lines_starts_on_its_first():
     ]
 
 
+def test_line_ends_inside_a_record_stay_as_they_are():
+    assert fields(read('1,"가\r\n나\r\n다",0\r\n2,라,1\r', CSV, 3)) == [["1", "가\r\n나\r\n다", "0"], ["2", "라", "1"]]
+
+
 def test_a_stray_quote_swallows_no_line():
     found = read('1,"여는 따옴표뿐,0\n2,나,1\n3,"다, 라",0\n4,마,1', CSV, 3)
     assert fields(found) == [

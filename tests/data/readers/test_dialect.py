@@ -95,6 +95,7 @@ def test_backslashes_before_quotes_are_escapes_and_in_paths_are_not():
     rows = [["id", "본문"], *[[i, f'{text} "최고", 네'] for i, text in enumerate(REVIEWS)]]
     spark = written(rows, quoting=csv.QUOTE_ALL, escapechar="\\", doublequote=False)
     assert dialect(spark) == (",", True, True)
+    assert dialect('"id","본문"\n"1","그는 \\"최고\\" 라며"\n"2","네"') == (",", True, True)
     assert dialect("id,본문\n1,C:\\dir\n2,가") == (",", True, False)
     assert dialect("id\t본문\n1\t가\\\n나\n2\t\\N\n3\t다", "tsv") == ("\t", False, True)
 
