@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from munjang.inference.explain import METHOD, check_count, effects, eojeols, variants
 from munjang.serving.api.bodies import HeadNames, RequestBody, SingleInput, example
-from munjang.serving.api.predictions import DIGITS, chosen_classifiers
+from munjang.serving.api.predictions import SCORE_DIGITS, chosen_classifiers
 from munjang.serving.api.route import documented
 from munjang.serving.loaded import Classifier, ModelOutputs
 from munjang.serving.service import Service
@@ -83,10 +83,10 @@ def explained(classifier: Classifier, outputs: ModelOutputs) -> HeadExplanation:
     column = int(probabilities[0].argmax())
     drops, shares = effects(probabilities[:, column])
     return HeadExplanation(
-        label=classifier.labels.names[column], score=round(float(probabilities[0, column]), DIGITS),
+        label=classifier.labels.names[column], score=round(float(probabilities[0, column]), SCORE_DIGITS),
         drops=round_scores(drops), shares=round_scores(shares),
     )  # fmt: skip
 
 
 def round_scores(values: np.ndarray) -> list[float]:
-    return [round(value, DIGITS) for value in values.tolist()]
+    return [round(value, SCORE_DIGITS) for value in values.tolist()]

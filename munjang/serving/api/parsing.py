@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from munjang.data.trees.triples import Triple, triples
 from munjang.records import Parse
 from munjang.serving.api.bodies import HubInputs, ParsedInputs, RequestBody, example
-from munjang.serving.api.predictions import DIGITS
+from munjang.serving.api.predictions import SCORE_DIGITS
 from munjang.serving.api.route import documented
 from munjang.serving.loaded import LoadedModel, ModelOutputs
 from munjang.serving.service import Service
@@ -65,6 +65,6 @@ def tree_answer(parse: Parse, with_triples: bool) -> TreeAnswer:
     tree = parse.tree
     return TreeAnswer(
         words=list(tree.words), heads=list(tree.heads), relations=list(tree.relations),
-        probabilities=[round(value, DIGITS) for value in parse.probabilities], note=parse.note,
+        probabilities=[round(value, SCORE_DIGITS) for value in parse.probabilities], note=parse.note,
         **({"triples": triples(tree)} if with_triples else {}),
     )  # fmt: skip

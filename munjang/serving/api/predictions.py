@@ -22,7 +22,7 @@ from munjang.serving.service import Service
 from munjang.tasks.classification import ranked_probabilities
 from munjang.translation import N_, _
 
-DIGITS = 7  # of a score; float32 has no more
+SCORE_DIGITS = 7  # of a score; float32 has no more
 UNITS = {"tokens": N_("tokens"), "characters": N_("characters")}
 """The unit of a runner -> its name in a message."""
 ScoreFunction = Literal["softmax", "sigmoid", "none"]
@@ -183,7 +183,7 @@ def label_lists(
         )
     lists = [
         [
-            ScoredLabel(label=name, score=round(score, DIGITS))
+            ScoredLabel(label=name, score=round(score, SCORE_DIGITS))
             for name, score in islice(ranked_probabilities(classifier.labels, row).items(), top_k)
         ]
         for row in classifier.scores(outputs, function)
@@ -219,6 +219,6 @@ def head_answer(classifier: Classifier, row: np.ndarray, is_empty: bool) -> Head
     if is_empty:
         return HeadAnswer(label=None, score=0.0, scores={})
     scores = ranked_probabilities(classifier.labels, row)
-    rounded = {name: round(score, DIGITS) for name, score in scores.items()}
+    rounded = {name: round(score, SCORE_DIGITS) for name, score in scores.items()}
     label = classifier.decoder.label(scores, classifier.threshold)
     return HeadAnswer(label=label, score=next(iter(rounded.values())), scores=rounded)
