@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -47,7 +48,7 @@ def listed_labels(value: Any) -> list[Any] | None:
     text = cell_text(value).strip()
     if f"{text[:1]}{text[-1:]}" not in ("[]", "()", "{}"):
         return None
-    for read in (json.loads, lambda text: ast.literal_eval(ADJACENT_QUOTES.sub(r"\1, ", text))):
+    for read in (json.loads, python_list):
         with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             found = read(text)
             if isinstance(found, (list, tuple)):
@@ -55,6 +56,13 @@ def listed_labels(value: Any) -> list[Any] | None:
             if isinstance(found, set):
                 return sorted(found, key=str)
     return None
+
+
+def python_list(text: str) -> Any:
+    """The value that Python or NumPy writes so. ValueError, SyntaxError and others: it is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a backslash in a label
+        return ast.literal_eval(ADJACENT_QUOTES.sub(r"\1, ", text))
 
 
 def split_labels(value: Any, separator: str) -> tuple[str, ...]:

@@ -166,7 +166,9 @@ def test_lists_that_python_and_json_write_are_read(labels):
         assert split_labels(cell, "|") == tuple(labels)
 
 
+@pytest.mark.filterwarnings("error")
 def test_what_only_looks_like_a_list_is_split_as_asked():
+    assert split_labels(r"['a\d', 'b']", "|") == (r"a\d", "b")
     assert split_labels("[기타]|(보류)", "|") == ("[기타]", "(보류)")
     assert split_labels("[" * 5000 + "]" * 5000, "|")[0].startswith("[[")
     assert split_labels("[]", "|") == () and split_labels("[1, 2.0, null, true]", "|") == ("1", "2", "True")
