@@ -15,6 +15,7 @@ import gettext
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 CATALOGUES = Path(__file__).parent / "locale"
 
@@ -31,6 +32,8 @@ def quoted(value: object) -> str:
     """A value as Python code; a text is in double quotes if it has none."""
     return f'"{value}"' if isinstance(value, str) and '"' not in value else repr(value)
 
+
+OPTION_MARK = "{option:"
 
 _catalogue = gettext.NullTranslations()
 _option_form: OptionForm = python_form
@@ -52,17 +55,39 @@ def language() -> str:
 def _(text: str, /, **fields: object) -> str:
     """`text` in the language in use, with its named fields filled in as `str.format` does."""
     translated = _catalogue.gettext(text) if text else ""  # a catalogue keeps its own header under ""
-    return translated.format(option=OPTION, **fields) if fields or "{option:" in text else translated
+    return filled(translated, fields) if fields or OPTION_MARK in text else translated
 
 
 def ngettext(one: str, many: str, count: int, /, **fields: object) -> str:
     """The form of a text for `count` things, in the language in use; `{count}` is one of its fields."""
-    return _catalogue.ngettext(one, many, count).format(option=OPTION, count=count, **fields)
+    return filled(_catalogue.ngettext(one, many, count), {"count": count, **fields})
 
 
 def N_(text: str) -> str:
     """Mark a text of a table that is made before the language is known; `_(text)` translates it where it is shown."""
     return text
+
+
+class Message(str):
+    """A text that names settings as who runs munjang gives them. stored: the same text with settings as in Python."""
+
+    stored: str
+
+
+def filled(text: str, fields: Mapping[str, object]) -> str:
+    """The text with its fields; a Message if it names settings in another form than Python's."""
+    shown = text.format(option=OPTION, **fields)
+    if OPTION_MARK not in text and not any(isinstance(value, Message) for value in fields.values()):
+        return shown
+    with options_as(python_form):
+        message = Message(shown)
+        message.stored = text.format(option=OPTION, **{name: stored(value) for name, value in fields.items()})
+    return message
+
+
+def stored(value: object) -> Any:
+    """A text as files keep it, the same whoever runs munjang; other values as they are."""
+    return value.stored if isinstance(value, Message) else value
 
 
 class _Option:

@@ -50,7 +50,8 @@ def environment(kind: str) -> Environment:
     made.tests["table"] = lambda part: isinstance(part, ReportTable)
     made.tests["plot"] = lambda part: isinstance(part, ReportPlot)
     made.filters |= {"public": public_source, "cell": format_cell, "score": score_text, "interval": interval_text,
-                     "quote": quote, "json": dump_json, "sentence": as_sentence}  # fmt: skip
+                     "quote": quote, "json": dump_json, "sentence": as_sentence,
+                     "stored": translation.stored}  # fmt: skip
     made.globals |= {"_": translation._, "ngettext": translation.ngettext, "language": translation.language,
                      "score_table": score_table, "left_out_text": left_out_text}  # fmt: skip
     if kind == "md":

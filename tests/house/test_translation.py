@@ -384,6 +384,15 @@ def test_a_setting_is_shown_as_its_reader_gives_it(text, python, command_line):
     assert _(text, **fields) == python
 
 
+def test_what_is_stored_names_settings_as_python_does_whoever_runs_it():
+    with options_as(flag_form):
+        reason = _("by its name; {option:text} says otherwise")
+        note = _("{file}: column 1 ({reason})", file="a.csv", reason=reason)
+    assert note == "a.csv: column 1 (by its name; --text says otherwise)"
+    assert translation.stored(note) == "a.csv: column 1 (by its name; text=… says otherwise)"
+    assert translation.stored("plain") == "plain" and translation.stored(3) == 3
+
+
 def test_several_settings_and_their_values_are_written_as_one_copies_them():
     values = {"text": "본문", "label_map": {"0": "부정", "1": "긍정"}, "hosts": ("a.kr", "b.kr"), "resume": True}
     text = option_text(**values)

@@ -23,12 +23,11 @@ from munjang.errors import BundleError
 from munjang.metrics.tree_report import TreeReport
 from munjang.records import label_text
 
-DIFFERENT = [  # what differs between two equal runs: times, and settings in notes, as the user of each gives them
+DIFFERENT = [  # what differs between two equal runs
     (r'("(?:seconds|sentences_s|tokens_s|time)": )[^,}\n]+', r"\1X"),
     (r"(\| seconds \| )[\d.]+", r"\1X"),
     (r"(seconds</td><td[^>]*>)[\d.]+", r"\1X"),
     (r"<footer>.*</footer>", "X"),
-    (r"--(text|labels?|map)\b", r"\1=…"),
 ]
 NETWORK = {"backbone": "scratch:tiny", "epochs": 1.0, "precision": "fp32", "device": "cpu"}
 

@@ -22,7 +22,7 @@ from munjang.data.cleaning.report import CleaningReport, location
 from munjang.errors import DataError
 from munjang.files import whole_file
 from munjang.records import SPLITS, Corpus, Removed, label_text
-from munjang.translation import _
+from munjang.translation import _, stored
 
 KEPT_COLUMNS = ("file", "split", "line", "text", "label", "original_text", "original_label")
 REMOVED_COLUMNS = ("file", "line", "text", "label", "step", "reason")
@@ -48,7 +48,9 @@ def write_cleaning_report(
 
 def write_removed(path: str | Path, removed: Iterable[Removed]) -> None:
     """Write the removed rows as a table with the columns of `Removed`."""
-    write_csv(Path(path), REMOVED_COLUMNS, ([getattr(row, name) for name in REMOVED_COLUMNS] for row in removed))
+    write_csv(
+        Path(path), REMOVED_COLUMNS, ([stored(getattr(row, name)) for name in REMOVED_COLUMNS] for row in removed)
+    )
 
 
 def kept_rows(
