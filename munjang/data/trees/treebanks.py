@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from munjang.data.readers.parquet import parquet_file, parquet_table
+from munjang.data.readers.table import Bad
 from munjang.data.trees.shapes import flaw
 from munjang.errors import DataError
 from munjang.records import Example, Tree
@@ -222,27 +224,23 @@ def make_example(
 
 def read_klue_parquet(path: Path) -> Iterator[Example]:
     """The sentences of KLUE's parquet on the hub: columns word_form, head, deprel and maybe pos, a list in each row."""
-    import pyarrow
-    import pyarrow.parquet
-
     wanted = ["word_form", "head", "deprel"]
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise DataError(
-            _("{path} cannot be read as parquet ({reason}). Download it again.", path=path, reason=error)
-        ) from error
-    if missing := [name for name in wanted if name not in table.column_names]:
+    parquet = parquet_file(str(path), str(path))
+    names = parquet.schema_arrow.names
+    if missing := [name for name in wanted if name not in names]:
         raise DataError(
             _(
                 "{path} has no column '{column}'; it has {columns}.",
                 path=path,
                 column=missing[0],
-                columns=", ".join(table.column_names),
+                columns=", ".join(names),
             )
         )
-    kept = [*wanted, *(["pos"] if "pos" in table.column_names else [])]
-    for line, row in enumerate(table.select(kept).to_pylist(), start=1):
+    table = parquet_table(parquet, str(path), wanted=[*wanted, *(["pos"] if "pos" in names else [])])
+    for item in table.read():
+        if isinstance(item, Bad):
+            raise DataError(_("{path}, row {row}: {reason}.", path=path, row=item.line, reason=item.reason))
+        line, row = item.line, dict(zip(table.columns, item.cells, strict=True))
         words = ["".join(word.split()) for word in row["word_form"]]
         if not len(words) == len(row["head"]) == len(row["deprel"]):
             raise DataError(
