@@ -4,7 +4,7 @@
 
     parts = train_linear(corpus, config)   # corpus: cleaned, with train and validation, labels resolved
     linear.save(folder, parts) -> dict     # what munjang.json keeps about the format
-    linear.load(folder, manifest) -> LinearRunner
+    linear.load(folder, manifest, task) -> LinearRunner
     linear.LinearRunner(parts)             # the same runner, without a folder
 
 `parts` is a `LinearParts`. `parts.labels` has the label names in the order of the logits; `parts.settings` has what was

@@ -47,7 +47,7 @@ def parts() -> linear.LinearParts:
 
 def save_and_load(folder, parts: linear.LinearParts) -> linear.LinearRunner:
     details = json.loads(json.dumps(linear.save(folder, parts)))
-    return linear.load(folder, SimpleNamespace(details=details, labels=LabelSet(parts.labels)))
+    return linear.load(folder, SimpleNamespace(details=details, labels=LabelSet(parts.labels)), task=None)
 
 
 def logits(runner: linear.LinearRunner, texts: list[str]) -> np.ndarray:
@@ -166,7 +166,7 @@ def test_a_cut_file_is_no_model(tmp_path, parts, name):
     path = tmp_path / name
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(BundleError, match="is not a complete linear model"):
-        linear.load(tmp_path, SimpleNamespace(details=details))
+        linear.load(tmp_path, SimpleNamespace(details=details), task=None)
 
 
 def test_parts_that_do_not_fit_each_other_are_refused(tmp_path, parts):
@@ -187,7 +187,7 @@ def test_prediction_needs_neither_scikit_learn_nor_torch(tmp_path, parts):
         "from munjang.records import LabelSet\n"
         f"details = json.loads({json.dumps(details)!r})\n"
         "manifest = SimpleNamespace(details=details, labels=LabelSet(tuple(details['labels'])))\n"
-        f"runner = linear.load({str(tmp_path)!r}, manifest)\n"
+        f"runner = linear.load({str(tmp_path)!r}, manifest, None)\n"
         "runner.run({'texts': ['좋아요']})\n"
         "print(sorted({'sklearn', 'scipy', 'torch', 'transformers'} & set(sys.modules)))"
     )
