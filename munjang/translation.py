@@ -55,12 +55,12 @@ def language() -> str:
 def _(text: str, /, **fields: object) -> str:
     """`text` in the language in use, with its named fields filled in as `str.format` does."""
     translated = _catalogue.gettext(text) if text else ""  # a catalogue keeps its own header under ""
-    return filled(translated, fields) if fields or OPTION_MARK in text else translated
+    return with_fields(translated, fields) if fields or OPTION_MARK in text else translated
 
 
 def ngettext(one: str, many: str, count: int, /, **fields: object) -> str:
     """The form of a text for `count` things, in the language in use; `{count}` is one of its fields."""
-    return filled(_catalogue.ngettext(one, many, count), {"count": count, **fields})
+    return with_fields(_catalogue.ngettext(one, many, count), {"count": count, **fields})
 
 
 def N_(text: str) -> str:
@@ -74,7 +74,7 @@ class Message(str):
     stored: str
 
 
-def filled(text: str, fields: Mapping[str, object]) -> str:
+def with_fields(text: str, fields: Mapping[str, object]) -> str:
     """The text with its fields; a Message if it names settings in another form than Python's."""
     shown = text.format(option=OPTION, **fields)
     if OPTION_MARK not in text and not any(isinstance(value, Message) for value in fields.values()):
