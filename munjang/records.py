@@ -289,10 +289,11 @@ class Corpus:
                 raise DataError(_("{corpus} has no {split} split; it has no examples.", corpus=self.name, split=name))
             raise DataError(
                 _(
-                    "{corpus} has no {split} split; it has {splits}.",
+                    "{corpus} has no {split} split; it has {splits}. Score another one with {option:split={first}}.",
                     corpus=self.name,
                     split=name,
                     splits=", ".join(filled),
+                    first=filled[0],
                 )
             )
         return examples
@@ -407,6 +408,11 @@ def check_corpus(value: object) -> None:
                 type=type(value).__name__,
             )
         )
+
+
+def for_record(table: Mapping[type, Any], record: type) -> Any:
+    """What a table lists under a class of records, or under the class that it was made from."""
+    return next(table[kind] for kind in record.__mro__ if kind in table)
 
 
 def label_text(label: Label | None, separator: str = "|") -> str:

@@ -28,7 +28,7 @@ from munjang.cli.options import (
 )
 from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError
-from munjang.records import SPLITS, Corpus, LabelSet, Parse, Prediction, count_labels, quote_name
+from munjang.records import SPLITS, Corpus, LabelSet, Parse, Prediction, count_labels, for_record, quote_name
 from munjang.text.names import join_names, parse_map, shell_word, split_names, write_map
 from munjang.translation import _
 
@@ -91,7 +91,7 @@ def evaluate_verb(
     writable_png(plot)
     writable(json_file)
     predictor = load(model, precision=precision)
-    if plot and (predictor.decoder.several or predictor.decoder.record is not Prediction):
+    if plot and (predictor.decoder.several or not issubclass(predictor.decoder.record, Prediction)):
         raise ConfigError(_("A {task} model has no confusion matrix; leave out --plot.", task=predictor.task))
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     corpus, split = open_split(source, split, options, data_dir, predictor)
@@ -123,7 +123,7 @@ def open_split(
     if not is_file(source):
         corpus = open_corpus(source, replace(options, map=None), data_dir)  # here --map matches labels
         return (corpus, split) if split else (validation_as_test(corpus), "test")
-    corpus = {Prediction: open_labelled, Parse: open_treebank}[model.decoder.record](source, options, model)
+    corpus = for_record({Prediction: open_labelled, Parse: open_treebank}, model.decoder.record)(source, options, model)
     if split is None and not corpus.test and not corpus.validation:
         if corpus.name == model.manifest.corpus:
             log.warning("%s was trained on %s: these are not scores on unseen texts.", model.name, source)

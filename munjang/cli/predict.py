@@ -25,7 +25,7 @@ from munjang.cli.rows import (
     write_rows,
 )
 from munjang.errors import ConfigError
-from munjang.records import Parse, Prediction
+from munjang.records import Parse, Prediction, for_record
 from munjang.text.names import split_names
 from munjang.translation import _
 
@@ -141,7 +141,7 @@ def predict_verb(
     label_flags = {"--scores": scores, "--threshold": threshold, "--min-score": min_score, "--keep": keep, "--by": by}
     asked = Asked(source, kind, out, form, as_json, options, overwrite, answering, label_flags)
     predictor = load(model, precision=precision)
-    {Prediction: predict_labels, Parse: predict_trees}[predictor.decoder.record](predictor, asked)
+    for_record({Prediction: predict_labels, Parse: predict_trees}, predictor.decoder.record)(predictor, asked)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typer.core import TyperCommand
 from munjang.cli import options
 from munjang.config.settings import TrainConfig, parse_assignments, read_recipe, update
 from munjang.errors import ConfigError
-from munjang.records import Parse, Prediction, label_text
+from munjang.records import Parse, Prediction, for_record, label_text
 from munjang.tables import format_table
 from munjang.translation import _
 
@@ -217,7 +217,7 @@ def show_run(run: TrainedRun) -> None:
     from shlex import quote
 
     folder = run.model.folder
-    show_answers, sentence = ANSWERS[run.model.decoder.record]
+    show_answers, sentence = for_record(ANSWERS, run.model.decoder.record)
     if run.answers:
         show_answers(run.answers)
     if run.report is None:

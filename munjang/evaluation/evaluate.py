@@ -13,7 +13,7 @@ from munjang.evaluation.labels import evaluate_labels
 from munjang.evaluation.trees import evaluate_trees
 from munjang.inference.heads import is_packaged_folder
 from munjang.metrics.report import Report
-from munjang.records import Corpus, Example, Parse, Prediction, examples_of
+from munjang.records import Corpus, Example, Parse, Prediction, examples_of, for_record
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -51,7 +51,7 @@ def evaluate(
     """
     model.check_single()
     data = data if isinstance(data, Corpus) else examples_of(data)
-    report = EVALUATORS[model.decoder.record](
+    report = for_record(EVALUATORS, model.decoder.record)(
         model, data, split=split, label_map=label_map, without_spaces=without_spaces, progress=progress, seed=seed
     )
     if split == "test":

@@ -134,7 +134,7 @@ def exportable_folder(source: Predictor) -> Path:
         task = source.runner.task
         raise BundleError(
             _(
-                "{source}: a {task} model of this kind has no exported form. {remedy}",
+                "{source}: models of this kind, task {task}, have no exported form. {remedy}",
                 source=source.name,
                 task=task.name,
                 remedy=_(task.export_remedy),

@@ -11,7 +11,7 @@ from typing import Any
 
 from munjang import __version__
 from munjang.encoder.families import family_of
-from munjang.errors import BundleError, DataError, UnknownName
+from munjang.errors import BundleError, DataError, UnknownName, unknown_name
 from munjang.files import disk_errors, file_facts, files_inside, sync_for_all, write_json, write_text
 from munjang.records import LabelSet
 from munjang.tasks import make_task
@@ -144,6 +144,8 @@ def read_manifest(folder: Path) -> Manifest:
         labels = LabelSet.from_dict(data["labels"])
         known = {key: value for key, value in data.items() if key in Manifest.__dataclass_fields__}
         manifest = Manifest(**{**known, "labels": labels, "steps": tuple(data.get("steps", ()))})
+        if unknown := next((step for step in manifest.steps if step not in STEPS), None):
+            raise unknown_name(_("text step"), unknown, STEPS)
         make_task(manifest.task, manifest.labels, **manifest.task_options)  # refuses what it cannot make
         check_files(folder, manifest)
     except (UnknownName, DataError) as error:
@@ -159,7 +161,7 @@ def check_values(data: Mapping[str, Any]) -> None:
              "labels": dict, "settings": dict, "validation": dict, "details": dict, "files": dict}  # fmt: skip
     names, aliases = (data["labels"].get(key, {}) for key in ("names", "aliases"))
     wrong = [key for key, kind in kinds.items() if key in data and not isinstance(data[key], kind)]
-    wrong += ["steps"] * (not wrong and not all(isinstance(s, str) and s in STEPS for s in data.get("steps", ())))
+    wrong += ["steps"] * (not wrong and not all(isinstance(step, str) for step in data.get("steps", ())))
     wrong += ["max_length"] * (
         not is_json_number(data.get("max_length", 512), int) or data.get("max_length", 512) < SHORTEST
     )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from munjang.config.checks import HEAD_NAME
-from munjang.errors import DataError
+from munjang.errors import ConfigError, DataError
 from munjang.records import LabelSet
-from munjang.tasks.base import Agreement, Batch, Encodings, Outputs
+from munjang.tasks.base import Agreement, Batch, Encodings, Outputs, Task
 from munjang.tasks.classification import Classification, class_weights
 from munjang.translation import _
 
@@ -109,6 +109,18 @@ class Heads(Classification):
             encoded = Encodings(encodings.ids, encodings.starts, encodings.truncated, {"labels": inside})
             weights[part] = class_weights(encoded, self.parts[head].labels)
         return weights
+
+
+def check_head(task: Task, corpus: str) -> None:
+    """A ConfigError if a task is not what a head learns: one label of several. corpus: its name in the message."""
+    if type(task) is not Classification:
+        raise ConfigError(
+            _(
+                "{corpus} is for the task {task}, and a head gives one of several labels. Train a model for it alone.",
+                corpus=corpus,
+                task=task.name,
+            )
+        )
 
 
 def head_of(flat: str) -> str:

@@ -23,8 +23,10 @@ from munjang.metrics.scores import confusion_matrix, main_metrics, softmax
 from munjang.models.folder import save_bundle
 from munjang.records import Corpus
 from munjang.reports.model_card import heads_card
+from munjang.tasks import task_for
 from munjang.tasks.base import TrainingDefaults
 from munjang.tasks.classification import Classification
+from munjang.tasks.multihead import check_head
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.loops.batching import MultiCorpusSampler
 from munjang.training.run import begin_run, check_packages, first_process_first, prepare_backbone
@@ -93,6 +95,8 @@ def train_prepared_heads(
     from munjang.training.fine_tune import fine_tune
     from munjang.training.token_cache import NoCache, token_cache
 
+    for part in multi_corpus.parts.values():
+        check_head(task_for(part.corpus), part.corpus.name)
     if begin_run(multi_corpus, config, folder, resume=resume):
         return Analyzer(folder)
     tokens = token_cache() if cache else NoCache()

@@ -265,6 +265,12 @@ def test_a_manifest_with_a_wrong_value_is_refused(folder, values):
         mj.load(folder)
 
 
+def test_a_text_step_of_another_version_is_named(folder):
+    change_json(folder / "munjang.json", steps=["nfc", "polish"])
+    with pytest.raises(BundleError, match=r"Unknown text step 'polish'\. Known: .*nfc"):
+        mj.load(folder)
+
+
 @pytest.mark.parametrize("name", ["munjang.json", "config.json"])
 def test_deeply_nested_json_is_refused(plain, name):
     (plain / name).write_text("[" * 100_000, encoding="utf-8")

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 import munjang as mj
 from munjang.cli import app
-from munjang.errors import BundleError, DataError
+from munjang.errors import BundleError, ConfigError, DataError
 from munjang.export.run import export_model
+from munjang.records import Parse, Prediction, for_record
 from munjang.tasks import TASKS
 from munjang.training.loops import native
 from munjang.training.loops.interrupts import Interrupted
@@ -89,9 +90,22 @@ def test_it_is_served(folder):
 
 
 def test_an_export_is_refused_with_a_reason(folder, tmp_path):
-    with pytest.raises(BundleError, match=r"lengths: .*long-sentence.* has no exported form"):
+    with pytest.raises(BundleError, match=r"lengths: .*long-sentence, have no exported form"):
         export_model(folder, "onnx", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_several_heads_does_not_turn_it_into_another_task(tmp_path):
+    with pytest.raises(ConfigError, match="lengths is for the task long-sentence, and a head gives one of several"):
+        mj.train_heads({"length": CORPUS, "mood": mj.load_corpus("sample:sentiment")}, CONFIG, out=tmp_path / "m")
+
+
+def test_a_record_of_its_own_is_shown_as_the_class_that_it_is_made_from():
+    class Length(Prediction):
+        """The answer of a task with an evaluator of its own."""
+
+    assert for_record({Prediction: "labels", Parse: "trees"}, Length) == "labels"
+    assert for_record({Prediction: "labels", Length: "lengths"}, Length) == "lengths"
 
 
 def test_without_its_module_the_model_is_refused(folder, monkeypatch):

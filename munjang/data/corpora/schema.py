@@ -70,7 +70,7 @@ class CorpusRow:
     labels: LabelSet
     rows: Mapping[str, int]
     licence: str
-    citation: str = ""
+    citation: str
     homepage: str = ""
     language: str = "ko"
     task: str = "classification"

@@ -147,7 +147,7 @@ def check_signature(session: Any, folder: Path, task: Task, shares_words: bool =
     signature = task.exported
     if signature is None:
         raise BundleError(
-            _("{folder}: a {task} model of this kind has no exported form.", folder=folder, task=task.name)
+            _("{folder}: models of this kind, task {task}, have no exported form.", folder=folder, task=task.name)
         )
     inputs = sorted((item.name, item.type, len(item.shape)) for item in session.get_inputs())
     expected = [(name, "tensor(int64)", rank) for name, rank in signature.inputs.items()]
