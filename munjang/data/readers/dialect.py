@@ -273,7 +273,7 @@ def come_again(cells: Sequence[Any], below: Sequence[Sequence[Any]], share: floa
 def is_other_kind(cells: Sequence[Any], below: Sequence[Sequence[Any]]) -> bool:
     """Whether the words are names, and those below in some column are of another kind, or all much longer.
 
-    Numbers may stand among them, such as years, if one of the words stands above numbers.
+    Numbers may stand among them, such as years, if one of the words stands above several numbers.
     """
     words = words_in(cells)
     if not is_short(list(words.values())) or len(set(words.values())) < len(words) or come_again(cells, below):
@@ -281,7 +281,7 @@ def is_other_kind(cells: Sequence[Any], below: Sequence[Sequence[Any]]) -> bool:
     for column, word in words.items():
         under = [row[column] for row in below if column < len(row) and cell_kind(row[column])]
         kinds = [cell_kind(cell) for cell in under]
-        if under and kinds.count("number") >= 0.9 * len(kinds):
+        if len(under) >= (1 if are_names(cells) else 3) and kinds.count("number") >= 0.9 * len(kinds):
             return True
         if under and are_names(cells):
             lengths = [len(cell_text(cell)) for cell in under]
