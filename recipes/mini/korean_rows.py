@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import os
 import re
 from pathlib import Path
 
 import numpy as np
 
-from munjang.pretraining.compressed import text_stream
+from munjang.data.compressed import open_bytes
 
 SOURCE = "corpus/labelled_train_texts.txt.zst"
 ROWS, SEED = 3_000, 13
@@ -26,7 +27,8 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("MUNJANG_DATA"))
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    with text_stream(Path(options.data_dir) / SOURCE) as lines:
+    with open_bytes(Path(options.data_dir) / SOURCE) as packed:
+        lines = io.TextIOWrapper(packed, encoding="utf-8")
         texts = [line.strip() for line in lines if re.search("[가-힣]", line)]
     chosen = np.random.default_rng(SEED).choice(len(texts), ROWS, replace=False)
     options.out.parent.mkdir(parents=True, exist_ok=True)

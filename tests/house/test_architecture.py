@@ -1,10 +1,12 @@
 """The house stands as docs/ARCHITECTURE.md says: light starts, full tables, public names that load."""
 
+import ast
 import pkgutil
 import subprocess
 import sys
 import tomllib
 from importlib import import_module, resources
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,18 @@ def test_every_task_has_what_the_trunk_asks_for(name):
     wanted = [name for protocol in protocols for name in vars(protocol) if not name.startswith("_")]
     assert wanted and [missing for missing in wanted if not hasattr(task, missing)] == []
     assert isinstance(task.monitor, str)
+
+
+def test_every_name_that_a_recipe_takes_from_munjang_is_there():
+    taken = [
+        (path.name, node.module, alias.name)
+        for path in (Path(__file__).parents[2] / "recipes").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("munjang")
+        for alias in node.names
+    ]
+    missing = [item for item in taken if find_spec(item[1]) is None or not hasattr(import_module(item[1]), item[2])]
+    assert len(taken) > 5 and missing == []
 
 
 def test_the_package_and_its_project_file_have_one_version():
