@@ -51,6 +51,10 @@ def check_types(config: Any) -> None:
         object.__setattr__(config, name, convert(value, hint, name))
 
 
+LAST_ROW = 1_048_576
+"""The last row of an Excel sheet, and the last one that can hold the names of columns."""
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How to read a user's file. None means: detect it, and tell the user what was detected."""
@@ -67,6 +71,10 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         check_types(self)
+        if self.header_row is not None and not 0 <= self.header_row <= LAST_ROW:
+            raise ConfigError(
+                _("header_row must be between 0 and {last:,}, found {row}.", last=LAST_ROW, row=self.header_row)
+            )
 
 
 @dataclass(frozen=True)

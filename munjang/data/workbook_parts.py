@@ -13,10 +13,11 @@ from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 from xml.etree import ElementTree
 
+from munjang.config.settings import LAST_ROW
 from munjang.errors import DataError
 from munjang.translation import _
 
-MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # of a sheet, in Excel
+MAX_COLUMNS = 16_384  # of a sheet, in Excel
 MAX_CELLS = 20_000_000  # filled ones, of a sheet
 FREE_AREA, SPARSE = 4_000_000, 4  # cells of a rectangle that are held in any case; more, if one in four is filled
 FREE_BYTES, MAX_RATIO = 32_000_000, 50  # what a part other than a sheet may hold, or how many times its packed size
@@ -133,7 +134,7 @@ def column_number(letters: bytes) -> int:
 
 def refuse_extent(extent: Extent, path: object, name: str) -> None:
     """A DataError if cells lie where Excel has none, or if the rectangle around them is too large to be held."""
-    if extent.rows > MAX_ROWS or extent.columns > MAX_COLUMNS:
+    if extent.rows > LAST_ROW or extent.columns > MAX_COLUMNS:
         raise DataError(
             _(
                 "{path}: sheet '{name}' has cells in row {row:,}, column {column:,}; Excel ends at row {rows:,}, "
@@ -142,7 +143,7 @@ def refuse_extent(extent: Extent, path: object, name: str) -> None:
                 name=name,
                 row=extent.rows,
                 column=extent.columns,
-                rows=MAX_ROWS,
+                rows=LAST_ROW,
                 columns=MAX_COLUMNS,
             )
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from munjang.errors import DataError
+from munjang.inference.predictor import list_of_texts
 from munjang.records import EMPTY, label_text, short_repr
 from munjang.translation import _
 
@@ -76,6 +77,7 @@ def explain(model: Predictor, text: str, *, label: str | None = None, max_words:
     """
     model.check_single()
     model.decoder.check_classifier(model.name)
+    list_of_texts([text])
     spans = eojeols(text)
     check_count(len(spans), max_words)
     names = model.labels.names

@@ -161,3 +161,9 @@ def test_values_from_python_become_what_the_field_holds():
     assert repr(TrainConfig(epochs=5).epochs) == "5"  # as before: settings.json of old runs says 5
     options = ReadOptions(text=["제목", "본문"], labels='"배송, 포장",가격', label="none")
     assert (options.text, options.labels, options.label) == (("제목", "본문"), ("배송, 포장", "가격"), "none")
+
+
+@pytest.mark.parametrize("row", [-1, 10**30])
+def test_a_header_row_that_no_file_has_is_refused(row):
+    with pytest.raises(ConfigError, match=f"header_row must be between 0 and 1,048,576, found {row}"):
+        ReadOptions(header_row=row)

@@ -86,3 +86,9 @@ def test_words_without_effect_share_nothing():
 def test_certainty_near_one_still_tells_words_apart():
     drops, shares = effects(np.array([0.99999, 0.9999, 0.999], np.float32))
     assert drops.max() < 0.001 and shares == pytest.approx([1 / 3, 2 / 3], abs=0.01)
+
+
+@pytest.mark.parametrize("text", [None, 3, ["좋아요"], b"x"])
+def test_what_is_no_text_is_refused_by_its_type(text):
+    with pytest.raises(DataError, match=type(text).__name__):
+        mj.explain(mj.load("mini/sentiment"), text)

@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from munjang.config.settings import LAST_ROW
 from munjang.data.readers.table import Sheets, cell_text, printable
 from munjang.errors import DataError, missing_extra
 from munjang.translation import _
 
-MAX_ROWS = 1_048_576
 MAX_CELL = 32_767  # characters
 EXACT = 10**15  # Excel keeps 15 digits; a longer number is written as a text
 FIRST_YEAR = 1900  # of the dates that Excel knows
@@ -46,9 +46,9 @@ class SheetWriter:
 
     def write(self, row: Sequence[Any]) -> None:
         self.rows += 1
-        if self.rows > MAX_ROWS:
+        if self.rows > LAST_ROW:
             raise DataError(
-                _("An Excel sheet ends at row {max_rows:,}. Write .csv or .parquet instead.", max_rows=MAX_ROWS)
+                _("An Excel sheet ends at row {max_rows:,}. Write .csv or .parquet instead.", max_rows=LAST_ROW)
             )
         self.sheet.append([self.cell(value) for value in row])
 

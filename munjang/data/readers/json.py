@@ -290,6 +290,7 @@ def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:
         end = between.match(text, position).end()
         line, position = line + text.count("\n", position, end), end
         if text.startswith("]", position):
+            refuse_more(path, text[position + 1 :], source, line)
             return
         try:
             value, end = decoder.raw_decode(text, position)
@@ -308,6 +309,22 @@ def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:
             continue
         yield line, value
         line, position = line + text.count("\n", position, end), end
+
+
+def refuse_more(path: Path, rest: str, source: Iterable[str], line: int) -> None:
+    """A DataError if something stands behind the end of a list: it would be lost."""
+    for part in (rest, *source):
+        if part.strip():
+            line += part[: len(part) - len(part.lstrip())].count("\n")
+            raise DataError(
+                _(
+                    "{path}, line {line}: something stands behind the end of the JSON list. Give each list a file of "
+                    "its own, or one object a line.",
+                    path=path,
+                    line=line,
+                )
+            )
+        line += part.count("\n")
 
 
 def decoded_chunks(path: Path, encoding: Encoding) -> Iterator[str]:

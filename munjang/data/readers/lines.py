@@ -73,7 +73,7 @@ def check_encoding(name: str) -> str:
         known = codecs.lookup(name).name
         if not wide(known) and ("a,\n".encode(known) != b"a,\n" or known in ("idna", "raw-unicode-escape")):
             raise LookupError
-    except (LookupError, UnicodeError) as error:
+    except (LookupError, ValueError) as error:
         raise ConfigError(
             _("Unknown encoding '{name}'. Usual ones are utf-8, utf-8-sig, utf-16 and cp949.", name=name)
         ) from error

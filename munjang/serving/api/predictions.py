@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -184,7 +183,7 @@ def label_lists(
     lists = [
         [
             ScoredLabel(label=name, score=round(score, SCORE_DIGITS))
-            for name, score in islice(ranked_probabilities(classifier.labels, row).items(), top_k)
+            for name, score in list(ranked_probabilities(classifier.labels, row).items())[:top_k]
         ]
         for row in classifier.scores(outputs, function)
     ]

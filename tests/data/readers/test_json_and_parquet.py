@@ -122,3 +122,13 @@ def test_class_numbers_are_names_and_structs_are_columns(tmp_path):
     bad = table.replace_schema_metadata({"huggingface": "not JSON"})
     pq.write_table(bad, tmp_path / "b.parquet")
     assert [row.cells[0] for row in open_table(tmp_path / "b.parquet").rows()] == [1, 0, -1, 7]
+
+
+@pytest.mark.parametrize("more", ['[{"text": "둘째", "label": "a"}]', "garbage", " ]"])
+def test_what_stands_behind_a_list_is_not_lost_in_silence(tmp_path, more):
+    path = tmp_path / "two.json"
+    path.write_text(f'[{{"text": "좋아요", "label": "a"}}]\n\n{more}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"two\.json, line 3: something stands behind the end of the JSON list"):
+        list(open_table(path).rows())
+    path.write_text('[{"text": "좋아요", "label": "a"}] \n\n', encoding="utf-8")
+    assert [list(row.cells) for row in open_table(path).rows()] == [["좋아요", "a"]]
