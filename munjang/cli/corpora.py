@@ -241,9 +241,9 @@ def print_card(
     row = None if is_own else corpus_row(name)
     counter = raw_tokenizer(tokenizer) if tokenizer else None
     look = look_at_file(name, read) if is_own else None
-    corpus = look.corpus if look else options.known_corpus(name, asdict(read), data_dir)
-    if plot and corpus.label_type is Tree:
+    if plot and (row or look.corpus).label_type is Tree:  # a row tells it before anything is read
         raise ConfigError(_("--plot draws labelled texts; {name} has trees. Their numbers are on its card.", name=name))
+    corpus = look.corpus if look else options.known_corpus(name, asdict(read), data_dir)
     corpus = only(corpus, split) if split else corpus
     stats = describe(corpus)
     tokens = None
