@@ -11,7 +11,6 @@ from shlex import quote
 
 from munjang.errors import ConfigError
 from munjang.records import quote_name
-from munjang.text.cleaning import clean_text
 from munjang.translation import _
 
 LABEL_STEPS = ("invisible", "nfc", "spaces")
@@ -29,6 +28,8 @@ def tidy_label(text: str) -> str:
 
     1.0 is "1", however long the number is; true is "True"; "" is no label.
     """
+    from munjang.text.cleaning import clean_text  # slow to import: every command splits names, few clean labels
+
     text = clean_text(text, LABEL_STEPS)
     if number := WHOLE.fullmatch(text):
         return str(int(number[1]))
