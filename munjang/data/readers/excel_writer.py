@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,31 +11,42 @@ from typing import Any
 
 from munjang.config.settings import LAST_ROW
 from munjang.data.readers.table import Sheets, cell_text, printable
+from munjang.data.workbook_parts import MAX_COLUMNS
 from munjang.errors import DataError, missing_extra
 from munjang.translation import _
 
 MAX_CELL = 32_767  # characters
 EXACT = 10**15  # Excel keeps 15 digits; a longer number is written as a text
 FIRST_YEAR = 1900  # of the dates that Excel knows
+ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # in XML
+ESCAPED = re.compile(r"\r|_(?=x[0-9A-Fa-f]{4}_)")
+"""What stands in a cell as _x000D_ and _x005F_: XML readers drop a carriage return, and Excel decodes what looks so."""
 
 
 class SheetWriter:
     """One sheet; numbers, booleans and dates keep their type, everything else is text and never a formula.
 
-    escaped: how many cells were cut to Excel's 32,767 characters, or lost control characters that Excel refuses.
+    escaped: how many cells lost control characters that Excel refuses.
     sheets: those of the file that the rows come from; the sheet has the same name, and the values of the others follow.
-    DataError: a row after the last one that Excel can hold.
+    DataError: more columns or rows, or a longer text, than Excel can hold.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], sheets: Sheets | None) -> None:
         try:
             from openpyxl import Workbook
             from openpyxl.cell import WriteOnlyCell
-            from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
         except ImportError as error:
             raise missing_extra(_("Excel files"), "excel") from error
-        self.path, self.escaped, self.rows = path, 0, 0
-        self.illegal, self.new_cell = ILLEGAL_CHARACTERS_RE, WriteOnlyCell
+        if len(columns) > MAX_COLUMNS:
+            raise DataError(
+                _(
+                    "An Excel sheet ends at column {max_columns:,}, and the table has {columns:,}. Write .csv or "
+                    ".parquet instead.",
+                    max_columns=MAX_COLUMNS,
+                    columns=len(columns),
+                )
+            )
+        self.path, self.escaped, self.rows, self.new_cell = path, 0, 0, WriteOnlyCell
         self.book = Workbook(write_only=True)
         self.sheets = sheets
         self.begin(sheets.name if sheets else "Sheet1")
@@ -61,8 +73,19 @@ class SheetWriter:
         if isinstance(value, datetime.date) and value.year >= FIRST_YEAR:
             return value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value
         text = cell_text(value)
-        fit = self.illegal.sub("", printable(text))[:MAX_CELL]
+        fit = ILLEGAL.sub("", printable(text))
         self.escaped += fit != text
+        fit = ESCAPED.sub(lambda found: f"_x{ord(found[0]):04X}_", fit)
+        if len(fit) > MAX_CELL:
+            raise DataError(
+                _(
+                    "Row {row:,} has a text of {size:,} characters, and an Excel cell holds {limit:,}. Write .csv or "
+                    ".parquet instead.",
+                    row=self.rows,
+                    size=len(fit),
+                    limit=MAX_CELL,
+                )
+            )
         cell = self.new_cell(self.sheet, fit)
         cell.data_type = "s"  # "=1+1" is a text here
         return cell

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from math import isfinite
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -191,7 +192,20 @@ class JsonWriter(TextWriter):
 
     def write(self, row: Sequence[Any]) -> None:
         values = dict(zip(self.columns, row, strict=True))
-        self.stream.write(json.dumps(values, ensure_ascii=False, default=cell_text) + "\n")
+        try:
+            line = json.dumps(values, ensure_ascii=False, default=cell_text, allow_nan=False)
+        except ValueError:
+            line = json.dumps(known_numbers(values), ensure_ascii=False, default=cell_text)
+        self.stream.write(line + "\n")
+
+
+def known_numbers(value: Any) -> Any:
+    """A value without the numbers that JSON does not have: NaN is None, and infinity a text."""
+    if isinstance(value, dict):
+        return {key: known_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return list(map(known_numbers, value))
+    return value if not isinstance(value, float) or isfinite(value) else cell_text(value) or None
 
 
 class ParquetWriter:

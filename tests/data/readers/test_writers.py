@@ -83,6 +83,14 @@ def test_parquet_keeps_types(tmp_path):
     ]
 
 
+def test_json_lines_are_strict_json(tmp_path):
+    """A number that JSON does not know is null, or its name; inside of lists too."""
+    write(tmp_path / "a.jsonl", [(float("nan"), [float("inf"), {"b": float("nan")}]), (float("-inf"), 1.5)])
+    lines = (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()
+    values = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert values == [{"본문": None, "label": ["inf", {"b": None}]}, {"본문": "-inf", "label": 1.5}]
+
+
 def test_json_lines_keep_values(tmp_path):
     write(tmp_path / "a.jsonl", [(1.5, None), (["가"], True)])
     lines = (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()
@@ -92,11 +100,33 @@ def test_json_lines_keep_values(tmp_path):
 
 def test_excel_texts_are_never_formulas(tmp_path):
     openpyxl = pytest.importorskip("openpyxl")
-    writer = write(tmp_path / "a.xlsx", [("=1+1", 2.5), ("벨\x07소리", "긴" * 40_000)])
+    writer = write(tmp_path / "a.xlsx", [("=1+1", 2.5), ("벨\x07소리\uffff", "긴" * 32_767)])
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
     assert (sheet["A2"].value, sheet["A2"].data_type, sheet["B2"].value) == ("=1+1", "s", 2.5)
     assert (sheet["A3"].value, len(sheet["B3"].value)) == ("벨소리", 32_767)
-    assert writer.escaped == 2
+    assert writer.escaped == 1
+
+
+def test_excel_gives_back_line_ends_and_texts_that_look_escaped(tmp_path):
+    pytest.importorskip("python_calamine")
+    texts = ["_x000D_", "줄\r\n바꿈", "\r", "_x005F_x000D_", "_x0041_x0042_", "_x00", "a__x000a__b", " 탭\t"]
+    write(tmp_path / "a.xlsx", [(text, "긍정") for text in texts])
+    table = open_table(tmp_path / "a.xlsx")
+    assert (table.columns, [row.cells[0] for row in table.rows()]) == (COLUMNS, texts)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "message"),
+    [
+        ([], 17_000, "ends at column 16,384, and the table has 17,000"),
+        ([("긴" * 32_768,)], 1, "Row 2 has a text of 32,768 characters, and an Excel cell holds 32,767"),
+    ],
+)
+def test_what_excel_cannot_hold_is_refused_and_not_cut(tmp_path, rows, columns, message):
+    pytest.importorskip("openpyxl")
+    with pytest.raises(DataError, match=rf"{message}\. Write \.csv or \.parquet instead"):
+        write(tmp_path / "a.xlsx", rows, [f"c{i}" for i in range(columns)])
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv.gz", "a.parquet", "a.xlsx"])
