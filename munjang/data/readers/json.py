@@ -5,22 +5,25 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from munjang.config.settings import ReadOptions
 from munjang.data.compressed import open_bytes, reading
 from munjang.data.readers.columns import KNOWN_NAMES, normal_name
 from munjang.data.readers.dialect import SAMPLE_ROWS, find_header
 from munjang.data.readers.lines import CHUNK_BYTES, MAX_LINE, AsUtf8, Encoding, wide
-from munjang.data.readers.table import Bad, Row, Table, checked_row, distinct, printable, short_list
+from munjang.data.readers.table import Bad, Row, Table, cell_text, checked_row, distinct, printable, short_list
 from munjang.data.readers.text import encoding_of, open_bare, open_lines
 from munjang.errors import DataError
 from munjang.translation import _
 
 Item = tuple[int, Any]
 """A line number and the value that starts on that line."""
+SPLIT_KEYS = ("columns", "index", "data", "index_names", "column_names")  # of pandas
+JSON_KINDS = {dict: "object", list: "list", str: "text", bool: "true or false", type(None): "null"}
 MAX_DOCUMENT = 100_000_000  # characters of a file that is one object
 FREE_CELLS, SPARSE = 1_000_000, 20  # of the table of all keys; or more, where one in so many is filled
 
@@ -41,9 +44,22 @@ def open_json(path: Path, options: ReadOptions) -> Table:
     if is_lines(path) or (more and is_json(first)):
         note = _("{encoding}, one JSON object per line", encoding=encoding.name)
         return rows_table(path, lambda: line_items(path, encoding), note)
-    shape, rows = rows_of(whole_document(path, encoding), path)
-    note = _("{encoding}, JSON ({shape})", encoding=encoding.name, shape=shape)
-    return rows_table(path, lambda: ((number, row) for number, row in enumerate(rows, 1)), note)
+    document = whole_document(path, encoding)
+    try:
+        found = rows_of(document, path) or Found(_("one object"), [document])
+    except RecursionError as error:
+        raise DataError(_("{path} is not valid JSON: {reason}.", path=path, reason=error)) from error
+    if not found.rows:
+        raise DataError(_("{path} is empty: it has no rows.", path=path))
+    table = rows_table(
+        path,
+        lambda: ((number, row) for number, row in enumerate(found.rows, 1)),
+        _("{encoding}, JSON ({shape})", encoding=encoding.name, shape=found.shape),
+    )
+    if found.unread:
+        unread = short_list(list(map(printable, found.unread)))
+        table.notes.append(_("{path}: beside the rows, not read: {keys}", path=path, keys=unread))
+    return table
 
 
 def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str) -> Table:
@@ -51,12 +67,13 @@ def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str
     file = str(path)
     keys: dict[str, None] = {}
     lists: list[list[Any]] = []
+    bad: Bad | None = None
     objects = values = 0
     for item in items():
         if isinstance(item, Bad):
-            continue
-        if isinstance(item[1], dict):
-            found = flat(item[1]).keys()
+            bad = bad or item
+        elif isinstance(item[1], dict):
+            found = flat(item[1])[0].keys()
             objects, values = objects + 1, values + len(found)
             if not found <= keys.keys():
                 keys.update(dict.fromkeys(found))
@@ -71,68 +88,143 @@ def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str
                 mean=values / objects,
             )
         )
-    if not keys and len({len(cells) for cells in lists}) == 1 and any(isinstance(cell, str) for cell in lists[0]):
+    if not keys and any(isinstance(cell, str) for cells in lists for cell in cells):
         return table_of_lists(path, items, lists, shape)
     if not keys:
-        raise DataError(
-            _('{file} holds no JSON object. Expected one object per line, such as {{"text": "…"}}.', file=file)
-        )
+        raise DataError(" ".join([no_object(path), *reason_of(bad)]))
     names = tuple(keys)
 
     def read() -> Iterator[Row | Bad]:
         for item in items():
             if isinstance(item, Bad):
                 yield item
-            elif isinstance(item[1], dict):
-                values = flat(item[1])
-                yield checked_row(item[0], [values.get(name) for name in names], file)
-            else:
+            elif not isinstance(item[1], dict):
                 yield unexpected(item, file)
+            else:
+                values, clash = flat(item[1])
+                if clash:
+                    problem = _("two values for {key}: once with a point, once inside an object", key=printable(clash))
+                    yield Bad(item[0], problem, as_json(item[1]), file)
+                else:
+                    yield checked_row(item[0], [values.get(name) for name in names], file)
 
     columns = distinct(names)
     notes = [f"{path}: {shape}", _("{path}: columns {names}", path=path, names=short_list(columns))]
     return Table(file, columns, read, notes)
 
 
+def no_object(path: Path) -> str:
+    """The message for a file without objects."""
+    return _('{file} holds no JSON object. Expected one object per line, such as {{"text": "…"}}.', file=path)
+
+
+def reason_of(bad: Bad | None) -> list[str]:
+    """Why the first unusable row is unusable."""
+    return [_("Line {line}: {reason}.", line=bad.line, reason=bad.reason)] if bad else []
+
+
 def table_of_lists(path: Path, items: Callable[[], Iterator[Item | Bad]], sample: list[list[Any]], shape: str) -> Table:
-    """The table of a file whose rows are lists of cells; the first may be the header."""
-    file, width, named = str(path), len(sample[0]), find_header(sample) == 0
+    """The table of a file whose rows are lists of cells; the first may be the header.
+
+    Lists with another number of cells than most are set aside. DataError: there is no such number.
+    """
+    file = str(path)
+    ((width, count),) = Counter(map(len, sample)).most_common(1)
+    if 2 * count <= len(sample):
+        raise DataError(
+            _(
+                "{file} is a JSON list of lists of different lengths; that is no table. Expected the same number of "
+                'cells in each, or objects such as {{"text": "…"}}.',
+                file=file,
+            )
+        )
+    usable = [cells for cells in sample if len(cells) == width]
+    named = find_header(usable) == 0
 
     def read() -> Iterator[Row | Bad]:
         waiting = named
         for item in items():
-            if isinstance(item, Bad) or not isinstance(item[1], list) or len(item[1]) != width:
-                yield item if isinstance(item, Bad) else unexpected(item, file)
+            if isinstance(item, Bad):
+                yield item
+            elif not isinstance(item[1], list) or len(item[1]) != width:
+                yield unexpected(item, file, width)
             elif waiting:
                 waiting = False
             else:
                 yield checked_row(item[0], item[1], file)
 
-    columns = distinct(sample[0] if named else [None] * width)
+    columns = distinct(usable[0] if named else [None] * width)
     notes = [f"{path}: {shape}", _("{path}: columns {names}", path=path, names=short_list(columns))]
     return Table(file, columns, read, notes)
 
 
-def unexpected(item: Item, file: str) -> Bad:
-    """The Bad row for a value that is not an object."""
-    problem = _("a JSON {type}, expected an object", type=type(item[1]).__name__)
-    return Bad(item[0], problem, json.dumps(item[1], ensure_ascii=True)[:1000], file)
+def unexpected(item: Item, file: str, width: int | None = None) -> Bad:
+    """The Bad row for a value that is no row. width: the number of cells, where rows are lists."""
+    kind = JSON_KINDS.get(type(item[1]), type(item[1]).__name__)
+    if width is None:
+        problem = _("a JSON {type}, expected an object", type=kind)
+    elif isinstance(item[1], list):
+        problem = _("a list of length {found:,}, expected {expected:,}", found=len(item[1]), expected=width)
+    else:
+        problem = _("a JSON {type}, expected a list", type=kind)
+    return Bad(item[0], problem, as_json(item[1]), file)
 
 
-def flat(values: dict[str, Any]) -> dict[str, Any]:
-    """An object without objects in it: {"comment": {"text": "…"}} becomes {"comment.text": "…"}."""
+def as_json(value: Any) -> str:
+    """A value as it is shown among the rows that are set aside."""
+    return json.dumps(value, ensure_ascii=True)[:1000]
+
+
+def flat(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """An object without objects in it: {"comment": {"text": "…"}} becomes {"comment.text": "…"}.
+
+    Also a name that two of its values have, or "".
+    """
     if dict not in map(type, values.values()):
-        return values
+        return values, ""
     found: dict[str, Any] = {}
-    waiting = [("", values)]
+    waiting, clash = [("", values)], ""
     while waiting:
         path, inner = waiting.pop()
         for key, value in inner.items():
+            name = f"{path}{key}"
             if isinstance(value, dict):
-                waiting.append((f"{path}{key}.", value))
+                waiting.append((f"{name}.", value))
+            elif name in found:
+                clash = name
             else:
-                found.setdefault(f"{path}{key}", value)
-    return found
+                found[name] = value
+    return found, clash
+
+
+class Values:
+    """Parses JSON values. repeated: a key that an object in the last value has twice; only its last value is there."""
+
+    def __init__(self) -> None:
+        self.repeated = ""
+        self.decoder = json.JSONDecoder(object_pairs_hook=self.object)
+
+    def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """The object with these pairs."""
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            ((key, __),) = Counter(key for key, __ in pairs).most_common(1)
+            self.repeated = key
+        return found
+
+    def one(self, text: str) -> Any:
+        """The value that a text is. ValueError, RecursionError: it is none."""
+        self.repeated = ""
+        return self.decoder.decode(text)
+
+    def at(self, text: str, position: int) -> tuple[Any, int]:
+        """The value at a position, and where it ends. ValueError, RecursionError: there is none."""
+        self.repeated = ""
+        return self.decoder.raw_decode(text, position)
+
+    def problem(self) -> str:
+        """Why the last value cannot be used, or ""."""
+        return self.repeated and _("the key '{key}' twice in one object", key=printable(self.repeated))
 
 
 def first_lines(path: Path, encoding: Encoding) -> tuple[str, bool]:
@@ -173,8 +265,9 @@ def whole_document(path: Path, encoding: Encoding) -> dict[str, Any]:
                     size=MAX_DOCUMENT,
                 )
             )
+    values = Values()
     try:
-        value = json.loads("".join(parts).strip().removeprefix("\ufeff"))
+        value = values.one("".join(parts).strip().removeprefix("\ufeff").strip())
     except json.JSONDecodeError as error:
         raise DataError(
             _("{path}, line {line}: not valid JSON ({reason}).", path=path, line=error.lineno, reason=error.msg)
@@ -182,90 +275,201 @@ def whole_document(path: Path, encoding: Encoding) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(_("{path} is not valid JSON: {reason}.", path=path, reason=error)) from error
     if not isinstance(value, dict):
+        raise DataError(no_object(path))
+    if problem := values.problem():
         raise DataError(
-            _('{file} holds no JSON object. Expected one object per line, such as {{"text": "…"}}.', file=path)
+            _("{path}: {reason}, so one of its values would be lost. Rename one.", path=path, reason=problem)
         )
     return value
 
 
-def rows_of(document: dict[str, Any], path: Path) -> tuple[str, Iterable[Any]]:
-    """How a document holds its rows, for the note, and the rows. DataError: it could hold several tables."""
-    values = list(document.values())
-    if {"columns", "data"} <= document.keys() and is_rectangle(document["columns"], document["data"]):
-        names = [str(name) for name in document["columns"]]
-        return _("split"), [dict(zip(names, row, strict=True)) for row in document["data"]]
-    lists = {key: value for key, value in document.items() if is_list_of(dict, value)}
-    if len(lists) > 1:
+class Found(NamedTuple):
+    """The rows in a document. shape: how it holds them, for the note. unread: the keys of what stands beside them."""
+
+    shape: str
+    rows: Sequence[Any]
+    unread: tuple[str, ...] = ()
+
+
+def rows_of(document: dict[str, Any], path: Path) -> Found | None:
+    """The rows in a document; None: it is one row itself. DataError: it is not clear which they are."""
+    lists = {key: value for key, value in document.items() if isinstance(value, list)}
+    tables = {key: rows for key, rows in lists.items() if holds_objects(rows)}
+    if {"columns", "data"} <= lists.keys() and "data" not in tables:
+        return split_rows(document, path)
+    if lists.get("data") == []:
+        return Found(_("the list {key}", key="data"), [])
+    has_text = known({key: value for key, value in document.items() if isinstance(value, str)})
+    if tables:
+        return one_list(document, tables, has_text, path)
+    if lists and (found := by_lists(document, lists, has_text, path)):
+        return found
+    are_objects = [isinstance(value, dict) for value in document.values()]
+    if len(document) > 1 and are_row_keys(document) and not any(are_objects):
+        return keyed(_("by rows"), list(document), [{"values": value} for value in document.values()])
+    if document and all(are_objects) and (found := by_columns_or_index(document, path)):
+        return found
+    return None if has_text else deeper(document, path)
+
+
+def split_rows(document: dict[str, Any], path: Path) -> Found:
+    """The rows of {"columns": names, "index": row keys, "data": lists of cells}."""
+    names, width = distinct(document["columns"]), len(document["columns"])
+    others = {key: value for key, value in document.items() if key not in SPLIT_KEYS}
+    refuse_tables(others, document["data"], "data", path)
+    rows = [
+        dict(zip(names, row, strict=True)) if isinstance(row, list) and len(row) == width else row
+        for row in document["data"]
+    ]
+    index = document.get("index")
+    index = index if isinstance(index, list) and len(index) == len(rows) else range(len(rows))
+    return keyed(_("split"), list(map(cell_text, index)), rows)._replace(unread=tuple(others))
+
+
+def one_list(document: dict[str, Any], tables: dict[str, list[Any]], has_text: bool, path: Path) -> Found:
+    """The rows of the only list of objects. DataError: there are several, or something beside it may be rows, too.
+
+    has_text: a text with a name of a column stands beside it, so that the document may be one row.
+    """
+    if len(tables) > 1:
         raise DataError(
             _(
                 "{path} holds several lists of objects: {keys}. Save the one with the texts as a file of its own.",
                 path=path,
-                keys=short_list(list(map(printable, lists))),
+                keys=short_list(list(map(printable, tables))),
             )
         )
-    for key, rows in lists.items():
-        return _("the list {key}", key=printable(key)), rows
-    if values and all(isinstance(value, list) for value in values) and len(set(map(len, values))) == 1:
-        return _("by columns"), [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
-    if len(values) > 0 and all(isinstance(value, dict) and value for value in values) and is_matrix(document):
-        return by_columns_or_index(document, path)
-    return _("one object"), [document]
+    ((key, rows),) = tables.items()
+    others = {name: value for name, value in document.items() if name != key}
+    refuse_tables(others, rows, key, path, has_text and not any(map(known, rows)))
+    return Found(_("the list {key}", key=printable(key)), rows, tuple(others))
 
 
-def is_list_of(kind: type, value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, kind) for item in value)
+def refuse_tables(others: dict[str, Any], rows: list[Any], key: str, path: Path, texts: bool = False) -> None:
+    """A DataError if what stands beside the rows under `key` may be rows, too, or more cells of them.
+
+    texts: texts beside them are enough.
+    """
+    count = len(rows) if len(rows) > 1 else -1
+    again = Counter(frozenset(value) for value in others.values() if isinstance(value, dict) and value)
+
+    def may_be_rows(value: Any) -> bool:
+        if isinstance(value, dict):
+            return again[frozenset(value)] > 1 or (len(value) == count and are_row_keys(value))
+        if isinstance(value, list):
+            return len(value) == count or any(isinstance(item, (dict, list)) for item in value)
+        return texts and isinstance(value, str)
+
+    if found := [printable(name) for name, value in others.items() if may_be_rows(value)]:
+        raise DataError(
+            _(
+                "{path}: it is not clear whether the list {key} holds the rows, because {others} may belong to them. "
+                "Save the rows as a list of objects, or as JSON Lines.",
+                path=path,
+                key=printable(key),
+                others=short_list(found),
+            )
+        )
 
 
-def is_rectangle(names: Any, rows: Any) -> bool:
-    """Whether rows are lists with a cell for each name."""
-    return isinstance(names, list) and is_list_of(list, rows) and all(len(row) == len(names) for row in rows)
+def by_lists(document: dict[str, Any], lists: dict[str, list[Any]], has_text: bool, path: Path) -> Found | None:
+    """The rows of {column: values}. None: the lists are cells of one row. DataError: they do not fit each other."""
+    others = tuple(key for key in document if key not in lists)
+    if others and (has_text or len(lists) == 1 or not known(list(lists))):
+        return None
+    lengths = set(map(len, lists.values()))
+    if len(lengths) > 1 or are_row_keys(lists):
+        raise DataError(
+            _(
+                "{path} is a JSON object of lists, but {keys} are no columns: they need names, and the same number of "
+                "values. Save it as a list of objects, or as JSON Lines.",
+                path=path,
+                keys=short_list([f"{printable(key)} ({len(values):,})" for key, values in lists.items()]),
+            )
+        )
+    rows = [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+    return Found(_("by columns"), rows, others)
 
 
-def is_matrix(document: dict[str, Any]) -> bool:
-    """Whether the inner objects have the same keys, and single values."""
-    keys = next(iter(document.values())).keys()
-    return all(
-        inner.keys() == keys and not any(isinstance(value, dict) for value in inner.values())
-        for inner in document.values()
-    )
-
-
-def by_columns_or_index(document: dict[str, Any], path: Path) -> tuple[str, Iterable[Any]]:
+def by_columns_or_index(document: dict[str, Any], path: Path) -> Found | None:
     """The rows of {column: {row: value}} or of {row: {column: value}}, as pandas writes them.
 
-    Row keys are mostly numbers; else names of columns that many files use decide. DataError: neither does.
+    Row keys are whole numbers; columns have names that many files use, or are fewer than the rows. None: the inner objects
+    have no key in common, or there is one that holds more. DataError: it is not clear which are the columns.
     """
-    inner = list(next(iter(document.values())))
-    if are_row_keys(list(document)) and not are_row_keys(inner):
-        return _("by rows"), document.values()
-    named = (known(document), known(inner))
-    if not are_row_keys(inner) and named == (False, True):
-        return _("by rows"), document.values()
-    if are_row_keys(inner) or named == (True, False):
-        return _("by columns"), [{name: cells[row] for name, cells in document.items()} for row in inner]
+    outer, inner = list(document), list(dict.fromkeys(key for cells in document.values() for key in cells))
+    numbered = are_row_keys(outer), are_row_keys(inner)
+    by_rows, by_columns = numbered if any(numbered) else (known(inner), known(outer))
+    apart = len(inner) == sum(map(len, document.values()))
+    if len(outer) == 1:
+        apart = any(isinstance(value, dict) or holds_objects(value) for value in document[outer[0]].values())
+    if apart and not any(numbered):
+        return None
+    if by_rows and not by_columns and (len(inner) <= len(outer) or known(inner)):
+        return keyed(_("by rows"), outer, list(document.values()))
+    if by_columns and not by_rows and (len(outer) <= len(inner) or known(outer)):
+        rows = [{name: cells.get(row) for name, cells in document.items()} for row in inner]
+        return keyed(_("by columns"), inner, rows)
     raise DataError(
         _(
             "{path} is a JSON object of objects, and it is not clear whether {outer} or {inner} are the columns. "
             "Save it as a list of objects, or as JSON Lines.",
             path=path,
-            outer=short_list(list(map(printable, document))[:3]),
+            outer=short_list(list(map(printable, outer))[:3]),
             inner=short_list(list(map(printable, inner))[:3]),
         )
     )
 
 
-def are_row_keys(keys: list[str]) -> bool:
+def keyed(shape: str, keys: Sequence[str], rows: Sequence[Any]) -> Found:
+    """Rows with their keys as a column `index`, unless these only count the rows from 0 or 1."""
+    numbers = [str(number) for number in range(len(keys) + 1)]
+    if list(keys) in (numbers[:-1], numbers[1:]):
+        return Found(shape, rows)
+    name = "index"
+    while any(name in row for row in rows if isinstance(row, dict)):
+        name = f"_{name}"
+    return Found(
+        shape, [{name: key, **row} if isinstance(row, dict) else row for key, row in zip(keys, rows, strict=True)]
+    )
+
+
+def deeper(document: dict[str, Any], path: Path) -> Found | None:
+    """The rows that one of the inner objects holds: {"response": {"items": […]}}. DataError: several hold some."""
+    inner = {
+        key: found for key, value in document.items() if isinstance(value, dict) and (found := rows_of(value, path))
+    }
+    if len(inner) > 1:
+        raise DataError(
+            _(
+                "{path} holds several tables: {keys}. Save the one with the texts as a file of its own.",
+                path=path,
+                keys=short_list(list(map(printable, inner))),
+            )
+        )
+    for key, found in inner.items():
+        unread = (*(name for name in document if name != key), *(f"{key}.{name}" for name in found.unread))
+        return Found(f"{printable(key)}: {found.shape}", found.rows, unread)
+    return None
+
+
+def holds_objects(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
+def are_row_keys(keys: Iterable[str]) -> bool:
     """Whether the keys are the numbers of rows."""
-    return all(key.isdecimal() for key in keys)
+    return all(key.removeprefix("-").isdecimal() for key in keys)
 
 
-def known(keys: Iterable[str]) -> bool:
-    return any(normal_name(key) in KNOWN_NAMES for key in keys)
+def known(keys: Any) -> bool:
+    """Whether an object, or a list of keys, has a name that columns often have."""
+    return isinstance(keys, (dict, list)) and any(normal_name(key) in KNOWN_NAMES for key in keys)
 
 
 def line_items(path: Path, encoding: Encoding) -> Iterator[Item | Bad]:
     """The value on each line."""
-    file = str(path)
+    file, values = str(path), Values()
     for number, text, problem in open_bare(path, encoding):
         if problem:
             yield Bad(number, problem, text, file)
@@ -273,14 +477,17 @@ def line_items(path: Path, encoding: Encoding) -> Iterator[Item | Bad]:
             yield Bad(number, _("empty line"), text, file)
         else:
             try:
-                yield number, json.loads(text)
+                value = values.one(text)
             except (ValueError, RecursionError) as error:
                 yield Bad(number, _("not JSON: {reason}", reason=error), text, file)
+            else:
+                problem = values.problem()
+                yield Bad(number, problem, text, file) if problem else (number, value)
 
 
-def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:
+def list_items(path: Path, encoding: Encoding) -> Iterator[Item | Bad]:
     """The values of a list in order, however the file is broken into lines. DataError: not valid JSON."""
-    decoder, source = json.JSONDecoder(), decoded_chunks(path, encoding)
+    values, source = Values(), decoded_chunks(path, encoding)
     text, line = next(source, ""), 1
     gap = re.compile(r"[\s\ufeff]*\[\s*").match(text)
     position = gap.end() if gap else 0
@@ -293,7 +500,7 @@ def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:
             refuse_more(path, text[position + 1 :], source, line)
             return
         try:
-            value, end = decoder.raw_decode(text, position)
+            value, end = values.at(text, position)
         except (ValueError, RecursionError) as error:
             more = next(source, None)
             if more is None or len(text) - position > 4 * MAX_LINE:
@@ -307,7 +514,8 @@ def list_items(path: Path, encoding: Encoding) -> Iterator[Item]:
                 ) from error
             text, position = text[position:] + more, 0
             continue
-        yield line, value
+        problem = values.problem()
+        yield Bad(line, problem, text[position:end][:1000], str(path)) if problem else (line, value)
         line, position = line + text.count("\n", position, end), end
 
 

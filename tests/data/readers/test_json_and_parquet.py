@@ -48,6 +48,16 @@ def test_every_orient_of_pandas_gives_its_rows(tmp_path, orient, index):
         ({"본문": "좋아요", "감정": "긍정"}, ("본문", "감정"), ROWS[:1]),
         ([{"id": 1, "comment": {"text": "좋아요", "by": {"name": "가"}}}], ("id", "comment.text", "comment.by.name"),
          [("1", "좋아요", "가")]),
+        ({"response": {"body": {"items": {"item": RECORDS}, "count": 3}}}, ("본문", "감정"), ROWS),
+        ({"0": {"본문": "좋아요", "meta": {"by": "가"}}, "1": {"본문": "별로"}}, ("본문", "meta.by"),
+         [("좋아요", "가"), ("별로", "")]),
+        ({"17": RECORDS[0], "23": RECORDS[1]}, ("index", "본문", "감정"), [("17", *ROWS[0]), ("23", *ROWS[1])]),
+        ({"본문": {"a": "좋아요", "b": "별로"}}, ("index", "본문"), [("a", "좋아요"), ("b", "별로")]),
+        ({"columns": ["본문", "본문"], "index": [0, 1], "data": [["가", "나"], ["다", "라"]]}, ("본문", "본문_2"),
+         [("가", "나"), ("다", "라")]),
+        ({"0": "좋아요", "1": "별로"}, ("values",), [("좋아요",), ("별로",)]),
+        ({"본문": ["가", "나"], "감정": ["긍정", "부정"], "name": "말뭉치"}, ("본문", "감정"), [("가", "긍정"), ("나", "부정")]),
+        ({"본문": "좋아요", "tokens": ["좋아", "요"]}, ("본문", "tokens"), [("좋아요", '["좋아", "요"]')]),
     ],
 )  # fmt: skip
 def test_json_of_other_shapes(tmp_path, value, columns, rows):
@@ -60,6 +70,41 @@ def test_json_of_other_shapes(tmp_path, value, columns, rows):
     ("value", "message"),
     [
         ({"train": RECORDS, "test": RECORDS}, r"several lists of objects: train, test"),
+        (
+            {"본문": {"0": "가", "1": "나"}, "감정": {"0": "긍정", "1": "부정"}, "extra": [{"a": 1}, {"a": 2}]},
+            r"not clear whether the list extra holds the rows, because 본문, 감정 may belong to them\. Save the rows as",
+        ),
+        (
+            {"columns": ["본문"], "data": [["가"]], "extra": [{"본문": "나"}]},
+            r"the list data holds .* because extra may",
+        ),
+        (
+            {"본문": ["가", "나"], "extra": [{"a": 1}, {"a": 2}]},
+            r"the list extra holds the rows, because 본문 may belong",
+        ),
+        ({"text": "좋아요", "entities": [{"start": 0}]}, r"the list entities holds the rows, because text may belong"),
+        (
+            {"a": {"rows": RECORDS}, "b": {"items": RECORDS}},
+            r"holds several tables: a, b\. Save the one with the texts",
+        ),
+        (
+            {"본문": ["가", "나"], "감정": ["긍정"]},
+            r"but 본문 \(2\), 감정 \(1\) are no columns: they need names, and the same",
+        ),
+        ({"0": ["가", "긍정"], "1": ["나", "부정"]}, r"but 0 \(2\), 1 \(2\) are no columns"),
+        (
+            {"0": {"0": "가", "1": "긍정"}, "1": {"0": "나", "1": "부정"}},
+            r"not clear whether 0, 1 or 0, 1 are the columns",
+        ),
+        ({"r1": {"0": "가"}, "r2": {"0": "나"}}, r"not clear whether r1, r2 or 0 are the columns"),
+        ({"data": []}, "is empty: it has no rows"),
+        ({"columns": ["본문"], "index": [], "data": []}, "is empty: it has no rows"),
+        (["가", "나"], r"holds no JSON object\. Expected one object per line"),
+        ([["가"], ["나", "다"], ["라", "마", "바"]], "a JSON list of lists of different lengths; that is no table"),
+        (
+            '{"본문": "가",\n"본문": "나"}',
+            r"the key '본문' twice in one object, so one of its values would be lost\. Rename one",
+        ),
         ({"가": {"나": 1, "다": 2}, "라": {"나": 3, "다": 4}}, r"not clear whether 가, 라 or 나, 다 are the columns"),
         ('{"본문": "좋아요",\n"감정" "긍정"}', r"a\.json, line 2: not valid JSON"),
         ([{f"k{i}": 1} for i in range(2_000)], "2,000 different keys, of which an object has 1 on average"),
@@ -71,6 +116,38 @@ def test_json_that_is_ambiguous_or_broken_is_one_line(tmp_path, value, message):
     with pytest.raises(DataError, match=message) as caught:
         open_table(saved(tmp_path / "a.json", value))
     assert len(str(caught.value)) < 500
+
+
+def test_a_value_that_would_be_lost_sets_its_row_aside(tmp_path):
+    good = '{"id": 1, "comment": {"text": "가"}}'
+    twice, inside = '{"id": 2, "id": 3}', '{"id": 4, "comment": [{"a": 1, "a": 2}]}'
+    clash = '{"comment.text": "나", "comment": {"text": "다"}}'
+    for name, text in (("a.jsonl", "\n".join([good, twice, inside, clash])),
+                       ("a.json", f"[{good},\n{twice},\n{inside},\n{clash}]")):  # fmt: skip
+        table = open_table(saved(tmp_path / name, text))
+        assert [row.line for row in table.rows()] == [1]
+        assert [(row.line, row.reason) for row in table.rejected] == [
+            (2, "the key 'id' twice in one object"),
+            (3, "the key 'a' twice in one object"),
+            (4, "two values for comment.text: once with a point, once inside an object"),
+        ]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_rows_of_another_length_than_most_are_set_aside_and_counted(tmp_path, named):
+    rows = [["본문", "감정"], ["가", "긍정"], ["나"], ["다", "부정"], "라"]
+    value = {"columns": rows[0], "data": rows[1:]} if named else rows
+    table = open_table(saved(tmp_path / "a.json", value))
+    assert [row.cells for row in table.rows()] == [("가", "긍정"), ("다", "부정")]
+    reasons = [row.reason for row in table.rejected]
+    assert reasons == (["a JSON list, expected an object", "a JSON text, expected an object"] if named else
+                       ["a list of length 1, expected 2", "a JSON text, expected a list"])  # fmt: skip
+
+
+def test_what_stands_beside_the_rows_is_named(tmp_path):
+    table = open_table(saved(tmp_path / "a.json", {"version": "1", "by": {"name": "가"}, "rows": RECORDS}))
+    assert len(list(table.rows())) == 3
+    assert table.notes[-1] == f"{tmp_path / 'a.json'}: beside the rows, not read: version, by"
 
 
 def test_halves_of_characters_are_found_anywhere(tmp_path):
