@@ -23,7 +23,7 @@ from munjang.translation import _
 Item = tuple[int, Any]
 """A line number and the value that starts on that line."""
 SPLIT_KEYS = ("columns", "index", "data", "index_names", "column_names")  # of pandas
-JSON_KINDS = {dict: "object", list: "list", str: "text", bool: "true or false", type(None): "null"}
+JSON_KINDS = {dict: "object", list: "list", str: "text", bool: "boolean", type(None): "null"}
 MAX_DOCUMENT = 100_000_000  # characters of a file that is one object
 FREE_CELLS, SPARSE = 1_000_000, 20  # of the table of all keys; or more, where one in so many is filled
 
@@ -394,8 +394,8 @@ def by_lists(document: dict[str, Any], lists: dict[str, list[Any]], has_text: bo
 def by_columns_or_index(document: dict[str, Any], path: Path) -> Found | None:
     """The rows of {column: {row: value}} or of {row: {column: value}}, as pandas writes them.
 
-    Row keys are whole numbers; columns have names that many files use, or are fewer than the rows. None: the inner objects
-    have no key in common, or there is one that holds more. DataError: it is not clear which are the columns.
+    Row keys are whole numbers; columns have names that many files use, or are fewer than the rows. None: the inner
+    objects have no key in common, or there is one that holds more. DataError: it is not clear which are the columns.
     """
     outer, inner = list(document), list(dict.fromkeys(key for cells in document.values() for key in cells))
     numbered = are_row_keys(outer), are_row_keys(inner)

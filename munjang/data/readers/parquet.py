@@ -123,23 +123,44 @@ def flat_batch(part: Any) -> Any:
 def class_names(metadata: Mapping[bytes, bytes], column: str) -> list[str]:
     """The class names that `datasets` stored for a column of class numbers, by number; empty if there are none."""
     try:
-        feature = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {}).get(column, {})
+        feature = feature_of(
+            json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {}), column
+        )
         while isinstance(feature, list) or "feature" in feature:  # a list of labels: the classes are one level down
             feature = feature[0] if isinstance(feature, list) else feature["feature"]
-        return [str(name) for name in feature.get("names", [])]
+        names = feature.get("names", [])
+        return list(map(str, names)) if isinstance(names, list) else []
     except (ValueError, AttributeError, TypeError, LookupError):  # written by another program
         return []
 
 
+def feature_of(features: Mapping[str, Any], column: str) -> Any:
+    """What `datasets` stored about a column, or about a value of a struct, `comment.label`; {} if there is nothing."""
+    if column in features:
+        return features[column]
+    inner = (feature_of(found, column[len(name) + 1 :]) for name, found in features.items()
+             if isinstance(found, dict) and column.startswith(f"{name}."))  # fmt: skip
+    return next(filter(None, inner), {})
+
+
 def named(cells: list[Any], names: Sequence[str] | None) -> list[Any]:
-    """Class numbers, or lists of them, as names; -1 is no label, and a number without a name stays a number."""
+    """Class numbers, also those written as texts, or lists of them, as names.
+
+    -1 is no label. A text that is a name, and a number without a name, stay.
+    """
     if not names:
         return cells
-    found: dict[Any, Any] = {number: name for number, name in enumerate(names)} | {None: None, -1: None}
-    return [
-        named(cell, names) if isinstance(cell, list) else cell if isinstance(cell, str) else found.get(cell, str(cell))
-        for cell in cells
-    ]
+    found: dict[Any, Any] = {None: None, -1: None, "-1": None}
+    for number, name in enumerate(names):
+        found |= {number: name, str(number): name}
+    found |= {name: name for name in names}
+
+    def name_of(cell: Any) -> Any:
+        if isinstance(cell, list):
+            return list(map(name_of, cell))
+        return found.get(cell, str(cell)) if cell == cell else None  # NaN
+
+    return list(map(name_of, cells))
 
 
 def named_type(kind: pyarrow.DataType) -> pyarrow.DataType:

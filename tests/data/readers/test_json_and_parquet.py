@@ -56,7 +56,8 @@ def test_every_orient_of_pandas_gives_its_rows(tmp_path, orient, index):
         ({"columns": ["본문", "본문"], "index": [0, 1], "data": [["가", "나"], ["다", "라"]]}, ("본문", "본문_2"),
          [("가", "나"), ("다", "라")]),
         ({"0": "좋아요", "1": "별로"}, ("values",), [("좋아요",), ("별로",)]),
-        ({"본문": ["가", "나"], "감정": ["긍정", "부정"], "name": "말뭉치"}, ("본문", "감정"), [("가", "긍정"), ("나", "부정")]),
+        ({"본문": ["가", "나"], "감정": ["긍정", "부정"], "name": "말뭉치"}, ("본문", "감정"),
+         [("가", "긍정"), ("나", "부정")]),
         ({"본문": "좋아요", "tokens": ["좋아", "요"]}, ("본문", "tokens"), [("좋아요", '["좋아", "요"]')]),
     ],
 )  # fmt: skip
@@ -72,7 +73,7 @@ def test_json_of_other_shapes(tmp_path, value, columns, rows):
         ({"train": RECORDS, "test": RECORDS}, r"several lists of objects: train, test"),
         (
             {"본문": {"0": "가", "1": "나"}, "감정": {"0": "긍정", "1": "부정"}, "extra": [{"a": 1}, {"a": 2}]},
-            r"not clear whether the list extra holds the rows, because 본문, 감정 may belong to them\. Save the rows as",
+            r"not clear whether the list extra holds the rows, because 본문, 감정 may belong to them\. Save",
         ),
         (
             {"columns": ["본문"], "data": [["가"]], "extra": [{"본문": "나"}]},
@@ -196,6 +197,24 @@ def test_class_numbers_are_names_and_structs_are_columns(tmp_path):
     assert opened.columns == ("label", "comment.text")
     assert [row.cells for row in opened.rows()] == [("긍정", "가"), ("부정", "나"), (None, "다"), ("7", "라")]
     assert any("class numbers of label are 부정, 긍정" in note for note in opened.notes)
+    odd = {
+        "label": pa.array(["1", "0", "-1", "7"]),
+        "own": pa.array(["긍정", "1", None, "부정"]),
+        "number": pa.array([0.0, float("nan"), 1.0, None]),
+        "numbers": pa.array([[0, 1], [], None, [-1]]),
+        "inner": pa.array([{"label": n} for n in (1, 0, None, -1)]),
+    }
+    features |= {"inner": {"label": features["label"]}, "numbers": {"feature": features["label"], "_type": "Sequence"}}
+    features |= {"own": features["label"], "number": features["label"]}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(pa.table(odd).replace_schema_metadata(metadata), tmp_path / "c.parquet")
+    assert list(zip(*(row.cells for row in open_table(tmp_path / "c.parquet").rows()), strict=True)) == [
+        ("긍정", "부정", None, "7"),
+        ("긍정", "긍정", None, "부정"),
+        ("부정", None, "긍정", None),
+        (["부정", "긍정"], [], None, [None]),
+        ("긍정", "부정", None, None),
+    ]
     bad = table.replace_schema_metadata({"huggingface": "not JSON"})
     pq.write_table(bad, tmp_path / "b.parquet")
     assert [row.cells[0] for row in open_table(tmp_path / "b.parquet").rows()] == [1, 0, -1, 7]
