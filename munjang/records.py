@@ -127,6 +127,15 @@ class LabelSet:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
+        names = self.names if isinstance(self.names, tuple) else (None,)
+        if not all(isinstance(name, str) for name in names) or not isinstance(self.aliases, Mapping):
+            raise DataError(
+                _(
+                    "The names of labels are {names!r:.100}; expected a tuple of texts, such as ('부정', '긍정'), and "
+                    "a dict of aliases.",
+                    names=self.names,
+                )
+            )
         if len(set(self.names)) != len(self.names):
             twice = [name for name, n in Counter(self.names).items() if n > 1]
             raise DataError(_("Label names must differ; given twice: {twice}.", twice=", ".join(twice)))
@@ -265,8 +274,9 @@ class Corpus:
         return shortened(f"Corpus({brief(self.name)}, {self.task!r}, labels={names!r}, {sizes})", REPR_LENGTH)
 
     def __post_init__(self) -> None:
-        if isinstance(self.labels, list | tuple):
-            object.__setattr__(self, "labels", LabelSet(tuple(self.labels)))
+        if not isinstance(self.labels, LabelSet):
+            labels = self.labels
+            object.__setattr__(self, "labels", LabelSet(tuple(labels) if isinstance(labels, list) else labels))
         for name in SPLITS:
             examples = getattr(self, name)
             examples = examples if isinstance(examples, Split) else examples_of(examples)
@@ -395,6 +405,9 @@ def examples_of(data: Any) -> tuple[Example, ...]:
                     type=label.__name__,
                 )
             )
+    several = (example.label for example in examples if isinstance(example.label, tuple))
+    if wrong := next((name for label in several for name in label if not isinstance(name, str)), None):
+        raise DataError(_("A tuple of labels holds {name!r:.100}; labels are names (str).", name=wrong))
     return examples
 
 

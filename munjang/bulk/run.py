@@ -17,6 +17,7 @@ from munjang import errors
 from munjang.bulk.locations import Location, find_location
 from munjang.bulk.plan import Partition, Plan, make_plan, with_part_rows
 from munjang.bulk.worker import ATTEMPTS, REJECTED, WORK_FOLDER, Worker
+from munjang.config.arguments import checked
 from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError, MunjangError, require
 from munjang.inference.files.predict import Answering
@@ -33,6 +34,7 @@ PART_NAMES = re.compile(r"part-\d{6,}\.parquet|" + REJECTED + r"/part-\d{6,}\.cs
 NUMBERS = ("rows", "written", "empty", "truncated", "held", "rejected")
 
 
+@checked()
 def predict_files(
     model: str | Path,
     sources: str | Path | Sequence[str | Path],

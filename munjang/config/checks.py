@@ -57,6 +57,12 @@ def between(name: str, value: float, low: float, high: float, *, low_too: bool =
         raise ConfigError(message)
 
 
+def probability(name: str, value: float) -> None:
+    """Refuse a value below 0 or above 1. name: of an argument and an option."""
+    if not 0 <= value <= 1:
+        raise ConfigError(_("{option:{name}} must be between 0 and 1, found {value}.", name=name, value=value))
+
+
 def long_enough(max_length: int) -> None:
     """Refuse a length that leaves no room for words beside the special tokens."""
     if max_length < SHORTEST:

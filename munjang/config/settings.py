@@ -71,6 +71,9 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         check_types(self)
+        for name in ("text", "label", "labels"):
+            if getattr(self, name) == ():
+                raise ConfigError(_("{where} cannot be empty.", where=name))
         if self.header_row is not None and not 0 <= self.header_row <= LAST_ROW:
             raise ConfigError(
                 _("header_row must be between 0 and {last:,}, found {row}.", last=LAST_ROW, row=self.header_row)

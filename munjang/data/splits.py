@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from munjang.config.arguments import checked
 from munjang.data.duplicates import hashes, repeated, text_key
 from munjang.data.memory import gc_paused
 from munjang.errors import ConfigError, DataError
@@ -130,6 +131,7 @@ def needed_in_rest(
     return back
 
 
+@checked("corpus")
 def with_validation(corpus: Corpus, share: float = 0.1, seed: int = 13) -> Corpus:
     """The corpus with a validation split: its own, or a share of train (never of test)."""
     return with_split(corpus, "validation", share, seed)

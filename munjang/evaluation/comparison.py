@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from munjang.config.arguments import checked
 from munjang.errors import DataError
 from munjang.metrics.report import Report, score_text
 from munjang.metrics.significance import mcnemar, paired_bootstrap
@@ -119,6 +120,7 @@ class Comparison:
         return f"{self.verdict}\n\n{table}\n{self.only_one_right}"
 
 
+@checked()
 def compare(first: Report, second: Report, *, seed: int = 13) -> Comparison:
     """How the first model differs from the second.
 

@@ -6,17 +6,15 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from munjang import __version__
+from munjang.config.arguments import checked
 from munjang.evaluation.labels import evaluate_labels
 from munjang.evaluation.trees import evaluate_trees
 from munjang.inference.heads import is_packaged_folder
+from munjang.inference.predictor import Predictor
 from munjang.metrics.report import Report
 from munjang.records import Corpus, Example, Parse, Prediction, examples_of, for_record
-
-if TYPE_CHECKING:
-    from munjang.inference.predictor import Predictor
 
 log = logging.getLogger("munjang")
 
@@ -25,6 +23,7 @@ EVALUATORS: dict[type, Callable[..., Report]] = {Prediction: evaluate_labels, Pa
 """The class of a model's records -> what scores them; it takes what `evaluate` takes."""
 
 
+@checked("data", "split")
 def evaluate(
     model: Predictor,
     data: Corpus | Sequence[Example],

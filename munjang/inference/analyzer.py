@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import cast, overload
 
+from munjang.config.arguments import checked
 from munjang.errors import ConfigError, shortened, unknown_name
 from munjang.inference.heads import (
     Head,
@@ -57,6 +58,7 @@ class Analyzer:
     is packaged.
     """
 
+    @checked()
     def __init__(
         self, model: str | Path | None = None, tasks: Iterable[str] | None = None, *, precision: str = "fp32"
     ) -> None:
@@ -162,6 +164,7 @@ def analyze(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too; 
 def analyze(
     texts: Sequence[str], tasks: Iterable[str] | None = None, model: str | Path | None = None
 ) -> list[Analysis]: ...
+@checked("texts")
 def analyze(
     texts: str | Sequence[str], tasks: Iterable[str] | None = None, model: str | Path | None = None
 ) -> Analysis | list[Analysis]:

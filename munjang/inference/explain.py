@@ -8,17 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from munjang.config.arguments import checked
+from munjang.config.checks import above_zero
 from munjang.errors import DataError
-from munjang.inference.predictor import list_of_texts
+from munjang.inference.predictor import Predictor, list_of_texts
 from munjang.records import EMPTY, label_text, short_repr
 from munjang.translation import _
-
-if TYPE_CHECKING:
-    from munjang.inference.predictor import Predictor
 
 METHOD = "leave-one-out"
 MAX_WORDS = 64  # eojeols of a text; each costs one more prediction
@@ -45,11 +43,12 @@ class Word:
 class Explanation:
     """What each eojeol of a text contributes to one label. score: the probability of the label for the whole text.
 
-    note: "", or what is special about the words: "empty", or that the text was cut.
+    A text without content has no label, as in a prediction. note: "", or what is special about the words: "empty", or
+    that the text was cut.
     """
 
     text: str
-    label: str
+    label: str | None
     score: float
     words: tuple[Word, ...]
     method: str = METHOD
@@ -68,6 +67,7 @@ class Explanation:
         return "\n".join([*lines, *(f"{100 * word.share:+6.1f}%  {word.text}" for word in self.words)])
 
 
+@checked("text", "label")
 def explain(model: Predictor, text: str, *, label: str | None = None, max_words: int = MAX_WORDS) -> Explanation:
     """What each eojeol of a text contributes to the predicted label, or to another `label` of the model.
 
@@ -78,6 +78,7 @@ def explain(model: Predictor, text: str, *, label: str | None = None, max_words:
     model.check_single()
     model.decoder.check_classifier(model.name)
     list_of_texts([text])
+    above_zero("max_words", max_words)
     spans = eojeols(text)
     check_count(len(spans), max_words)
     names = model.labels.names
@@ -85,7 +86,9 @@ def explain(model: Predictor, text: str, *, label: str | None = None, max_words:
     column = int(rows[0].argmax()) if label is None else names.index(model.labels.resolve(label))
     note = model.decode(text, cleaned[0], rows[0], cut[0], empty[0]).note
     drops, shares = effects(rows[:, column])
-    words = () if note == EMPTY else tuple(words_of(text, spans, drops, shares))
+    if note == EMPTY:
+        return Explanation(text, None, 0.0, (), METHOD, note)
+    words = tuple(words_of(text, spans, drops, shares))
     return Explanation(text, names[column], float(rows[0, column]), words, METHOD, note)
 
 

@@ -12,6 +12,8 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from munjang.config.arguments import checked
+from munjang.config.checks import probability
 from munjang.errors import BundleError, DataError, shortened
 from munjang.files import disk_errors
 from munjang.inference.backends import Runner, load_runner
@@ -124,10 +126,12 @@ class Predictor:
         rows = [probabilities for __, __, probabilities, __, __ in self.run(texts, progress=progress)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
 
+    @checked()
     def with_threshold(self, threshold: float | None) -> Predictor:
         """The same model, which gives the labels from another probability on; itself if that is None."""
         if threshold is None:
             return self
+        probability("threshold", threshold)
         other = copy(self)
         other.threshold = threshold
         return other
@@ -177,6 +181,7 @@ class Predictor:
             return EMPTY
         return f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
 
+    @checked()
     def save(self, folder: str | Path) -> Path:
         """Copy the model folder to `folder`, and return its path. A plain transformers model gets a manifest.
 
@@ -269,6 +274,7 @@ def copy_files(source: Path, target: Path, names: Sequence[str]) -> None:
         shutil.copyfile(source / name, target / name)
 
 
+@checked()
 def load(folder: str | Path, *, precision: str = "fp32") -> Predictor:
     """A Predictor from a model folder of munjang or of plain transformers; FOLDER/HEAD is one of many heads.
 

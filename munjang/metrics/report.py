@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -69,6 +69,7 @@ class HasMetrics(Protocol):
     def intervals(self) -> Mapping[str, tuple[float, float]]: ...
 
 
+@runtime_checkable
 class Report(HasMetrics, Protocol):
     """The scores of one model on the texts of one split.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from munjang.config.arguments import checked
 from munjang.config.settings import TrainConfig
 from munjang.data.duplicates import texts_hash
 from munjang.data.multi_corpus import MultiCorpus, prepare_multi_corpus
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 
+@checked()
 def train_heads(
     corpora: Mapping[str, Corpus],
     config: TrainConfig | None = None,

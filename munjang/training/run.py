@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from munjang import __version__
+from munjang.config.arguments import checked
 from munjang.config.settings import PretrainConfig, TrainConfig, to_dict, without_removed
 from munjang.data.cleaning.files import write_removed
 from munjang.data.prepare import Prepared, prepare_corpus
@@ -35,6 +36,7 @@ log = logging.getLogger("munjang")
 Result = TypeVar("Result")
 
 
+@checked("corpus")
 def train(
     corpus: Corpus,
     config: TrainConfig | None = None,

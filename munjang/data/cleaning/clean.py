@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from munjang.config.arguments import checked
 from munjang.config.settings import CleanConfig
 from munjang.data.cleaning.filters import ROW_STEPS, SplitRows, State, applies, count_votes
 from munjang.data.cleaning.report import CleaningReport, SplitCounts, StepCount
@@ -21,6 +22,7 @@ from munjang.translation import _, ngettext
 
 
 @gc_paused()
+@checked("corpus")
 def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Corpus, CleaningReport]:
     """The corpus as `config` cleans it, and the report.
 

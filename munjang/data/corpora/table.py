@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+from munjang.config.arguments import checked
 from munjang.data.corpora.loading import load_row
 from munjang.data.corpora.schema import PARQUET_REF, CorpusRow, HubPlace, Original, TextForm
 from munjang.data.splits import validation_as_test
@@ -424,7 +426,8 @@ def corpus_row(name: str) -> CorpusRow:
     return CORPORA[name]
 
 
-def load_corpus(name: str, data_dir: str | None = None, *, seed: int = 13) -> Corpus:
+@checked()
+def load_corpus(name: str, data_dir: str | Path | None = None, *, seed: int = 13) -> Corpus:
     """A corpus of the table, from the first source that has it: data folder, local cache, hub, original address.
 
     data_dir: folder with `DIR/<corpus>/` in parquet or in the original files; None: MUNJANG_DATA. seed decides the test

@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
+from munjang.config.arguments import check_path, checked
 from munjang.config.settings import ReadOptions
 from munjang.data.memory import gc_paused
 from munjang.data.readers.columns import (
@@ -60,6 +61,7 @@ class Parts:
     has_labels: bool = False
 
 
+@checked("path", "text", "label", "delimiter", "header_row")
 @gc_paused()
 def read_corpus(
     path: str | Path,
@@ -91,6 +93,7 @@ def read_corpus(
                 type=type(path).__name__,
             )
         )
+    check_path("path", path)
     options = options or ReadOptions()
     given = {"text": text, "label": label, "delimiter": delimiter, "header_row": header_row}
     options = replace(options, **{name: value for name, value in given.items() if value is not None})

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from munjang.config.arguments import checked
 from munjang.config.settings import ReadOptions
 from munjang.data.compressed import open_bytes, reading
 from munjang.data.readers.table import Bad, Row, Table, cell_text, text_problem
@@ -27,6 +28,7 @@ READ_ONLY_FOR = {
 FILE_SIGNATURES = {b"PK\x03\x04": "excel", b"PAR1": "parquet", b"\xd0\xcf\x11\xe0": "old excel"}
 
 
+@checked()
 def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
     """The file as a table. Its first bytes tell its kind, else its ending (which may have `.gz` or `.zst` after it).
 

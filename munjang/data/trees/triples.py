@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from munjang.config.arguments import checked
 from munjang.records import Parse, Tree
 
 SUBJECT, OBJECT, MODIFIER = "subject", "object", "modifier"
@@ -22,6 +23,7 @@ class Triple:
     head_text: str
 
 
+@checked()
 def triples(tree: Tree | Parse) -> list[Triple]:
     """The subjects, objects and modifiers in a tree, in the order of its words.
 

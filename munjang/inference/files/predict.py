@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from munjang.config.checks import probability
 from munjang.data.readers.columns import Columns, find_column
 from munjang.data.readers.table import Bad, Row, Table, cell_text
 from munjang.errors import ConfigError
@@ -47,8 +48,8 @@ class Answering:
     def check(self, decoder: Decoder) -> Answering:
         """The same settings with the labels in `keep` resolved. ConfigError, DataError: they do not fit the model."""
         for name, value in (("threshold", self.threshold), ("min_score", self.min_score)):
-            if value is not None and not 0 <= value <= 1:
-                raise ConfigError(_("{option:{name}} must be between 0 and 1, found {value}.", name=name, value=value))
+            if value is not None:
+                probability(name, value)
         if self.threshold is not None and not decoder.several:
             raise ConfigError(
                 _(

@@ -8,8 +8,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from munjang.errors import missing_extra
-from munjang.records import Example, LabelSet, Split, names_of
+from munjang.config.arguments import checked
+from munjang.errors import ConfigError, missing_extra
+from munjang.records import Example, LabelSet, Split, examples_of, names_of
 from munjang.tasks.base import Encodings
 from munjang.tasks.classification import Classification, MultiLabel
 from munjang.translation import _
@@ -37,6 +38,7 @@ class EncodedDataset(Dataset):
         return item | {name: column[index].tolist() for name, column in self.encodings.columns.items()}
 
 
+@checked("examples")
 def encode(
     examples: Sequence[Example], tokenizer: Any, *, labels: LabelSet | None = None, max_length: int = 128
 ) -> EncodedDataset:
@@ -47,7 +49,15 @@ def encode(
     lists: pad them with transformers' DataCollatorWithPadding. Class numbers follow `labels`; without it, the label set
     of the corpus if the examples are a split or a slice of one, else the sorted names, with a warning.
     """
+    examples_of(examples)
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not hasattr(backend, "to_str"):
+        raise ConfigError(
+            _(
+                "tokenizer is a {type}; expected a fast tokenizer of transformers, or one of tokenizers.",
+                type=type(tokenizer).__name__,
+            )
+        )
     several = any(isinstance(example.label, tuple) for example in examples)
     task = (MultiLabel if several else Classification)(labels or label_set_of(examples))
     return EncodedDataset(task.encode(examples, Tokenizer.from_str(backend.to_str()), max_length))
