@@ -21,6 +21,7 @@ from munjang.translation import N_, _
 MANIFEST = "munjang.json"
 MANIFEST_VERSION = 1
 SAVING = ".saving"
+LARGEST = 2**31 - 1  # of the numbers in munjang.json
 SHORTEST, MOST_LABELS = 3, 100_000  # tokens of a text, special tokens included; labels of a classifier
 RESUME_REMEDY = N_("Free some space and go on with {option:resume=True}.")
 """What to do when the disk is full during a run that can be resumed."""
@@ -59,6 +60,21 @@ class Manifest:
                 _("{manifest} is damaged: details.task is {options!r}.", manifest=MANIFEST, options=str(options)[:80])
             )
         return options
+
+    def detail(self, name: str, least: int, most: int = LARGEST) -> int:
+        """A whole number that the format needs. ValueError: it is missing, something else, or out of range."""
+        value = self.details.get(name)
+        if not is_json_number(value, int) or not least <= value <= most:
+            raise ValueError(
+                _(
+                    "{name} is {value!r}, expected a whole number from {least} to {most}",
+                    name=f"details.{name}",
+                    value=str(value)[:80],
+                    least=least,
+                    most=most,
+                )
+            )
+        return value
 
     def to_dict(self) -> dict[str, Any]:
         """The manifest as JSON values."""
@@ -163,7 +179,7 @@ def check_values(data: Mapping[str, Any]) -> None:
     wrong = [key for key, kind in kinds.items() if key in data and not isinstance(data[key], kind)]
     wrong += ["steps"] * (not wrong and not all(isinstance(step, str) for step in data.get("steps", ())))
     wrong += ["max_length"] * (
-        not is_json_number(data.get("max_length", 512), int) or data.get("max_length", 512) < SHORTEST
+        not is_json_number(data.get("max_length", 512), int) or not SHORTEST <= data.get("max_length", 512) <= LARGEST
     )
     wrong += ["threshold"] * (
         not is_json_number(data.get("threshold", 0.5)) or not 0 <= data.get("threshold", 0.5) <= 1

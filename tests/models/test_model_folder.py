@@ -265,6 +265,18 @@ def test_a_manifest_with_a_wrong_value_is_refused(folder, values):
         mj.load(folder)
 
 
+@pytest.mark.parametrize("value", ["Infinity", "NaN", "1e999", "1" + "0" * 400, "-1", "true", '"3"', "null", "1.5"])
+@pytest.mark.parametrize(("model", "name"), [("linear", "features"), ("bert-onnx", "pad_id"), ("bert-onnx", "reach")])
+def test_a_number_of_the_format_that_is_none_is_refused(model, name, value, tmp_path):
+    shutil.copytree(Path(__file__).parents[1] / "old_models" / model, tmp_path / "m")
+    path = tmp_path / "m" / "munjang.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["details"][name] = "@"
+    path.write_text(json.dumps(manifest).replace('"@"', value), encoding="utf-8")
+    with pytest.raises(BundleError, match=rf"details\.{name} is .*, expected a whole number from [01] to 2147483647"):
+        mj.load(tmp_path / "m")
+
+
 def test_a_text_step_of_another_version_is_named(folder):
     change_json(folder / "munjang.json", steps=["nfc", "polish"])
     with pytest.raises(BundleError, match=r"Unknown text step 'polish'\. Known: .*nfc"):

@@ -142,7 +142,7 @@ def load(folder: str | Path, manifest: Manifest, task: Task) -> LinearRunner:
         ) from error
     try:
         parts = LinearParts(ngrams, labels=tuple(details["labels"]), settings=details.get("settings", {}), **arrays)
-        check_parts(parts, int(details["features"]))
+        check_parts(parts, manifest.detail("features", 1))
         if parts.labels != manifest.labels.names:
             raise ValueError(
                 _(

@@ -120,7 +120,7 @@ def load(folder: Path, manifest: Manifest, task: Task) -> OnnxRunner:
     try:
         session = open_session(graph)
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        pad_id, reach = (int(manifest.details[name]) for name in ("pad_id", "reach"))
+        pad_id, reach = (manifest.detail(name, 0) for name in ("pad_id", "reach"))
         words = shared_embeddings.load_shared_embeddings(folder, manifest.details)
     except BundleError:
         raise
