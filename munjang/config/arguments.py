@@ -21,18 +21,18 @@ from munjang.errors import ConfigError
 from munjang.translation import _
 
 Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
-NUMBERS: dict[Any, type] = {int: Integral, float: Real}
+Returned = TypeVar("Returned")
+NUMBER_KINDS: dict[Any, type] = {int: Integral, float: Real}
 
 
-def checked(*own: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+def checked(*own: str) -> Callable[[Callable[Parameters, Returned]], Callable[Parameters, Returned]]:
     """Make a function refuse arguments that do not have the types of its annotations, with a ConfigError.
 
     own: parameters that the function checks itself, because it can say more about them. Types that are only imported
     for type checkers are not checked.
     """
 
-    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    def decorate(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
         shape = signature(function)
 
         @cache
@@ -41,7 +41,7 @@ def checked(*own: str) -> Callable[[Callable[Parameters, Result]], Callable[Para
             return get_annotations(inner, eval_str=True, locals=Names(vars(builtins) | inner.__globals__))
 
         @wraps(function)
-        def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
             for name, value in shape.bind(*args, **kwargs).arguments.items():
                 if name in hints() and name not in own:
                     check_argument(name, value, hints()[name], shape.parameters[name].annotation)
@@ -88,8 +88,8 @@ def fits(value: Any, hint: Any) -> bool:
         return any(fits(value, part) for part in parts)
     if hint is Any or kind is None or not isinstance(kind, type):
         return kind is not None or value is None
-    if kind in NUMBERS:
-        return isinstance(value, NUMBERS[kind]) and not isinstance(value, bool)
+    if kind in NUMBER_KINDS:
+        return isinstance(value, NUMBER_KINDS[kind]) and not isinstance(value, bool)
     if kind is Path:
         return isinstance(value, os.PathLike)
     if not isinstance(value, kind) or (kind is Sequence and isinstance(value, (str, bytes))):

@@ -63,7 +63,7 @@ class Manifest:
 
     def detail(self, name: str, least: int, most: int = LARGEST) -> int:
         """A whole number that the format needs. ValueError: it is missing, something else, or out of range."""
-        value = self.details.get(name)
+        value: Any = self.details.get(name)
         if not is_json_number(value, int) or not least <= value <= most:
             raise ValueError(
                 _(

@@ -16,10 +16,14 @@ from munjang.translation import _
 LABEL_STEPS = ("invisible", "nfc", "spaces")
 WHOLE = re.compile(r"([+-]?\d{1,1000})\.0+")
 TRUTH = {"true": "True", "false": "False"}
-NUMBER = r"[+-]?\d{1,1000}(?:\.\d{1,1000})?"
+NUMBER = r"[+-]?(?:\d{1,1000}(?:\.\d{1,1000})?|\.\d{1,1000})"
+DASH = "[-~–—−∼～〜]"  # as keyboards of several languages type it
 FOR_SHELL = re.compile(r"[\s;|&<>()*?$`'\"\\]")  # a word with one of these needs quotes
 RATING = re.compile(rf"({NUMBER})\s*점?|(★{{1,10}})☆*")
-RANGE = re.compile(rf"({NUMBER})\s*점?\s*[-~–]\s*({NUMBER})\s*점?")
+RANGE = re.compile(rf"({NUMBER})\s*점?\s*{DASH}\s*({NUMBER})\s*점?")
+END = rf"[+-]?(?:{NUMBER}(?:,\d\d\d)*(?:[eE][+-]?\d+)?|nan|inf(?:inity)?)"
+LIKE_RANGE = re.compile(rf"{END}\s*점?\s*{DASH}\s*{END}\s*점?", re.IGNORECASE)
+"""What may be meant as a range, also where it is none: 5-4, 1-1e9, 1,000-2,000."""
 
 
 @lru_cache(maxsize=4096)
@@ -74,18 +78,15 @@ def join_names(names: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class MapPart:
-    """One VALUES=LABEL of a map. whole: VALUES as a single value, which may have a comma."""
+    """One VALUES=LABEL of a map. whole: VALUES as a single value, which may have a comma.
+
+    ranges: the lowest and the highest number of each value such as 1-3.9 that is not in quotes.
+    """
 
     whole: str
     values: tuple[str, ...]
     label: str
-
-    @cached_property
-    def ranges(self) -> list[tuple[Decimal, Decimal]]:
-        """The lowest and the highest number of each value such as 1-3.9."""
-        matches = [match for value in self.values if (match := RANGE.fullmatch(value))]
-        pairs = [(Decimal(match[1]), Decimal(match[2])) for match in matches]
-        return [(low, high) for low, high in pairs if low <= high]
+    ranges: tuple[tuple[Decimal, Decimal], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def parse_map(text: str) -> ValueMap:
     """The map in `1,2=부정;4-5=긍정`: values with commas between them, and ranges of numbers, to labels.
 
     A value or label with one of , ; = is in double quotes; a value with a comma need not be, if no part of it is a
-    value. ConfigError: not of this form, or a value that becomes two labels.
+    value. A value in double quotes is no range. ConfigError: not of this form, a range without a number in it, or a
+    value that becomes two labels.
     """
     parts = []
     for part in split_outside_quotes(text, ";"):
@@ -137,7 +139,7 @@ def parse_map(text: str) -> ValueMap:
         label, whole = tidy_label(unquote(right)), tidy_label(unquote(values))
         names = tuple(filter(None, map(tidy_label, split_names(values))))
         if names and label:
-            parts.append(MapPart(whole, names, label))
+            parts.append(MapPart(whole, names, label, tuple(ranges_in(values, text))))
         elif part.strip():
             raise ConfigError(
                 _(
@@ -161,6 +163,24 @@ def parse_map(text: str) -> ValueMap:
     return ValueMap(tuple(parts))
 
 
+def ranges_in(values: str, text: str) -> Iterator[tuple[Decimal, Decimal]]:
+    """The ranges among values with commas between them. ConfigError: one has no number in it; text: the whole map."""
+    items = [values.strip()] if LIKE_RANGE.fullmatch(values.strip()) else split_outside_quotes(values, ",")
+    for item in map(str.strip, items):
+        match = RANGE.fullmatch(item)
+        if match and Decimal(match[1]) <= Decimal(match[2]):
+            yield Decimal(match[1]), Decimal(match[2])
+        elif LIKE_RANGE.fullmatch(item):
+            raise ConfigError(
+                _(
+                    "{option:map={text}}: '{value}' is no range from a lower to a higher number, such as 4-5. If it is "
+                    "a value, write it in double quotes.",
+                    text=text,
+                    value=item,
+                )
+            )
+
+
 def contradictions(parts: Iterable[MapPart]) -> Iterator[tuple[str, str, str]]:
     """(value, label, another label) of values that become two labels."""
     named: dict[str, str] = {}
@@ -182,4 +202,9 @@ def contradictions(parts: Iterable[MapPart]) -> Iterator[tuple[str, str, str]]:
 
 def write_map(pairs: Iterable[tuple[Iterable[str], str]]) -> str:
     """Values and their label as `parse_map` reads them: `positive,Positive=positive;부정=부정`."""
-    return ";".join(f"{join_names(values)}={quote_name(label)}" for values, label in pairs)
+    return ";".join(f"{','.join(map(quote_value, values))}={quote_name(label)}" for values, label in pairs)
+
+
+def quote_value(name: str) -> str:
+    """A value as maps take it: one that looks like a range is in double quotes, too."""
+    return f'"{name}"' if LIKE_RANGE.fullmatch(name) else quote_name(name)

@@ -60,7 +60,9 @@ def test_a_range_is_exact_and_may_be_a_name():
     assert parse_map("0-12345678901234567=낮음").label("12345678901234568") is None
     assert parse_map("1-2=저학년;3-4=고학년").pairs(["1-2", "3-4"]) == {"1-2": "저학년", "3-4": "고학년"}
     assert parse_map("-2--1=아래").label("-1.5") == "아래"
-    assert parse_map("2024-01=1월").label("2000") is None  # not from 2024 down to 1
+    months = parse_map('"2024-01"=1월;"1-3"=봄')
+    assert [months.label(value) for value in ("2024-01", "2000", "1-3", "2")] == ["1월", None, "봄", None]
+    assert parse_map(write_map([(["5-4", "1,2"], "a")])).label("5-4") == "a"
 
 
 @pytest.mark.parametrize("wrong", ["1-3=a;3-5=b", "1-5=a;3=b", "5=b;1-5=a", "1-9=a;2-3=a;9-10=b"])

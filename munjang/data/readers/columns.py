@@ -231,7 +231,8 @@ def guess_label(
 
     text: the columns of the texts. LabelsUnclear: no column, or more than one, could be it; it lists the columns.
     """
-    values = [{cell_text(row[index]) for row in sample} - {""} for index in range(len(columns))]
+    cells = [{cell_text(row[index]) for row in sample} for index in range(len(columns))]
+    values = [found - {""} for found in cells]
     named = labels_by_name(columns, but=text)
     usable = [index for index in named if 2 <= len(values[index]) <= MAX_CLASSES] or named[:1]
     plain = [index for index in usable if normal_name(columns[index]) in PLAIN_LABEL_NAMES]
@@ -240,17 +241,19 @@ def guess_label(
         others = ", ".join(columns[other] for other in usable if other != index)
         return index, _("by its name; or is it {others}?", others=others) if others else _("by its name")
     if usable:
-        raise several_labels(columns, values, usable, file)
+        raise several_labels(columns, values, usable, text, file)
+    marks = {index for index, found in enumerate(cells) if len(found) < 5 and set(map(truth, found)) == {True, False}}
     candidates = [
         index
         for index in range(len(columns))
-        if index not in text and 2 <= len(values[index]) <= min(MAX_CLASSES, len(sample) / 2)
+        if index not in text
+        and (2 <= len(values[index]) <= min(MAX_CLASSES, len(sample) / 2) or (index in marks and len(marks) > 1))
     ]
     if len(candidates) == 1:
         count = len(values[candidates[0]])
         return candidates[0], ngettext("it has {count} value", "it has {count} values", count)
     if candidates:
-        raise several_labels(columns, values, candidates, file)
+        raise several_labels(columns, values, candidates, text, file)
     both = option_text(text="COLUMN", label="COLUMN")
     raise LabelsUnclear(
         _(
@@ -263,9 +266,12 @@ def guess_label(
 
 
 def several_labels(
-    columns: Sequence[str], values: Sequence[set[str]], candidates: Sequence[int], file: str
+    columns: Sequence[str], values: Sequence[set[str]], candidates: Sequence[int], text: Sequence[int], file: str
 ) -> LabelsUnclear:
-    """The question which of several columns is meant, or whether they are one label each."""
+    """The question which of several columns is meant, or whether they are one label each.
+
+    Then a column that only says no is a label, too, which no text of the sample has.
+    """
     listing = [
         ngettext("{column} ({count} value)", "{column} ({count} values)", len(values[index]), column=columns[index])
         for index in candidates
@@ -275,9 +281,12 @@ def several_labels(
         file=file,
         columns=", ".join(listing),
     )
-    switches = [columns[index] for index in candidates if all(truth(value) is not None for value in values[index])]
+    switches = {index for index in candidates if all(truth(value) is not None for value in values[index])}
     if len(switches) > 1:
-        several = join_names(switches)
+        switches |= {
+            index for index, found in enumerate(values) if index not in text and set(map(truth, found)) == {False}
+        }
+        several = join_names(columns[index] for index in sorted(switches))
         hint = _("If a text can have several of them as its labels: {option:label={several}}.", several=several)
         question = f"{question} {hint}"
     error = LabelsUnclear(question)

@@ -130,6 +130,12 @@ def test_columns_of_ones_and_zeros_are_proposed_together():
     sample = [["글글글글", str(n % 2), "OX"[n % 3 == 0]] for n in range(12)]
     with pytest.raises(DataError, match=r"several of them as its labels: label=.여성/가족,남 성.\.$"):
         guess_label(["문장", "여성/가족", "남 성"], sample, [0], "a.csv")
+    never = [[*row, "0", "1", ""] for row in sample]
+    with pytest.raises(DataError, match=r"several of them as its labels: label=.여성/가족,남 성,노인.\.$"):
+        guess_label(["문장", "여성/가족", "남 성", "노인", "version", "비고"], never, [0], "a.csv")
+    blank = [["글글글글", "O" * (n % 2), "V" * (n % 3 == 0)] for n in range(12)]
+    with pytest.raises(DataError, match=r"several of them as its labels: label=.여성,남성.\.$"):
+        guess_label(["문장", "여성", "남성"], blank, [0], "a.csv")
 
 
 def test_several_possible_label_columns_are_listed_rather_than_picked():

@@ -223,6 +223,14 @@ def test_stars_are_recognised_and_their_map_is_proposed(tmp_path):
     assert 'map="1-2=부정;4-5=긍정"' in note
     corpus = read(stars(tmp_path), map="1-2=부정;4-5=긍정")
     assert len(corpus.train) == 16 and not any("look like stars" in note for note in corpus.card.notes)
+    # other dashes, full-width digits, negative numbers; a value in quotes is no range
+    for ranges in ("1~2=부정;4∼5=긍정", "１—２=부정;4-5=긍정", "-1-2.5=부정;3.5 - 5점=긍정", '1-2,"5-4"=부정;4-5=긍정'):
+        assert [read(stars(tmp_path), map=ranges).train[n].label for n in range(3)] == ["부정", "부정", "긍정"]
+    for wrong in ("5-4", "1-1e999", "1-nan", "1,000-2,000", "1-Infinity", "4,2-1"):
+        with pytest.raises(
+            ConfigError, match=r"is no range from a lower to a higher number, such as 4-5\. If it is a v"
+        ):
+            read(stars(tmp_path), map=f"{wrong}=부정;3=긍정")
     path = write(tmp_path / "b.tsv", [(f"글 {n}", f"{1 + n / 10:g}") for n in range(41)], ("리뷰", "평점"))
     with pytest.raises(DataError, match=r"41 different labels in 41 rows; .* look like stars, 1 to 5: map=.1-2=부정"):
         read_corpus(path)
