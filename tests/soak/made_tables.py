@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from munjang.data.readers.writers import open_writer
+
 PARTS = [
     "배송이 빨라요", "정말 재밌어요", "다시는 안 삽니다", "색이, 사진과 달라요", '그는 "최고"라고 했다', "ㅋㅋㅋ",
     "🙂👍", "줄\n바꿈", "첫\r\n둘", "첫째;둘째", '5" 화면', "값|무게", "NA", "null", "끝\\", "C:\\dir\\new",
@@ -215,11 +217,13 @@ def pandas_json(rng, path):
 
     made = rows(rng)
     orient = rng.choice(["columns", "index", "records", "split", "values", "table"])
-    pandas.DataFrame(made, columns=COLUMNS).to_json(path, orient=orient, force_ascii=rng.random() < 0.5)
+    index = rng.choice([range(len(made)), range(7, 7 + 3 * len(made), 3), [f"r{i}" for i in range(len(made))]])
+    frame = pandas.DataFrame(made, columns=COLUMNS, index=index)
+    frame.to_json(path, orient=orient, force_ascii=rng.random() < 0.5, indent=rng.choice([None, 2]))
     if orient == "values":
         return Made(None, made)
-    if orient == "table":
-        return Made(["index", *COLUMNS], [[str(i), *row] for i, row in enumerate(made)])
+    if orient == "table" or (orient != "records" and index[0] != 0):
+        return Made(["index", *COLUMNS], [[str(i), *row] for i, row in zip(index, made, strict=True)])
     return Made(COLUMNS, made)
 
 
@@ -286,6 +290,15 @@ def merged_sheet(rng, path):
     return Made(COLUMNS, made)
 
 
+def own_sheet(rng, path):
+    """As munjang writes it, with what other writers lose: carriage returns, and texts that look escaped."""
+    made = [[row[0], row[1] + rng.choice(["\r\n끝", "_x000D_", "_x005F_", ""]), row[2]] for row in rows(rng)]
+    with open_writer(path, COLUMNS, overwrite=True) as writer:
+        for row in made:
+            writer.write(row)
+    return Made(COLUMNS, made)
+
+
 def packed(rng, path):
     inner = path.with_name("inner.csv")
     made = comma(rng, inner)
@@ -301,5 +314,5 @@ KINDS: dict[str, Callable[[Random, Path], Made]] = {
     "pandas_escaped.csv": pandas_escaped, "mysql.tsv": mysql, "plain.tsv": plain_tsv, "quoted.tsv": quoted_tsv,
     "bars.txt": bars, "lines.txt": lines, "lines.jsonl": json_lines, "list.json": json_list,
     "nested.jsonl": json_nested, "pandas.json": pandas_json, "table.parquet": parquet, "sheet.xlsx": sheet,
-    "merged.xlsx": merged_sheet, "packed.csv.gz": packed,
+    "merged.xlsx": merged_sheet, "own.xlsx": own_sheet, "packed.csv.gz": packed,
 }  # fmt: skip
