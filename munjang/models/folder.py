@@ -61,21 +61,6 @@ class Manifest:
             )
         return options
 
-    def detail(self, name: str, least: int, most: int = LARGEST) -> int:
-        """A whole number that the format needs. ValueError: it is missing, something else, or out of range."""
-        value: Any = self.details.get(name)
-        if not is_json_number(value, int) or not least <= value <= most:
-            raise ValueError(
-                _(
-                    "{name} is {value!r}, expected a whole number from {least} to {most}",
-                    name=f"details.{name}",
-                    value=str(value)[:80],
-                    least=least,
-                    most=most,
-                )
-            )
-        return value
-
     def to_dict(self) -> dict[str, Any]:
         """The manifest as JSON values."""
         return {**asdict(replace(self, labels=LabelSet(()))), "labels": self.labels.to_dict()}
@@ -194,6 +179,22 @@ def check_values(data: Mapping[str, Any]) -> None:
 def is_json_number(value: Any, kinds: type | tuple[type, ...] = (int, float)) -> bool:
     """Whether a JSON value is a number; true and false are not."""
     return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def detail_number(details: Mapping[str, Any], name: str, least: int) -> int:
+    """A whole number that a format needs. ValueError: it is missing, something else, or out of range."""
+    value: Any = details.get(name)
+    if not is_json_number(value, int) or not least <= value <= LARGEST:
+        raise ValueError(
+            _(
+                "{name} is {value!r}, expected a whole number from {least} to {most}",
+                name=f"details.{name}",
+                value=str(value)[:80],
+                least=least,
+                most=LARGEST,
+            )
+        )
+    return value
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

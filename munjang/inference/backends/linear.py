@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.errors import BundleError
+from munjang.models.folder import Manifest, detail_number
 from munjang.text.ngrams import LONGEST, Alphabet, Lookup, chunks, count_features, keys_from_ngrams, text_code_points
 from munjang.translation import _
 
 if TYPE_CHECKING:
-    from munjang.models.folder import Manifest
     from munjang.tasks.base import Task
 
 WEIGHTS, VOCABULARY = "model.safetensors", "vocabulary.txt"
@@ -142,7 +142,7 @@ def load(folder: str | Path, manifest: Manifest, task: Task) -> LinearRunner:
         ) from error
     try:
         parts = LinearParts(ngrams, labels=tuple(details["labels"]), settings=details.get("settings", {}), **arrays)
-        check_parts(parts, manifest.detail("features", 1))
+        check_parts(parts, detail_number(details, "features", 1))
         if parts.labels != manifest.labels.names:
             raise ValueError(
                 _(

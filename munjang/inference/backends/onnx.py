@@ -18,6 +18,7 @@ from munjang.errors import BundleError, MissingExtra
 from munjang.files import first_line
 from munjang.inference.backends.onnx_guard import check_onnx
 from munjang.models import shared_embeddings
+from munjang.models.folder import Manifest, detail_number
 from munjang.records import Example
 from munjang.tasks.base import Batch, Encodings, Outputs, Signature, Task, encode_texts
 from munjang.translation import _
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import onnxruntime
     import tokenizers
 
-    from munjang.models.folder import Manifest
 
 GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
 
@@ -120,7 +120,7 @@ def load(folder: Path, manifest: Manifest, task: Task) -> OnnxRunner:
     try:
         session = open_session(graph)
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        pad_id, reach = (manifest.detail(name, 0) for name in ("pad_id", "reach"))
+        pad_id, reach = (detail_number(manifest.details, name, 0) for name in ("pad_id", "reach"))
         words = shared_embeddings.load_shared_embeddings(folder, manifest.details)
     except BundleError:
         raise
