@@ -19,6 +19,7 @@ from munjang.errors import BundleError
 from munjang.inference.backends import Runner, linear, load_runner
 from munjang.inference.backends.linear import LinearFiles, LinearParts, LinearRunner
 from munjang.models.folder import MANIFEST, is_json_number
+from munjang.records import LabelSet
 from munjang.tasks.base import Batch, Decoder, Outputs
 from munjang.translation import _
 
@@ -186,5 +187,6 @@ def read_part(folder: Path, head: str, facts: Any, decoder: Decoder) -> NgramPar
     if not isinstance(validation, dict):
         raise unusable(_("{name} is {value!r}", name="validation", value=str(validation)[:80]))
     columns = getattr(decoder, "columns", None) or slice(0, len(decoder.labels))
-    model = linear.read_parts(folder, facts, decoder.labels, files_of(head))
+    labels = LabelSet(tuple(label.removeprefix(f"{head}/") for label in decoder.labels)) if head else decoder.labels
+    model = linear.read_parts(folder, facts, labels, files_of(head))
     return NgramPart(Mix(*map(float, weights)), model, columns, validation)
