@@ -116,7 +116,7 @@ def settings(config: mj.TrainConfig) -> dict[str, Any]:
 
 def key_of(row: dict[str, Any]) -> str:
     """The name under which a run's predictions are stored."""
-    return " ".join([row["corpus"], *map(str, row["settings"].values()), *[row["part"]] * ("part" in row)])
+    return " ".join([row["corpus"], *map(str, row["settings"].values()), *([row["part"]] if "part" in row else [])])
 
 
 def run(
