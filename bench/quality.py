@@ -1,13 +1,15 @@
 """Trains and scores one backbone and the linear baseline on every corpus, with the standard protocol.
 
     python bench/quality.py --backbone scratch:small --data-dir DIR [--epochs 1] [--seeds 13,14,15] [--corpora nsmc]
+        [--hybrid]
 
 Protocol: training on the train split only; the validation split, made from train if the corpus has none, chooses the
 checkpoint; one evaluation on the published test split. Rows (corpus, backbone, seed, settings) go to
 bench/results/quality-BACKBONE.json one by one, the predictions to quality-BACKBONE.npz; rows that are already there are
 not run again. Prints a table and writes it beside the JSON as Markdown. The last columns are differences of the mean
-score over the seeds (macro F1; micro F1 for several labels per text) to the linear baseline, and to the same backbone
-without adversarial training, with the 95% interval of a paired bootstrap over the test texts.
+score over the seeds (macro F1; micro F1 for several labels per text) to the linear baseline, to the same backbone
+without adversarial training, and of a hybrid to its network alone, with the 95% interval of a paired bootstrap over the
+test texts.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from options import bench_parser
 import munjang as mj
 from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.files import write_json
+from munjang.inference.backends.hybrid import HybridRunner
+from munjang.inference.predictor import Predictor
 from munjang.metrics.label_report import LabelReport
 from munjang.metrics.scores import confusion_columns, summed_metrics
 from munjang.metrics.significance import percentile_interval, replicate_scores
@@ -49,6 +53,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--adversarial", type=float, default=0.0)
+    parser.add_argument("--hybrid", action="store_true", help="n-grams beside the network; it is scored alone too")
     parser.add_argument("--no-linear", action="store_true", help="leave the linear baseline out")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -62,20 +67,32 @@ def main() -> None:
         epochs=options.epochs,
         learning_rate=options.learning_rate,
         adversarial=options.adversarial,
+        hybrid=options.hybrid,
     )
     for name in options.corpora.split(","):
         configs = [replace(plain, seed=seed) for seed in seeds]
         if not options.no_linear:
             configs.insert(
-                0, replace(plain, backbone="linear", seed=seeds[0], epochs=1.0, learning_rate=None, adversarial=0.0)
+                0,
+                replace(
+                    plain,
+                    backbone="linear",
+                    seed=seeds[0],
+                    epochs=1.0,
+                    learning_rate=None,
+                    adversarial=0.0,
+                    hybrid=False,
+                ),
             )
         prepared: dict[int, Prepared] = {}
         for config in configs:
             if find(rows, name, config) is None:
                 if config.seed not in prepared:
                     prepared = {config.seed: prepare_corpus(mj.load_corpus(name, data_dir=options.data_dir), config)}
-                row, report = run(name, config, prepared[config.seed])
+                row, report, alone = run(name, config, prepared[config.seed])
                 answers |= {key_of(row): report.predicted_table, f"{name} gold": report.reference_table}
+                if alone:
+                    answers[f"{key_of(row)} network"] = alone.predicted_table
                 rows.append(row)
                 np.savez_compressed(kept, **answers)
                 write_json(path, rows)
@@ -93,26 +110,33 @@ def settings(config: mj.TrainConfig) -> dict[str, Any]:
     """The settings that identify a run."""
     names = ("backbone", "seed", "epochs", "learning_rate", "batch_size")
     values = {name: getattr(config, name) for name in names}
-    return values | ({"adversarial": config.adversarial} if config.adversarial else {})
+    values |= {"adversarial": config.adversarial} if config.adversarial else {}
+    return values | ({"hybrid": True} if config.hybrid else {})
 
 
 def key_of(row: dict[str, Any]) -> str:
     """The name under which a run's predictions are stored."""
-    return f"{row['corpus']} {' '.join(str(value) for value in row['settings'].values())}"
+    return " ".join([row["corpus"], *map(str, row["settings"].values()), *([row["part"]] if "part" in row else [])])
 
 
-def run(name: str, config: mj.TrainConfig, prepared: Prepared) -> tuple[dict[str, Any], LabelReport]:
-    """Train, evaluate once on the test split, and measure both times."""
+def run(
+    name: str, config: mj.TrainConfig, prepared: Prepared
+) -> tuple[dict[str, Any], LabelReport, LabelReport | None]:
+    """Train, evaluate once on the test split, and measure both times; of a hybrid evaluate the network alone too."""
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         began = time.monotonic()
         model = train_prepared(prepared, config, Path(folder))
         trained = time.monotonic()
         report = mj.evaluate(model, prepared.published)
         done = time.monotonic()
+        alone = None
+        if isinstance(model.runner, HybridRunner):
+            network = Predictor(model.manifest, model.runner.network, model.folder, model.decoder)
+            alone = mj.evaluate(network, prepared.published)
     row = {
         "corpus": name,
         "settings": settings(config),
-        "scores": {key: round(report.metrics[key], 5) for key in SHOWN if key in report.metrics},
+        "scores": shown_scores(report),
         "interval": {key: report.intervals[key] for key in SHOWN if key in report.intervals},
         "train": len(prepared.corpus.train),
         "test": report.n,
@@ -122,7 +146,16 @@ def run(name: str, config: mj.TrainConfig, prepared: Prepared) -> tuple[dict[str
         "machine": f"{os.cpu_count()} cores, {processor()}, {'with' if 'amx_bf16' in flags() else 'no'} AMX",
         "versions": versions(),
     }
-    return row, report
+    if config.hybrid:
+        row["network"] = shown_scores(alone or report)
+        models = model.manifest.details.get("hybrid", {}).get("models", {})
+        row["mix"] = models[""]["mix"] | {"n-grams": models[""]["features"]} if models else {}
+    return row, report, alone
+
+
+def shown_scores(report: LabelReport) -> dict[str, float]:
+    """The scores of a report that the table shows."""
+    return {key: round(report.metrics[key], 5) for key in SHOWN if key in report.metrics}
 
 
 def table(rows: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> tuple[list[str], list[list[object]]]:
@@ -131,7 +164,8 @@ def table(rows: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> tuple[l
     for row in rows:
         values = row["settings"]
         adversarial = values.get("adversarial", 0.0)
-        key = (row["corpus"], values["backbone"], values["epochs"], adversarial, values["learning_rate"])
+        kind = f"{values['backbone']} + n-grams" if values.get("hybrid") else values["backbone"]
+        key = (row["corpus"], kind, values["epochs"], adversarial, values["learning_rate"])
         groups.setdefault(key, []).append(row)
     lines: list[list[object]] = []
     for (corpus, backbone, epochs, moved, _), runs in sorted(groups.items(), key=lambda item: item[0][:4]):
@@ -144,6 +178,7 @@ def table(rows: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> tuple[l
             difference(runs, base, answers) if needed else "-"
             for base, needed in ((linear, backbone != "linear"), (plain, moved))
         ]
+        against.append(difference(runs, [alone(row) for row in runs if "network" in row], answers))
         sizes = (runs[0]["train"], runs[0]["test"], len(runs))
         lines.append([corpus, backbone, shown, moved or "", *sizes, *cells, seconds, *against])
     return [
@@ -160,7 +195,13 @@ def table(rows: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> tuple[l
         "train s",
         "minus linear",
         "minus the same without adversarial",
+        "minus its network alone",
     ], lines
+
+
+def alone(row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a hybrid as that of its network alone."""
+    return row | {"scores": row["network"], "part": "network"}
 
 
 def is_linear(row: dict[str, Any]) -> bool:

@@ -30,7 +30,7 @@ GROUPS = {  # title -> the options of the help, by the names of their parameters
         "text", "label", "labels", "map_values", "multi_label", "encoding", "sheet", "header_row", "validation", "test",
         "more", "data_dir", "mask_personal",
     ),
-    _("Model"): ("backbone", "max_length", "parser"),
+    _("Model"): ("backbone", "hybrid", "max_length", "parser"),
     _("Training"): (
         "epochs", "batch_size", "learning_rate", "adversarial", "seed", "recipe", "assignments",
     ),
@@ -116,6 +116,10 @@ def train_verb(
     patience: Annotated[
         int | None, typer.Option("--patience", help=_("Stop after this many scores without improvement."))
     ] = None,
+    hybrid: Annotated[
+        bool | None,
+        typer.Option("--hybrid", help=_("Train a linear model of n-grams beside the network, and mix their answers.")),
+    ] = None,
     parser: Annotated[
         str | None, typer.Option("--parser", help=_("For a treebank: biaffine, or labeling (round by round)."))
     ] = None,
@@ -153,7 +157,7 @@ def train_verb(
         "warmup": warmup, "weight_decay": weight_decay, "max_length": max_length, "class_weights": class_weights,
         "adversarial": adversarial, "log_every": log_every, "save_every": save_every,
         "keep_checkpoints": keep_checkpoints, "patience": patience, "seed": seed, "precision": precision,
-        "device": device, "parser": parser,
+        "device": device, "hybrid": hybrid, "parser": parser,
     }  # fmt: skip
     config = train_settings(recipe, assignments or [], flags)
     config = replace(
@@ -227,6 +231,8 @@ def show_run(run: TrainedRun) -> None:
     if run.comparison:
         typer.echo("\n" + _("Against the linear baseline:"))
         typer.echo(str(run.comparison))
+    if run.mixture:
+        typer.echo("\n" + str(run.mixture))
     typer.echo()
     typer.echo(_("Model:  {folder}", folder=folder))
     if run.page:

@@ -116,6 +116,7 @@ class TrainConfig:
     max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
     class_weights: str | None = None  # None or "balanced"
     adversarial: float = 0.0  # FGM: length of the perturbation of the word embeddings; 0: off
+    hybrid: bool = False  # train a linear model of n-grams beside the network, and add its logits
     parser: str | None = None  # treebanks: biaffine, or labeling; None: biaffine
     sampling_power: float = 0.5  # several corpora: each is sampled in proportion to size ** this; 1: every row once
     log_every: int = 50  # steps
@@ -152,6 +153,10 @@ class TrainConfig:
         between("validation_share", self.validation_share, 0, 0.5)
         between("test_share", self.test_share, 0, 0.5, low_too=True)
         between("sampling_power", self.sampling_power, 0, 2, low_too=True)
+        if self.hybrid and self.backbone == "linear":
+            raise ConfigError(
+                _("A linear model is n-grams already. Leave {option:hybrid} out, or give another {option:backbone}.")
+            )
         usable_seed(self.seed)
 
 

@@ -14,6 +14,14 @@ from munjang import __version__
 from munjang.errors import BundleError, ConfigError, require, unknown_name
 from munjang.export.card import exported_card
 from munjang.export.sample import AnswerDifference, answer_difference, sentences
+from munjang.inference.backends.hybrid import (
+    HybridRunner,
+    beside_ngrams,
+    hybrid_manifest,
+    network_format,
+    network_of,
+)
+from munjang.inference.backends.hybrid import save as save_ngrams
 from munjang.inference.backends.onnx import OnnxRunner, check_runtime, open_session, save
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, check_model_target, save_bundle
@@ -84,7 +92,7 @@ def export_model(
     source, target = model if isinstance(model, Predictor) else load(model), Path(out)
     folder = exportable_folder(source)
     check_export_target(folder, target, overwrite)
-    network = read_network(folder, source.runner.task)
+    network = read_network(folder, network_of(source.runner).task)
     delta = own_rows(network.words) if share_words else None
     network = replace(network, words=None) if delta else network
     tokenizer = open_tokenizer(folder)
@@ -102,12 +110,16 @@ def export_model(
         source.manifest, format="onnx", details=details, max_length=min(source.manifest.max_length, network.reach),
         munjang=__version__,
     )  # fmt: skip
+    if isinstance(source.runner, HybridRunner):
+        manifest = hybrid_manifest(manifest, "onnx", source.runner.parts)
     card = exported_card(source, manifest, difference)
 
     def fill(beside: Path) -> None:
         save(beside, graph, tokenizer)
         if delta:
             save_shared_embeddings(beside, delta)
+        if isinstance(source.runner, HybridRunner):
+            save_ngrams(beside, source.runner.parts)
 
     save_bundle(target, manifest, fill, card, remedy=_(EXPORT_REMEDY))
     return load(target)
@@ -115,7 +127,7 @@ def export_model(
 
 def exportable_folder(source: Predictor) -> Path:
     """The folder of a model. BundleError: it has another format, no exported form, or is one head of several."""
-    if source.manifest.format != "native" or source.folder is None:
+    if network_format(source.manifest) != "native" or source.folder is None:
         raise BundleError(
             _(
                 "Only models in the native format can be exported; this one is '{format}'.",
@@ -130,8 +142,8 @@ def exportable_folder(source: Predictor) -> Path:
                 folder=source.folder,
             )
         )
-    if source.runner.task.exported is None:
-        task = source.runner.task
+    task = network_of(source.runner).task
+    if task.exported is None:
         raise BundleError(
             _(
                 "{source}: models of this kind, task {task}, have no exported form. {remedy}",
@@ -173,12 +185,17 @@ class ExportContext:
     tokenizer: tokenizers.Tokenizer
     words: np.ndarray | None
 
+    @property
+    def task(self) -> Task:
+        """The task of the network."""
+        return network_of(self.source.runner).task
+
     def predictor(self, graph: bytes) -> Predictor:
         """A predictor for a graph in memory, with the source's text steps."""
         source = self.source
         length, pad_id = source.manifest.max_length, self.network.pad_id
-        runner = OnnxRunner(open_session(graph), self.tokenizer, source.runner.task, length, pad_id, self.words)
-        return Predictor(source.manifest, runner, source.folder, source.decoder)
+        runner = OnnxRunner(open_session(graph), self.tokenizer, self.task, length, pad_id, self.words)
+        return Predictor(source.manifest, beside_ngrams(runner, source.runner), source.folder, source.decoder)
 
 
 def choose_graph(
@@ -191,7 +208,7 @@ def choose_graph(
     """
     from munjang.export.graph import build_graph
 
-    least = limits.least(context.source.runner.task, precision)
+    least = limits.least(context.task, precision)
 
     def tried(ranges: Mapping[str, Range] | None) -> tuple[bytes, AnswerDifference]:
         graph, __ = build_graph(context.network, ranges)
@@ -228,7 +245,7 @@ def measured_ranges(context: ExportContext, texts: Sequence[str]) -> dict[str, R
     from munjang.text.cleaning import clean_text
 
     graph, inputs = build_graph(context.network, watched=True)
-    runner, source = context.predictor(graph).runner, context.source
+    runner, source = network_of(context.predictor(graph).runner), context.source
     names = list(dict.fromkeys(inputs.values()))
     low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
     encodings = runner.encode([source.decoder.preprocess(clean_text(text, source.steps)) for text in texts])

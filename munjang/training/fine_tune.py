@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from munjang.config.settings import TrainConfig, to_dict
 from munjang.errors import ConfigError
 from munjang.files import is_first_process
 from munjang.models.folder import Manifest
-from munjang.records import Corpus
+from munjang.records import Corpus, Example
 from munjang.tasks import task_for
 from munjang.tasks.base import shorten_encodings
 from munjang.translation import _
@@ -63,6 +64,11 @@ class FineTuned:
     def tokenizer(self) -> tokenizers.Tokenizer:
         """The tokenizer of the `tokenizers` library."""
         return self.backbone.tokenizer.backend_tokenizer
+
+    def answers(self, examples: Sequence[Example], tokens: TokenCache | NoCache) -> tuple[np.ndarray, np.ndarray]:
+        """The logits (n, L) for labelled sentences, and their label column. tokens: a cache of token ids."""
+        encoded = self.task.encode(examples, self.tokenizer, self.config.max_length, encode=tokens.encode)
+        return self.logits(encoded), encoded.columns["labels"]
 
     def logits(self, encoded: Encodings) -> np.ndarray:
         """(n, L) float32 for encoded sentences, computed in fp32 as a saved model does."""

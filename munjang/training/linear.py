@@ -3,7 +3,7 @@
     from munjang.inference.backends import linear
 
     parts = train_linear(corpus, config)   # corpus: cleaned, with train and validation, labels resolved
-    linear.save(folder, parts) -> dict     # what munjang.json keeps about the format
+    linear.save(folder, parts)             # its files; linear.details(parts) is what munjang.json keeps about them
     linear.load(folder, manifest, task) -> LinearRunner
     linear.LinearRunner(parts)             # the same runner, without a folder
 

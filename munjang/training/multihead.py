@@ -29,11 +29,13 @@ from munjang.tasks.base import TrainingDefaults
 from munjang.tasks.classification import Classification
 from munjang.tasks.multihead import check_head
 from munjang.training.folders import run_folder, temporary_run
+from munjang.training.hybrid import mixed_logits, ngrams_beside, with_ngrams
 from munjang.training.loops.batching import MultiCorpusSampler
 from munjang.training.run import begin_run, check_packages, first_process_first, prepare_backbone
 from munjang.translation import _
 
 if TYPE_CHECKING:
+    from munjang.inference.backends.hybrid import NgramPart
     from munjang.training.fine_tune import FineTuned
     from munjang.training.token_cache import NoCache, TokenCache
 
@@ -114,9 +116,10 @@ def train_prepared_heads(
         corpus, backbone, config, folder, tokens=tokens, batches=batches, resume=resume, progress=progress
     )
     if is_first_process():
-        details = {"heads": measure(fine_tuned, multi_corpus, tokens)}
-        manifest = replace(fine_tuned.manifest(corpus), details=details)
-        save_bundle(folder, manifest, fine_tuned.save, heads_card(manifest, multi_corpus))
+        facts, ngrams = measure(fine_tuned, multi_corpus, tokens)
+        plain = replace(fine_tuned.manifest(corpus), details={"heads": facts})
+        manifest, fill = with_ngrams(plain, fine_tuned.save, ngrams)
+        save_bundle(folder, manifest, fill, heads_card(manifest, multi_corpus))
         log.info("Saved %s.", folder)
         shutil.rmtree(folder / "checkpoints")
         note_readings(Analyzer(folder), multi_corpus)
@@ -124,18 +127,29 @@ def train_prepared_heads(
     return Analyzer(folder)
 
 
-def measure(fine_tuned: FineTuned, multi_corpus: MultiCorpus, tokens: TokenCache | NoCache) -> dict[str, Any]:
-    """Each head's entry in the manifest: labels, corpus, temperature, scores on validation and test, calibration."""
-    splits = {}
-    for split in ("validation", "test"):
-        rows = getattr(multi_corpus.corpus, split)
-        encoded = fine_tuned.task.encode(rows, fine_tuned.tokenizer, fine_tuned.config.max_length, encode=tokens.encode)
-        splits[split] = (fine_tuned.logits(encoded), encoded.columns["labels"]) if rows else None
-    facts = {}
-    for head, part in fine_tuned.task.parts.items():
-        parts = {split: head_part(*data, part.columns) if data else None for split, data in splits.items()}
+def measure(
+    fine_tuned: FineTuned, multi_corpus: MultiCorpus, tokens: TokenCache | NoCache
+) -> tuple[dict[str, Any], dict[str, NgramPart]]:
+    """Each head's entry in the manifest: labels, corpus, temperature, scores on validation and test, calibration; and
+    the linear models of a hybrid."""
+    facts, ngrams = {}, {}
+    splits = {
+        split: fine_tuned.answers(rows, tokens) if (rows := getattr(multi_corpus.corpus, split)) else None
+        for split in ("validation", "test")
+    }
+    for head, task in fine_tuned.task.parts.items():
+        parts = {split: head_part(*data, task.columns) if data else None for split, data in splits.items()}
+        if fine_tuned.config.hybrid:
+            corpus, share = multi_corpus.parts[head].corpus, 1 / len(fine_tuned.task.parts)
+            beside = ngrams_beside(task, parts["validation"][0], corpus, fine_tuned.config, share=share)
+            if beside:
+                ngrams[head] = beside
+                parts = {
+                    split: (mixed_logits(beside, part[0], getattr(corpus, split)), part[1]) if part else None
+                    for split, part in parts.items()
+                }
         facts[head] = head_facts(head, multi_corpus, **parts)
-    return facts
+    return facts, ngrams
 
 
 Part = tuple[np.ndarray, np.ndarray]

@@ -29,6 +29,7 @@ from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.data.multi_corpus import MultiCorpus
+    from munjang.inference.backends.linear import LinearParts
     from munjang.models.backbones import LoadedBackbone, Vocabulary
 
 log = logging.getLogger("munjang")
@@ -97,7 +98,8 @@ def train_and_score(
     if baseline and config.backbone != "linear" and is_first_process():
         baseline_model = train_baseline(prepared, config, folder / "run" / "baseline", resume=resume)
     if not is_trained:
-        fit_model(prepared, config, folder, resume=resume, progress=progress, cache=cache)
+        ngrams = baseline_model and baseline_model.runner.parts
+        fit_model(prepared, config, folder, ngrams=ngrams, resume=resume, progress=progress, cache=cache)
     model = load(folder)
     if not is_first_process():
         return TrainedRun(model)
@@ -121,7 +123,7 @@ def train_prepared(
 
 def train_baseline(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool) -> Predictor:
     """Train the linear baseline on a prepared corpus in this process, and give it a card."""
-    config = replace(config, backbone="linear")
+    config = replace(config, backbone="linear", hybrid=False)
     task_for(prepared.corpus, parser=config.parser).check_config(config, prepared.corpus.name)
     if not begin_run(prepared, config, folder, resume=resume):
         save_linear_model(prepared, config, folder)
@@ -154,14 +156,21 @@ def begin_run(prepared: Prepared | MultiCorpus, config: TrainConfig, folder: Pat
 
 
 def fit_model(
-    prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool
+    prepared: Prepared,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    ngrams: LinearParts | None = None,
+    resume: bool,
+    progress: bool,
+    cache: bool,
 ) -> None:
-    """Train the model that the settings name, and save it."""
+    """Train the model that the settings name, and save it. ngrams: the linear model of a hybrid, if it is trained."""
     task_for(prepared.corpus, parser=config.parser).check_config(config, prepared.corpus.name)
     if config.backbone == "linear":
         train_linear_model(prepared, config, folder)
     else:
-        train_network(prepared, config, folder, resume=resume, progress=progress, cache=cache)
+        train_network(prepared, config, folder, ngrams=ngrams, resume=resume, progress=progress, cache=cache)
 
 
 def check_packages(config: TrainConfig) -> None:
@@ -173,7 +182,14 @@ def check_packages(config: TrainConfig) -> None:
 
 
 def train_network(
-    prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool, progress: bool, cache: bool
+    prepared: Prepared,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    ngrams: LinearParts | None,
+    resume: bool,
+    progress: bool,
+    cache: bool,
 ) -> None:
     """Fine-tune a backbone and save the best weights as a model folder."""
     from munjang.training.fine_tune import fine_tune
@@ -184,7 +200,14 @@ def train_network(
     backbone = first_process_first(config, lambda: prepare_backbone(config, corpus, folder, tokens.wordpiece))
     fine_tuned = fine_tune(corpus, backbone, config, folder, tokens=tokens, resume=resume, progress=progress)
     if is_first_process():
-        save_bundle(folder, fine_tuned.manifest(corpus), fine_tuned.save, card=None)
+        manifest, fill = fine_tuned.manifest(corpus), fine_tuned.save
+        if config.hybrid:
+            from munjang.training.hybrid import ngrams_beside, with_ngrams
+
+            logits, __ = fine_tuned.answers(corpus.validation, tokens)
+            part = ngrams_beside(fine_tuned.task, logits, corpus, config, model=ngrams)
+            manifest, fill = with_ngrams(manifest, fill, {"": part} if part else {})
+        save_bundle(folder, manifest, fill, card=None)
         log.info("Saved %s.", folder)
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
@@ -203,7 +226,6 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
     from munjang.training.linear import train_linear
 
     parts = train_linear(prepared.corpus, config)
-    details: dict[str, Any] = {}
     manifest = Manifest(
         format="linear",
         task=prepared.corpus.task,
@@ -214,9 +236,9 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
         origin="TF-IDF of character n-grams, linear classifier",
         corpus=prepared.corpus.name,
         settings={**to_dict(config), **parts.settings},
-        details=details,
+        details=linear.details(parts),
     )
-    save_bundle(folder, manifest, lambda beside: details.update(linear.save(beside, parts) or {}), card=None)
+    save_bundle(folder, manifest, lambda beside: linear.save(beside, parts), card=None)
     log.info("Saved %s.", folder)
 
 

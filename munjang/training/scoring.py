@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from munjang.data.prepare import Prepared
 from munjang.data.statistics.corpus import describe, text_lengths
 from munjang.errors import MissingExtra
@@ -16,9 +18,11 @@ from munjang.inference.predictor import Predictor
 from munjang.metrics.report import Report
 from munjang.models.folder import RESUME_REMEDY
 from munjang.models.saved_reports import TEST_REPORT
-from munjang.records import SPLITS, Parse, Prediction, short_repr
+from munjang.records import SPLITS, Corpus, Parse, Prediction, short_repr
 from munjang.reports.model_card import model_card
 from munjang.reports.run_report import write_report
+from munjang.tasks.classification import RawLogits
+from munjang.training.hybrid import Mixture, mixture_of
 from munjang.training.loops.run_log import read_log
 from munjang.translation import _
 
@@ -30,8 +34,8 @@ class TrainedRun:
     """A trained model, and what was said of it.
 
     answers: for the sentences to try. report: on the test split; None without one. baseline_report, comparison: of the
-    linear baseline on the same texts, and of the model with it. page: the HTML report; why_no_page: which packages it
-    lacks.
+    linear baseline on the same texts, and of the model with it. mixture: what both together would score. page: the HTML
+    report; why_no_page: which packages it lacks.
     """
 
     model: Predictor
@@ -39,6 +43,7 @@ class TrainedRun:
     report: Report | None = None
     baseline_report: Report | None = None
     comparison: Comparison | None = None
+    mixture: Mixture | None = None
     page: Path | None = None
     why_no_page: str = ""
 
@@ -57,18 +62,27 @@ def score_run(
     report = evaluate(model, corpus) if corpus.test else None
     baseline_report = evaluate(baseline, corpus) if baseline and report else None
     comparison = compare(report, baseline_report) if baseline_report else None
-    run = TrainedRun(model, answers, report, baseline_report, comparison)
+    mixture = mixture_with(baseline, model, prepared.corpus) if baseline and model.manifest.format == "native" else None
+    run = TrainedRun(model, answers, report, baseline_report, comparison, mixture)
     model.report = report
     with disk_errors(model.folder, _(RESUME_REMEDY)):
         write_card(model, prepared, report, baseline_report)
         if report:
             write_json(model.folder / TEST_REPORT, report.to_dict())
+        if mixture:
+            write_json(model.folder / "run" / "hybrid.json", mixture.to_dict())
         if not has_page:
             return run
         try:
             return replace(run, page=draw_page(run, prepared))
         except MissingExtra as error:
             return replace(run, why_no_page=str(error))
+
+
+def mixture_with(baseline: Predictor, model: Predictor, corpus: Corpus) -> Mixture:
+    """What a network and the linear baseline would score together on the validation split."""
+    runs = model.run([example.text for example in corpus.validation], decoder=RawLogits(model.labels))
+    return mixture_of(np.concatenate([logits for __, __, logits, __, __ in runs]), baseline.runner.parts, corpus)
 
 
 def write_card(
@@ -98,6 +112,7 @@ def draw_page(run: TrainedRun, prepared: Prepared) -> Path:
         report=run.report,
         baseline_report=run.baseline_report,
         comparison=run.comparison,
+        mixture=run.mixture,
         stats=describe(source),
         lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
         cleaning_report=prepared.cleaning_report,

@@ -54,6 +54,13 @@ BENCHES = {
         holds=("same_rows",),
     ),
     "explain": Smallest("--sentences 4 --draws 2", "explain.json", "sentences draws", "more_often"),
+    "hybrid": Smallest(
+        "--backbone scratch:tiny --sentences 8 --rounds 1 --calls 2 --epochs 1",
+        "hybrid.json",
+        "one_ms sentences_s ngram_bytes pruned",
+        "macro_f1",
+        needs="onnx",
+    ),
     "loops": Smallest(
         "--corpora nsmc --seeds 13 --backbone scratch:tiny", "loops.json", "train_s n accuracy", "accuracy"
     ),

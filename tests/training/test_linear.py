@@ -46,7 +46,8 @@ def parts() -> linear.LinearParts:
 
 
 def save_and_load(folder, parts: linear.LinearParts) -> linear.LinearRunner:
-    details = json.loads(json.dumps(linear.save(folder, parts)))
+    linear.save(folder, parts)
+    details = json.loads(json.dumps(linear.details(parts)))
     return linear.load(folder, SimpleNamespace(details=details, labels=LabelSet(parts.labels)), task=None)
 
 
@@ -162,11 +163,12 @@ def test_a_huge_text_is_cut_and_marked_as_truncated(parts):
 
 @pytest.mark.parametrize("name", ["vocabulary.txt", "model.safetensors"])
 def test_a_cut_file_is_no_model(tmp_path, parts, name):
-    details = linear.save(tmp_path, parts)
+    linear.save(tmp_path, parts)
+    details = linear.details(parts)
     path = tmp_path / name
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(BundleError, match="is not a complete linear model"):
-        linear.load(tmp_path, SimpleNamespace(details=details), task=None)
+        linear.load(tmp_path, SimpleNamespace(details=details, labels=LabelSet(parts.labels)), task=None)
 
 
 def test_parts_that_do_not_fit_each_other_are_refused(tmp_path, parts):
@@ -181,7 +183,8 @@ def test_parts_that_do_not_fit_each_other_are_refused(tmp_path, parts):
 
 
 def test_prediction_needs_neither_scikit_learn_nor_torch(tmp_path, parts):
-    details = linear.save(tmp_path, parts)
+    linear.save(tmp_path, parts)
+    details = linear.details(parts)
     code = (
         "import sys, json; from types import SimpleNamespace; from munjang.inference.backends import linear\n"
         "from munjang.records import LabelSet\n"

@@ -24,6 +24,7 @@ BACKENDS = {
     "native": "munjang.inference.backends.native",
     "linear": "munjang.inference.backends.linear",
     "onnx": "munjang.inference.backends.onnx",
+    "hybrid": "munjang.inference.backends.hybrid",
 }
 
 PRECISIONS = ("fp32", "bf16")
@@ -54,7 +55,7 @@ def load_runner(folder: Path, manifest: Manifest, task: Task, precision: str = "
     if manifest.format not in BACKENDS:
         raise BundleError(str(unknown_name(_("format"), manifest.format, BACKENDS)))
     options = {} if precision == "fp32" else {"precision": precision}
-    if options and manifest.format != "native":
+    if options and manifest.format not in ("native", "hybrid"):  # a hybrid asks again for its network
         raise ConfigError(
             _(
                 "{folder} has the format {format}, whose precision is fixed. Leave the precision out.",

@@ -9,20 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from munjang.errors import BundleError
 from munjang.models.folder import Manifest, detail_number
+from munjang.records import LabelSet
 from munjang.text.ngrams import LONGEST, Alphabet, Lookup, chunks, count_features, keys_from_ngrams, text_code_points
 from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.tasks.base import Task
 
-WEIGHTS, VOCABULARY = "model.safetensors", "vocabulary.txt"
 LONGEST_TEXT = 100_000  # characters; a longer text is cut, so that one huge line cannot fill the memory
+
+
+class LinearFiles(NamedTuple):
+    """The names of the files of a linear model."""
+
+    weights: str = "model.safetensors"
+    ngrams: str = "vocabulary.txt"
+
+
+FILES = LinearFiles()
 
 
 @dataclass(frozen=True)
@@ -112,53 +122,62 @@ def tfidf(
     return rows, features, (values / norms[rows]).astype(np.float32)
 
 
-def save(folder: str | Path, parts: LinearParts) -> dict[str, Any]:
-    """Write weights and vocabulary into `folder`; returns what munjang.json keeps about the format."""
+def save(folder: Path, parts: LinearParts, files: LinearFiles = FILES) -> None:
+    """Write weights and n-grams into `folder`."""
     from safetensors.numpy import save_file
 
-    folder = Path(folder)
-    (folder / VOCABULARY).write_bytes("\n".join(parts.ngrams).encode())
+    (folder / files.ngrams).write_bytes("\n".join(parts.ngrams).encode())
     arrays = {"idf": parts.idf, "weights": parts.weights, "bias": parts.bias}
-    save_file({name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}, folder / WEIGHTS)
+    save_file({name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}, folder / files.weights)
+
+
+def details(parts: LinearParts) -> dict[str, Any]:
+    """What munjang.json keeps about a linear model."""
     return {"labels": list(parts.labels), "features": len(parts.ngrams), "settings": dict(parts.settings)}
 
 
-def load(folder: str | Path, manifest: Manifest, task: Task) -> LinearRunner:
-    """The runner of a folder that `save` wrote. What `save` returned is in `manifest.details`.
+def load(folder: Path, manifest: Manifest, task: Task) -> LinearRunner:
+    """The runner of a folder in the linear format. task: not used; its labels are the manifest's.
 
-    task: not used; its labels are the manifest's. A missing or cut file, or parts that do not fit each other, are
-    BundleErrors.
+    BundleError: a file is missing or cut, or the parts do not fit each other.
+    """
+    return LinearRunner(read_parts(Path(folder), manifest.details, manifest.labels))
+
+
+def read_parts(folder: Path, details: Mapping[str, Any], labels: LabelSet, files: LinearFiles = FILES) -> LinearParts:
+    """A linear model that `save` wrote. details: what `details` gave. labels: those that it must have.
+
+    BundleError: a file is missing or cut, or the parts do not fit each other.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    folder, details = Path(folder), manifest.details
     try:
-        ngrams = (folder / VOCABULARY).read_bytes().decode().split("\n")
-        arrays = load_file(folder / WEIGHTS)
+        ngrams = (folder / files.ngrams).read_bytes().decode().split("\n")
+        arrays = load_file(folder / files.weights)
     except (OSError, UnicodeDecodeError, SafetensorError) as error:
         raise BundleError(
             _("{folder} is not a complete linear model: {reason}. Train it again.", folder=folder, reason=error)
         ) from error
     try:
         parts = LinearParts(ngrams, labels=tuple(details["labels"]), settings=details.get("settings", {}), **arrays)
-        check_parts(parts, detail_number(details, "features", 1))
-        if parts.labels != manifest.labels.names:
+        check_parts(parts, detail_number(details, "features", 1), files)
+        if parts.labels != labels.names:
             raise ValueError(
                 _(
                     "its weights are for the labels {labels}, but munjang.json names {named}",
                     labels=", ".join(map(str, parts.labels)),
-                    named=manifest.labels.listing,
+                    named=labels.listing,
                 )
             )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
             _("{folder} is not a complete linear model: {reason}. Train it again.", folder=folder, reason=error)
         ) from error
-    return LinearRunner(parts)
+    return parts
 
 
-def check_parts(parts: LinearParts, features: int) -> None:
+def check_parts(parts: LinearParts, features: int, files: LinearFiles) -> None:
     """Refuse parts that do not fit each other. ValueError: what was found and what was expected."""
     columns = (
         1 if parts.weights.ndim == 2 and parts.weights.shape[1] == 1 and len(parts.labels) == 2 else len(parts.labels)
@@ -170,7 +189,7 @@ def check_parts(parts: LinearParts, features: int) -> None:
             raise ValueError(
                 _(
                     "{file} has {name} as {type} {shape}, expected float32 {expected}",
-                    file=WEIGHTS,
+                    file=files.weights,
                     name=name,
                     type=array.dtype,
                     shape=array.shape,
@@ -178,13 +197,13 @@ def check_parts(parts: LinearParts, features: int) -> None:
                 )
             )
         if not np.isfinite(array).all():
-            raise ValueError(_("{file} has numbers in {name} that are not finite", file=WEIGHTS, name=name))
+            raise ValueError(_("{file} has numbers in {name} that are not finite", file=files.weights, name=name))
     count = len(set(parts.ngrams))
     if len(parts.ngrams) != features or count != features:
         raise ValueError(
-            _("{file} has {count:,} n-grams, expected {expected:,}", file=VOCABULARY, count=count, expected=features)
+            _("{file} has {count:,} n-grams, expected {expected:,}", file=files.ngrams, count=count, expected=features)
         )
     if not all(0 < len(ngram) <= LONGEST for ngram in parts.ngrams):
         raise ValueError(
-            _("{file} has an n-gram that is empty or has more than {most} characters", file=VOCABULARY, most=LONGEST)
+            _("{file} has an n-gram that is empty or has more than {most} characters", file=files.ngrams, most=LONGEST)
         )

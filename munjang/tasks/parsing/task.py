@@ -107,6 +107,8 @@ class ParsingTask(ABC, Generic[Scores]):
                     "{option:backbone=mini}."
                 )
             )
+        if config.hybrid:
+            raise ConfigError(_("{option:hybrid} mixes labels of sentences; a parser has none. Leave it out."))
         if config.loop == "trainer":
             raise ConfigError(
                 _(
