@@ -26,7 +26,7 @@ import munjang as mj
 from munjang.data.prepare import prepare_corpus
 from munjang.export.run import Tolerances, export_model
 from munjang.files import write_json
-from munjang.inference.backends.hybrid import network_of
+from munjang.inference.backends.hybrid import network_runner
 from munjang.inference.backends.linear import LinearParts, LinearRunner
 from munjang.inference.predictor import Predictor
 from munjang.records import Corpus
@@ -55,7 +55,7 @@ def main() -> None:
         source = train_prepared(prepared, config, Path(root, "m"))
         limits = Tolerances(fixed_mean=1.0, agreement=0.0)
         hybrid = export_model(source, "onnx-int8", Path(root, "int8"), limits=limits)
-        alone = Predictor(hybrid.manifest, network_of(hybrid.runner), hybrid.folder, hybrid.decoder)
+        alone = Predictor(hybrid.manifest, network_runner(hybrid.runner), hybrid.folder, hybrid.decoder)
         speed = timed({"hybrid": hybrid, "network": alone}, texts, rounds=options.rounds, calls=options.calls)
         ngram_bytes = sum(path.stat().st_size for path in Path(root, "int8").glob("ngrams*"))
     result = {

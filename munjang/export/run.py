@@ -19,7 +19,7 @@ from munjang.inference.backends.hybrid import (
     beside_ngrams,
     hybrid_manifest,
     network_format,
-    network_of,
+    network_runner,
 )
 from munjang.inference.backends.hybrid import save as save_ngrams
 from munjang.inference.backends.onnx import OnnxRunner, check_runtime, open_session, save
@@ -92,7 +92,7 @@ def export_model(
     source, target = model if isinstance(model, Predictor) else load(model), Path(out)
     folder = exportable_folder(source)
     check_export_target(folder, target, overwrite)
-    network = read_network(folder, network_of(source.runner).task)
+    network = read_network(folder, network_runner(source.runner).task)
     delta = own_rows(network.words) if share_words else None
     network = replace(network, words=None) if delta else network
     tokenizer = open_tokenizer(folder)
@@ -142,7 +142,7 @@ def exportable_folder(source: Predictor) -> Path:
                 folder=source.folder,
             )
         )
-    task = network_of(source.runner).task
+    task = network_runner(source.runner).task
     if task.exported is None:
         raise BundleError(
             _(
@@ -188,7 +188,7 @@ class ExportContext:
     @property
     def task(self) -> Task:
         """The task of the network."""
-        return network_of(self.source.runner).task
+        return network_runner(self.source.runner).task
 
     def predictor(self, graph: bytes) -> Predictor:
         """A predictor for a graph in memory, with the source's text steps."""
@@ -245,7 +245,7 @@ def measured_ranges(context: ExportContext, texts: Sequence[str]) -> dict[str, R
     from munjang.text.cleaning import clean_text
 
     graph, inputs = build_graph(context.network, watched=True)
-    runner, source = network_of(context.predictor(graph).runner), context.source
+    runner, source = network_runner(context.predictor(graph).runner), context.source
     names = list(dict.fromkeys(inputs.values()))
     low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
     encodings = runner.encode([source.decoder.preprocess(clean_text(text, source.steps)) for text in texts])

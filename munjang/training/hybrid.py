@@ -30,7 +30,7 @@ log = logging.getLogger("munjang")
 Fill = Callable[[Path], None]
 """Writes the files of a model into a folder."""
 MOST_BYTES = 10_000_000  # of the files of all linear models together
-LARGEST = 10.0  # weight; validation sentences that are all answered rightly would want an infinite one
+MOST_WEIGHT = 10.0  # weight; validation sentences that are all answered rightly would want an infinite one
 LEAST = 0.01  # weight of the n-grams; below, they change no answer worth their files
 
 
@@ -132,7 +132,7 @@ def scores_on(task: Task, logits: np.ndarray, references: np.ndarray) -> dict[st
 
 
 def best_weights(logits: list[np.ndarray], references: np.ndarray, *, single: bool) -> list[float]:
-    """The weights from 0 to LARGEST for which the log loss of the weighted sum of some logits is lowest.
+    """The weights from 0 to MOST_WEIGHT for which the log loss of the weighted sum of some logits is lowest.
 
     logits: (n, L) each; references: (n, L) bool, of texts that nothing was trained on. The loss is convex.
     """
@@ -147,7 +147,7 @@ def best_weights(logits: list[np.ndarray], references: np.ndarray, *, single: bo
         return log_loss(mixed, references, single=single), (stacked * errors).sum(axis=(1, 2)) / size
 
     start = np.full(len(logits), 1 / len(logits))
-    best = minimize(loss_and_slopes, start, jac=True, method="L-BFGS-B", bounds=[(0, LARGEST)] * len(logits))
+    best = minimize(loss_and_slopes, start, jac=True, method="L-BFGS-B", bounds=[(0, MOST_WEIGHT)] * len(logits))
     return [float(weight) for weight in best.x]
 
 

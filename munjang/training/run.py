@@ -263,10 +263,11 @@ def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     before = read_json_object(path)
     without_removed(before["config"], where=str(path))
     now = json.loads(json.dumps(settings))
+    started = to_dict(TrainConfig()) | before["config"]  # a setting that an earlier munjang lacked was at its default
     changed = [
-        _("{key} was {before}, is {now}", key=key, before=before["config"].get(key), now=value)
+        _("{key} was {before}, is {now}", key=key, before=started[key], now=value)
         for key, value in now["config"].items()
-        if before["config"].get(key) != value
+        if started[key] != value
     ]
     if changed:
         raise ConfigError(

@@ -23,7 +23,7 @@ from munjang.cli import app
 from munjang.errors import BundleError, ConfigError
 from munjang.export.run import export_model
 from munjang.files import file_facts, write_json
-from munjang.inference.backends.hybrid import Mix, files_of
+from munjang.inference.backends.hybrid import Mix, ngram_files
 from munjang.inference.backends.linear import LinearParts, LinearRunner, read_parts
 from munjang.metrics.scores import log_loss, sigmoid, softmax
 from munjang.models.folder import MANIFEST, read_manifest
@@ -74,7 +74,7 @@ def expected_logits(model: mj.Predictor, texts: list[str]) -> tuple[np.ndarray, 
     inputs = tokenizer(texts, padding=True, truncation=True, max_length=model.manifest.max_length, return_tensors="pt")
     with torch.inference_mode():
         of_network = network(**inputs).logits.numpy()
-    linear = LinearRunner(read_parts(model.folder, described(model), model.labels, files_of("")))
+    linear = LinearRunner(read_parts(model.folder, described(model), model.labels, ngram_files("")))
     return of_network, linear.run({"texts": texts})["logits"]
 
 
@@ -228,7 +228,7 @@ def test_each_head_has_its_own_ngrams(tmp_path):
     models = read_manifest(tmp_path / "m").details["hybrid"]["models"]
     assert set(models) == {"mood", "kind"}
     head = mj.load(tmp_path / "m" / "kind")
-    linear = LinearRunner(read_parts(tmp_path / "m", models["kind"], head.labels, files_of("kind")))
+    linear = LinearRunner(read_parts(tmp_path / "m", models["kind"], head.labels, ngram_files("kind")))
     of_ngrams = linear.run({"texts": TEXTS[:2]})["logits"]
     network = AutoModelForSequenceClassification.from_pretrained(tmp_path / "m").eval()
     inputs = AutoTokenizer.from_pretrained(tmp_path / "m")(TEXTS[:2], padding=True, return_tensors="pt")

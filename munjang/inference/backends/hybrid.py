@@ -31,7 +31,7 @@ FORMAT = "hybrid"
 """The name of the format, and the key of a manifest's details that describes it."""
 NGRAMS = "ngram_logits"
 """The array of a batch that is added to the network's logits, (B, L) float32."""
-LARGEST = 1000.0  # weight of logits; those that are fitted are near 1
+HEAVIEST = 1000.0  # weight of logits; those that are fitted are near 1
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class HybridRunner:
         return outputs | {"logits": outputs["logits"] * self.scale + batch[NGRAMS]}
 
 
-def network_of(runner: Runner) -> Any:
+def network_runner(runner: Runner) -> Any:
     """The runner of a model's network: its own, or that of a hybrid."""
     return runner.network if isinstance(runner, HybridRunner) else runner
 
@@ -126,13 +126,13 @@ def network_format(manifest: Manifest) -> str:
     """The format of a model's network. BundleError: munjang.json describes no usable hybrid."""
     if manifest.format != FORMAT:
         return manifest.format
-    inner = described(manifest).get("network")
+    inner = hybrid_facts(manifest).get("network")
     if inner not in ("native", "onnx"):
         raise unusable(_("{name} is {value!r}", name="network", value=str(inner)[:80]))
     return str(inner)
 
 
-def described(manifest: Manifest) -> dict[str, Any]:
+def hybrid_facts(manifest: Manifest) -> dict[str, Any]:
     """What munjang.json says about a hybrid. BundleError: nothing of use."""
     facts = manifest.details.get(FORMAT)
     if not isinstance(facts, dict) or not isinstance(facts.get("models"), dict):
@@ -158,10 +158,10 @@ def hybrid_manifest(manifest: Manifest, network: str, parts: NgramParts) -> Mani
 def save(folder: Path, parts: NgramParts) -> None:
     """Write the linear models beside the files of the network."""
     for head, part in parts.items():
-        linear.save(folder, part.model, files_of(head))
+        linear.save(folder, part.model, ngram_files(head))
 
 
-def files_of(head: str) -> LinearFiles:
+def ngram_files(head: str) -> LinearFiles:
     """The files of a head's linear model."""
     stem = f"ngrams-{head}" if head else "ngrams"
     return LinearFiles(f"{stem}.safetensors", f"{stem}.txt")
@@ -171,7 +171,7 @@ def load(folder: Path, manifest: Manifest, task: Task, precision: str = "fp32") 
     """The runner of a hybrid folder. BundleError: a part is missing, damaged, or for other labels."""
     network = load_runner(folder, replace(manifest, format=network_format(manifest)), task, precision)
     known = task.parts or {"": task}
-    models = described(manifest)["models"]
+    models = hybrid_facts(manifest)["models"]
     if strange := sorted(set(models) - set(known)):
         raise unusable(_("it has no head {head}", head=strange[0][:80]))
     parts = {head: read_part(folder, head, facts, known[head]) for head, facts in models.items()}
@@ -182,11 +182,11 @@ def read_part(folder: Path, head: str, facts: Any, decoder: Decoder) -> NgramPar
     """The linear model of one classifier, checked. BundleError."""
     mix, validation = (facts.get("mix"), facts.get("validation", {})) if isinstance(facts, dict) else (None, None)
     weights: list[Any] = [mix.get(item.name) if isinstance(mix, dict) else None for item in fields(Mix)]
-    if not all(is_json_number(weight) and 0 <= weight <= LARGEST for weight in weights):  # NaN is not between them
+    if not all(is_json_number(weight) and 0 <= weight <= HEAVIEST for weight in weights):  # NaN is not between them
         raise unusable(_("{name} is {value!r}", name="mix", value=str(mix)[:80]))
     if not isinstance(validation, dict):
         raise unusable(_("{name} is {value!r}", name="validation", value=str(validation)[:80]))
     columns = getattr(decoder, "columns", None) or slice(0, len(decoder.labels))
     labels = LabelSet(tuple(label.removeprefix(f"{head}/") for label in decoder.labels)) if head else decoder.labels
-    model = linear.read_parts(folder, facts, labels, files_of(head))
+    model = linear.read_parts(folder, facts, labels, ngram_files(head))
     return NgramPart(Mix(*map(float, weights)), model, columns, validation)

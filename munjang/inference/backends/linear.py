@@ -32,7 +32,7 @@ class LinearFiles(NamedTuple):
     ngrams: str = "vocabulary.txt"
 
 
-FILES = LinearFiles()
+LINEAR_FILES = LinearFiles()
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def tfidf(
     return rows, features, (values / norms[rows]).astype(np.float32)
 
 
-def save(folder: Path, parts: LinearParts, files: LinearFiles = FILES) -> None:
+def save(folder: Path, parts: LinearParts, files: LinearFiles = LINEAR_FILES) -> None:
     """Write weights and n-grams into `folder`."""
     from safetensors.numpy import save_file
 
@@ -144,7 +144,9 @@ def load(folder: Path, manifest: Manifest, task: Task) -> LinearRunner:
     return LinearRunner(read_parts(Path(folder), manifest.details, manifest.labels))
 
 
-def read_parts(folder: Path, details: Mapping[str, Any], labels: LabelSet, files: LinearFiles = FILES) -> LinearParts:
+def read_parts(
+    folder: Path, details: Mapping[str, Any], labels: LabelSet, files: LinearFiles = LINEAR_FILES
+) -> LinearParts:
     """A linear model that `save` wrote. details: what `details` gave. labels: those that it must have.
 
     BundleError: a file is missing or cut, or the parts do not fit each other.
