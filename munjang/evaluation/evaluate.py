@@ -16,6 +16,8 @@ from munjang.metrics.report import Report
 from munjang.records import Corpus, Example, Parse, Prediction, examples_of, for_record
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from munjang.inference.predictor import Predictor
 
 log = logging.getLogger("munjang")
@@ -56,16 +58,15 @@ def evaluate(
     )
     if split == "test":
         shown = {name: report.metrics[name] for name in report.headlines}
-        note_reading(model, report.corpus, split, report.n, report.sha256, shown)
+        note_reading(model.folder, report.corpus, split, report.n, report.sha256, shown)
     return report
 
 
-def note_reading(model: Predictor, corpus: str, split: str, n: int, digest: str, score: Mapping[str, float]) -> None:
-    """Add a line to run/test_reads.jsonl of the model's folder; a warning where it cannot be written.
+def note_reading(folder: Path | None, corpus: str, split: str, n: int, digest: str, score: Mapping[str, float]) -> None:
+    """Add a line to run/test_reads.jsonl of a model's folder; a warning where it cannot be written.
 
     The packaged model belongs to the installation and stays unchanged.
     """
-    folder = getattr(model, "folder", None)
     if folder is None or is_packaged_folder(folder):
         return
     line = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,12 +17,14 @@ from munjang.translation import _
 MAX_CELL = 32_767  # characters
 EXACT = 10**15  # Excel keeps 15 digits; a longer number is written as a text
 FIRST_YEAR = 1900  # of the dates that Excel knows
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML forbids; Excel calls a file with one of them damaged."""
 
 
 class SheetWriter:
     """One sheet; numbers, booleans and dates keep their type, everything else is text and never a formula.
 
-    escaped: how many cells were cut to Excel's 32,767 characters, or lost control characters that Excel refuses.
+    escaped: how many cells were cut to Excel's 32,767 characters, or lost characters that XML forbids.
     sheets: those of the file that the rows come from; the sheet has the same name, and the values of the others follow.
     DataError: a row after the last one that Excel can hold.
     """
@@ -30,11 +33,10 @@ class SheetWriter:
         try:
             from openpyxl import Workbook
             from openpyxl.cell import WriteOnlyCell
-            from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
         except ImportError as error:
             raise missing_extra(_("Excel files"), "excel") from error
         self.path, self.escaped, self.rows = path, 0, 0
-        self.illegal, self.new_cell = ILLEGAL_CHARACTERS_RE, WriteOnlyCell
+        self.new_cell = WriteOnlyCell
         self.book = Workbook(write_only=True)
         self.sheets = sheets
         self.begin(sheets.name if sheets else "Sheet1")
@@ -61,7 +63,7 @@ class SheetWriter:
         if isinstance(value, datetime.date) and value.year >= FIRST_YEAR:
             return value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value
         text = cell_text(value)
-        fit = self.illegal.sub("", printable(text))[:MAX_CELL]
+        fit = NOT_XML.sub("", printable(text))[:MAX_CELL]
         self.escaped += fit != text
         cell = self.new_cell(self.sheet, fit)
         cell.data_type = "s"  # "=1+1" is a text here
@@ -84,6 +86,6 @@ class SheetWriter:
             raise
 
     def discard(self) -> None:
-        # openpyxl writes rows to its own temporary file, which may have failed; it removes that file at exit.
-        with suppress(OSError, ValueError):
+        # openpyxl writes rows to its own temporary file, which may have failed or be closed; it removes it at exit.
+        with suppress(Exception):
             self.sheet.close()

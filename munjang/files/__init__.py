@@ -7,17 +7,23 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from munjang.errors import BundleError
 from munjang.translation import _
 
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+except ImportError:  # Windows
+    flock = None
+
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parents[1] / "assets"
 PACKAGED_ENCODER = ASSETS / "mini" / "encoder"
 """What comes with munjang: models, sample corpora, a font."""
 
@@ -90,15 +96,65 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_for_all(path: Path) -> None:
-    """`sync` a file of a model and make it readable for all: safetensors writes through a private temporary file."""
-    path.chmod(0o644)
-    sync(path)
+def sync_tree(folder: Path) -> None:
+    """`sync` a new folder with all that is in it, and give its files the mode of any new file.
+
+    safetensors and others write through private temporary files; the folder's own mode tells what the umask allows.
+    """
+    mode = folder.stat().st_mode & 0o666
+    for path in (*folder.rglob("*"), folder):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(mode)
+        sync(path)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link, or a folder with its content; do nothing if there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def try_lock(descriptor: int) -> bool | None:
+    """Lock an open file for this process, until the descriptor is closed or the process dies.
+
+    False: another process has locked it. None: the system or the file system has no such locks.
+    """
+    if flock is None:
+        return None
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def temporary_name(path: Path) -> Path:
-    """A hidden name of its own for every write, in the folder of `path`: from there a rename is one step."""
-    return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    """A hidden name that no one can guess, in the folder of `path`: from there a rename is one step."""
+    return path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether `temporary_name` gave this name: a killed process may leave such a file or folder."""
+    return re.fullmatch(r"\..+\.[0-9a-f]{16}", path.name) is not None
+
+
+def temporaries(path: Path) -> Iterator[Path]:
+    """The files and folders with a name that `temporary_name` gave for `path`."""
+    return (each for each in path.parent.glob(glob.escape(f".{path.name}.") + "*") if is_temporary(each))
+
+
+def remove_abandoned(path: Path) -> None:
+    """Delete the temporary files of processes that died while they wrote `path`; those in use are locked."""
+    for left in temporaries(path):
+        with suppress(OSError):
+            descriptor = os.open(left, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            if try_lock(descriptor):
+                left.unlink()
+            os.close(descriptor)
 
 
 @contextmanager
@@ -106,19 +162,38 @@ def whole_file(path: Path) -> Iterator[Path]:
     """The path to write to instead of `path`: a name beside it, renamed to `path` when the block ends without error.
 
     The block closes what it opens. Readers, a kill and a power cut meet the old file or the new one, never a part;
-    after an error nothing of the new one stays. A kill may leave `.NAME.` and eight hexadecimal digits.
+    after an error nothing of the new one stays, and what a kill left goes with the next write. A link at `path` is
+    replaced, not followed.
     """
+    remove_abandoned(path)
     temporary = temporary_name(path)
     try:
-        yield temporary
-        sync(temporary)
-        temporary.replace(path)
+        with locked(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL):
+            yield temporary
+            with locked(temporary, os.O_RDWR):  # some libraries put another file there
+                sync(temporary)
+                temporary.replace(path)
     except OSError as error:
         if error.filename == str(temporary) or error.errno in DISK_FULL:
             error.filename = str(path)  # the file that the user named
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, flags: int) -> Iterator[None]:
+    """Open a file, and keep it locked within the block, so that `remove_abandoned` sees that it is in use."""
+    descriptor = os.open(path, flags, 0o666)
+    if flock is None:  # Windows, which renames no open file
+        os.close(descriptor)
+        yield
+        return
+    try:
+        try_lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -129,14 +204,13 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     left beside goes with the next write. After an error the old one stays. One process at a time writes a folder.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(glob.escape(f".{folder.name}.") + "[0-9a-f]" * 8):
-        shutil.rmtree(left, ignore_errors=True)
+    for left in temporaries(folder):
+        remove(left)
     temporary, before = temporary_name(folder), temporary_name(folder)
     try:
         temporary.mkdir()
         yield temporary
-        for path in (*temporary.rglob("*"), temporary):
-            sync(path)
+        sync_tree(temporary)
         if folder.exists():
             folder.replace(before)
         temporary.replace(folder)
@@ -146,25 +220,6 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             before.replace(folder)
         shutil.rmtree(before, ignore_errors=True)
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def files_inside(folder: Path, staging: str, last: Sequence[str]) -> Iterator[Path]:
-    """A folder `staging` in `folder` to fill; when the block ends without error its files move up into `folder`.
-
-    last: the names of the files that move last, so that what needs them all is never half there. The block syncs what
-    it writes. After an error, and after an earlier kill, `staging` is deleted.
-    """
-    inside = folder / staging
-    shutil.rmtree(inside, ignore_errors=True)
-    try:
-        inside.mkdir(parents=True)
-        yield inside
-        for path in sorted(inside.iterdir(), key=lambda path: (path.name in last, path.name)):
-            path.replace(folder / path.name)
-        sync(folder)
-    finally:
-        shutil.rmtree(inside, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
