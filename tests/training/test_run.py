@@ -44,10 +44,10 @@ def broken(tmp_path):
 
 
 def test_a_failed_overwrite_brings_the_old_model_back(folder, broken):
-    before = mj.load(folder).predict("재밌다")
+    before, entries = mj.load(folder).predict("재밌다"), set(os.listdir(folder))
     with pytest.raises(FetchError):
         mj.train(CORPUS, mj.TrainConfig(backbone=broken), out=folder, overwrite=True)
-    assert mj.load(folder).predict("재밌다") == before
+    assert mj.load(folder).predict("재밌다") == before and set(os.listdir(folder)) == entries
     assert {path.name for path in folder.parent.iterdir()} == {"m", "broken"}
 
 
@@ -230,6 +230,7 @@ def test_a_second_training_into_a_folder_is_refused_at_once(tmp_path, how):
     out, config = tmp_path / "m", mj.TrainConfig(backbone="linear")
     with sole_writer(work_of_folder(out)):
         refused = in_child(lambda: mj.train(CORPUS, config, out=out, **how))
+        assert os.listdir(out) == [".munjang"], "before anything was trained"
     assert refused.code and f"m is in use: process {os.getpid()} on" in refused.output
 
 
