@@ -155,7 +155,7 @@ def read_plan(path: Path) -> dict[str, list[str]]:
 
 def is_own_folder(path: Path) -> bool:
     """Whether there is a folder, and not a link to another one."""
-    return path.is_dir() and not path.is_symlink() and not path.parent.is_symlink()
+    return path.is_dir() and not path.is_symlink()
 
 
 def settle(work: Path) -> None:
@@ -182,12 +182,12 @@ def take_lock(work: Path) -> int:
     """Lock the output for this process; returns the descriptor of the lock file. InUse: another process has it."""
     path = work / "lock"
     while True:
-        if work.is_symlink():
-            work.unlink()
+        if work.is_symlink() or work.is_file():
+            work.unlink(missing_ok=True)
         try:
             work.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-        except FileNotFoundError:  # its last owner has just deleted the work folder
+        except (FileNotFoundError, FileExistsError):  # its last owner has just deleted the work folder
             continue
         is_free, owner = try_lock(descriptor), read_owner(descriptor)
         if is_free is False or (is_free is None and is_running(owner)):

@@ -8,6 +8,7 @@ import signal
 import stat
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from kills.points import Steps, in_child
@@ -242,6 +243,18 @@ def test_a_folder_from_elsewhere_cannot_move_files_about(tmp_path, name, kind):
     with pytest.raises(BundleError, match=r"ready\.json is damaged: it names what is not in its folder"):
         settle(work)
     assert content(folder) == OLD and (tmp_path / "a").read_text() == "mine"
+
+
+@posix
+def test_a_folder_that_the_user_reaches_through_a_link_works_as_any_other(tmp_path):
+    (tmp_path / "disk").mkdir()
+    fill(tmp_path / "disk", OLD)
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    steps = Steps(str(tmp_path), "os.rename out/.munjang/ready/c")
+    assert in_child(lambda: (os.chdir(tmp_path), steps.arm(), replace_old(Path("out")))).code == -signal.SIGKILL
+    assert (tmp_path / "disk" / ".munjang").exists()
+    settle(work_of_folder(tmp_path / "out"))
+    assert content(tmp_path / "disk") == NEW and (tmp_path / "out").is_symlink()
 
 
 def test_links_in_place_of_what_is_written_are_deleted_not_followed(tmp_path):
