@@ -9,12 +9,15 @@ import json
 import os
 import re
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from munjang.errors import BundleError
+from munjang.files.processes import is_running, machine, start_of
 from munjang.translation import _
 
 try:
@@ -22,6 +25,9 @@ try:
 except ImportError:  # Windows
     flock = None
 
+DAY_S = 86_400
+TEMPORARY = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})_(?P<pid>\d+)_(?P<start>\d*)_[0-9a-f]{16}", re.DOTALL)
+"""The names that `temporary_name` gives."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ASSETS = Path(__file__).parents[1] / "assets"
 PACKAGED_ENCODER = ASSETS / "mini" / "encoder"
@@ -133,28 +139,53 @@ def try_lock(descriptor: int) -> bool | None:
 
 
 def temporary_name(path: Path) -> Path:
-    """A hidden name that no one can guess, in the folder of `path`: from there a rename is one step."""
-    return path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    """A hidden name that no one can guess, in the folder of `path`: from there a rename is one step.
+
+    It says which process gave it, for `remove_abandoned`.
+    """
+    owner = f"{machine()}_{os.getpid()}_{start_of(os.getpid())}_{os.urandom(8).hex()}"
+    return path.with_name(f"{temporary_stem(path)}{owner}")
 
 
-def is_temporary(path: Path) -> bool:
-    """Whether `temporary_name` gave this name: a killed process may leave such a file or folder."""
-    return re.fullmatch(r"\..+\.[0-9a-f]{16}", path.name) is not None
-
-
-def temporaries(path: Path) -> Iterator[Path]:
-    """The files and folders with a name that `temporary_name` gave for `path`."""
-    return (each for each in path.parent.glob(glob.escape(f".{path.name}.") + "*") if is_temporary(each))
+def temporary_stem(path: Path) -> str:
+    """How temporary names for `path` begin; a long name is cut, because file systems take 255 bytes."""
+    return f".{os.fsencode(path.name)[:180].decode(errors='ignore')}."
 
 
 def remove_abandoned(path: Path) -> None:
-    """Delete the temporary files of processes that died while they wrote `path`; those in use are locked."""
-    for left in temporaries(path):
-        with suppress(OSError):
-            descriptor = os.open(left, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
-            if try_lock(descriptor):
-                left.unlink()
-            os.close(descriptor)
+    """Delete what processes left that died while they wrote `path`.
+
+    What another machine wrote, or one that does not tell who lives, is deleted when it is older than a day.
+    """
+    for left in path.parent.glob(glob.escape(temporary_stem(path)) + "*"):
+        if owner := TEMPORARY.fullmatch(left.name):
+            with suppress(OSError):  # another process deletes it too, or it is another user's
+                is_alive = is_running(int(owner["pid"]), owner["start"]) if owner["machine"] == machine() else None
+                if is_alive is False or (is_alive is None and time.time() - left.lstat().st_mtime > DAY_S):
+                    remove(left)
+
+
+def make_temporary_folder() -> Path:
+    """A new folder among the system's temporary files, for this user only; the caller deletes it."""
+    remove_abandoned(temporary_files())
+    folder = temporary_name(temporary_files())
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def temporary_files() -> Path:
+    """What the folders of `make_temporary_folder` are named after; `remove_abandoned` deletes those of the dead."""
+    return Path(tempfile.gettempdir()) / "munjang"
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder of `make_temporary_folder`, which is there within the block."""
+    folder = make_temporary_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -168,32 +199,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     remove_abandoned(path)
     temporary = temporary_name(path)
     try:
-        with locked(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL):
-            yield temporary
-            with locked(temporary, os.O_RDWR):  # some libraries put another file there
-                sync(temporary)
-                temporary.replace(path)
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
     except OSError as error:
         if error.filename == str(temporary) or error.errno in DISK_FULL:
             error.filename = str(path)  # the file that the user named
         raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: Path, flags: int) -> Iterator[None]:
-    """Open a file, and keep it locked within the block, so that `remove_abandoned` sees that it is in use."""
-    descriptor = os.open(path, flags, 0o666)
-    if flock is None:  # Windows, which renames no open file
-        os.close(descriptor)
-        yield
-        return
-    try:
-        try_lock(descriptor)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -204,8 +218,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     left beside goes with the next write. After an error the old one stays. One process at a time writes a folder.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in temporaries(folder):
-        remove(left)
+    remove_abandoned(folder)
     temporary, before = temporary_name(folder), temporary_name(folder)
     try:
         temporary.mkdir()

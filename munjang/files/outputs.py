@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,9 +25,11 @@ from typing import Any
 
 from munjang.errors import BundleError, InUse
 from munjang.files import disk_errors, remove, sync, sync_tree, try_lock, write_json
+from munjang.files.processes import is_running, machine, start_of
 from munjang.translation import _
 
 WORK = ".munjang"
+PATIENCE_S = 10.0  # files are moved in milliseconds
 HELD: ContextVar[frozenset[tuple[int, Path]]] = ContextVar("HELD", default=frozenset())
 """The work folders that this thread holds already, each with the number of its process: a fork copies this too."""
 
@@ -62,10 +64,11 @@ def final_place(path: Path) -> Path:
 
 
 @contextmanager
-def sole_writer(work: Path) -> Iterator[None]:
+def sole_writer(work: Path, *, patience_s: float = 0.2) -> Iterator[None]:
     """Within the block no other process writes the output; its folder is made if it is missing.
 
-    What a killed process was moving into place is moved first. InUse: another process writes the output.
+    What a killed process was moving into place is moved first. InUse: another process writes the output, and still does
+    after `patience_s`; one that only reads has it for a moment, see `settle`.
     """
     here = os.getpid(), work.absolute()
     if here in HELD.get():
@@ -74,7 +77,7 @@ def sole_writer(work: Path) -> Iterator[None]:
     made = [path for path in work.parents if not path.exists()]
     remedy = _("Free some space and give the same command again.")
     with disk_errors(output_name(work), remedy):
-        descriptor = take_lock(work)
+        descriptor = take_lock(work, patience_s)
     token = HELD.set(HELD.get() | {here})
     try:
         with disk_errors(output_name(work), remedy):
@@ -159,14 +162,24 @@ def is_own_folder(path: Path) -> bool:
 
 
 def settle(work: Path) -> None:
-    """Before an output is read: move into place what a killed process left. BundleError: it cannot be moved."""
-    if not is_own_folder(work):
-        return
-    try:
-        with suppress(InUse), sole_writer(work):  # a process that writes there is moving it
-            pass
-    except (OSError, BundleError) as error:
-        if (work / "ready").exists():  # else what can be read is whole
+    """Before an output is read: move into place what a killed process left, or wait for a process that moves it.
+
+    BundleError: it cannot be moved. InUse: the other process has stopped.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while is_own_folder(work):
+        try:
+            with sole_writer(work, patience_s=0):
+                return
+        except InUse:
+            if not (work / "ready").exists():  # what can be read is whole
+                return
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        except (OSError, BundleError) as error:
+            if not (work / "ready").exists():
+                return
             raise BundleError(
                 _(
                     "{output} was being replaced when munjang was killed, and what is in {work} cannot be moved into "
@@ -178,9 +191,9 @@ def settle(work: Path) -> None:
             ) from error
 
 
-def take_lock(work: Path) -> int:
+def take_lock(work: Path, patience_s: float) -> int:
     """Lock the output for this process; returns the descriptor of the lock file. InUse: another process has it."""
-    path = work / "lock"
+    path, deadline = work / "lock", time.monotonic() + patience_s
     while True:
         if work.is_symlink() or work.is_file():
             work.unlink(missing_ok=True)
@@ -190,9 +203,12 @@ def take_lock(work: Path) -> int:
         except (FileNotFoundError, FileExistsError):  # its last owner has just deleted the work folder
             continue
         is_free, owner = try_lock(descriptor), read_owner(descriptor)
-        if is_free is False or (is_free is None and is_running(owner)):
+        if is_free is False or (is_free is None and is_owned(owner)):
             os.close(descriptor)
-            raise in_use(work, owner, is_certain=is_free is False)
+            if time.monotonic() >= deadline:
+                raise in_use(work, owner, is_certain=is_free is False)
+            time.sleep(0.01)
+            continue
         if is_at(descriptor, path):
             return descriptor
         os.close(descriptor)  # its last owner has just deleted the file
@@ -208,8 +224,13 @@ def is_at(descriptor: int, path: Path) -> bool:
 
 def this_process() -> dict[str, Any]:
     """What a lock file tells of its owner."""
-    since = time.strftime("%Y-%m-%d %H:%M:%S")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "started": start_of(os.getpid())}
+    return {
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "machine": machine(),
+        "started": start_of(os.getpid()),
+    }
 
 
 def write_owner(descriptor: int) -> None:
@@ -223,32 +244,17 @@ def read_owner(descriptor: int) -> dict[str, Any]:
     """What `this_process` wrote into a lock file; {} if it has not been written yet."""
     try:
         owner = json.loads(os.read(descriptor, 1000))
-        return {"pid": int(owner["pid"]), **{name: str(owner[name]) for name in ("host", "since", "started")}}
+        texts = {name: str(owner[name]) for name in ("host", "since", "machine", "started")}
+        return {"pid": int(owner["pid"]), **texts}
     except (ValueError, KeyError, TypeError):
         return {}
 
 
-def start_of(pid: int) -> str:
-    """When a process of this machine was started, in ticks since the machine was; "" where the system does not say."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def is_running(owner: dict[str, Any]) -> bool:
+def is_owned(owner: dict[str, Any]) -> bool:
     """Whether the owner of a lock lives, as far as this machine can tell: what cannot be seen counts as living."""
     if not owner:
         return False
-    if owner["host"] != socket.gethostname() or os.name == "nt":
-        return True
-    try:
-        os.kill(owner["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return start_of(owner["pid"]) == owner["started"]
+    return owner["machine"] != machine() or is_running(owner["pid"], owner["started"]) is not False
 
 
 def in_use(work: Path, owner: dict[str, Any], *, is_certain: bool) -> InUse:

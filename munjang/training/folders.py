@@ -8,11 +8,10 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TypeVar
 
 from munjang.errors import ConfigError
-from munjang.files import disk_errors, is_first_process, is_temporary, remove
+from munjang.files import TEMPORARY, disk_errors, is_first_process, make_temporary_folder, remove
 from munjang.files.outputs import WORK, put_in_place, sole_writer, staged, work_of_folder
 from munjang.models.folder import MANIFEST, model_entries
 from munjang.translation import _
@@ -27,9 +26,10 @@ def temporary_run(train: Callable[[Path], RunResult]) -> RunResult:
     """
     if "RANK" in os.environ:
         raise ConfigError(_("Under torchrun a run needs a folder that all processes know: give out=."))
-    folder = Path(mkdtemp(prefix="munjang-"))
+    folder = make_temporary_folder()
     try:
-        result = train(folder)
+        (folder / "model").mkdir()  # a model is called after its folder
+        result = train(folder / "model")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -133,7 +133,7 @@ def check_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
 def is_occupied(folder: Path) -> bool:
     """Whether a folder holds a file, apart from what munjang writes with: a killed run may leave only that."""
     for path in folder.rglob("*"):
-        if not path.is_dir() and WORK not in path.relative_to(folder).parts and not is_temporary(path):
+        if not path.is_dir() and WORK not in path.relative_to(folder).parts and not TEMPORARY.fullmatch(path.name):
             return True
     return False
 

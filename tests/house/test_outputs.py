@@ -191,8 +191,9 @@ def test_without_locks_of_the_system_the_record_of_the_owner_decides(tmp_path, n
     [
         ({}, True),
         ({"started": "1"}, False),
-        ({"host": "else"}, True),
-        ({"host": "else", "started": "1"}, True),
+        ({"pid": 2**22 + 1}, False),
+        ({"machine": "else"}, True),
+        ({"machine": "else", "started": "1"}, True),
     ],
 )
 def test_a_number_that_another_process_has_now_is_no_owner(tmp_path, no_locks, change, is_refused):

@@ -12,6 +12,7 @@ from typing import Any
 from munjang.config.settings import LAST_ROW
 from munjang.data.readers.table import Sheets, cell_text, printable
 from munjang.errors import DataError, missing_extra
+from munjang.files import temporary_name
 from munjang.translation import _
 
 MAX_CELL = 32_767  # characters
@@ -33,10 +34,11 @@ class SheetWriter:
         try:
             from openpyxl import Workbook
             from openpyxl.cell import WriteOnlyCell
+            from openpyxl.worksheet import _writer as parts
         except ImportError as error:
             raise missing_extra(_("Excel files"), "excel") from error
         self.path, self.escaped, self.rows = path, 0, 0
-        self.new_cell = WriteOnlyCell
+        self.new_cell, self.parts = WriteOnlyCell, parts
         self.book = Workbook(write_only=True)
         self.sheets = sheets
         self.begin(sheets.name if sheets else "Sheet1")
@@ -45,6 +47,10 @@ class SheetWriter:
     def begin(self, name: str, place: int | None = None) -> None:
         """The rows that are written from now on are those of a new sheet."""
         self.sheet, self.rows = self.book.create_sheet(name, place), 0
+        part = str(temporary_name(self.path))  # openpyxl's own lies among the system's files, where a kill leaves it
+        self.parts.ALL_TEMP_FILES.append(part)
+        self.sheet._writer = self.parts.WorksheetWriter(self.sheet, part)
+        self.sheet._writer.write_top()
 
     def write(self, row: Sequence[Any]) -> None:
         self.rows += 1
@@ -86,6 +92,7 @@ class SheetWriter:
             raise
 
     def discard(self) -> None:
-        # openpyxl writes rows to its own temporary file, which may have failed or be closed; it removes it at exit.
-        with suppress(Exception):
+        with suppress(Exception):  # it may be closed, or its file may have failed
             self.sheet.close()
+        for sheet in self.book.worksheets:
+            Path(sheet._writer.out).unlink(missing_ok=True)
