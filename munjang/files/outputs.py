@@ -86,7 +86,8 @@ def sole_writer(work: Path, *, patience_s: float = 0.2) -> Iterator[None]:
         yield
     finally:
         HELD.reset(token)
-        with suppress(FileNotFoundError):
+        os.ftruncate(descriptor, 0)  # no owner, where the file stays: Windows deletes none that is open
+        with suppress(OSError):
             (work / "lock").unlink()
         os.close(descriptor)
         for path in (work / "new", work, *made):
