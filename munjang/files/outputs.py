@@ -30,6 +30,7 @@ from munjang.translation import _
 
 WORK = ".munjang"
 PATIENCE_S = 10.0  # files are moved in milliseconds
+MISSES = 100  # how often a folder may vanish while it is made
 HELD: ContextVar[frozenset[tuple[int, Path]]] = ContextVar("HELD", default=frozenset())
 """The work folders that this thread holds already, each with the number of its process: a fork copies this too."""
 
@@ -194,7 +195,7 @@ def settle(work: Path) -> None:
 
 def take_lock(work: Path, patience_s: float) -> int:
     """Lock the output for this process; returns the descriptor of the lock file. InUse: another process has it."""
-    path, deadline = work / "lock", time.monotonic() + patience_s
+    path, deadline, misses = work / "lock", time.monotonic() + patience_s, 0
     while True:
         if work.is_symlink() or work.is_file():
             work.unlink(missing_ok=True)
@@ -202,6 +203,10 @@ def take_lock(work: Path, patience_s: float) -> int:
             work.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except (FileNotFoundError, FileExistsError):  # its last owner has just deleted the work folder
+            misses += 1
+            if misses == MISSES:  # no: there can be no such folder
+                raise
+            time.sleep(0.001)
             continue
         is_free, owner = try_lock(descriptor), read_owner(descriptor)
         if is_free is False or (is_free is None and is_owned(owner)):

@@ -258,6 +258,15 @@ def test_a_folder_that_the_user_reaches_through_a_link_works_as_any_other(tmp_pa
     assert content(tmp_path / "disk") == NEW and (tmp_path / "out").is_symlink()
 
 
+@pytest.mark.parametrize(("name", "error"), [("out", FileExistsError), ("a file/out", NotADirectoryError)])
+def test_a_folder_that_cannot_be_made_is_an_error_and_not_waited_for(tmp_path, name, error):
+    (tmp_path / "out").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "a file").write_text("mine")
+    with pytest.raises(error), sole_writer(work_of_folder(tmp_path / name)):
+        raise AssertionError
+    assert sorted(os.listdir(tmp_path)) == ["a file", "out"]
+
+
 def test_links_in_place_of_what_is_written_are_deleted_not_followed(tmp_path):
     fill(tmp_path, {"other/a": "mine"})
     work = work_of_folder(tmp_path / "out")
