@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -175,6 +174,8 @@ def make_temporary_folder() -> Path:
 
 def temporary_files() -> Path:
     """What the folders of `make_temporary_folder` are named after; `remove_abandoned` deletes those of the dead."""
+    import tempfile  # its imports would slow `munjang --help`
+
     return Path(tempfile.gettempdir()) / "munjang"
 
 
