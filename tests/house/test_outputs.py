@@ -316,6 +316,60 @@ def test_a_reader_that_cannot_write_reads_a_whole_result_and_names_an_unmoved_on
         settle(work)
 
 
+@posix
+def test_a_reader_waits_for_what_another_process_moves(tmp_path, monkeypatch):
+    work = work_of_folder(tmp_path)
+    fill(tmp_path, OLD)
+
+    def move_slowly():
+        rename = Path.replace
+
+        def slow(path, target):
+            done = rename(path, target)
+            if path.parent.name == "ready":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            return done
+
+        monkeypatch.setattr(Path, "replace", slow)
+        replace_old(tmp_path)
+
+    monkeypatch.setattr(outputs, "PATIENCE_S", 0.05)
+    child = os.fork()
+    if child == 0:
+        move_slowly()
+        os._exit(0)
+    for __ in NEW:
+        os.waitpid(child, os.WUNTRACED)
+        with pytest.raises(InUse, match=f"process {child}"):
+            settle(work)
+        os.kill(child, signal.SIGCONT)
+    settle(work)
+    assert os.waitpid(child, 0) == (child, 0) and content(tmp_path) == NEW
+
+
+@posix
+def test_a_reader_does_not_wait_for_what_another_process_makes_nor_keep_a_writer_off(tmp_path):
+    work = work_of_folder(tmp_path)
+    fill(tmp_path, OLD)
+    with other_process(work) as (__, kill):
+        settle(work)
+        threading.Timer(0.05, kill).start()  # as if it had been a reader, which is quick
+        with sole_writer(work, patience_s=5):
+            pass
+    assert content(tmp_path) == OLD
+
+
+def test_a_lock_file_that_stays_names_no_owner(tmp_path, no_locks, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    with monkeypatch.context() as windows, sole_writer(work_of_folder(tmp_path)):
+        windows.setattr("os.unlink", refuse)
+    assert (work_of_folder(tmp_path) / "lock").exists()
+    with sole_writer(work_of_folder(tmp_path)):
+        pass
+
+
 def test_a_staged_path_is_shown_as_where_it_will_be(tmp_path):
     work = work_of_folder(tmp_path / "m")
     inner = staged(work_of_folder(staged(work) / "run" / "baseline"))
