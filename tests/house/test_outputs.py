@@ -267,6 +267,19 @@ def test_a_folder_that_cannot_be_made_is_an_error_and_not_waited_for(tmp_path, n
     assert sorted(os.listdir(tmp_path)) == ["a file", "out"]
 
 
+def test_a_work_folder_that_its_last_owner_deletes_meanwhile_is_made_again(tmp_path, monkeypatch):
+    work, opened = work_of_folder(tmp_path), os.open
+
+    def open_late(path, *options):
+        monkeypatch.undo()
+        work.rmdir()
+        return opened(path, *options)
+
+    monkeypatch.setattr("os.open", open_late)
+    with sole_writer(work):
+        assert (work / "lock").exists()
+
+
 def test_links_in_place_of_what_is_written_are_deleted_not_followed(tmp_path):
     fill(tmp_path, {"other/a": "mine"})
     work = work_of_folder(tmp_path / "out")
@@ -338,13 +351,17 @@ def test_a_reader_waits_for_what_another_process_moves(tmp_path, monkeypatch):
     if child == 0:
         move_slowly()
         os._exit(0)
-    for __ in NEW:
-        os.waitpid(child, os.WUNTRACED)
-        with pytest.raises(InUse, match=f"process {child}"):
-            settle(work)
-        os.kill(child, signal.SIGCONT)
-    settle(work)
-    assert os.waitpid(child, 0) == (child, 0) and content(tmp_path) == NEW
+    try:
+        for __ in NEW:
+            os.waitpid(child, os.WUNTRACED)
+            with pytest.raises(InUse, match=f"process {child}"):
+                settle(work)
+            os.kill(child, signal.SIGCONT)
+        settle(work)
+        assert content(tmp_path) == NEW
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 @posix
