@@ -16,6 +16,7 @@ from training_fixtures import NAMES, examples, make_job, run_job
 import munjang as mj
 from munjang.errors import BundleError, ConfigError, DataError, FetchError
 from munjang.files.outputs import sole_writer, work_of_folder
+from munjang.files.processes import machine
 from munjang.records import Corpus, Example, LabelSet
 from munjang.tasks.classification import Classification
 from munjang.training.fine_tune import choose_epochs
@@ -117,9 +118,10 @@ def temporary(tmp_path, monkeypatch):
 
 
 def test_the_folder_of_a_run_without_out_is_deleted_with_its_model(temporary, recwarn):
+    (temporary / f".munjang.{machine()}_{2**22 + 1}_1_0123456789abcdef").mkdir()  # of a process that was killed
     model = mj.train(CORPUS, replace(QUICK, backbone="linear"))
     (folder,) = temporary.iterdir()
-    assert model.folder == folder and model.predict("좋아요").label in model.labels
+    assert model.folder == folder / "model" and model.predict("좋아요").label in model.labels
     del model
     gc.collect()
     assert not list(temporary.iterdir())
