@@ -1,4 +1,5 @@
-# make demo: a trained, measured classifier in one command.  make test: everything that is checked.  make soak: 20,000 made files.
+# make demo: a trained, measured classifier in one command.  make test: everything that is checked.
+# make soak: what takes too long for make test (docs/reliability.md).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,9 +15,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# 20,000 files, made and damaged, through the readers; too long for every change.
+# Files made and damaged, kills at every step, full disks: too long for every change.
 soak: $(INSTALLED)
 	$(BIN)/python tests/soak/soak_readers.py
+	$(BIN)/python -m pytest -n 2 tests/soak
 
 lint: $(INSTALLED) $(ESLINT)
 	$(BIN)/ruff check .

@@ -73,6 +73,13 @@ class MissingExtra(MunjangError, ImportError):
     http_status = 501
 
 
+class InUse(MunjangError):
+    """Another process is writing the same output."""
+
+    exit_code = 8
+    http_status = 409
+
+
 def missing_extra(what: str, extra: str) -> MissingExtra:
     """The error for a missing optional dependency: `missing_extra(_("training"), "train")`.
 

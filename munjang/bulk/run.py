@@ -8,7 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from munjang.bulk.worker import ATTEMPTS, REJECTED, WORK_FOLDER, Worker
 from munjang.config.arguments import checked
 from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError, MunjangError, require
+from munjang.files.outputs import WORK, sole_writer, work_of_folder
 from munjang.inference.files.predict import Answering
 from munjang.inference.files.write import Counts
 from munjang.translation import _, option_form
@@ -58,22 +59,26 @@ def predict_files(
     workers: by default one for each processor. address: of a Ray cluster, "auto" for the cluster of this machine; None
     starts Ray on this machine for the run. part_rows: rows of a part, chosen if left out. resume: go on with an
     interrupted run, or leave a finished one as it is. overwrite: delete an earlier run in `out`.
-    Returns the counts of the rows. ConfigError, DataError, BundleError, MissingExtra.
+    Returns the counts of the rows. ConfigError, DataError, BundleError, MissingExtra; InUse: on disks, another process
+    writes there.
     """
     require(_("classifying with several workers"), "scale", "ray")
     names = [sources] if isinstance(sources, (str, Path)) else list(sources)
     check_numbers(workers, part_rows, resume, overwrite)
     target = find_location(out)
-    state = state_of(target)
-    check_state(state, target, resume, overwrite)
+    check_state(state_of(target), target, resume, overwrite)
     plan = make_plan(model, names, answering or Answering(), reading or ReadOptions(), precision, part_rows or 0)
-    going_on = resume and state != "new"
-    if going_on:
-        plan = same_plan(plan, (target / (PLAN if state == "begun" else BULK_MANIFEST)).read_json(), target, part_rows)
-    if going_on and state == "finished":
-        log.info("%s: this run is finished; there is nothing left to do.", target.name)
-        return total((target / BULK_MANIFEST).read_json()["parts"])
-    return carry_out(plan, target, workers, address, going_on, progress)
+    with sole_writer(work_of_folder(target.local)) if target.local else nullcontext():
+        state = state_of(target)  # again: another process may have written meanwhile
+        check_state(state, target, resume, overwrite)
+        going_on = resume and state != "new"
+        if going_on:
+            stored = (target / (PLAN if state == "begun" else BULK_MANIFEST)).read_json()
+            plan = same_plan(plan, stored, target, part_rows)
+        if going_on and state == "finished":
+            log.info("%s: this run is finished; there is nothing left to do.", target.name)
+            return total((target / BULK_MANIFEST).read_json()["parts"])
+        return carry_out(plan, target, workers, address, going_on, progress)
 
 
 def check_numbers(workers: int | None, part_rows: int | None, resume: bool, overwrite: bool) -> None:
@@ -95,7 +100,7 @@ def state_of(target: Location) -> str:
         return "finished"
     if (target / PLAN).kind():
         return "begun"
-    return "other" if target.files() else "new"
+    return "other" if any(not name.startswith(f"{WORK}/") for name in target.files()) else "new"
 
 
 def check_state(state: str, target: Location, resume: bool, overwrite: bool) -> None:

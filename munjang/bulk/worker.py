@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import socket
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from munjang.bulk.locations import Location, find_location
 from munjang.bulk.plan import Partition, Plan, model_facts
 from munjang.data.readers.columns import find_columns
 from munjang.errors import BundleError, ConfigError, MunjangError
-from munjang.files import first_line
+from munjang.files import first_line, temporary_folder
 from munjang.inference.files.predict import predict_table
 from munjang.inference.files.write import rejected_path
 from munjang.inference.predictor import Predictor, load
@@ -157,8 +156,8 @@ def attempt(partition: Partition, out: Location) -> Iterator[tuple[int, Path]]:
         if files.local:
             yield len(before) + 1, files.local
         else:
-            with tempfile.TemporaryDirectory(prefix="munjang-part-") as folder:
-                yield len(before) + 1, Path(folder)
+            with temporary_folder() as folder:
+                yield len(before) + 1, folder
     finally:
         files.remove()
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from munjang import __version__
-from munjang.cli.options import flag_form
+from munjang.cli.options import discard_output, flag_form
 from munjang.errors import MESSAGE_LENGTH, MunjangError, shortened
 from munjang.files import first_line
 from munjang.translation import _, options_as
@@ -33,14 +33,6 @@ class Verbs(TyperGroup):
             for stream in (sys.stdout, sys.stderr):
                 discard_output(stream)
             raise typer.Exit(0) from None
-
-
-def discard_output(stream: Any) -> None:
-    """Discard output that no one will read, so that Python does not complain about it when it exits."""
-    try:
-        stream.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 app = typer.Typer(

@@ -44,6 +44,7 @@ def clean_verb(
     """Clean a corpus, write the folder and print the report."""
     from munjang.data.cleaning.clean import clean_corpus
     from munjang.data.cleaning.files import write_cleaning_report
+    from munjang.files.outputs import sole_writer, work_of_folder
 
     check_clean_folder(out, source, overwrite=overwrite)
     config = options.change_cleaning(
@@ -55,9 +56,11 @@ def clean_verb(
         clean_test=clean_test,
     )
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
-    corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test, purpose="clean")
-    cleaned, cleaning_report = clean_corpus(corpus, config)
-    write_cleaning_report(out, corpus, cleaned, cleaning_report, separator=multi_label or "|")
+    with sole_writer(work_of_folder(out)):
+        check_clean_folder(out, source, overwrite=overwrite)  # again: another process may have written meanwhile
+        corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test, purpose="clean")
+        cleaned, cleaning_report = clean_corpus(corpus, config)
+        write_cleaning_report(out, corpus, cleaned, cleaning_report, separator=multi_label or "|")
     typer.echo(str(cleaning_report))
     kept_file, removed_file = out / "kept.csv", out / "removed.csv"
     typer.echo(
@@ -85,10 +88,12 @@ def check_clean_folder(out: Path, source: str, *, overwrite: bool) -> None:
     ConfigError: it is a file, or it is not empty and `overwrite` is not set. DataError: the input is one of its files.
     """
     from munjang.data.cleaning.files import REPORT_FILES
+    from munjang.files.outputs import WORK, settle, work_of_folder
 
     if out.exists() and not out.is_dir():
         raise ConfigError(_("--out {out} is a file; name a folder.", out=out))
-    if out.is_dir() and any(out.iterdir()) and not overwrite:
+    settle(work_of_folder(out))
+    if out.is_dir() and any(path.name != WORK for path in out.iterdir()) and not overwrite:
         raise ConfigError(_("--out {out} is not empty. Name another folder, or add --overwrite.", out=out))
     if any(Path(source).resolve() == (out / name).resolve() for name in REPORT_FILES):
         raise DataError(

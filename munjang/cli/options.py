@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from munjang.config.settings import CleanConfig, ReadOptions
 from munjang.errors import ConfigError
+from munjang.files import is_first_process
 from munjang.records import Corpus
 from munjang.text.names import join_names, shell_word, split_names, write_map
 from munjang.translation import _
 
 if TYPE_CHECKING:
+    from munjang.data.multi_corpus import MultiCorpus
+    from munjang.data.prepare import Prepared
     from munjang.data.readers.corpus import Purpose
 
 DataDir = Annotated[
@@ -80,6 +84,23 @@ def flag(name: str, value: object) -> str:
         value = write_map(([key], label) for key, label in value.items())
     text = shell_word(join_names(value) if isinstance(value, tuple) else str(value))
     return f"{word}={text}" if " " in word else f"{word} {text}"
+
+
+def discard_output(stream: Any) -> None:
+    """Discard output that no one will read, so that Python does not complain about it when it exits."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def print_cleaning(prepared: Prepared | MultiCorpus) -> None:
+    """Print a cleaning report before training. A reader who leaves then (`| head -1`) does not end the run."""
+    if is_first_process():
+        try:
+            typer.echo(f"{prepared.cleaning_report}\n")
+        except OSError:
+            discard_output(sys.stdout)
 
 
 def read_options(

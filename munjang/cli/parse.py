@@ -43,9 +43,14 @@ def parse_table(model: Predictor, table: Table, text_column: Columns, form: str,
             typer.echo(part, nl=False)
         return
     from munjang.files import disk_errors, whole_file
+    from munjang.files.outputs import sole_writer, work_of_file
 
-    remedy = _("Free some space and run the same command again.")
-    with disk_errors(out, remedy), whole_file(out) as temporary, temporary.open("w", encoding="utf-8") as stream:
+    with (
+        disk_errors(out, _("Free some space and run the same command again.")),
+        sole_writer(work_of_file(out)),
+        whole_file(out) as temporary,
+        temporary.open("w", encoding="utf-8") as stream,
+    ):
         stream.writelines(parts)
     log.info("%s written.", out)
 

@@ -146,11 +146,9 @@ def train_verb(
     resume: Annotated[bool, typer.Option("--resume", help=_("Continue from the newest checkpoint."))] = False,
 ) -> None:
     """Train a model on one corpus, or one with several heads, and print its scores."""
-    from munjang.data.prepare import prepare_corpus
     from munjang.files import is_first_process
     from munjang.models.backbones import check_backbone_name
-    from munjang.training.folders import run_folder
-    from munjang.training.run import check_packages, train_and_score
+    from munjang.training.run import check_packages, train_into
 
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -187,21 +185,20 @@ def train_verb(
         raise ConfigError(_("--more is for several corpora; a single corpus has all its rows in its file."))
     (source,) = sources
     corpus = options.open_corpus(source, read, data_dir, validation=validation, test=test)
-    with run_folder(out, overwrite=overwrite, resume=resume, inputs=[source, validation, test, config.backbone]):
-        prepared = prepare_corpus(corpus, config)
-        if is_first_process():
-            typer.echo(f"{prepared.cleaning_report}\n")
-        run = train_and_score(
-            prepared,
-            config,
-            out,
-            baseline=baseline,
-            sentences=sentences or [],
-            report=not no_report,
-            resume=resume,
-            progress=sys.stderr.isatty(),
-            cache=not no_cache,
-        )
+    run = train_into(
+        out,
+        corpus,
+        config,
+        inputs=[source, validation, test, config.backbone],
+        overwrite=overwrite,
+        resume=resume,
+        announce=options.print_cleaning,
+        baseline=baseline,
+        sentences=sentences or [],
+        report=not no_report,
+        progress=sys.stderr.isatty(),
+        cache=not no_cache,
+    )
     if is_first_process():
         show_run(run)
 

@@ -171,20 +171,24 @@ def train_several(
     cache: bool,
 ) -> None:
     """Train a model with a head for each corpus, print its scores, and predict the sentences to try."""
-    from munjang.data.multi_corpus import prepare_multi_corpus
     from munjang.files import is_first_process
-    from munjang.training.folders import run_folder
-    from munjang.training.multihead import check_config, train_prepared_heads
+    from munjang.training.multihead import check_config, train_heads_into
 
     check_config(config)
     corpora, more = arguments.open()
     inputs = [source.name for source in (*arguments.sources().values(), *arguments.additions().values())]
-    with run_folder(out, overwrite=overwrite, resume=resume, inputs=[*inputs, config.backbone]):
-        multi_corpus = prepare_multi_corpus(corpora, config, more)
-        if is_first_process():
-            typer.echo(f"{multi_corpus.cleaning_report}\n")
-        progress = sys.stderr.isatty()
-        model = train_prepared_heads(multi_corpus, config, out, resume=resume, progress=progress, cache=cache)
+    model = train_heads_into(
+        out,
+        corpora,
+        config,
+        more,
+        inputs=[*inputs, config.backbone],
+        overwrite=overwrite,
+        resume=resume,
+        announce=options.print_cleaning,
+        progress=sys.stderr.isatty(),
+        cache=cache,
+    )
     if is_first_process():
         show(model, sentences)
 

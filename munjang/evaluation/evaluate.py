@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from munjang import __version__
 from munjang.config.arguments import checked
@@ -55,16 +56,15 @@ def evaluate(
     )
     if split == "test":
         shown = {name: report.metrics[name] for name in report.headlines}
-        note_reading(model, report.corpus, split, report.n, report.sha256, shown)
+        note_reading(model.folder, report.corpus, split, report.n, report.sha256, shown)
     return report
 
 
-def note_reading(model: Predictor, corpus: str, split: str, n: int, digest: str, score: Mapping[str, float]) -> None:
-    """Add a line to run/test_reads.jsonl of the model's folder; a warning where it cannot be written.
+def note_reading(folder: Path | None, corpus: str, split: str, n: int, digest: str, score: Mapping[str, float]) -> None:
+    """Add a line to run/test_reads.jsonl of a model's folder; a warning where it cannot be written.
 
     The packaged model belongs to the installation and stays unchanged.
     """
-    folder = getattr(model, "folder", None)
     if folder is None or is_packaged_folder(folder):
         return
     line = {

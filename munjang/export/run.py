@@ -14,6 +14,7 @@ from munjang import __version__
 from munjang.errors import BundleError, ConfigError, require, unknown_name
 from munjang.export.card import exported_card
 from munjang.export.sample import AnswerDifference, answer_difference, sentences
+from munjang.files.outputs import sole_writer, work_of_folder
 from munjang.inference.backends.hybrid import (
     HybridRunner,
     beside_ngrams,
@@ -24,7 +25,7 @@ from munjang.inference.backends.hybrid import (
 from munjang.inference.backends.hybrid import save as save_ngrams
 from munjang.inference.backends.onnx import OnnxRunner, check_runtime, open_session, save
 from munjang.inference.predictor import Predictor, load
-from munjang.models.folder import MANIFEST, check_model_target, save_bundle
+from munjang.models.folder import MANIFEST, check_model_target, model_entries, save_bundle
 from munjang.models.shared_embeddings import delta_details, own_rows, save_shared_embeddings
 from munjang.translation import N_, _
 
@@ -87,11 +88,21 @@ def export_model(
         raise ConfigError(_("Words are shared in 8 bits only: export to onnx-int8."))
     require(_("an export to ONNX"), "export", "torch", "transformers", "onnx")
     check_runtime()
-    from munjang.export.network import read_network
-
     source, target = model if isinstance(model, Predictor) else load(model), Path(out)
     folder = exportable_folder(source)
     check_export_target(folder, target, overwrite)
+    with sole_writer(work_of_folder(target)):
+        check_export_target(folder, target, overwrite)  # again: another process may have written it meanwhile
+        write_export(source, folder, target, format, limits, share_words)
+    return load(target)
+
+
+def write_export(
+    source: Predictor, folder: Path, target: Path, format: str, limits: Tolerances, share_words: bool
+) -> None:
+    """Build the graph, check it, and write the model folder. folder: of the source."""
+    from munjang.export.network import read_network
+
     network = read_network(folder, network_runner(source.runner).task)
     delta = own_rows(network.words) if share_words else None
     network = replace(network, words=None) if delta else network
@@ -121,8 +132,7 @@ def export_model(
         if isinstance(source.runner, HybridRunner):
             save_ngrams(beside, source.runner.parts)
 
-    save_bundle(target, manifest, fill, card, remedy=_(EXPORT_REMEDY))
-    return load(target)
+    save_bundle(target, manifest, fill, card, remedy=EXPORT_REMEDY, outdated=model_entries(target))
 
 
 def exportable_folder(source: Predictor) -> Path:

@@ -15,7 +15,6 @@ import numpy as np
 from munjang.config.arguments import checked
 from munjang.config.checks import probability
 from munjang.errors import BundleError, DataError, shortened
-from munjang.files import disk_errors
 from munjang.inference.backends import Runner, load_runner
 from munjang.inference.heads import (
     find_model,
@@ -26,7 +25,7 @@ from munjang.inference.heads import (
     read_heads,
     too_many_heads,
 )
-from munjang.models.folder import Manifest, check_model_target, save_bundle
+from munjang.models.folder import Manifest, check_model_target, model_entries, save_bundle
 from munjang.records import EMPTY, REPR_LENGTH, LabelSet, Parse, Prediction, Results
 from munjang.tasks.base import Decoder, Task
 from munjang.text.cleaning import clean_text
@@ -209,12 +208,14 @@ class Predictor:
             if card.exists()
             else _("# {name}\n\nLabels: {labels}.\n", name=source.name, labels=self.labels.listing)
         )
-        remedy = _(SAVE_REMEDY)
-        save_bundle(target, self.manifest, lambda folder: copy_files(source, folder, names), text, remedy=remedy)
-        shutil.rmtree(target / "run", ignore_errors=True)
-        if (source / "run").is_dir():
-            with disk_errors(target, remedy):
-                shutil.copytree(source / "run", target / "run")
+        save_bundle(
+            target,
+            self.manifest,
+            lambda folder: copy_files(source, folder, names),
+            text,
+            remedy=SAVE_REMEDY,
+            outdated=model_entries(target),
+        )
         return target
 
 
@@ -269,9 +270,11 @@ def plain_files(folder: Path) -> list[str]:
 
 
 def copy_files(source: Path, target: Path, names: Sequence[str]) -> None:
-    """Copy files from one folder to another."""
+    """Copy files of a model, and the folder of its run, from one folder to another."""
     for name in names:
         shutil.copyfile(source / name, target / name)
+    if (source / "run").is_dir():
+        shutil.copytree(source / "run", target / "run")
 
 
 @checked()

@@ -13,6 +13,7 @@ from munjang.data.corpora.hub import is_reachable, no_download
 from munjang.encoder.families import family_of
 from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
 from munjang.files import PACKAGED_ENCODER, first_line
+from munjang.files.outputs import settle, work_of_folder
 from munjang.models.silence import silence_transformers
 from munjang.text.vocabulary import train_wordpiece
 from munjang.translation import N_, _
@@ -142,6 +143,7 @@ def load_backbone(
     row = BACKBONES.get(name)
     source, revision = locate(name)
     is_local = Path(source).is_dir() or not is_reachable()
+    settle(work_of_folder(Path(source)))
     tokenizer = load_tokenizer(source, revision, is_local=is_local)
     config = load_config(source, revision, is_local=is_local)
     rate = row.learning_rate if row else rate_by_size(config)

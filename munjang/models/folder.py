@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 from munjang import __version__
 from munjang.encoder.families import family_of
 from munjang.errors import BundleError, DataError, UnknownName, unknown_name
-from munjang.files import disk_errors, file_facts, files_inside, sync_for_all, write_json, write_text
+from munjang.files import disk_errors, file_facts, write_json, write_text
+from munjang.files.outputs import WORK, replaced_together, settle, work_of_folder
 from munjang.records import LabelSet
 from munjang.tasks import make_task
 from munjang.text.cleaning import STEPS
@@ -20,8 +21,12 @@ from munjang.translation import N_, _
 
 MANIFEST = "munjang.json"
 MANIFEST_VERSION = 1
-SAVING = ".saving"
 LARGEST = 2**31 - 1  # of the numbers in munjang.json
+PLAIN_FILES = (
+    "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+    "vocab.txt",
+)  # fmt: skip
+"""What transformers writes for a model; a pre-trained one has no manifest that lists its files."""
 SHORTEST, MOST_LABELS = 3, 100_000  # tokens of a text, special tokens included; labels of a classifier
 RESUME_REMEDY = N_("Free some space and go on with {option:resume=True}.")
 """What to do when the disk is full during a run that can be resumed."""
@@ -73,24 +78,22 @@ def save_bundle(
     card: str | None,
     *,
     remedy: str = RESUME_REMEDY,
+    outdated: Sequence[str] = (),
 ) -> Manifest:
-    """Write a model folder. Files are written to `SAVING` and then moved, munjang.json last: half a model is no model.
+    """Write a model folder. All files appear together, munjang.json last: half a model is no model.
 
-    fill: writes the format's files into the folder it is given. card: the text of README.md; None leaves it out, for a
-    card that is written later. remedy: what to do if the disk is full, which is a BundleError.
+    fill: writes the format's files into the folder it is given; a subfolder there is not listed in the manifest. card:
+    the text of README.md; None leaves it out, for a card that is written later. remedy: what to do if the disk is full,
+    which is a BundleError. outdated: names of an earlier model that go, see `model_entries`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with disk_errors(folder, _(remedy)), files_inside(folder, SAVING, last=("config.json", MANIFEST)) as temporary:
+    work, last = work_of_folder(folder), ("config.json", MANIFEST)
+    with disk_errors(folder, _(remedy)), replaced_together(work, last=last, outdated=outdated) as temporary:
         fill(temporary)
-        files = {}
-        for path in sorted(temporary.iterdir()):
-            sync_for_all(path)
-            files[path.name] = file_facts(path)
+        files = {path.name: file_facts(path) for path in sorted(temporary.iterdir()) if path.is_file()}
         if card is not None:
             write_text(temporary / "README.md", card)
         manifest = replace(manifest, files=files)
         write_json(temporary / MANIFEST, manifest.to_dict())
-        remove_model(folder)
     return manifest
 
 
@@ -100,19 +103,18 @@ def check_model_target(source: Path, target: Path) -> None:
         raise BundleError(_("{target} lies in the model's own folder; choose another folder.", target=target))
     if target.exists() and not target.is_dir():
         raise BundleError(_("{target} is a file; a model needs a folder.", target=target))
-    if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
+    settle(work_of_folder(target))
+    if target.exists() and not (target / MANIFEST).exists() and any(path.name != WORK for path in target.iterdir()):
         raise BundleError(_("{target} is not empty and holds no model; choose another folder.", target=target))
 
 
-def remove_model(folder: Path) -> None:
-    """Delete the files of the model in a folder, the manifest last, so that it never holds half a model."""
+def model_entries(folder: Path) -> list[str]:
+    """The names of what a model and its training have put into a folder; other files there are the user's."""
     files: Mapping[str, Any] = {}
     with suppress(BundleError):
         files = read_json_object(folder / MANIFEST).get("files", {})
-    for name in ("config.json", *files):
-        if Path(name).name == name and not (folder / name).is_dir():
-            (folder / name).unlink(missing_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    names = [MANIFEST, *PLAIN_FILES, *files, "README.md", "run", "checkpoints", "texts", "loss.png"]
+    return [name for name in dict.fromkeys(names) if Path(name).name == name]
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -123,6 +125,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     if not folder.is_dir():
         raise BundleError(_("No model folder {folder}.", folder=folder))
+    settle(work_of_folder(folder))
     path = folder / MANIFEST
     if not path.exists():
         return plain_manifest(folder)
@@ -213,8 +216,8 @@ def check_files(folder: Path, manifest: Manifest) -> None:
 
 def plain_manifest(folder: Path) -> Manifest:
     """A manifest for a transformers folder without munjang.json; an unfinished run of munjang is refused."""
-    traces = (folder / "run" / "settings.json", folder / "checkpoints", folder / SAVING)
-    is_unfinished = any(path.exists() for path in traces)
+    traces = ("run/settings.json", "checkpoints", ".saving")  # .saving: of earlier versions
+    is_unfinished = any((folder / path).exists() for path in traces)
     hint = [_("Training has not finished there: go on with {option:resume=True}.")] if is_unfinished else []
     path = folder / "config.json"
     if not path.exists():

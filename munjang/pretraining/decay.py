@@ -53,11 +53,11 @@ def decay(
     then name the files that the run left out again. Returns the folder.
     """
     require(_("pre-training"), "train", *PACKAGES)
-    run, folder = Path(run), Path(out)
+    run = Path(run)
     if not resume:
         newest_checkpoint(run)  # raises errors of the run before anything is deleted
     inputs = [run, *source_files(sources), *exclude, data_dir]
-    with run_folder(folder, overwrite=overwrite, resume=resume, inputs=inputs) as folder:
+    with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=inputs) as folder:
         kept = (run if (run / SETTINGS_FILE).exists() else folder) / SETTINGS_FILE
         before = read_json_object(kept)
         config = from_dict(PretrainConfig, before["config"], where=str(kept))
@@ -73,12 +73,14 @@ def decay(
         settings = first_process_first(config, lambda: branch(run, folder, steps, data, write_texts))
         if (folder / WEIGHTS).exists():
             log.info("%s is already finished.", folder)
-            return folder
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # the run was killed while deleting them
+            return Path(out)
         backbone = open_backbone(folder, config)
         first = settings["decay_from"]
         job = make_job(folder, config, backbone, resume=True, minutes=minutes, progress=progress)
         job = replace(job, steps=first + settings["decay_steps"], decay_from=first)
-        return run_and_save(job, backbone, settings)
+        run_and_save(job, backbone, settings)
+    return Path(out)
 
 
 def check_excluded(before: dict[str, Any], data: dict[str, Any], run: Path) -> None:

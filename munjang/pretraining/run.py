@@ -12,16 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.config.settings import PretrainConfig, to_dict
 from munjang.errors import ConfigError, MissingExtra, require
-from munjang.files import (
-    disk_errors,
-    files_inside,
-    is_first_process,
-    sync_for_all,
-    whole_folder,
-    write_json,
-    write_text,
-)
-from munjang.models.folder import RESUME_REMEDY, SAVING
+from munjang.files import disk_errors, is_first_process, whole_folder, write_json, write_text
+from munjang.files.outputs import final_place, replaced_together, work_of_folder
+from munjang.models.folder import RESUME_REMEDY
 from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Texts, TextSource, clean_texts, evaluation_keys, source_files
 from munjang.training.folders import run_folder
@@ -74,7 +67,9 @@ def pretrain(
             check_settings(folder, settings)
         if is_begun and (folder / WEIGHTS).exists():
             log.info("%s is already finished.", folder)
-            return folder
+            if config.schedule != "constant":
+                shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # the run was killed while deleting them
+            return Path(out)
         if not is_begun and is_first_process():
             (folder / "run").mkdir(parents=True, exist_ok=True)
             write_json(folder / SETTINGS_FILE, settings)
@@ -84,7 +79,8 @@ def pretrain(
 
         backbone = first_process_first(config, prepare)
         job = make_job(folder, config, backbone, resume=resume, minutes=minutes, progress=progress)
-        return run_and_save(job, backbone, settings)
+        run_and_save(job, backbone, settings)
+    return Path(out)
 
 
 def describe_data(sources: Sequence[TextSource], exclude: Sequence[str | Path]) -> dict[str, Any]:
@@ -237,7 +233,7 @@ def announce(job: Job, backbone: LoadedBackbone) -> None:
     )  # fmt: skip
 
 
-def run_and_save(job: Job, backbone: LoadedBackbone, settings: dict[str, Any]) -> Path:
+def run_and_save(job: Job, backbone: LoadedBackbone, settings: dict[str, Any]) -> None:
     """Run the loop, then write the model folder: weights, tokenizer, loss curve, card."""
     from munjang.inference.backends import native
     from munjang.training.loops.native import run_native
@@ -247,19 +243,17 @@ def run_and_save(job: Job, backbone: LoadedBackbone, settings: dict[str, Any]) -
     run_native(job)
     folder = job.folder
     if is_first_process():
-        with disk_errors(folder, _(RESUME_REMEDY)), files_inside(folder, SAVING, last=(WEIGHTS,)) as temporary:
+        work = work_of_folder(folder)
+        with disk_errors(folder, _(RESUME_REMEDY)), replaced_together(work, last=(WEIGHTS,)) as temporary:
             native.save(temporary, job.model.to("cpu"), backbone.tokenizer)
             rows = read_log(folder / "run" / "log.jsonl")
             warn_if_collapsed(job, rows)
             draw_curve(temporary / "loss.png", rows, job.config.size)
             write_text(temporary / "README.md", pretraining_card(job, backbone, settings, rows))
-            for path in temporary.iterdir():
-                sync_for_all(path)
         if job.schedule != "constant" or job.decay_from is not None:
             shutil.rmtree(folder / "checkpoints")
-        log.info("Saved %s.", folder)
+        log.info("Saved %s.", final_place(folder))
     first_process_first(job.config, lambda: None)
-    return folder
 
 
 def warn_if_collapsed(job: Job, rows: Sequence[dict[str, float]]) -> None:

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from munjang.errors import ConfigError
+from munjang.files import remove_abandoned, temporary_files
 from munjang.serving.app import make_app
 from munjang.serving.models import open_models
 from munjang.serving.settings import LOCAL, Settings
@@ -41,6 +42,7 @@ def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "
     names: see `open_models`. ConfigError: the address cannot be used. Errors of models: see `munjang.load`.
     """
     listener = open_socket(settings.host, settings.port)
+    remove_abandoned(temporary_files())  # what people sent to a server that was killed
     try:
         models = open_models(names, default=settings.default, precision=precision)
         app = make_app(models, settings)

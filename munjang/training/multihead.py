@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from munjang.data.multi_corpus import MultiCorpus, prepare_multi_corpus
 from munjang.errors import ConfigError
 from munjang.evaluation.evaluate import note_reading
 from munjang.files import is_first_process
+from munjang.files.outputs import final_place
 from munjang.inference.analyzer import Analyzer
 from munjang.metrics.calibration import expected_calibration_error, fit_temperature
 from munjang.metrics.scores import confusion_matrix, main_metrics, softmax
@@ -72,9 +73,37 @@ def train_heads(
         return temporary_run(
             lambda folder: train_prepared_heads(multi_corpus, config, folder, progress=progress, cache=cache)
         )
-    with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
+    return train_heads_into(
+        Path(out),
+        corpora,
+        config,
+        more,
+        inputs=[config.backbone],
+        overwrite=overwrite,
+        resume=resume,
+        progress=progress,
+        cache=cache,
+    )
+
+
+def train_heads_into(
+    out: Path,
+    corpora: Mapping[str, Corpus],
+    config: TrainConfig,
+    more: Mapping[str, Corpus] | None,
+    *,
+    inputs: Sequence[str | Path | None],
+    overwrite: bool = False,
+    resume: bool = False,
+    announce: Callable[[MultiCorpus], None] = lambda prepared: None,
+    **options: Any,
+) -> Analyzer:
+    """Clean, split, train and score in the folder `out`. The rest: as in `munjang.training.run.train_into`."""
+    with run_folder(out, overwrite=overwrite, resume=resume, inputs=inputs) as folder:
         multi_corpus = prepare_multi_corpus(corpora, config, more)
-        return train_prepared_heads(multi_corpus, config, folder, resume=resume, progress=progress, cache=cache)
+        announce(multi_corpus)
+        model = train_prepared_heads(multi_corpus, config, folder, resume=resume, **options)
+    return model if folder == out else Analyzer(out)
 
 
 def check_config(config: TrainConfig) -> None:
@@ -117,12 +146,12 @@ def train_prepared_heads(
     )
     if is_first_process():
         facts, ngrams = measure(fine_tuned, multi_corpus, tokens)
+        note_readings(folder, facts, multi_corpus)
         plain = replace(fine_tuned.manifest(corpus), details={"heads": facts})
         manifest, fill = with_ngrams(plain, fine_tuned.save, ngrams)
         save_bundle(folder, manifest, fill, heads_card(manifest, multi_corpus))
-        log.info("Saved %s.", folder)
+        log.info("Saved %s.", final_place(folder))
         shutil.rmtree(folder / "checkpoints")
-        note_readings(Analyzer(folder), multi_corpus)
     first_process_first(config, lambda: None)
     return Analyzer(folder)
 
@@ -197,11 +226,11 @@ def confusion(logits: np.ndarray, references: np.ndarray) -> list[list[int]]:
     return confusion_matrix(references, logits.argmax(axis=1), logits.shape[1]).tolist()
 
 
-def note_readings(model: Analyzer, multi_corpus: MultiCorpus) -> None:
-    """Note in the run's log that each test split was read."""
-    for head in model.heads:
-        test = multi_corpus.parts[head.name].corpus.test
+def note_readings(folder: Path, facts: Mapping[str, Any], multi_corpus: MultiCorpus) -> None:
+    """Note in the run's log that each test split was read. facts: head -> its entry in the manifest."""
+    for head, entry in facts.items():
+        test = multi_corpus.parts[head].corpus.test
         if test:
             digest = texts_hash([row.text for row in test])
-            shown = {name: head.test[name] for name in main_metrics("multi-class")}
-            note_reading(model.whole, head.corpus, "test", len(test), digest, shown)
+            shown = {name: entry["test"][name] for name in main_metrics("multi-class")}
+            note_reading(folder, entry["corpus"], "test", len(test), digest, shown)

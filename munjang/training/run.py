@@ -19,6 +19,7 @@ from munjang.data.cleaning.files import write_removed
 from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.errors import BundleError, ConfigError, require
 from munjang.files import disk_errors, is_first_process, whole_folder, write_json
+from munjang.files.outputs import final_place
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, Manifest, read_json_object, save_bundle
 from munjang.records import Corpus
@@ -69,12 +70,36 @@ def train(
     if out is None:
         prepared = prepare_corpus(corpus, config)
         return temporary_run(lambda folder: train_and_score(prepared, config, folder, report=False, **options).model)
-    with run_folder(Path(out), overwrite=overwrite, resume=resume, inputs=[config.backbone]) as folder:
-        prepared = prepare_corpus(corpus, config)
-        run = train_and_score(prepared, config, folder, report=report, resume=resume, **options)
+    inputs = [config.backbone]
+    run = train_into(
+        Path(out), corpus, config, inputs=inputs, overwrite=overwrite, resume=resume, report=report, **options
+    )
     if run.why_no_page:
         log.warning("There is no HTML report: %s", run.why_no_page)
     return run.model
+
+
+def train_into(
+    out: Path,
+    corpus: Corpus,
+    config: TrainConfig,
+    *,
+    inputs: Sequence[str | Path | None],
+    overwrite: bool = False,
+    resume: bool = False,
+    announce: Callable[[Prepared], None] = lambda prepared: None,
+    **options: Any,
+) -> TrainedRun:
+    """Clean, split, train and score in the folder `out`.
+
+    inputs: files and folders that the run reads. announce: called before training, with what is trained on. options: of
+    `train_and_score`.
+    """
+    with run_folder(out, overwrite=overwrite, resume=resume, inputs=inputs) as folder:
+        prepared = prepare_corpus(corpus, config)
+        announce(prepared)
+        run = train_and_score(prepared, config, folder, resume=resume, **options)
+    return run if folder == out else run.moved_to(out)
 
 
 def train_and_score(
@@ -208,7 +233,7 @@ def train_network(
             part = ngrams_beside(fine_tuned.task, logits, corpus, config, model=ngrams)
             manifest, fill = with_ngrams(manifest, fill, {"": part} if part else {})
         save_bundle(folder, manifest, fill, card=None)
-        log.info("Saved %s.", folder)
+        log.info("Saved %s.", final_place(folder))
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
 
@@ -239,7 +264,7 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
         details=linear.details(parts),
     )
     save_bundle(folder, manifest, lambda beside: linear.save(beside, parts), card=None)
-    log.info("Saved %s.", folder)
+    log.info("Saved %s.", final_place(folder))
 
 
 def prepare_backbone(config: TrainConfig, corpus: Corpus, folder: Path, wordpiece: Vocabulary) -> LoadedBackbone:

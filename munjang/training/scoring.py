@@ -14,7 +14,8 @@ from munjang.errors import MissingExtra
 from munjang.evaluation.comparison import Comparison, compare
 from munjang.evaluation.evaluate import evaluate
 from munjang.files import disk_errors, write_json, write_text
-from munjang.inference.predictor import Predictor
+from munjang.files.outputs import final_place
+from munjang.inference.predictor import Predictor, load
 from munjang.metrics.report import Report
 from munjang.models.folder import RESUME_REMEDY
 from munjang.models.saved_reports import TEST_REPORT
@@ -48,6 +49,12 @@ class TrainedRun:
     why_no_page: str = ""
 
     __repr__ = short_repr
+
+    def moved_to(self, folder: Path) -> TrainedRun:
+        """The same run after its folder was moved."""
+        model = load(folder)
+        model.report = self.report
+        return replace(self, model=model, page=self.page and folder / REPORT_PAGE)
 
 
 def score_run(
@@ -118,5 +125,5 @@ def draw_page(run: TrainedRun, prepared: Prepared) -> Path:
         cleaning_report=prepared.cleaning_report,
         log_rows=read_log(folder / "run" / "log.jsonl"),
         answers=run.answers,
-        model_folder=str(folder),
+        model_folder=str(final_place(folder)),
     )

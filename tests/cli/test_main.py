@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+from kills.points import in_child, munjang
 
 COMMAND = [sys.executable, "-m", "munjang"]
 
@@ -74,3 +76,28 @@ def test_ctrl_c_ends_with_130_and_no_traceback(model):
             process.kill()
     assert process.returncode == 130
     assert "Traceback" not in said
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("stays_open", [0, 1], ids=["closed at once", "closed after a line"])
+def test_a_training_whose_reader_has_left_writes_everything(tmp_path, stays_open):
+    pytest.importorskip("matplotlib")
+    reader, writer = os.pipe()
+
+    def train():
+        os.chdir(tmp_path)
+        if stays_open:
+            os.close(reader)  # the child's own copy
+        sys.stdout = os.fdopen(writer, "w")
+        munjang("train", "sample:sentiment", "--backbone", "linear", "--baseline", "--try", "좋아요", "--out", "m")
+
+    if stays_open:
+        threading.Thread(target=lambda: (os.read(reader, 1), os.close(reader))).start()
+    else:
+        os.close(reader)
+    ended = in_child(train)
+    os.close(writer)
+    assert ended.code == 0 and "Traceback" not in ended.output, ended.output
+    for name in ("munjang.json", "README.md", "run/test.json", "run/report.html", "run/test_reads.jsonl"):
+        assert (tmp_path / "m" / name).exists(), name
+    assert "macro F1" in (tmp_path / "m" / "README.md").read_text("utf-8")

@@ -1,7 +1,6 @@
 """`munjang serve` in processes of its own: how it starts, what it loads, how it ends."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -9,7 +8,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
 
@@ -18,6 +16,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 from heads_models import save_heads
+from served import process
 from typer.testing import CliRunner
 
 from munjang.cli import app
@@ -53,25 +52,6 @@ main()
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     return export_model(save_heads(root / "native"), "onnx", root / "onnx").folder
-
-
-@contextmanager
-def process(*words, **environment):
-    """`munjang serve` on a free port, and its URL once it is ready; killed if it is still there at the end."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "munjang", "serve", *map(str, words), "--port", "0"], stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True, env={**os.environ, **environment},
-    )  # fmt: skip
-    try:
-        line = child.said = ""
-        while not line.startswith("Serving"):
-            line = child.stderr.readline()
-            child.said += line
-            assert line, "it ended before it was ready"
-        yield child, line.partition(" at ")[2].split()[0]
-    finally:
-        child.kill()
-        child.communicate()
 
 
 def ask(url, body=None, **headers):

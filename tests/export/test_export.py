@@ -1,12 +1,14 @@
 """Exported models predict the same as their sources, without torch, and only munjang's own graphs are run."""
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from kills.points import Steps, in_child
 from typer.testing import CliRunner
 
 import munjang as mj
@@ -284,3 +286,27 @@ def test_the_size_of_a_batch_changes_no_answer(source, exported, monkeypatch):
         monkeypatch.setattr("munjang.inference.predictor.TOKENS", tokens)
         for model, answers in zip((source, exported), expected, strict=True):
             np.testing.assert_allclose(model.probabilities(texts), answers, atol=1e-5)
+
+
+@pytest.mark.parametrize("point", ["opened x/.munjang/new/x/model.onnx", "os.rename x/.munjang/ready/munjang.json"])
+def test_a_killed_export_is_repeated_or_was_done(source, tmp_path, point):
+    killed = in_child(lambda: (Steps(str(tmp_path), point).arm(), export_model(source, "onnx", tmp_path / "x")))
+    assert killed.code == -signal.SIGKILL
+    if "new" in point:
+        export_model(source, "onnx", tmp_path / "x")
+    else:
+        with pytest.raises(BundleError, match="holds a model already"):
+            export_model(source, "onnx", tmp_path / "x")
+    np.testing.assert_allclose(mj.load(tmp_path / "x").probabilities(TEXTS), source.probabilities(TEXTS), atol=1e-4)
+    assert not [path for path in tmp_path.rglob(".*")]
+
+
+def test_an_export_over_a_model_takes_all_of_the_old_one_away_but_nothing_of_the_users(source, tmp_path):
+    target = native(tmp_path / "x", labels=("가", "나")).folder
+    (target / "run").mkdir()
+    (target / "run" / "test.json").write_text("{}")
+    (target / "notes.txt").write_text("mine")
+    export_model(source, "onnx", target, overwrite=True)
+    expected = {"model.onnx", "tokenizer.json", "munjang.json", "README.md", "notes.txt"}
+    assert {path.name for path in target.iterdir()} == expected
+    assert (target / "notes.txt").read_text() == "mine"

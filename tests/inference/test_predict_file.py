@@ -1,6 +1,7 @@
 """A file through a model: the same rows in their order, with predictions, nothing lost."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import word_models
+from kills.points import Steps, in_child
 from word_models import Words
 
 from munjang.data.readers.open import open_table
@@ -216,3 +218,15 @@ def test_a_real_file_comes_out_row_for_row(data_dir, tmp_path):
     out = open_table(tmp_path / "b.parquet")
     assert [row.cells[:3] for row in out.rows()] == [row.cells for row in table.rows()]
     assert out.types["label"] == table.types["label"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_killed_command_that_had_all_rows_is_done_when_it_is_repeated(tmp_path):
+    source, out = csv_file(tmp_path / "in.csv", ["n,본문", "1,좋다", "2,좋다,셋"]), tmp_path / "out.csv"
+    steps = Steps(str(tmp_path), "os.rename .out.csv.munjang/ready/out.csv.rejected")
+    assert in_child(lambda: (os.chdir(tmp_path), steps.arm(), run(source, out))).code == -signal.SIGKILL
+    assert sorted(os.listdir(tmp_path)) == [".out.csv.munjang", "in.csv", "out.csv"]
+    with pytest.raises(DataError, match=r"out\.csv exists"):
+        run(source, out)
+    assert sorted(os.listdir(tmp_path)) == ["in.csv", "out.csv", "out.csv.rejected.csv"]
+    assert [row["n"] for row in read_csv(out)] == ["1"]

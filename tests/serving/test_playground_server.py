@@ -2,8 +2,11 @@
 
 import http.client
 import io
+import itertools
 import json
+import os
 import re
+import signal
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
@@ -12,14 +15,18 @@ pytest.importorskip("sklearn")
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("openpyxl")
+from kills.points import Steps, in_child
 from linear_models import reviews, several_labels
 from openpyxl import Workbook, load_workbook
 from served import served
 
 import munjang as mj
-from munjang.errors import ConfigError
+from munjang.errors import BundleError, ConfigError
 from munjang.inference.heads import packaged
 from munjang.serving.playground.assets import FOLDER, PAGE_FILES
+from munjang.serving.playground.downloads import TableRequest, write_download
+from munjang.serving.playground.uploads import Upload, read_upload
+from munjang.serving.server import serve_models
 from munjang.serving.settings import Limits, Settings
 
 TEXT = "배송은 빨랐는데 포장이 엉망이라 실망했어요"
@@ -178,17 +185,42 @@ def test_a_sheet_is_read_with_its_kinds_of_cells(server):
 def test_what_cannot_be_read_is_said(server, name, data, status, message):
     answer = server.ask(f"/playground/read?name={quote(name)}", data, method="POST")
     assert answer.status == status and message in answer.body["error"], answer.body
-    assert "munjang-" not in answer.body["error"]
+    assert ".munjang" not in answer.body["error"]
 
 
 def test_nothing_of_a_file_stays_on_the_disk(server, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert read(server, "a.csv", CSV.encode()).status == 200
     assert read(server, "a.csv", b"a,b\n").status == 422
-    assert (
-        server.ask("/playground/table", {"kind": "csv", "columns": ["a"], "added": [], "rows": [["1"]]}).status == 200
-    )
+    for kind in ("csv", "xlsx"):
+        body = {"kind": kind, "columns": ["a"], "added": [], "rows": [["1"]]}
+        assert raw(server, "/playground/table", body)[0] == 200
+    too_many = {"kind": "xlsx", "columns": ["a"], "added": [], "rows": [["1"]] * 40}
+    monkeypatch.setattr("munjang.data.readers.excel_writer.LAST_ROW", 30)
+    assert server.ask("/playground/table", too_many).status == 422
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("kind", ["upload", "csv", "xlsx"])
+def test_what_a_killed_server_had_on_the_disk_goes_when_the_next_one_starts(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def use_disk():
+        if kind == "upload":
+            return read_upload(Upload("a.csv", CSV.encode()), Limits())
+        return write_download(TableRequest(kind=kind, columns=["a"], added=[], rows=[["1"]] * 3))
+
+    kills = 0
+    for number in itertools.count():
+        steps = Steps(str(tmp_path), number)
+        if in_child(lambda steps=steps: (steps.arm(), use_disk())).code != -signal.SIGKILL:
+            break
+        kills += bool(os.listdir(tmp_path))
+        with pytest.raises(BundleError):  # at once: it has no model
+            serve_models([str(tmp_path / "none")], Settings(port=0))
+        assert os.listdir(tmp_path) == []
+    assert kills >= 4
 
 
 ROWS = [["=1+1 재밌어요", 4.5, "긍정", 0.98], ["@손님", None, "부정", None], ["-5", 3, "+a", 1]]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,3 +73,22 @@ def served(names: Sequence[str] | Models, **settings: Any) -> Iterator[Served]:
         thread.join(20)
         listener.close()
     assert not thread.is_alive()
+
+
+@contextmanager
+def process(*words: object, **environment: str) -> Iterator[tuple[Any, str]]:
+    """`munjang serve` on a free port, and its URL once it is ready; killed if it is still there at the end."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "munjang", "serve", *map(str, words), "--port", "0"], stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, env={**os.environ, **environment},
+    )  # fmt: skip
+    try:
+        line = child.said = ""
+        while not line.startswith("Serving"):
+            line = child.stderr.readline()
+            child.said += line
+            assert line, "it ended before it was ready"
+        yield child, line.partition(" at ")[2].split()[0]
+    finally:
+        child.kill()
+        child.communicate()

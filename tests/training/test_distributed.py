@@ -19,7 +19,7 @@ def launch(out: Path, processes: int) -> subprocess.CompletedProcess:
     words = [
         "-m", "munjang", "train", "sample:sentiment", "--backbone", "scratch:tiny", "--out", str(out), "--no-report",
         "--epochs", "1", "--batch-size", "21", "--set", "dropout=0", "--device", "cpu", "--save-every", "5",
-        "--precision", "fp32", "--adversarial", "1", "--baseline",
+        "--precision", "fp32", "--adversarial", "1", "--baseline", "--overwrite",
     ]  # fmt: skip
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}

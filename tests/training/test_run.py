@@ -2,19 +2,25 @@
 
 import gc
 import json
+import os
+import signal
 from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("torch")
+from kills.points import in_child
 from safetensors.torch import load_file, save_file
 from training_fixtures import NAMES, examples, make_job, run_job
 
 import munjang as mj
 from munjang.errors import BundleError, ConfigError, DataError, FetchError
+from munjang.files.outputs import sole_writer, work_of_folder
+from munjang.files.processes import machine
 from munjang.records import Corpus, Example, LabelSet
 from munjang.tasks.classification import Classification
 from munjang.training.fine_tune import choose_epochs
+from munjang.training.loops.interrupts import Interrupted
 
 QUICK = mj.TrainConfig(backbone="scratch:tiny", epochs=1, batch_size=16)
 CORPUS = Corpus("few", "classification", LabelSet(NAMES["binary"]), examples("binary", 160))
@@ -39,10 +45,10 @@ def broken(tmp_path):
 
 
 def test_a_failed_overwrite_brings_the_old_model_back(folder, broken):
-    before = mj.load(folder).predict("재밌다")
+    before, entries = mj.load(folder).predict("재밌다"), set(os.listdir(folder))
     with pytest.raises(FetchError):
         mj.train(CORPUS, mj.TrainConfig(backbone=broken), out=folder, overwrite=True)
-    assert mj.load(folder).predict("재밌다") == before
+    assert mj.load(folder).predict("재밌다") == before and set(os.listdir(folder)) == entries
     assert {path.name for path in folder.parent.iterdir()} == {"m", "broken"}
 
 
@@ -112,9 +118,10 @@ def temporary(tmp_path, monkeypatch):
 
 
 def test_the_folder_of_a_run_without_out_is_deleted_with_its_model(temporary, recwarn):
+    (temporary / f".munjang.{machine()}_{2**22 + 1}_1_0123456789abcdef").mkdir()  # of a process that was killed
     model = mj.train(CORPUS, replace(QUICK, backbone="linear"))
     (folder,) = temporary.iterdir()
-    assert model.folder == folder and model.predict("좋아요").label in model.labels
+    assert model.folder == folder / "model" and model.predict("좋아요").label in model.labels
     del model
     gc.collect()
     assert not list(temporary.iterdir())
@@ -181,3 +188,57 @@ def test_several_labels_a_text_take_more_epochs_of_a_small_corpus_and_no_dropout
     model = mj.train(corpus, replace(config, epochs=1, dropout=0.25), out=tmp_path / "given")
     assert (model.manifest.settings["epochs"], model.manifest.settings["dropout"]) == (1, 0.25)
     assert json.loads((tmp_path / "given" / "config.json").read_text())["hidden_dropout_prob"] == 0.25
+
+
+def test_an_interrupted_overwrite_leaves_the_old_model_and_goes_on_beside_it(folder, tmp_path, monkeypatch):
+    from munjang.training.loops.native import NativeLoop
+
+    config, train_step = replace(QUICK, seed=5, save_every=2), NativeLoop.train_step
+    whole = mj.train(CORPUS, config, out=tmp_path / "whole", report=False)
+    before, entries = mj.load(folder).predict("재밌다"), set(os.listdir(folder))
+
+    def interrupted(self, indices):
+        if self.step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return train_step(self, indices)
+
+    monkeypatch.setattr(NativeLoop, "train_step", interrupted)
+    with pytest.raises(Interrupted, match=r"m/\.munjang/new/m/checkpoints"):
+        mj.train(CORPUS, config, out=folder, overwrite=True, report=False)
+    monkeypatch.undo()
+    assert mj.load(folder).predict("재밌다") == before
+    assert set(os.listdir(folder)) == {*entries, ".munjang"}
+    model = mj.train(CORPUS, config, out=folder, resume=True, report=False)
+    assert model.folder == folder and model.report.model == "m"
+    assert load_file(folder / "model.safetensors").keys() == load_file(whole.folder / "model.safetensors").keys()
+    assert (folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
+    assert set(os.listdir(folder)) == set(os.listdir(whole.folder))
+
+
+def test_an_overwrite_keeps_what_the_user_put_into_the_folder(tmp_path):
+    config = mj.TrainConfig(backbone="linear")
+    mj.train(CORPUS, config, out=tmp_path / "m", report=False)
+    (tmp_path / "m" / "notes.txt").write_text("mine")
+    (tmp_path / "m" / "run" / "old").write_text("of the old run")
+    model = mj.train(CORPUS, replace(config, seed=5), out=tmp_path / "m", report=False, overwrite=True)
+    assert (tmp_path / "m" / "notes.txt").read_text() == "mine"
+    assert not (tmp_path / "m" / "run" / "old").exists()
+    assert model.manifest.settings["seed"] == 5 and model.folder == tmp_path / "m"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("how", [{}, {"overwrite": True}, {"resume": True}])
+def test_a_second_training_into_a_folder_is_refused_at_once(tmp_path, how):
+    out, config = tmp_path / "m", mj.TrainConfig(backbone="linear")
+    with sole_writer(work_of_folder(out)):
+        refused = in_child(lambda: mj.train(CORPUS, config, out=out, **how))
+        assert os.listdir(out) == [".munjang"], "before anything was trained"
+    assert refused.code and f"m is in use: process {os.getpid()} on" in refused.output
+
+
+def test_a_page_of_an_overwrite_names_the_folder_where_the_model_is_in_the_end(tmp_path):
+    pytest.importorskip("matplotlib")
+    for __ in range(2):
+        mj.train(CORPUS, mj.TrainConfig(backbone="linear"), out=tmp_path / "m", overwrite=True)
+    page = (tmp_path / "m" / "run" / "report.html").read_text(encoding="utf-8")
+    assert str(tmp_path / "m") in page and ".munjang" not in page

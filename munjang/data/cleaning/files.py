@@ -19,8 +19,10 @@ from typing import TextIO
 
 from munjang.data.cleaning.clean import hide_in
 from munjang.data.cleaning.report import CleaningReport, location
+from munjang.data.readers.writers import write_errors
 from munjang.errors import DataError
 from munjang.files import whole_file
+from munjang.files.outputs import replaced_together, settle, work_of_folder
 from munjang.records import SPLITS, Corpus, Removed, label_text
 from munjang.translation import _, stored
 
@@ -34,16 +36,21 @@ UNWRITABLE = re.compile("[\x00\ud800-\udfff]|\\Ajson:")
 def write_cleaning_report(
     folder: str | Path, before: Corpus, after: Corpus, cleaning_report: CleaningReport, *, separator: str = "|"
 ) -> None:
-    """Write kept.csv, removed.csv and account.json into `folder` (made if needed), each whole or not at all.
+    """Write kept.csv, removed.csv and account.json into `folder` (made if needed), all three or none.
 
+    After a kill at any point no file of one cleaning stands beside those of another, and kept.csv is always there.
     before, after: the corpus before and after `clean_corpus`. separator: between several labels in a cell.
+    DataError: a file cannot be written. InUse: another process writes there.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_csv(folder / "kept.csv", KEPT_COLUMNS, kept_rows(before, after, cleaning_report, separator))
-    write_removed(folder / "removed.csv", cleaning_report.removed)
-    with report_file(folder / "account.json", "utf-8") as file:
-        json.dump(cleaning_report.to_dict(), file, ensure_ascii=False, indent=2)
+    folder, (__, *others) = Path(folder), REPORT_FILES
+    with (
+        write_errors(folder),
+        replaced_together(work_of_folder(folder), last=others, outdated=others) as staged,
+    ):
+        write_csv(staged / "kept.csv", KEPT_COLUMNS, kept_rows(before, after, cleaning_report, separator))
+        write_removed(staged / "removed.csv", cleaning_report.removed)
+        with report_file(staged / "account.json", "utf-8") as file:
+            json.dump(cleaning_report.to_dict(), file, ensure_ascii=False, indent=2)
 
 
 def write_removed(path: str | Path, removed: Iterable[Removed]) -> None:
@@ -76,6 +83,7 @@ def rebuild(folder: str | Path) -> dict[str, list[tuple[int, str, str]]]:
     DataError: a table is missing, or munjang did not write it.
     """
     folder = Path(folder)
+    settle(work_of_folder(folder))
     files: dict[str, list[tuple[int, str, str]]] = {}
     for row in read_csv(folder / "kept.csv", KEPT_COLUMNS):
         files.setdefault(row["file"], []).append((int(row["line"]), row["original_text"], row["original_label"]))
@@ -142,14 +150,9 @@ def from_cell(cell: str) -> str:
 @contextmanager
 def report_file(path: Path, encoding: str) -> Iterator[TextIO]:
     """A `whole_file` open for writing. DataError: it cannot be written."""
-    try:
-        with whole_file(path) as temporary, temporary.open("w", encoding=encoding, newline="") as file:
-            yield file
-    except OSError as error:
-        raise DataError(
-            _(
-                "Cannot write {path}: {reason}. Free some space or name another folder.",
-                path=path,
-                reason=error.strerror or error,
-            )
-        ) from error
+    with (
+        write_errors(path),
+        whole_file(path) as temporary,
+        temporary.open("w", encoding=encoding, newline="") as file,
+    ):
+        yield file

@@ -13,12 +13,14 @@ from munjang.config.settings import LAST_ROW
 from munjang.data.readers.table import Sheets, cell_text, printable
 from munjang.data.workbook_parts import MAX_COLUMNS
 from munjang.errors import DataError, missing_extra
+from munjang.files import temporary_name
 from munjang.translation import _
 
 MAX_CELL = 32_767  # characters
 EXACT = 10**15  # Excel keeps 15 digits; a longer number is written as a text
 FIRST_YEAR = 1900  # of the dates that Excel knows
-ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # in XML
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML forbids; Excel calls a file with one of them damaged."""
 ESCAPED = re.compile(r"\r|_(?=x[0-9A-Fa-f]{4}_)")
 """What stands in a cell as _x000D_ and _x005F_: XML readers drop a carriage return, and Excel decodes what looks so."""
 
@@ -26,7 +28,7 @@ ESCAPED = re.compile(r"\r|_(?=x[0-9A-Fa-f]{4}_)")
 class SheetWriter:
     """One sheet; numbers, booleans and dates keep their type, everything else is text and never a formula.
 
-    escaped: how many cells lost control characters that Excel refuses.
+    escaped: how many cells lost characters that XML forbids.
     sheets: those of the file that the rows come from; the sheet has the same name, and the values of the others follow.
     DataError: more columns or rows, or a longer text, than Excel can hold.
     """
@@ -35,6 +37,7 @@ class SheetWriter:
         try:
             from openpyxl import Workbook
             from openpyxl.cell import WriteOnlyCell
+            from openpyxl.worksheet import _writer as parts
         except ImportError as error:
             raise missing_extra(_("Excel files"), "excel") from error
         if len(columns) > MAX_COLUMNS:
@@ -46,7 +49,8 @@ class SheetWriter:
                     columns=len(columns),
                 )
             )
-        self.path, self.escaped, self.rows, self.new_cell = path, 0, 0, WriteOnlyCell
+        self.path, self.escaped, self.rows = path, 0, 0
+        self.new_cell, self.parts = WriteOnlyCell, parts
         self.book = Workbook(write_only=True)
         self.sheets = sheets
         self.begin(sheets.name if sheets else "Sheet1")
@@ -55,6 +59,10 @@ class SheetWriter:
     def begin(self, name: str, place: int | None = None) -> None:
         """The rows that are written from now on are those of a new sheet."""
         self.sheet, self.rows = self.book.create_sheet(name, place), 0
+        part = str(temporary_name(self.path))  # openpyxl's own lies among the system's files, where a kill leaves it
+        self.parts.ALL_TEMP_FILES.append(part)
+        self.sheet._writer = self.parts.WorksheetWriter(self.sheet, part)
+        self.sheet._writer.write_top()
 
     def write(self, row: Sequence[Any]) -> None:
         self.rows += 1
@@ -73,7 +81,7 @@ class SheetWriter:
         if isinstance(value, datetime.date) and value.year >= FIRST_YEAR:
             return value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value
         text = cell_text(value)
-        fit = ILLEGAL.sub("", printable(text))
+        fit = NOT_XML.sub("", printable(text))
         self.escaped += fit != text
         fit = ESCAPED.sub(lambda found: f"_x{ord(found[0]):04X}_", fit)
         if len(fit) > MAX_CELL:
@@ -107,6 +115,7 @@ class SheetWriter:
             raise
 
     def discard(self) -> None:
-        # openpyxl writes rows to its own temporary file, which may have failed; it removes that file at exit.
-        with suppress(OSError, ValueError):
+        with suppress(Exception):  # it may be closed, or its file may have failed
             self.sheet.close()
+        for sheet in self.book.worksheets:
+            Path(sheet._writer.out).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from math import isfinite
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -17,11 +17,12 @@ from munjang.data.readers.open import suffix_of
 from munjang.data.readers.table import Sheets, cell_text
 from munjang.errors import DataError
 from munjang.files import whole_file
+from munjang.files.outputs import final_place
 from munjang.translation import _
 
 WRITABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-HARMLESS = re.compile(r"-|[+-]?(\d[\d,]*\.?\d*|\.\d+)([eE][+-]?\d+)?%?")  # numbers, and the dash for "nothing"
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")  # some spreadsheets take wide signs too
+HARMLESS = re.compile(r"[-－]|[+＋－-]?(\d[\d,]*\.?\d*|\.\d+)([eE][+-]?\d+)?%?")  # numbers, the dash for "nothing"
 
 
 class Writer(Protocol):
@@ -47,36 +48,47 @@ def open_writer(
     types: Mapping[str, Any] | None = None,
     quoted: bool = True,
     sheets: Sheets | None = None,
+    staged: Path | None = None,
 ) -> Iterator[Writer]:
     """A writer of rows to `path`. The ending tells the kind: .csv, .tsv, .jsonl (these also with .gz), .parquet, .xlsx.
 
     The file appears when the block ends without error; after an error or a kill there is none. CSV is utf-8 with a
-    byte-order mark, for Excel. In CSV a text cell that begins with = + - @, tab or carriage return and is not a number
-    gets an apostrophe before it, so that no spreadsheet takes it for a formula. TSV is utf-8; quoted False writes it
-    without quotes, and tabs and line breaks in cells become spaces. types: pyarrow types of columns for Parquet; other
-    columns are text. sheets: of an Excel file that the rows come from; .xlsx has them too. DataError: the file exists
-    and `overwrite` is False, or it cannot be written.
+    byte-order mark, for Excel. In CSV a text cell that begins with = + - @ (also in full width), a tab or a line break
+    and is not a number gets an apostrophe before it, so that no spreadsheet takes it for a formula. TSV is utf-8;
+    quoted False writes it without quotes, and tabs and line breaks in cells become spaces. types: pyarrow types of
+    columns for Parquet; other columns are text. sheets: of an Excel file that the rows come from; .xlsx has them too.
+    staged: the folder to write in, for a caller that moves the file to `path`. DataError: the file exists and
+    `overwrite` is False, or it cannot be written.
     """
     path = Path(path)
     check_target(path, overwrite)
+    with (
+        write_errors(path),
+        whole_file(path) if staged is None else nullcontext(staged / path.name) as temporary,
+    ):
+        writer = make_writer(
+            temporary, suffix_of(path), path.name.lower().endswith(".gz"), columns, types, quoted, sheets
+        )
+        try:
+            yield writer
+        except BaseException:
+            writer.discard()
+            raise
+        writer.close()
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Within the block an error of a file is a DataError that names `path` and what to do."""
     try:
-        with whole_file(path) as temporary:
-            writer = make_writer(
-                temporary, suffix_of(path), path.name.lower().endswith(".gz"), columns, types, quoted, sheets
-            )
-            try:
-                yield writer
-            except BaseException:
-                writer.discard()
-                raise
-            writer.close()
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
         raise DataError(
             _(
-                "{path} could not be written: {reason}. No part of it was left.",
-                path=path,
+                "{path} could not be written: {reason}. No part of it was left. Free some space, or write elsewhere.",
+                path=final_place(path),
                 reason=error.strerror or error,
             )
         ) from error

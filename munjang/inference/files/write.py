@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from munjang.data.readers.columns import Columns, cells_text
 from munjang.data.readers.table import Bad, Row, Table
-from munjang.data.readers.writers import Writer, check_target, open_writer
+from munjang.data.readers.writers import Writer, check_target, open_writer, write_errors
 from munjang.errors import DataError
+from munjang.files.outputs import replaced_together, settle, work_of_file
 from munjang.records import Prediction, names_of
 from munjang.tables import format_table
 from munjang.translation import N_, _, ngettext
@@ -103,6 +104,7 @@ def rejected_path(out: Path) -> Path:
 
 def check_output(out: Path, source: Path | None, overwrite: bool) -> None:
     """Refuse an output that is the input or that exists, before any work is done. DataError."""
+    settle(work_of_file(out))
     for path in (out, rejected_path(out)):
         if source is not None and path.exists() and source.exists() and os.path.samefile(path, source):
             raise DataError(_("{path} is the input file itself. Name another file with {option:out}.", path=path))
@@ -144,22 +146,39 @@ def write_table(
     overwrite: bool,
     progress: Callable[[Counts], None],
 ) -> None:
-    """Write predicted rows to `out` and unusable rows to OUT.rejected.csv. Both appear at the end, or not at all."""
+    """Write predicted rows to `out` and unusable rows to OUT.rejected.csv. Both appear at the end, or not at all.
+
+    After a kill at any point the list of one output never stands beside another output. InUse: another process writes
+    `out`.
+    """
     counts, types = added.counts, dict(table.types or {})
     if suffix_is_parquet(out):
         import pyarrow
 
         types |= {name: pyarrow.float64() for name in added.numbers}
     rejected: Writer | None = None
+    unusable = rejected_path(out)
     with ExitStack() as files:
+        files.enter_context(write_errors(out))
+        staged = files.enter_context(
+            replaced_together(work_of_file(out), last=[unusable.name], outdated=[unusable.name])
+        )
         columns = [*table.columns, *added.columns]
         writer = files.enter_context(
-            open_writer(out, columns, overwrite=overwrite, types=types, quoted=table.quoted, sheets=table.sheets)
+            open_writer(
+                out,
+                columns,
+                overwrite=overwrite,
+                types=types,
+                quoted=table.quoted,
+                sheets=table.sheets,
+                staged=staged,
+            )
         )
         for item in items:
             if isinstance(item, Bad):
                 rejected = rejected or files.enter_context(
-                    open_writer(rejected_path(out), ["file", "line", "reason", "text"], overwrite=overwrite)
+                    open_writer(unusable, ["file", "line", "reason", "text"], overwrite=overwrite, staged=staged)
                 )
                 rejected.write([item.file, item.line, item.reason, item.raw])
                 counts.rejected += 1
@@ -171,8 +190,6 @@ def write_table(
             if counts.rows % CHUNKS[0] == 0:
                 progress(counts)
         counts.escaped = writer.escaped
-    if rejected is None:
-        rejected_path(out).unlink(missing_ok=True)  # from an earlier run that is overwritten
 
 
 def suffix_is_parquet(path: Path) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import FailFast, Field, PlainValidator, model_validator
 
 from munjang.data.readers.writers import open_writer
 from munjang.errors import DataError
+from munjang.files import temporary_folder
 from munjang.inference.files.write import free_names
 from munjang.serving.api.bodies import RequestBody
 from munjang.translation import _
@@ -41,8 +40,8 @@ class TableRequest(RequestBody):
 
 def write_download(table: TableRequest) -> tuple[bytes, str]:
     """The bytes of a file and its media type. A text that a spreadsheet would read as a formula is disarmed."""
-    with tempfile.TemporaryDirectory(prefix="munjang-") as folder:
-        path = Path(folder) / f"table.{table.kind}"
+    with temporary_folder() as folder:
+        path = folder / f"table.{table.kind}"
         with open_writer(path, [*table.columns, *free_names(table.columns, table.added)]) as writer:
             for row in table.rows:
                 writer.write(row)

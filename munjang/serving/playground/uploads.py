@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from munjang.data.readers.corpus import SAMPLED_ROWS
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Bad, Table, cell_text
 from munjang.errors import DataError, MunjangError
+from munjang.files import temporary_folder
 from munjang.serving.playground.downloads import Cell
 from munjang.serving.settings import Limits
 from munjang.translation import _
@@ -81,8 +81,8 @@ def read_upload(upload: Upload, limits: Limits) -> ReadTable:
         raise DataError(_("The file is empty (0 bytes)."))
     name = file_name(upload.name)
     options = ReadOptions(encoding=upload.encoding or None, sheet=upload.sheet or None)
-    with tempfile.TemporaryDirectory(prefix="munjang-") as folder:
-        path = Path(folder) / name
+    with temporary_folder() as folder:
+        path = folder / name
         path.write_bytes(upload.data)
         try:
             refuse_packed(path, limits)

@@ -113,7 +113,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_piece(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(DataError, match=r"Cannot write .*kept\.csv: No space left on device\. Free some space"):
+    with pytest.raises(DataError, match=r"kept\.csv could not be written: No space left on device\. .*Free some space"):
         save(tmp_path, Corpus("c", "classification", LABELS, (Example("다른 글", "1", 2, "a"),)))
     assert (tmp_path / "kept.csv").read_bytes() == old
     assert sorted(path.name for path in tmp_path.iterdir()) == ["account.json", "kept.csv", "removed.csv"]

@@ -4,6 +4,8 @@ import csv
 import gzip
 import json
 import os
+import zipfile
+from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,7 +45,8 @@ def test_what_is_written_reads_back(tmp_path, name):
 
 
 def test_csv_shows_hangul_in_excel_and_disarms_formulas(tmp_path):
-    cells = ["=1+1", "+82-10-1234", "-_-", "@here", "\t=1", "\r=1", "-3.5", "+1,000", "-", "보통 = 글", -2]
+    cells = ["=1+1", "+82-10-1234", "-_-", "@here", "\t=1", "\r=1", "\n=1", "＝1+1", "＋82-10-1234", "－_－", "＠here",
+             "-3.5", "+1,000", "-", "－", "보통 = 글", -2]  # fmt: skip
     writer = write(tmp_path / "a.csv", [(cell, "x") for cell in cells])
     data = (tmp_path / "a.csv").read_bytes()
     assert data.startswith(b"\xef\xbb\xbf")
@@ -56,13 +59,19 @@ def test_csv_shows_hangul_in_excel_and_disarms_formulas(tmp_path):
         "'@here",
         "'\t=1",
         "'\r=1",
+        "'\n=1",
+        "'＝1+1",
+        "'＋82-10-1234",
+        "'－_－",
+        "'＠here",
         "-3.5",
         "+1,000",
         "-",
+        "－",
         "보통 = 글",
         "-2",
     ]
-    assert writer.escaped == 6
+    assert writer.escaped == 11
 
 
 def test_an_unquoted_tsv_stays_as_it_was(tmp_path):
@@ -96,6 +105,17 @@ def test_json_lines_keep_values(tmp_path):
     lines = (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [{"본문": 1.5, "label": None}, {"본문": ["가"], "label": True}]
     assert "가" in lines[1]
+
+
+def test_excel_gets_no_character_that_xml_forbids(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    allowed = "\t\n퇴\ue000\ufffd😀\U0001fffe"
+    writer = write(tmp_path / "a.xlsx", [("\x01\x0b\x1f좋\ufffe\uffff다", allowed)])
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as archive:
+        for name in archive.namelist():
+            ElementTree.fromstring(archive.read(name))  # refuses what XML forbids
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    assert (sheet["A2"].value, sheet["B2"].value, writer.escaped) == ("좋다", allowed, 1)
 
 
 def test_excel_texts_are_never_formulas(tmp_path):

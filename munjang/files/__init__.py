@@ -7,17 +7,28 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from munjang.errors import BundleError
+from munjang.files.processes import is_running, machine, start_of
 from munjang.translation import _
 
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+except ImportError:  # Windows
+    flock = None
+
+DAY_S = 86_400
+TEMPORARY = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})_(?P<pid>\d+)_(?P<start>\d*)_[0-9a-f]{16}", re.DOTALL)
+"""The names that `temporary_name` gives."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parents[1] / "assets"
 PACKAGED_ENCODER = ASSETS / "mini" / "encoder"
 """What comes with munjang: models, sample corpora, a font."""
 
@@ -90,15 +101,92 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_for_all(path: Path) -> None:
-    """`sync` a file of a model and make it readable for all: safetensors writes through a private temporary file."""
-    path.chmod(0o644)
-    sync(path)
+def sync_tree(folder: Path) -> None:
+    """`sync` a new folder with all that is in it, and give its files the mode of any new file.
+
+    safetensors and others write through private temporary files; the folder's own mode tells what the umask allows.
+    """
+    mode = folder.stat().st_mode & 0o666
+    for path in (*folder.rglob("*"), folder):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(mode)
+        sync(path)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link, or a folder with its content; do nothing if there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def try_lock(descriptor: int) -> bool | None:
+    """Lock an open file for this process, until the descriptor is closed or the process dies.
+
+    False: another process has locked it. None: the system or the file system has no such locks.
+    """
+    if flock is None:
+        return None
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def temporary_name(path: Path) -> Path:
-    """A hidden name of its own for every write, in the folder of `path`: from there a rename is one step."""
-    return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    """A hidden name that no one can guess, in the folder of `path`: from there a rename is one step.
+
+    It says which process gave it, for `remove_abandoned`.
+    """
+    owner = f"{machine()}_{os.getpid()}_{start_of(os.getpid())}_{os.urandom(8).hex()}"
+    return path.with_name(f"{temporary_stem(path)}{owner}")
+
+
+def temporary_stem(path: Path) -> str:
+    """How temporary names for `path` begin; a long name is cut, because file systems take 255 bytes."""
+    return f".{os.fsencode(path.name)[:180].decode(errors='ignore')}."
+
+
+def remove_abandoned(path: Path) -> None:
+    """Delete what processes left that died while they wrote `path`.
+
+    What another machine wrote, or one that does not tell who lives, is deleted when it is older than a day.
+    """
+    for left in path.parent.glob(glob.escape(temporary_stem(path)) + "*"):
+        if owner := TEMPORARY.fullmatch(left.name):
+            with suppress(OSError):  # another process deletes it too, or it is another user's
+                is_alive = is_running(int(owner["pid"]), owner["start"]) if owner["machine"] == machine() else None
+                if is_alive is False or (is_alive is None and time.time() - left.lstat().st_mtime > DAY_S):
+                    remove(left)
+
+
+def make_temporary_folder() -> Path:
+    """A new folder among the system's temporary files, for this user only; the caller deletes it."""
+    remove_abandoned(temporary_files())
+    folder = temporary_name(temporary_files())
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def temporary_files() -> Path:
+    """What the folders of `make_temporary_folder` are named after; `remove_abandoned` deletes those of the dead."""
+    import tempfile  # its imports would slow `munjang --help`
+
+    return Path(tempfile.gettempdir()) / "munjang"
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder of `make_temporary_folder`, which is there within the block."""
+    folder = make_temporary_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -106,8 +194,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     """The path to write to instead of `path`: a name beside it, renamed to `path` when the block ends without error.
 
     The block closes what it opens. Readers, a kill and a power cut meet the old file or the new one, never a part;
-    after an error nothing of the new one stays. A kill may leave `.NAME.` and eight hexadecimal digits.
+    after an error nothing of the new one stays, and what a kill left goes with the next write. A link at `path` is
+    replaced, not followed.
     """
+    remove_abandoned(path)
     temporary = temporary_name(path)
     try:
         yield temporary
@@ -129,14 +219,12 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     left beside goes with the next write. After an error the old one stays. One process at a time writes a folder.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(glob.escape(f".{folder.name}.") + "[0-9a-f]" * 8):
-        shutil.rmtree(left, ignore_errors=True)
+    remove_abandoned(folder)
     temporary, before = temporary_name(folder), temporary_name(folder)
     try:
         temporary.mkdir()
         yield temporary
-        for path in (*temporary.rglob("*"), temporary):
-            sync(path)
+        sync_tree(temporary)
         if folder.exists():
             folder.replace(before)
         temporary.replace(folder)
@@ -146,25 +234,6 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             before.replace(folder)
         shutil.rmtree(before, ignore_errors=True)
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def files_inside(folder: Path, staging: str, last: Sequence[str]) -> Iterator[Path]:
-    """A folder `staging` in `folder` to fill; when the block ends without error its files move up into `folder`.
-
-    last: the names of the files that move last, so that what needs them all is never half there. The block syncs what
-    it writes. After an error, and after an earlier kill, `staging` is deleted.
-    """
-    inside = folder / staging
-    shutil.rmtree(inside, ignore_errors=True)
-    try:
-        inside.mkdir(parents=True)
-        yield inside
-        for path in sorted(inside.iterdir(), key=lambda path: (path.name in last, path.name)):
-            path.replace(folder / path.name)
-        sync(folder)
-    finally:
-        shutil.rmtree(inside, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,56 @@
+"""kill -9 of a server while files come in: the next one deletes what is left of them."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+from linear_models import reviews
+from served import process
+
+KILLS = 30
+ROWS = "번호,본문\n" + "".join(f"{number},정말 재미있게 봤어요\n" for number in range(3_000))
+
+
+def send_until_it_dies(url: str) -> None:
+    """Send a file again and again."""
+    place = urlsplit(url)
+    try:
+        while True:
+            connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=20)
+            connection.request("POST", "/playground/read?name=a.csv", ROWS.encode())
+            connection.getresponse().read()
+            connection.close()
+    except (OSError, http.client.HTTPException):
+        pass
+
+
+def test_what_a_killed_server_had_on_the_disk_goes_when_the_next_one_starts(
+    tmp_path: Path, figures: Callable[..., None]
+) -> None:
+    folder, temporary, luck, with_files = reviews(tmp_path), tmp_path / "temporary", random.Random(1), 0
+    temporary.mkdir()
+    for __ in range(KILLS):
+        with process(folder, TMPDIR=str(temporary)) as (server, url):
+            assert os.listdir(temporary) == []
+            sending = threading.Thread(target=send_until_it_dies, args=[url])
+            sending.start()
+            time.sleep(luck.uniform(0.02, 0.2))
+            server.kill()
+            sending.join()
+        with_files += bool(list(temporary.rglob("*.csv")))
+    with process(folder, TMPDIR=str(temporary)):
+        assert os.listdir(temporary) == []
+    figures("kill -9, munjang serve", kills=KILLS, with_files=with_files)
+    assert with_files > 2
