@@ -279,8 +279,11 @@ class Spanning:
             fields = None
         record = self.single(line, text, fields)
         if isinstance(record, Bad) and (len(taken) > LOOK_AHEAD or ahead > MAX_LINE):
-            limits = {"lines": LOOK_AHEAD, "characters": MAX_LINE}
-            reason = _("a quote that does not close within {lines:,} lines and {characters:,} characters", **limits)
+            reason = _(
+                "a quote that does not close within {lines:,} lines and {characters:,} characters",
+                lines=LOOK_AHEAD,
+                characters=MAX_LINE,
+            )
             return record._replace(reason=reason)
         return record
 

@@ -260,7 +260,7 @@ def are_pieces(body: Sequence[Row], width: int) -> bool:
         if not whole:  # every record may be in two pieces
             whole, after = body[::2], body[1::2]
         kinds = fields_wanted([row.cells for row in whole])
-        decided = [vote for row in after if (vote := fits(row.cells, kinds)) is not None]
+        decided = [vote for row in after if (vote := fits_columns(row.cells, kinds)) is not None]
         if decided and decided.count(False) > PIECES_SHARE * len(decided):
             return True
         if not decided and in_pairs(sizes, usual):
@@ -283,12 +283,12 @@ def fields_wanted(rows: Sequence[Sequence[Any]]) -> list[set[Any] | None]:
         cells = [row[column] for row in rows if column < len(row) and cell_kind(row[column])]
         numbers = sum(cell_kind(cell) == "number" for cell in cells)
         few = len(set(map(cell_text, cells))) <= len(cells) / 2
-        values = set(map(cell_text, cells)) if few and len(cells) > 2 else None
+        values = set(map(cell_text, cells)) if few and len(cells) > 9 else None  # fewer may lack a value
         kinds.append({0} if cells and numbers >= 0.9 * len(cells) else values)
     return kinds
 
 
-def fits(cells: Sequence[Any], kinds: Sequence[set[Any] | None]) -> bool | None:
+def fits_columns(cells: Sequence[Any], kinds: Sequence[set[Any] | None]) -> bool | None:
     """Whether filled cells are as their columns want them; None if these take anything."""
     votes = [
         cell_kind(cell) == "number" if kind == {0} else cell_text(cell) in kind
@@ -376,10 +376,10 @@ def is_below_title(rows: Sequence[Sequence[Any]], index: int, first: int | None)
     if known < 2 or known < before or not above or not below or (first is not None and index <= first):
         return False
     kinds = fields_wanted(below)
-    like_rows = fits(names, kinds)
+    like_rows = fits_columns(names, kinds)
     if not are_names(names) or come_again(names, below) or like_rows or (known == before and like_rows is None):
         return False
-    return not any(fits(cells, kinds) for cells in above)
+    return not any(fits_columns(cells, kinds) for cells in above)
 
 
 def count_known(cells: Sequence[Any]) -> int:
