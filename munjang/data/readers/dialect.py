@@ -173,8 +173,10 @@ def dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:
         chosen.reverse()
     escaped = [Dialect(delimiter, chosen[0].quoted and has_quotes, True)]
     escaped.append(replace(escaped[0], quoted=not escaped[0].quoted))
-    if any(NULL in plain.split(text) for text in escapes) or only_escaped(texts, delimiter):
+    if any(NULL in plain.split(text) for text in escapes):
         return [*escaped, *chosen]
+    if only_escaped(texts, delimiter):
+        return [escaped[0], *chosen, escaped[1]]
     if any(ESCAPE + QUOTE in text for text in escapes):
         chosen.insert(chosen.index(quoted) + 1, Dialect(delimiter, True, True))
     return chosen + escaped * bool(escapes) + singles
