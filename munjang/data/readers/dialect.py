@@ -165,11 +165,13 @@ def dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:
     has_quotes = any(QUOTE in text for text in texts)
     escapes = [text for text in texts if ESCAPE in text] if delimiter else []
     singles = [single] if delimiter and any(APOSTROPHE in text for text in texts) else []
+    if singles and all(re.fullmatch("'.+'", cell) for cell in plain.split(next(filter(str.strip, texts)))):
+        return [single, quoted, plain]
     if not has_quotes and not escapes:
         chosen = [plain if delimiter == "\t" else quoted]
-        return singles + chosen if singles and quoted_throughout(texts, single, 0) else chosen + singles
+        return chosen + singles
     chosen = [quoted, plain]
-    if delimiter == "\t" and not quoted_throughout(texts, quoted):
+    if delimiter == "\t" and not quoted_throughout(texts, delimiter):
         chosen.reverse()
     escaped = [Dialect(delimiter, chosen[0].quoted and has_quotes, True)]
     escaped.append(replace(escaped[0], quoted=not escaped[0].quoted))
@@ -190,14 +192,13 @@ def only_escaped(texts: Sequence[str], delimiter: str | None) -> bool:
     return bool(bare) and not any(within.search(text) for text in (*bare, *texts) if ESCAPE not in text)
 
 
-def quoted_throughout(texts: Sequence[str], dialect: Dialect, header: int = 1) -> bool:
-    """Whether a column is in quotes in every row after so many rows of a header.
+def quoted_throughout(texts: Sequence[str], delimiter: str) -> bool:
+    """Whether a column is in quotes in every row but the header.
 
     Between tabs, single fields in quotes do not make a quoted file: in the files of NSMC they are part of the texts.
     """
-    mark = dialect.quote
-    rows = [dialect.split(text) for text in texts[header:] if text.strip()] or [[]]
-    return any(all(len(row) > column and row[column][:1] == mark for row in rows) for column in range(len(rows[0])))
+    rows = [text.split(delimiter) for text in texts[1:] if text.strip()] or [[]]
+    return any(all(len(row) > column and row[column][:1] == QUOTE for row in rows) for column in range(len(rows[0])))
 
 
 def layout_with(lines: Sequence[Line], cut: bool, dialect: Dialect, header: bool | None) -> Layout | None:
@@ -286,7 +287,7 @@ def fields_wanted(rows: Sequence[Sequence[Any]]) -> list[set[Any] | None]:
         numbers = sum(cell_kind(cell) == "number" for cell in cells)
         few = len(set(map(cell_text, cells))) <= len(cells) / 2
         values = set(map(cell_text, cells)) if few and len(cells) > 9 else None  # fewer may lack a value
-        kinds.append({0} if cells and numbers >= 0.9 * len(cells) else values)
+        kinds.append({0} if len(cells) > 1 and numbers >= 0.9 * len(cells) else values)
     return kinds
 
 
