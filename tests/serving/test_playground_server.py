@@ -172,6 +172,7 @@ def test_a_sheet_is_read_with_its_kinds_of_cells(server):
     [
         ("a.csv", b"", 422, "The file is empty"),
         ("a.csv.gz", b"\x1f\x8b\x08\x00", 422, "is packed with gzip"),
+        ("a.csv", b"\x28\xb5\x2f\xfd\x00", 422, "is packed with zstd"),
         ("a.parquet", b"PAR1", 422, "is not a kind of file that can be read here"),
         ("a.exe", b"MZ", 422, "is not a kind of file that can be read here"),
         ("a.xlsx", b"PK\x03\x04 broken", 422, "not a readable .xlsx file"),
@@ -186,6 +187,27 @@ def test_what_cannot_be_read_is_said(server, name, data, status, message):
     answer = server.ask(f"/playground/read?name={quote(name)}", data, method="POST")
     assert answer.status == status and message in answer.body["error"], answer.body
     assert ".munjang" not in answer.body["error"]
+
+
+def test_the_delimiter_and_the_row_of_the_names_can_be_given(server):
+    data = "메모;1\n본문,둘;감정\n좋아요, 정말;긍정\n별로;부정\n".encode()
+    table = read(server, "a.csv", data, delimiter=";", header_row="2").body
+    assert (table["columns"], table["rows"]) == (["본문,둘", "감정"], [["좋아요, 정말", "긍정"], ["별로", "부정"]])
+    for given, message in [
+        ({"header_row": "x"}, "header_row should be a number, such as 3, or 0 for none; it is 'x'."),
+        ({"header_row": "99999999999"}, "header_row must be between 0 and"),
+        ({"delimiter": "::"}, 'delimiter="::" is not one character'),
+        ({"delimiter": ";" * 101}, "encoding, sheet, delimiter, header_row have at most 100 characters."),
+    ]:
+        answer = read(server, "a.csv", data, **given)
+        assert answer.status == 422 and message in answer.body["error"]
+
+
+def test_an_empty_body_is_told_what_a_table_is(server):
+    for body, found in ((b"", "empty"), (b"[]", "a list of 0")):
+        answer = server.ask("/playground/table", body, method="POST")
+        assert answer.status == 422 and f"The body is {found}; send" in answer.body["error"]
+        assert '{"kind": …, "columns": …, "added": …, "rows": …}' in answer.body["error"]
 
 
 def test_nothing_of_a_file_stays_on_the_disk(server, tmp_path, monkeypatch):

@@ -26,10 +26,26 @@ COLUMNS = ["번호", "본문", "감정"]
 
 @dataclass
 class Made:
-    """What a file holds: its columns and its cells as texts. None as columns: they have no names."""
+    """What a file holds: its columns and its cells as texts. None as columns: they have no names.
+
+    sure: whether there is one way to read the file. If not, it may be refused and rows may be set aside, but what is
+    read must be rows that were written.
+    """
 
     columns: list[str] | None
     rows: list[list[str]]
+    sure: bool = True
+
+    def difference(self, columns: tuple[str, ...], found: list[list[str]], aside: int) -> str:
+        """What is wrong with what was read; "" if it is right."""
+        if self.sure and (aside or found != self.rows):
+            other = next((pair for pair in zip(found, self.rows, strict=False) if pair[0] != pair[1]), "")
+            return f"{len(found)} rows for {len(self.rows)}, {aside} set aside, {other}"
+        rest = iter(self.rows)
+        strange = next((row for row in found if row not in rest), None)  # `in` goes on from the last one found
+        if strange or (self.columns and found and list(columns) != self.columns):
+            return f"{columns}, {strange}"
+        return "" if len(found) + aside >= len(self.rows) else f"{len(self.rows) - len(found) - aside} rows lost"
 
 
 def text(rng: Random, without: str = "") -> str:
@@ -299,6 +315,126 @@ def own_sheet(rng, path):
     return Made(COLUMNS, made)
 
 
+def tabs_and_breaks(rng, path):
+    """As Excel copies and pandas writes: tabs, and quotes where a cell needs them."""
+    made = rows(rng)
+    for row in rng.sample(made, max(1, len(made) // 4)):
+        row[rng.choice([1, 2])] += "\n둘째 줄"
+    more = rng.choice([[], [""], ["메모"]])
+    made = [[*row, *more] for row in made]
+    columns = [*COLUMNS, "비고"][: len(made[0])]
+    save(path, written([columns, *made], delimiter="\t", lineterminator=rng.choice(["\n", "\r\n"])))
+    return Made(columns, made)
+
+
+def spaces_after_commas(rng, path):
+    made = rows(rng, without="\u00a0", empty=False)
+    made[0][1] += ', "네"'
+    cells = [[written([[cell]], lineterminator="\r\n")[:-2] for cell in row] for row in [COLUMNS, *made]]
+    save(path, "".join(", ".join(row) + "\n" for row in cells))
+    return Made(COLUMNS, made)
+
+
+def single_quotes(rng, path):
+    made = rows(rng)
+    made[0][1] += ", it's"
+    quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+    save(path, written([COLUMNS, *made], quotechar="'", quoting=quoting, lineterminator="\n"))
+    return Made(COLUMNS, made)
+
+
+def escaped_quotes(rng, path):
+    """As the csv module writes with a backslash before quotes instead of a second quote."""
+    made = rows(rng, without="\r\n")
+    made[0][1] += ' "최고"'
+    quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_NONE, csv.QUOTE_ALL])
+    options = {"escapechar": "\\", "doublequote": False, "quoting": quoting}
+    save(path, written([COLUMNS, *made], lineterminator="\n", **options))
+    return Made(COLUMNS, made)
+
+
+def mac_lines(rng, path):
+    """As Excel for Mac writes: lines end with a carriage return, line breaks in cells are line feeds."""
+    made = rows(rng, without="\r")
+    made[0][1] += "\n둘째 줄"
+    save(path, written([COLUMNS, *made], lineterminator="\r", quoting=csv.QUOTE_ALL), rng.choice(["utf-8", "utf-16"]))
+    return Made(COLUMNS, made)
+
+
+def windows_text_mode(rng, path):
+    """As Python writes on Windows to a file that was opened without newline=""."""
+    made = rows(rng, without="\r\n")
+    save(path, written([COLUMNS, *made], lineterminator="\r\r\n"))
+    return Made(COLUMNS, made)
+
+
+def of_r(rng, path):
+    """As write.table of R writes: row numbers without a name above them."""
+    made = rows(rng, empty=False)
+    first = rng.sample(range(1, 500), len(made))
+    mark = rng.choice([",", "\t", ";"])
+    save(path, written([COLUMNS[1:], *([str(a), *row[1:]] for a, row in zip(first, made, strict=True))],
+                       delimiter=mark, quoting=csv.QUOTE_ALL, lineterminator="\n"))  # fmt: skip
+    return Made(["column1", *COLUMNS[1:]], [[str(a), *row[1:]] for a, row in zip(first, made, strict=True)])
+
+
+def wide_title(rng, path):
+    made = rows(rng)
+    title = rng.choice(
+        [["2024년", "고객의 소리", "현황"], ["리뷰", "2024", "상반기"], ["기간", "2024-01-01", "담당: 김"]]
+    )
+    save(path, written([title, COLUMNS, *made], lineterminator="\n"))
+    return Made(COLUMNS, made)
+
+
+def joined_files(rng, path):
+    """Files joined by `cat`, each with its header and, from Excel, its byte-order mark."""
+    made, encoding = rows(rng), rng.choice(["utf-8", "utf-8-sig"])
+    part = written([COLUMNS, *made], lineterminator="\n").encode(encoding)
+    path.write_bytes(part * rng.choice([2, 3]))
+    return Made(COLUMNS, made * (path.stat().st_size // len(part)), sure=False)
+
+
+def without_quotes(rng, path):
+    """By hand: commas and line breaks in cells as they are."""
+    made = rows(rng, without=rng.choice(['"\n\\', '",\\']), empty=False)
+    more = rng.choice([[], ["메모"]])
+    made = [[*row, *more] for row in made]
+    columns = [*COLUMNS, "비고"][: len(made[0])]
+    save(path, "".join(",".join(row) + "\n" for row in [columns, *made]))
+    return Made(columns, made, sure=False)
+
+
+def mixed_encodings(rng, path):
+    made = rows(rng, without="🙂\u00a0Ü\n\r")
+    lines = written([COLUMNS, *made], lineterminator="\n").splitlines(keepends=True)
+    most, other = rng.sample(["utf-8", "cp949"], 2)
+    at = set(rng.sample(range(1, len(lines)), max(1, len(lines) // 8)))
+    path.write_bytes(b"".join(line.encode(other if i in at else most) for i, line in enumerate(lines)))
+    return Made(COLUMNS, made, sure=False)
+
+
+def any_columns(rng, path):
+    """Columns of several kinds in any order, lines above and below, missing last cells, any delimiter and quotes."""
+    kinds = {"번호": lambda i: str(i), "내용": lambda i: text(rng), "감정": lambda i: rng.choice(LABELS),
+             "점수": lambda i: f"{rng.randint(1, 5)}.0", "작성일": lambda i: f"2024-03-{i % 28 + 1:02}",
+             "답변": lambda i: text(rng) if rng.random() < 0.7 else ""}  # fmt: skip
+    names = ["내용", *rng.sample([name for name in kinds if name != "내용"], rng.randint(1, 4))]
+    rng.shuffle(names)
+    made = [[kinds[name](i) for name in names] for i in range(rng.choice([20, 60, 300]))]
+    lines = [names, *made]
+    if rng.random() < 0.3:
+        names, made = [*names, "비고"], [[*row, "메모" * (rng.random() < 0.3)] for row in made]
+        lines = [names, *(row if row[-1] else row[:-1] for row in made)]
+    above = [["2024년 고객의 소리"], []][: rng.choice([0, 0, 0, 1, 2])]
+    below = [[], ["합계", str(len(made))]][: rng.choice([0, 0, 0, 2])] * (len(names) > 2 and names[-1] != "비고")
+    mark = rng.choice(",,,;\t|")
+    quoting = csv.QUOTE_ALL if mark == "\t" else rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+    options = {"delimiter": mark, "quoting": quoting, "lineterminator": rng.choice(["\n", "\r\n"])}
+    save(path, written([*above, *lines, *below], **options))
+    return Made(names, made, sure=False)
+
+
 def packed(rng, path):
     inner = path.with_name("inner.csv")
     made = comma(rng, inner)
@@ -314,5 +450,8 @@ KINDS: dict[str, Callable[[Random, Path], Made]] = {
     "pandas_escaped.csv": pandas_escaped, "mysql.tsv": mysql, "plain.tsv": plain_tsv, "quoted.tsv": quoted_tsv,
     "bars.txt": bars, "lines.txt": lines, "lines.jsonl": json_lines, "list.json": json_list,
     "nested.jsonl": json_nested, "pandas.json": pandas_json, "table.parquet": parquet, "sheet.xlsx": sheet,
-    "merged.xlsx": merged_sheet, "own.xlsx": own_sheet, "packed.csv.gz": packed,
+    "merged.xlsx": merged_sheet, "own.xlsx": own_sheet, "packed.csv.gz": packed, "breaks.tsv": tabs_and_breaks,
+    "spaces.csv": spaces_after_commas, "single.csv": single_quotes, "escaped.csv": escaped_quotes,
+    "mac.csv": mac_lines, "windows.csv": windows_text_mode, "of_r.csv": of_r, "wide_title.csv": wide_title,
+    "joined.csv": joined_files, "unquoted.csv": without_quotes, "mixed.csv": mixed_encodings, "any.csv": any_columns,
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from munjang.data.readers.table import cell_text
@@ -148,10 +149,16 @@ def has_no_content(words: Sequence[str]) -> bool:
     return ends_with([last], NO_CONTENT) or (last.endswith(NO_CONTENT_ENDINGS) and not ends_with([last], LABEL_NAMES))
 
 
-def ends_with(words: Iterable[str], names: Sequence[str]) -> bool:
+def ends_with(words: Iterable[str], names: tuple[str, ...]) -> bool:
     """Whether one of the words is one of the names, or ends with a Korean one: 고객리뷰, 상담내용."""
-    endings = tuple(name for name in names if not name.isascii() and len(name) > 1)
+    endings = korean_endings(names)
     return any(word in names or word.endswith(endings) for word in words)
+
+
+@cache
+def korean_endings(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that may end a Korean word."""
+    return tuple(name for name in names if not name.isascii() and len(name) > 1)
 
 
 def labels_by_name(columns: Sequence[str], but: Sequence[int] = ()) -> list[int]:
@@ -188,21 +195,22 @@ def guess_text(columns: Sequence[str], sample: Sequence[Sequence[Any]], *, but: 
     cells = [[] if index in but else [row[index] for row in sample] for index in range(len(columns))]
     lengths = tuple(map(prose_length, cells))
     ranks = [text_rank(name) for name in columns]
-    varied = [index for index in range(len(columns)) if lengths[index] and has_variety(cells[index])]
+    varied = {index: None for index in range(len(columns)) if lengths[index] and has_variety(cells[index])}
     named = [index for index in range(len(columns)) if lengths[index] and ranks[index] in (EXACT, PART)]
     known = sorted({*varied, *named}) or [index for index in range(len(columns)) if index not in but] or [0]
     pool = named or [index for index in known if ranks[index] < OTHER] or known
     longest = max(pool, key=lengths.__getitem__)
     close = [index for index in pool if lengths[index] * CLOSE >= lengths[longest] and index in varied]
-    best = [index for index in close if ranks[index] in (EXACT, WEAK)] or close or [longest]
+    best = dict.fromkeys([index for index in close if ranks[index] in (EXACT, WEAK)] or close or [longest])
+    first = next(iter(best))
     others = [
         index
         for index in varied
         if index not in best
         and ranks[index] < OTHER
-        and (ranks[index] < UNKNOWN or lengths[index] * CLOSE >= lengths[best[0]])
+        and (ranks[index] < UNKNOWN or lengths[index] * CLOSE >= lengths[first])
     ]
-    reason = _("by its name") if ranks[best[0]] < UNKNOWN else _("it has the longest texts")
+    reason = _("by its name") if ranks[first] < UNKNOWN else _("it has the longest texts")
     return TextGuess(tuple(best), tuple(others), reason, lengths)
 
 

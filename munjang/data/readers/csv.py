@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, repeat
 
+from munjang.data.readers.columns import KNOWN_NAMES, normal_name
 from munjang.data.readers.lines import MAX_LINE
 from munjang.data.readers.table import Bad, Row
-from munjang.translation import N_, _
+from munjang.errors import DataError
+from munjang.translation import N_, _, ngettext
 
 BareLine = tuple[int, str, str]
 """A Line, or a plain tuple of its values."""
-QUOTE, ESCAPE, NULL = '"', "\\", "\\N"
+QUOTE, APOSTROPHE, ESCAPE, NULL = '"', "'", "\\", "\\N"
 UNUSED = "\x1f"  # csv.reader needs a delimiter and a quote, also where a file has none
 DELIMITERS = {
     "\t": N_("tab delimiter"),
@@ -24,6 +27,7 @@ DELIMITERS = {
 }
 LOOK_AHEAD = 1_000  # lines that one record may span before its quote counts as stray
 VAIN_PER_LINE = 200  # characters that may be read ahead in vain, for each line of the file
+CHUNK_LINES = 100  # that are read at once where each of them is a record
 
 
 @dataclass(frozen=True)
@@ -31,18 +35,25 @@ class Dialect:
     """How a line becomes fields. delimiter None: the whole line is one field.
 
     escaped: a backslash before a quote, a delimiter, a line break or a backslash makes it an ordinary character, and
-    an unquoted \\N is empty, as Spark and MySQL write it.
+    an unquoted \\N is empty, as Spark and MySQL write it. quote: the mark around fields. spaced: spaces before a field
+    are no part of it, so that it may be quoted after them.
     """
 
     delimiter: str | None
     quoted: bool
     escaped: bool = False
+    quote: str = QUOTE
+    spaced: bool = False
 
     def __str__(self) -> str:
         known = DELIMITERS.get(self.delimiter)
         delimiter = _(known) if known else _("delimiter {delimiter}", delimiter=self.delimiter)
         if self.escaped:
             return _("{delimiter}, quotes escaped by a backslash", delimiter=delimiter)
+        if self.quoted and self.quote == APOSTROPHE:
+            return _("{delimiter}, quoted with '", delimiter=delimiter)
+        if self.quoted and self.spaced:
+            return _("{delimiter}, quoted, with spaces after it", delimiter=delimiter)
         if self.quoted:
             return _("{delimiter}, quoted", delimiter=delimiter)
         return _("{delimiter}, unquoted", delimiter=delimiter)
@@ -55,9 +66,9 @@ class Dialect:
         """The csv module's reader for this dialect, strict. A field may be as long as a line may be."""
         csv.field_size_limit(max(MAX_LINE, csv.field_size_limit()))
         delimiter = self.delimiter or UNUSED
-        quotes = {} if self.quoted else {"quoting": csv.QUOTE_NONE, "quotechar": None}
-        escape = {"escapechar": ESCAPE, "doublequote": False} if self.escaped else {}
-        return csv.reader(lines, delimiter=delimiter, strict=True, **quotes, **escape)
+        quotes = {"quotechar": self.quote} if self.quoted else {"quoting": csv.QUOTE_NONE, "quotechar": None}
+        escape = {"escapechar": ESCAPE} if self.escaped else {}
+        return csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=self.spaced, **quotes, **escape)
 
     def protected(self, text: str) -> str:
         """A line of an escaped dialect for `reader`, which would drop every backslash and end at a carriage return.
@@ -67,6 +78,17 @@ class Dialect:
         end = re.escape(self.delimiter or UNUSED)
         text = re.sub(rf"(?:(?<={end})|^)\\N(?={end}|\r?\n?$)", "", text)
         return re.sub(rf'(\\["\\\r\n]|\\{end})|\\|\r(?!\n$)', lambda found: found[1] or ESCAPE + found[0], text)
+
+    def plain_rows(self, texts: Sequence[str], width: int) -> list[list[str]] | None:
+        """The fields of each line, where every line alone is a record of so many fields; else None."""
+        if self.escaped:
+            return None
+        try:
+            rows = list(self.reader(texts)) if self.quoted else [self.split(text.rstrip("\r")) for text in texts]
+        except csv.Error:
+            return None
+        # As many records as lines, and none of them empty: no record has taken a second line.
+        return rows if len(rows) == len(texts) and set(map(len, rows)) == {width} else None
 
 
 QUOTED_TSV = Dialect("\t", True)
@@ -90,50 +112,105 @@ class Shape:
 
 
 def records(
-    lines: Iterable[BareLine], dialect: Dialect, shape: Shape | None, file: str = "", slips: list[int] | None = None
+    lines: Iterable[BareLine],
+    dialect: Dialect,
+    shape: Shape | None,
+    file: str = "",
+    slips: list[int] | None = None,
+    header: Sequence[str] | None = None,
 ) -> Iterator[Row | Bad]:
     """Every record; a line that is not one is Bad, and no line is skipped. The time is linear in the size of the file.
 
     shape: None takes records of any width. A quote that never closes, or closes where no field ends, is read as an
     ordinary character, so that the lines after it are still read one by one; `slips` gets the numbers of such lines.
+    Empty lines one after the other are one Bad. header: the names above the rows, () where there are none; a row that
+    is a header again is Bad. DataError: it comes again in another order.
     """
-    source, slips = LineQueue(lines), [] if slips is None else slips
-    spanning = Spanning(source, dialect, shape, file, slips)
-    delimiter, width, quoted, escaped = dialect.delimiter, shape and shape.width, dialect.quoted, dialect.escaped
+    spanning = Spanning(LineQueue(lines), dialect, shape, file, [] if slips is None else slips)
+    return chain.from_iterable(record_groups(spanning, header))
+
+
+def record_groups(spanning: Spanning, header: Sequence[str] | None) -> Iterator[Iterable[Row | Bad]]:
+    """The items of `records`, many at a time, which spares most of the time where each line is a record."""
+    source, dialect, shape, file = spanning.source, spanning.dialect, spanning.shape, spanning.file
+    names = None if header is None else [cell.strip() for cell in header]
+    starts = frozenset() if names is None else KNOWN_NAMES.union(names)
     new = tuple.__new__  # what Row(…) does, in half the time
-    for line in source:
+    while chunk := source.take(CHUNK_LINES):
+        numbers, texts, problems = zip(*chunk, strict=True)
+        rows = dialect.plain_rows(texts, shape.width) if shape and not any(problems) else None
+        if rows and starts.isdisjoint([row[0] for row in rows]):
+            yield map(new, repeat(Row), zip(numbers, map(tuple, rows), repeat(file)))
+            continue
+        source.give_back(chunk)
+        items = one_by_one(spanning, numbers[-1])
+        yield items if names is None else (checked_header(item, names, starts, dialect) for item in items)
+
+
+def one_by_one(spanning: Spanning, last: int) -> Iterator[Row | Bad]:
+    """The records that begin on the next lines, up to the line with the number `last`."""
+    source, dialect, shape, file = spanning.source, spanning.dialect, spanning.shape, spanning.file
+    width, mark = shape and shape.width, dialect.quote if dialect.quoted else None
+    number = 0
+    while number < last and (line := source.next()) is not None:
         number, text, problem = line
-        if text[-1:] == "\r":
-            text = text[:-1]
+        text = text.rstrip("\r")
         if problem:
             yield Bad(number, problem, text, file)
-            continue
-        if (quoted and QUOTE in text) or (escaped and ESCAPE in text):
-            spanning.pending = line[1]
-            try:
-                fields = next(spanning.reader)
-            except (csv.Error, StopIteration):
-                fields = None
-            if fields is None or spanning.taken or len(fields) != width:
-                yield spanning.settled(line, text, fields)
-            else:
-                yield new(Row, (number, tuple(fields), file))
-            continue
-        fields = [text] if delimiter is None else text.split(delimiter)
-        if len(fields) == width:
-            yield new(Row, (number, tuple(fields), file))
+        elif width != 1 and not text.strip(" "):
+            yield Bad(number, empty_lines(1 + source.skip_empty()), text, file)
+        elif dialect.spaced or (mark and mark in text) or (dialect.escaped and ESCAPE in text):
+            yield spanning.record(line, text)
         else:
-            yield sized(number, fields, text, shape, file)
+            yield sized(number, dialect.split(text), text, shape, file)
+
+
+def empty_lines(count: int) -> str:
+    """The reason why empty lines are no records."""
+    return ngettext("empty line", "{count:,} empty lines", count)
+
+
+def checked_header(item: Row | Bad, names: Sequence[str], starts: frozenset[str], dialect: Dialect) -> Row | Bad:
+    """The item; Bad if it is a header again. starts: what the first cell of a header may be."""
+    if isinstance(item, Bad) or item.cells[0].strip() not in starts:
+        return item
+    reason = header_again(item, names)
+    return Bad(item.line, reason, (dialect.delimiter or "").join(item.cells), item.file) if reason else item
+
+
+def header_again(row: Row, names: Sequence[str]) -> str:
+    """Why a row is no record but a header, as where files were joined by `cat`; else "".
+
+    names: of the header above, [] without one. DataError: they come in another order, so that the rows below are of
+    other columns.
+    """
+    cells = [cell.strip() for cell in row.cells]
+    if cells == names:
+        return _("the header again")
+    known = [normal_name(cell) in KNOWN_NAMES for cell in cells]
+    if len(cells) > 1 and any(known) and sorted(cells) == sorted(names):
+        raise DataError(
+            _(
+                "{path}, line {line}: the columns come in another order from here on ({names}). Split the file before "
+                "this line.",
+                path=row.file,
+                line=row.line,
+                names=", ".join(cells),
+            )
+        )
+    return _("a header among the rows") if all(known) and len(set(cells)) == len(cells) > 2 else ""
 
 
 def sized(number: int, fields: list[str], raw: str, shape: Shape | None, file: str) -> Row | Bad:
     """A record with its number of fields checked."""
+    if shape is not None and len(fields) == shape.width:
+        return Row(number, tuple(fields), file)
     count, blank = len(fields), not raw.strip()
     fit = (None if blank else fields) if shape is None else shape.fit(fields)
     if fit is not None:
         return Row(number, tuple(fit), file)
     if blank:
-        problem = _("empty line")
+        problem = empty_lines(1)
     elif count < shape.width:
         problem = _("too few fields, {fields} for {columns}", fields=count, columns=shape.width)
     else:
@@ -173,6 +250,17 @@ class Spanning:
                     return
             yield protected(text + "\n") if protected else text + "\n"
 
+    def record(self, line: BareLine, text: str) -> Row | Bad:
+        """The record that begins on `line`. text: the line without its end."""
+        self.pending = line[1]
+        try:
+            fields = next(self.reader)
+        except (csv.Error, StopIteration):
+            fields = None
+        if fields is None or self.taken or not self.shape or len(fields) != self.shape.width:
+            return self.settled(line, text, fields)
+        return Row(line[0], tuple(fields), self.file)
+
     def settled(self, line: BareLine, text: str, fields: list[str] | None) -> Row | Bad:
         """The record on `line` and the lines taken, or if they are none, on `line` alone; the others are given back.
 
@@ -189,19 +277,27 @@ class Spanning:
             self.spent += ahead
             self.source.give_back(taken)
             fields = None
-        return self.single(line, text, fields)
+        record = self.single(line, text, fields)
+        if isinstance(record, Bad) and (len(taken) > LOOK_AHEAD or ahead > MAX_LINE):
+            reason = _(
+                "a quote that does not close within {lines:,} lines and {characters:,} characters",
+                lines=LOOK_AHEAD,
+                characters=MAX_LINE,
+            )
+            return record._replace(reason=reason)
+        return record
 
     def joined(self, lines: list[BareLine], fields: list[str]) -> Row | Bad | None:
         """The record on several lines; None if they are not one."""
         number = lines[0][0]
-        raw = "\n".join(text for __, text, __ in lines).removesuffix("\r")
+        raw = "\n".join(text for __, text, __ in lines).rstrip("\r")
         record = sized(number, fields, raw, self.shape, self.file)
         if isinstance(record, Bad):
             return None
         # In TSV, lines that are each a whole record, and begin alike, are separate records, not one text.
         if self.dialect == QUOTED_TSV and self.shape:
-            shapes = {(len(self.dialect.split(text)), text[:1] == QUOTE) for __, text, __ in lines}
-            if len(shapes) == 1 and shapes.pop()[0] == self.shape.width:
+            kinds = {(len(self.dialect.split(text)), text[:1] == QUOTE, text[:1].isdigit()) for __, text, __ in lines}
+            if len(kinds) == 1 and kinds.pop()[0] == self.shape.width:
                 return None
         problem = next(filter(None, (problem for *__, problem in lines)), "")
         return Bad(number, problem, raw, self.file) if problem else record
@@ -223,15 +319,20 @@ class LineQueue:
         self.lines = iter(lines)
         self.waiting: list[BareLine] = []  # the next one last
 
-    def __iter__(self) -> Iterator[BareLine]:
-        waiting, lines = self.waiting, self.lines
-        while True:
-            if waiting:
-                yield waiting.pop()
-            elif (line := next(lines, None)) is not None:
-                yield line
-            else:
-                return
+    def take(self, count: int) -> list[BareLine]:
+        """The next lines, so many or as many as there are."""
+        taken = [self.waiting.pop() for __ in range(min(count, len(self.waiting)))]
+        return taken + list(islice(self.lines, count - len(taken)))
+
+    def skip_empty(self) -> int:
+        """Passes over the empty lines that come next; gives their number."""
+        count = 0
+        while (line := self.next()) is not None:
+            if line[2] or line[1].strip(" \r"):
+                self.waiting.append(line)
+                break
+            count += 1
+        return count
 
     def next(self) -> BareLine | None:
         """The next line; None at the end."""

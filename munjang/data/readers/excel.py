@@ -139,7 +139,7 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
     book = open_book(path)
     name = book.chosen(options.sheet)
     sheet, extent = book.sheet(name)
-    head = list(islice(numbered_rows(sheet), SAMPLE_ROWS))
+    head = list(islice(numbered_rows(sheet), max(SAMPLE_ROWS, options.header_row or 0)))
     if not any(filled(cells) for __, cells in head):
         raise DataError(
             _("{path}: sheet '{name}' is empty. Sheets: {sheets}.", path=path, name=name, sheets=", ".join(book.names))
@@ -161,7 +161,7 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
     all_names = distinct(names)
     table = Table(str(path), tuple(all_names[column] for column in columns), read)
     table.sheets = Sheets(name, book.names.index(name), lambda: book.others(name))
-    table.notes = notes_on(path, book, name, (first, last), head, table.columns, extent)
+    table.notes = notes_on(path, book, name, (first, last), head, table.columns, extent, options.header_row is None)
     return table
 
 
@@ -279,8 +279,12 @@ def notes_on(
     head: Sequence[tuple[int, Cells]],
     columns: Sequence[str],
     extent: Extent,
+    guessed: bool,
 ) -> list[str]:
-    """What was detected: the sheet, the header and the rows above it, errors, the sheets that are not read."""
+    """What was detected: the sheet, the header and the rows above it, errors, the sheets that are not read.
+
+    guessed: whether the header was looked for.
+    """
     first, last = header
     if not first:
         notes = [_("{path}: sheet '{name}', no header", path=path, name=name)]
@@ -290,7 +294,9 @@ def notes_on(
         notes = [
             _("{path}: sheet '{name}', header in rows {first} and {last}", path=path, name=name, first=first, last=last)
         ]
-    notes.append(header_note(path, bool(first), columns))
+    names = [cells for line, cells in head if first <= line <= last]
+    guess = first if guessed and not any(map(has_known_name, names)) else 0
+    notes.append(header_note(path, bool(first), columns, guess))
     above = [" ".join(str(cell) for cell in cells if cell is not None) for line, cells in head if line < first]
     notes += above_note(path, above)
     if extent.errors:

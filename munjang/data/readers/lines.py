@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections import Counter
-from collections.abc import Iterator
-from itertools import repeat, starmap
+from collections.abc import Iterable, Iterator
+from itertools import chain, count, repeat, starmap
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -15,8 +16,10 @@ from munjang.translation import _
 
 MAX_LINE = 1_000_000  # bytes; of a longer line only the first KEPT_BYTES are kept, so that memory stays bounded
 KEPT_BYTES = 1_000
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 19  # less than MAX_LINE, so that only the first line of a chunk can be longer
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+ACCENTED = re.compile(r"(?m)^[^A-Za-z\xb7\u0250-\U0010ffff\n]*[\xa1-\xb6\xb8-\u024f][^A-Za-z\xb7\u0250-\U0010ffff\n]*$")
+"""A line with such letters or signs as Hangul in cp949 gives in utf-8, without plain letters and the middle dot."""
 SUPERSETS = {"euc_kr": "cp949", "utf-8-sig": "utf-8"}  # files called euc-kr often have syllables that only cp949 has
 
 
@@ -29,10 +32,15 @@ class Line(NamedTuple):
 
 
 class Encoding(NamedTuple):
-    """How the bytes of a file become lines."""
+    """How the bytes of a file become lines.
+
+    newline: b"" where lines end in each of the usual ways. mixed: some lines may be in another encoding, in which they
+    are valid, too.
+    """
 
     name: str
     newline: bytes = b"\n"
+    mixed: bool = False
 
 
 class AsUtf8:
@@ -62,6 +70,24 @@ class AsUtf8:
         return b"\xff" if rest else b""
 
 
+class AnyNewline:
+    """A stream in which every carriage return, alone or before a line feed, has become a line feed."""
+
+    def __init__(self, stream: BinaryIO | AsUtf8) -> None:
+        self.stream, self.held = stream, b""
+
+    def read1(self, size: int) -> bytes:
+        """The next bytes; b"" only at the end."""
+        while chunk := self.stream.read1(size):
+            chunk, self.held = self.held + chunk, b""
+            if chunk.endswith(b"\r"):
+                chunk, self.held = chunk[:-1], b"\r"
+            if chunk:
+                return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        rest, self.held = self.held, b""
+        return rest.replace(b"\r", b"\n")
+
+
 def wide(encoding: str) -> bool:
     """Whether characters take two or four bytes, so that a line feed is not a single byte."""
     return encoding.startswith(("utf-16", "utf-32"))
@@ -80,8 +106,8 @@ def check_encoding(name: str) -> str:
     return SUPERSETS.get(known, known)
 
 
-def line_blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int, list[bytes], int]]:
-    """Whole lines, many at a time: (number of the first, the lines without line feed, size of a line that was cut).
+def line_blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int, bytes, int]]:
+    """Whole lines, many at a time: (number of the first, the lines without the last end, size of a line that was cut).
 
     The size is 0 for ordinary lines. A line over MAX_LINE comes alone: its first KEPT_BYTES bytes, and its full size.
     """
@@ -92,21 +118,23 @@ def line_blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int,
             skipped += len(head)
             if not end:
                 continue
-            yield number, [carry], skipped
+            yield number, carry, skipped
             number, carry, skipped = number + 1, b"", 0
-        *lines, carry = (carry + chunk).split(newline)
-        if any(len(line) > MAX_LINE for line in lines):
-            for line in lines:
-                long = len(line) > MAX_LINE
-                yield number, [line[:KEPT_BYTES] if long else line], len(line) if long else 0
-                number += 1
-        elif lines:
+        block = carry + chunk
+        start, last = 0, block.rfind(newline)
+        first = block.find(newline)
+        if first > MAX_LINE:  # the others are shorter than a chunk
+            yield number, block[:KEPT_BYTES], first
+            number, start = number + 1, first + 1
+        if start <= last:
+            lines = block[start:last]
             yield number, lines, 0
-            number += len(lines)
+            number += lines.count(newline) + 1
+        carry = block[last + 1 :]
         if len(carry) > MAX_LINE:
             skipped, carry = len(carry), carry[:KEPT_BYTES]
     if carry:
-        yield number, [carry], skipped
+        yield number, carry, skipped
 
 
 def read_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Iterator[Line]:
@@ -116,12 +144,19 @@ def read_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Itera
 
 def bare_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Iterator[tuple[int, str, str]]:
     """The lines of `read_lines` as plain tuples, which are made five times as fast."""
+    return chain.from_iterable(line_groups(stream, Encoding(encoding, newline)))
+
+
+def line_groups(stream: BinaryIO, given: Encoding) -> Iterator[Iterable[tuple[int, str, str]]]:
+    """The lines of `bare_lines`, many at a time."""
+    encoding, newline, mixed = given
     source = AsUtf8(stream, encoding) if wide(encoding) else stream
+    if not newline:
+        source, newline = AnyNewline(source), b"\n"
     codec = "utf-8" if wide(encoding) else SUPERSETS.get(encoding, encoding)
-    for first, lines, cut in line_blocks(source, newline):
-        if first == 1 and codec == "utf-8":
-            lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
-        block = b"\n".join(lines)
+    for first, block, cut in line_blocks(source, newline):
+        if codec == "utf-8" and codecs.BOM_UTF8 in block:  # also where a file was joined to another one
+            block = block.replace(newline + codecs.BOM_UTF8, newline).removeprefix(codecs.BOM_UTF8)
         try:
             text = block.decode(codec)
         except UnicodeDecodeError:
@@ -129,18 +164,19 @@ def bare_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Itera
         if cut:
             shown = block.decode(codec, "backslashreplace")
             problem = _("the line is {size:,} bytes long, the limit is {limit:,}", size=cut, limit=MAX_LINE)
-            yield first, shown + " …", problem
-        elif "\0" in text:
-            for number, line in enumerate(lines, first):
-                yield decode_line(number, line, codec, encoding)
-        elif newline != b"\n" and "\n" in text:
-            yield from ((number, line.decode(codec), "") for number, line in enumerate(lines, first))
+            yield [(first, shown + " …", problem)]
+        elif "\0" in text or (mixed and (codec != "utf-8" or ACCENTED.search(text))):
+            lines = enumerate(block.split(newline), first)
+            yield [decode_line(number, line, codec, encoding, mixed) for number, line in lines]
         else:
-            yield from zip(range(first, first + len(lines)), text.split("\n"), repeat(""))
+            yield zip(count(first), text.split(newline.decode()), repeat(""))
 
 
-def decode_line(number: int, line: bytes, codec: str, encoding: str) -> Line:
-    """Decode one line; undecodable bytes are shown as \\xb0. `problem` names them, or a NUL byte."""
+def decode_line(number: int, line: bytes, codec: str, encoding: str, mixed: bool = False) -> Line:
+    """Decode one line; undecodable bytes are shown as \\xb0. `problem` names them, or a NUL byte.
+
+    mixed: a line that is valid, but rather in another encoding, has a problem, too.
+    """
     try:
         text = line.decode(codec)
     except UnicodeDecodeError as error:
@@ -163,9 +199,30 @@ def decode_line(number: int, line: bytes, codec: str, encoding: str) -> Line:
                 other=other,
             )
         return Line(number, shown, problem)
+    if mixed and (other := rather_in(line, codec)):
+        problem = _("not {encoding}: it reads better as {other}", encoding=encoding, other=other)
+        return Line(number, text.replace("\0", "\\x00"), problem)
     if "\0" in text:
         return Line(number, text.replace("\0", "\\x00"), _("it holds a NUL byte"))
     return Line(number, text)
+
+
+def rather_in(line: bytes, codec: str) -> str:
+    """utf-8 or cp949 if a line that is valid in `codec`, the other one, must be in that; else "".
+
+    Hangul in utf-8 can be valid cp949, where it reads as rare hanja. Hardly any Hangul in cp949 is valid utf-8; where
+    it is, it reads as accented letters, without plain ones.
+    """
+    if line.isascii() or codec not in ("utf-8", "cp949"):
+        return ""
+    try:
+        text, korean = line.decode("utf-8"), line.decode("cp949")
+    except UnicodeDecodeError:
+        return ""
+    if codec == "cp949":
+        return "utf-8" if any("\u3130" < char <= "\u318f" or "가" <= char <= "힣" for char in text) else ""
+    is_korean = all("가" <= char <= "힣" for char in korean if not char.isascii())
+    return "cp949" if is_korean and ACCENTED.fullmatch(text) else ""
 
 
 def reads_as(data: bytes, encoding: str) -> bool:
@@ -201,7 +258,9 @@ def find_encoding(path: Path) -> Encoding:
                 path=path,
             )
         )
-    return Encoding("cp949" if counts["cp949"] > counts["utf-8"] else "utf-8", newline)
+    if counts["cp949"] > counts["utf-8"]:
+        return Encoding("cp949", newline, mixed=counts["utf-8"] > 0)
+    return Encoding("utf-8", newline, mixed=True)
 
 
 def is_utf8(path: Path) -> bool:
@@ -228,7 +287,7 @@ def given_encoding(path: Path, name: str) -> Encoding:
         raise ConfigError(_("{path} is in utf-8, not in {name}. Leave out {option:encoding}.", path=path, name=name))
     if wide(known) and b"\0" not in head and not head.startswith(tuple(BOMS)):
         raise ConfigError(_("{path} is not in {name}. Leave out {option:encoding}.", path=path, name=name))
-    return Encoding(known, newline_of(head))
+    return Encoding(known, newline_of(head), mixed=known in ("utf-8", "cp949"))
 
 
 def newline_of(head: bytes) -> bytes:
@@ -239,10 +298,10 @@ def newline_of(head: bytes) -> bytes:
 def count_valid(stream: BinaryIO, newline: bytes) -> Counter[str]:
     """The number of lines beyond ASCII that are valid in utf-8, else in cp949, else in neither."""
     counts: Counter[str] = Counter()
-    for __, lines, cut in line_blocks(stream, newline):
-        block = b"\n".join(lines)
+    for __, block, cut in line_blocks(stream, newline):
         if block.isascii() or cut:
             continue
+        lines = block.split(newline)
         if reads_as(block, "utf-8"):
             counts["utf-8"] += len(lines) - sum(map(bytes.isascii, lines))
             continue

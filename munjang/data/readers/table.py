@@ -181,8 +181,15 @@ def short_list(names: Sequence[str]) -> str:
     return shown if len(names) <= SHOWN_NAMES else f"{shown}, … ({len(names)})"
 
 
-def header_note(path: Path, named: bool, columns: Sequence[str]) -> str:
-    """The note on the names of the columns."""
+def header_note(path: Path, named: bool, columns: Sequence[str], guess: int = 0) -> str:
+    """The note on the names of the columns. guess: the row that was taken for the header without a usual name in it."""
+    if named and guess:
+        return _(
+            "{path}: row {row} is taken for the names of the columns: {names}; {option:header_row=0} says otherwise",
+            path=path,
+            row=guess,
+            names=short_list(columns),
+        )
     if named:
         return _("{path}: columns {names}", path=path, names=short_list(columns))
     return _(

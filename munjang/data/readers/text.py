@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import dropwhile, islice, starmap
+from dataclasses import replace
+from itertools import chain, dropwhile, islice, starmap
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from munjang.config.settings import ReadOptions
 from munjang.data.readers.csv import ESCAPE, QUOTE, BareLine, records
@@ -22,11 +23,11 @@ from munjang.data.readers.lines import (
     CHUNK_BYTES,
     Encoding,
     Line,
-    bare_lines,
     check_encoding,
     decode_line,
     find_encoding,
     given_encoding,
+    line_groups,
     open_bytes,
     read_lines,
     reading,
@@ -49,8 +50,28 @@ def open_lines(path: Path, encoding: Encoding) -> Iterator[Line]:
 
 def open_bare(path: Path, encoding: Encoding) -> Iterator[BareLine]:
     """The lines of a file as plain tuples, which are made faster."""
+    return chain.from_iterable(file_groups(path, encoding))
+
+
+def file_groups(path: Path, encoding: Encoding) -> Iterator[Iterable[BareLine]]:
+    """The lines of a file, many at a time."""
     with reading(path), open_bytes(path) as stream:
-        yield from bare_lines(stream, encoding.name, encoding.newline)
+        yield from line_groups(stream, encoding)
+
+
+class Sampled(NamedTuple):
+    """The beginning of a file, divided into lines in one way, and its layout.
+
+    hint: the lines that say how it is divided. skip: the lines before the sample. cut: whether there are more `lines`.
+    """
+
+    encoding: Encoding
+    hint: int
+    skip: int
+    sample: Sequence[Line]
+    cut: bool
+    lines: Iterator[BareLine]
+    layout: Layout | None
 
 
 def open_delimited(path: Path, kind: str, options: ReadOptions) -> Table:
@@ -58,24 +79,62 @@ def open_delimited(path: Path, kind: str, options: ReadOptions) -> Table:
 
     A .txt (or unknown) file that is not surely a table is a file of lines: one column, `text`, no header.
     """
-    encoding = encoding_of(path, options)
+    found = sampled(path, encoding_of(path, options), kind, options)
+    if any("\r" in line.text.rstrip("\r") for line in found.sample):  # it ends a line, or stands in a cell
+        other = sampled(path, found.encoding._replace(newline=b""), kind, options)
+        found = max([found, other], key=agreeing)
+        refuse_returns(path, found.sample, found.layout)
+    layout = found.layout
+    if layout is None:
+        return lines_table(path, found.encoding)
+    if layout.score < NAMED:
+        raise DataError(disagreement(path, found.sample, layout))
+    if found.cut and (later := later_sample(path, found.lines, found.sample, layout)):
+        layout = requoted(layout, later)
+    guessed = options.header_row is None and not layout.is_named
+    return delimited_table(path, found.encoding, layout, found.skip, found.hint, guessed)
+
+
+def sampled(path: Path, encoding: Encoding, kind: str, options: ReadOptions) -> Sampled:
+    """The beginning of a file in lines of this encoding. DataError: it has no text, or the header is damaged."""
     hint, delimiter = announced(path, encoding)
     skip = max(hint, (options.header_row or 1) - 1)
-    lines = islice(open_bare(path, encoding), skip, None)
+    lines = dropwhile(lambda line: not line[1].strip(), islice(open_bare(path, encoding), skip, None))
     sample, cut = sample_lines(lines)
     if not any(line.text.strip() and not line.problem for line in sample):
         raise DataError(empty_message(path, encoding, skip))
-    delimiter = delimiter_named(options.delimiter) or delimiter
     given = None if options.header_row is None else options.header_row > 0
     refuse_damaged_header(path, sample, given)
-    layout = find_layout(sample, cut, kind, delimiter, given)
-    if layout is None:
-        return lines_table(path, encoding)
-    if layout.score < NAMED:
-        raise DataError(disagreement(path, layout))
-    if cut and (later := later_sample(path, lines, sample, layout)):
-        layout = requoted(layout, later)
-    return delimited_table(path, encoding, layout, skip, hint)
+    layout = find_layout(sample, cut, kind, delimiter_named(options.delimiter) or delimiter, given)
+    return Sampled(encoding, hint, skip, sample, cut, lines, layout)
+
+
+def agreeing(way: Sampled) -> tuple[float, bool]:
+    """How well the sample agrees in these lines; of equal ways, one without bare carriage returns is better."""
+    return way.layout.rank if way.layout else 0.0, not bare_returns(way.sample, way.layout)
+
+
+def bare_returns(sample: Sequence[Line], layout: Layout | None) -> int:
+    """How many carriage returns stand within lines, and not in quotes."""
+    text = "\n".join(line.text.rstrip("\r") for line in sample)
+    if layout and layout.dialect.quoted:
+        mark = layout.dialect.quote
+        text = re.sub(f"{mark}[^{mark}]*{mark}", "", text)
+    return text.count("\r")
+
+
+def refuse_returns(path: Path, sample: Sequence[Line], layout: Layout | None) -> None:
+    """A DataError if lines end with carriage returns and cells hold line feeds, without quotes that tell which."""
+    if bare_returns(sample, layout) >= len(sample):
+        first = next(line.number for line in sample if "\r" in line.text.rstrip("\r"))
+        raise DataError(
+            _(
+                "{path}, line {line}: carriage returns and line feeds both end lines. Save the file with one kind of "
+                "line ends, and with quotes around cells that have line breaks.",
+                path=path,
+                line=first,
+            )
+        )
 
 
 def announced(path: Path, encoding: Encoding) -> tuple[int, str | None]:
@@ -130,15 +189,31 @@ def holds(path: Path, mark: str) -> bool:
     return False
 
 
-def disagreement(path: Path, layout: Layout) -> str:
+def disagreement(path: Path, sample: Sequence[Line], layout: Layout) -> str:
     """Why a file with column names is no table."""
-    return _(
-        "{path}: the header has {columns} ({names}), but most records have more or fewer cells. "
-        "Say {option:delimiter} or {option:header_row}, or correct the file.",
-        path=path,
-        columns=ngettext("{count} name", "{count} names", len(layout.names)),
-        names=short_list(layout.names),
-    )
+    quoted = replace(layout.dialect, quoted=True)  # of records in quotes that are too long, this names the first line
+    items = records((line for line in sample if line.number >= layout.start), quoted, layout.shape)
+    bad = next((item for item in items if isinstance(item, Bad)), None)
+    fields = [
+        _(
+            "{path}: the header has {columns} ({names}), but most records have more or fewer cells.",
+            path=path,
+            columns=ngettext("{count} name", "{count} names", len(layout.names)),
+            names=short_list(layout.names),
+        )
+    ]
+    if bad:
+        fields.append(_("The first is line {line}: {reason}.", line=bad.line, reason=bad.reason))
+    if len(layout.names) == 1:
+        fields.append(
+            _(
+                "Say {option:delimiter=tab} if each line is one text, or {option:header_row=0} if the first line is "
+                "a title."
+            )
+        )
+    else:
+        fields.append(_("Say {option:delimiter} or {option:header_row}, or correct the file."))
+    return " ".join(fields)
 
 
 def empty_message(path: Path, encoding: Encoding, skip: int) -> str:
@@ -156,21 +231,24 @@ def empty_message(path: Path, encoding: Encoding, skip: int) -> str:
     return _("{path} is empty: it has no line with text.", path=path)
 
 
-def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int, hint: int) -> Table:
-    """The table of a file with a known layout. skip: lines that do not belong to it; hint: those that say how."""
+def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int, hint: int, guessed: bool) -> Table:
+    """The table of a file with a known layout. skip: lines that do not belong to it; hint: those that say how.
+
+    guessed: whether the header has no usual name.
+    """
     columns, file = distinct(layout.names), str(path)
     skip = max(skip, layout.start - 1)
 
     def read() -> Iterator[Row | Bad]:
         lines = islice(open_bare(path, encoding), skip, None)
-        items = records(lines, layout.dialect, layout.shape, file)
+        items = records(lines, layout.dialect, layout.shape, file, header=layout.header or ())
         if layout.header is not None:  # it may have fewer cells than the rows
             next(items, None)
-        yield from items
+        return items
 
     notes = [
         f"{path}: {encoding.name}, {layout.dialect}",
-        header_note(path, layout.header is not None, columns),
+        header_note(path, layout.header is not None, columns, layout.start if guessed else 0),
         *above_note(path, [line.text.strip() for line in islice(open_lines(path, encoding), hint, skip)]),
     ]
     if layout.shape.least < layout.shape.width:

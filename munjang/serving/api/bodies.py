@@ -47,17 +47,18 @@ class ParsedInputs:
 
 def read_model(model: type[Body], body: bytes, limits: Limits) -> Body:
     """A body as its model. Its checks find the limits as their context. DataError: what is wrong, and where."""
-    value = parse_object(body)
+    names = ", ".join(f'"{name}": …' for name in model.model_fields)
+    value = parse_object(body, '{"inputs": "a sentence"}' if "inputs" in model.model_fields else f"{{{names}}}")
     try:
         return model.model_validate(value, context=limits)
     except ValidationError as error:
         raise body_error(error, value) from error
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body. DataError: not UTF-8, not JSON, or not an object."""
+def parse_object(body: bytes, example: str) -> dict[str, Any]:
+    """The JSON object in a body. DataError: not UTF-8, not JSON, or not an object; it shows an example."""
     if not body.strip():
-        raise DataError(_('The body is empty; send JSON such as {"inputs": "a sentence"}.'))
+        raise DataError(_("The body is empty; send JSON such as {example}.", example=example))
     try:
         value = json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -74,7 +75,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise DataError(_("The JSON in the body cannot be read: it has a number that is too long.")) from error
     if not isinstance(value, dict):
         raise DataError(
-            _('The body is {kind}; send an object such as {{"inputs": "a sentence"}}.', kind=json_kind(value))
+            _("The body is {kind}; send an object such as {example}.", kind=json_kind(value), example=example)
         )
     return value
 

@@ -46,9 +46,11 @@ def add_playground(app: FastAPI, service: Service) -> None:
         name: Annotated[str, Query(description="The name of the file; its ending says its kind")] = "",
         encoding: Annotated[str, Query(description="Detected if left out")] = "",
         sheet: Annotated[str, Query(description="The first one if left out")] = "",
+        delimiter: Annotated[str, Query(description="Of CSV: one character, or tab. Detected if left out")] = "",
+        header_row: Annotated[str, Query(description="The row of the names, 0: none. Detected if left out")] = "",
     ) -> ReadTable:
         """A file as a table: its columns, rows, and the rows that were set aside. It is not kept."""
-        return read_upload(Upload(name, body, encoding, sheet), limits)
+        return read_upload(Upload(name, body, encoding, sheet, delimiter, header_row), limits)
 
     @app.post("/playground/table", **documented(service, "playground", kinds=DOWNLOAD_KINDS.values()))
     def write_table(body: TableRequest) -> Response:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from munjang.config.settings import ReadOptions
+from munjang.data.compressed import GZIP, ZSTD
 from munjang.data.readers.columns import guess_text
 from munjang.data.readers.corpus import SAMPLED_ROWS
 from munjang.data.readers.open import open_table
@@ -37,12 +38,28 @@ class FileTooLarge(DataError):
 
 @dataclass(frozen=True)
 class Upload:
-    """The bytes of a file, its name, and how to read it. encoding, sheet: "" to detect it."""
+    """The bytes of a file, its name, and how to read it: texts as people write them, "" to detect it."""
 
     name: str
     data: bytes
     encoding: str = ""
     sheet: str = ""
+    delimiter: str = ""
+    header_row: str = ""
+
+    def options(self) -> ReadOptions:
+        """The settings of the readers. DataError: one is too long, or no number."""
+        given = {name: getattr(self, name) for name in ("encoding", "sheet", "delimiter", "header_row")}
+        if max(map(len, given.values())) > 100:
+            raise DataError(_("{names} have at most 100 characters.", names=", ".join(given)))
+        if given["header_row"] and not (given["header_row"].isascii() and given["header_row"].isdigit()):
+            raise DataError(
+                _("header_row should be a number, such as 3, or 0 for none; it is '{value}'.", value=self.header_row)
+            )
+        row = int(self.header_row) if self.header_row else None
+        return ReadOptions(
+            header_row=row, **{name: value or None for name, value in given.items() if name != "header_row"}
+        )
 
 
 class RejectedRow(BaseModel):
@@ -75,12 +92,10 @@ def read_upload(upload: Upload, limits: Limits) -> ReadTable:
 
     DataError: it cannot be read, is packed, or an option is too long.
     """
-    if max(len(upload.encoding), len(upload.sheet)) > 100:
-        raise DataError(_("encoding and sheet are names of at most 100 characters."))
+    options = upload.options()
     if not upload.data:
         raise DataError(_("The file is empty (0 bytes)."))
     name = file_name(upload.name)
-    options = ReadOptions(encoding=upload.encoding or None, sheet=upload.sheet or None)
     with temporary_folder() as folder:
         path = folder / name
         path.write_bytes(upload.data)
@@ -94,8 +109,11 @@ def read_upload(upload: Upload, limits: Limits) -> ReadTable:
 def refuse_packed(path: Path, limits: Limits) -> None:
     """Refuse files that could unpack to more than a server should hold, and unsupported kinds. DataError."""
     head = path.read_bytes()[:4]
-    if head[:2] == b"\x1f\x8b":
-        raise DataError(_("{path} is packed with gzip. Unpack it first, or use munjang predict.", path=path))
+    packed = next((name for magic, name in ((GZIP, "gzip"), (ZSTD, "zstd")) if head.startswith(magic)), None)
+    if packed:
+        raise DataError(
+            _("{path} is packed with {name}. Unpack it first, or use munjang predict.", path=path, name=packed)
+        )
     if head == b"PAR1" or (path.suffix.lower() not in READABLE_ENDINGS and head != b"PK\x03\x04" and path.suffix):
         raise DataError(
             _(

@@ -31,7 +31,7 @@ export function startFile({ views, limits }) {
     }
     brought = { name, data };
     byId("encoding").value = "";
-    byId("sheet").value = "";
+    for (const id of ["sheet", "delimiter", "header-row"]) byId(id).value = "";
     await read();
   }
 
@@ -46,6 +46,8 @@ export function startFile({ views, limits }) {
       name: brought.name,
       encoding: byId("encoding").value,
       sheet: byId("sheet").value,
+      delimiter: byId("delimiter").value,
+      header_row: byId("header-row").value,
     });
     try {
       table = await askJson(`playground/read?${query}`, { body: brought.data, tries: 3 });

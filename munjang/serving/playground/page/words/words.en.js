@@ -62,6 +62,8 @@ export const en = {
   "file.encoding": "Encoding",
   "file.encoding.auto": "found out",
   "file.sheet": "Sheet",
+  "file.delimiter": "Between the cells (, ; tab)",
+  "file.header": "Row of the names (0: none)",
   "file.again": "Read again",
   "file.facts": "{rows} rows, {columns} columns",
   "file.aside": "{n} rows could not be read and are left out",

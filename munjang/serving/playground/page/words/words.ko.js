@@ -62,6 +62,8 @@ export const ko = {
   "file.encoding": "인코딩",
   "file.encoding.auto": "자동",
   "file.sheet": "시트",
+  "file.delimiter": "칸을 나누는 글자(, ; tab)",
+  "file.header": "열 이름이 있는 행(없으면 0)",
   "file.again": "다시 읽기",
   "file.facts": "{rows}행, {columns}열",
   "file.aside": "{n}행은 읽을 수 없어 제외",
