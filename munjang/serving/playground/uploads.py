@@ -1,11 +1,9 @@
-"""A file that the playground sends: read by munjang's own readers and sent back as rows. Nothing of it is kept."""
+"""A file that the playground sends, as rows: read by munjang's own readers."""
 
 from __future__ import annotations
 
 import re
-import tempfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +33,6 @@ class FileTooLarge(DataError):
     http_status = 413
 
 
-@dataclass(frozen=True)
-class Upload:
-    """The bytes of a file, its name, and how to read it. encoding, sheet: "" to detect it."""
-
-    name: str
-    data: bytes
-    encoding: str = ""
-    sheet: str = ""
-
-
 class RejectedRow(BaseModel):
     """A row that was set aside, and why."""
 
@@ -70,25 +58,21 @@ def file_name(words: str) -> str:
     return re.sub(r"[^\w.\- ]", "_", last)[-60:].lstrip(". ") or "file.txt"
 
 
-def read_upload(upload: Upload, limits: Limits) -> ReadTable:
-    """A file as a table. It is in a temporary folder while it is read. FileTooLarge.
+def read_upload(path: Path, encoding: str, sheet: str, limits: Limits) -> ReadTable:
+    """A file as a table. encoding, sheet: "" to detect it. FileTooLarge.
 
     DataError: it cannot be read, is packed, or an option is too long.
     """
-    if max(len(upload.encoding), len(upload.sheet)) > 100:
+    if max(len(encoding), len(sheet)) > 100:
         raise DataError(_("encoding and sheet are names of at most 100 characters."))
-    if not upload.data:
+    if not path.stat().st_size:
         raise DataError(_("The file is empty (0 bytes)."))
-    name = file_name(upload.name)
-    options = ReadOptions(encoding=upload.encoding or None, sheet=upload.sheet or None)
-    with tempfile.TemporaryDirectory(prefix="munjang-") as folder:
-        path = Path(folder) / name
-        path.write_bytes(upload.data)
-        try:
-            refuse_packed(path, limits)
-            return table_values(open_table(path, options), limits, f"{folder}/")
-        except MunjangError as error:
-            raise type(error)(shown_message(str(error), f"{folder}/")) from error
+    options, folder = ReadOptions(encoding=encoding or None, sheet=sheet or None), f"{path.parent}/"
+    try:
+        refuse_packed(path, limits)
+        return table_values(open_table(path, options), limits, folder)
+    except MunjangError as error:
+        raise type(error)(shown_message(str(error), folder)) from error
 
 
 def refuse_packed(path: Path, limits: Limits) -> None:
