@@ -14,9 +14,11 @@ from munjang import __version__
 from munjang.errors import BundleError, ConfigError, require, unknown_name
 from munjang.export.card import exported_card
 from munjang.export.sample import AnswerDifference, answer_difference, sentences
+from munjang.files import write_json
 from munjang.inference.backends.onnx import OnnxRunner, check_runtime, open_session, save
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, check_model_target, save_bundle
+from munjang.models.saved_reports import TEST_REPORT
 from munjang.models.shared_embeddings import delta_details, own_rows, save_shared_embeddings
 from munjang.translation import N_, _
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from munjang.export.builder import Range
     from munjang.export.network import NetworkArrays
+    from munjang.metrics.report import Report
     from munjang.tasks.base import Task
 
 log = logging.getLogger("munjang")
@@ -68,10 +71,10 @@ def export_model(
 
     format: "onnx" (fp32, the same predictions) or "onnx-int8" (a third of the size, several times faster, almost the
     same predictions). share_words: leave out word embeddings that equal the packaged encoder's, for a model that is
-    packaged beside it in 8 bits. The exported model is checked on sentences first. BundleError, and nothing is written:
-    the model is not in the native format, is one head of a network, or has an unknown family; `out` holds something
-    else; fp32 probabilities differ by more than 1e-3; in 8 bits less than 97% of the labels (of each head; for a parser
-    95% of the words) agree.
+    packaged beside it in 8 bits. The exported model is checked on sentences first, and keeps its source's test report.
+    BundleError, and nothing is written: the model is not in the native format, is one head of a network, or has an
+    unknown family; its report is damaged; `out` holds something else; fp32 probabilities differ by more than 1e-3; in 8
+    bits less than 97% of the labels (of each head; for a parser 95% of the words) agree.
     """
     if format not in FORMAT_PRECISIONS:
         raise unknown_name(_("export format"), format, FORMAT_PRECISIONS)
@@ -82,7 +85,7 @@ def export_model(
     from munjang.export.network import read_network
 
     source, target = model if isinstance(model, Predictor) else load(model), Path(out)
-    folder = exportable_folder(source)
+    folder, report = exportable_folder(source), source.report
     check_export_target(folder, target, overwrite)
     network = read_network(folder, source.runner.task)
     delta = own_rows(network.words) if share_words else None
@@ -110,7 +113,18 @@ def export_model(
             save_shared_embeddings(beside, delta)
 
     save_bundle(target, manifest, fill, card, remedy=_(EXPORT_REMEDY))
+    keep_report(report, target)
     return load(target)
+
+
+def keep_report(report: Report | None, target: Path) -> None:
+    """Write the source's test report into the folder, or remove that of a model that was there before."""
+    path = target / TEST_REPORT
+    if report is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, report.to_dict())
 
 
 def exportable_folder(source: Predictor) -> Path:

@@ -68,7 +68,7 @@ class Connection(HttpToolsProtocol):
         self.keep(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.keep(name, value)
+        self.keep(name, b": ", value, b"\r\n")
         super().on_header(name, value)
 
     def keep(self, *parts: bytes) -> None:
