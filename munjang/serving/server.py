@@ -23,10 +23,6 @@ log = logging.getLogger("munjang")
 
 UNREAD_S = 0.1  # for requests that came before the signal
 BACKLOG = 1_024  # connections that the system keeps until they are accepted
-# oneDNN keeps what it has prepared for each new number of tokens: 1,024 of them, twice. Batches of a server have always
-# new numbers, so a native mini grew from 440 to 1,360 MB in three minutes; with 64 it is as fast (EXPERIMENTS,
-# 2026-11-30). torch reads the variables when it first multiplies.
-ONEDNN_CACHES = {"LRU_CACHE_CAPACITY": "64", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
 
 
 class Server(uvicorn.Server):
@@ -52,8 +48,6 @@ def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "
     names: see `open_models`. Files of clients are worked on in processes of their own: a script that calls this does so
     under `if __name__ == "__main__"`. ConfigError: the address cannot be used. Errors of models: see `munjang.load`.
     """
-    for name, entries in ONEDNN_CACHES.items():
-        os.environ.setdefault(name, entries)
     listener = open_socket(settings.host, settings.port)
     try:
         models = open_models(names, default=settings.default, precision=precision)

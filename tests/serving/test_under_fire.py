@@ -23,11 +23,9 @@ from linear_models import reviews
 from openpyxl import Workbook
 from served import served
 
-from munjang.errors import ConfigError
 from munjang.serving import connections, processes
 from munjang.serving.playground import routes
-from munjang.serving.server import serve_models
-from munjang.serving.settings import Limits, Settings
+from munjang.serving.settings import Limits
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -322,13 +320,3 @@ def test_a_server_stops_in_time_and_leaves_no_file(under_attack, folder, tmp_pat
     for thread in threads:
         thread.join()
     assert statuses == [504] * 4 and list(tmp_path.iterdir()) == []
-
-
-def test_a_server_bounds_what_onednn_keeps(monkeypatch):
-    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "500")
-    monkeypatch.setenv("LRU_CACHE_CAPACITY", "")
-    monkeypatch.delenv("LRU_CACHE_CAPACITY")
-    with pytest.raises(ConfigError):
-        serve_models([], Settings(host="no such host"))
-    assert os.environ["LRU_CACHE_CAPACITY"] == "64"
-    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "500", "the user has chosen"
