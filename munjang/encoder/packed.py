@@ -111,8 +111,7 @@ class Packed(torch.nn.Module):
             keep = None if positions is None else (inside.flatten().cumsum(0) - 1)[positions]
         with torch.autocast(kind, enabled=False):
             sentences = len(lengths)
-            if not self.frozen:
-                ids, lengths = round_up_tokens(ids, lengths)
+            ids, lengths = round_up_tokens(ids, lengths)
             layout = TokenLayout.of(lengths, self.heads)
             needed = keep if self.predicts_tokens or self.reads else layout.starts[:sentences]
             return self.encode(ids, layout, needed, dtype)
@@ -176,7 +175,8 @@ class Packed(torch.nn.Module):
 def round_up_tokens(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """ids (tokens,) and `lengths` (B,) with unused sentences added, up to a multiple of ROUND tokens.
 
-    oneDNN makes a kernel for every new number of rows and forgets old ones. With few numbers it finds them again.
+    oneDNN makes a kernel for every new number of rows, keeps 1,024 of them, and forgets the others. With few numbers it
+    finds them again, and they take little memory.
     """
     lacking, longest = -len(ids) % ROUND, int(lengths.max())
     if not lacking:

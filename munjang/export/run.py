@@ -14,6 +14,7 @@ from munjang import __version__
 from munjang.errors import BundleError, ConfigError, require, unknown_name
 from munjang.export.card import exported_card
 from munjang.export.sample import AnswerDifference, answer_difference, sentences
+from munjang.files import write_json
 from munjang.files.outputs import sole_writer, work_of_folder
 from munjang.inference.backends.hybrid import (
     HybridRunner,
@@ -26,6 +27,7 @@ from munjang.inference.backends.hybrid import save as save_ngrams
 from munjang.inference.backends.onnx import OnnxRunner, check_runtime, open_session, save
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, check_model_target, model_entries, save_bundle
+from munjang.models.saved_reports import TEST_REPORT
 from munjang.models.shared_embeddings import delta_details, own_rows, save_shared_embeddings
 from munjang.translation import N_, _
 
@@ -77,10 +79,10 @@ def export_model(
 
     format: "onnx" (fp32, the same predictions) or "onnx-int8" (a third of the size, several times faster, almost the
     same predictions). share_words: leave out word embeddings that equal the packaged encoder's, for a model that is
-    packaged beside it in 8 bits. The exported model is checked on sentences first. BundleError, and nothing is written:
-    the model is not in the native format, is one head of a network, or has an unknown family; `out` holds something
-    else; fp32 probabilities differ by more than 1e-3; in 8 bits less than 97% of the labels (of each head; for a parser
-    95% of the words) agree.
+    packaged beside it in 8 bits. The exported model is checked on sentences first, and keeps its source's test report.
+    BundleError, and nothing is written: the model is not in the native format, is one head of a network, or has an
+    unknown family; its report is damaged; `out` holds something else; fp32 probabilities differ by more than 1e-3; in 8
+    bits less than 97% of the labels (of each head; for a parser 95% of the words) agree.
     """
     if format not in FORMAT_PRECISIONS:
         raise unknown_name(_("export format"), format, FORMAT_PRECISIONS)
@@ -103,6 +105,7 @@ def write_export(
     """Build the graph, check it, and write the model folder. folder: of the source."""
     from munjang.export.network import read_network
 
+    report = source.report
     network = read_network(folder, network_runner(source.runner).task)
     delta = own_rows(network.words) if share_words else None
     network = replace(network, words=None) if delta else network
@@ -131,6 +134,9 @@ def write_export(
             save_shared_embeddings(beside, delta)
         if isinstance(source.runner, HybridRunner):
             save_ngrams(beside, source.runner.parts)
+        if report:
+            (beside / TEST_REPORT).parent.mkdir()
+            write_json(beside / TEST_REPORT, report.to_dict())
 
     save_bundle(target, manifest, fill, card, remedy=EXPORT_REMEDY, outdated=model_entries(target))
 

@@ -41,12 +41,11 @@ def make_app(models: Models, settings: Settings) -> FastAPI:
             CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"], expose_headers=["Retry-After"],
         )  # fmt: skip
-    if settings.known_hosts:
-        refusal = _(  # its form is that of this moment: who starts the server can follow the advice
-            "The header Host does not name this server. Allow another name with {hosts}.",
-            hosts=option_text(hosts=("NAME",)),
-        )
-        app.add_middleware(Hosted, names=settings.known_hosts, refusal=refusal)
+    refusal = _(  # its form is that of this moment: who starts the server can follow the advice
+        "The header Host does not name this server. Allow another name with {hosts}.",
+        hosts=option_text(hosts=("NAME",)),
+    )
+    app.add_middleware(Hosted, names=settings.known_hosts, refusal=refusal)
     app.add_middleware(Counted, metrics=service.metrics, limits=settings.limits)
     return app
 

@@ -19,8 +19,8 @@ from munjang.translation import _
 
 log = logging.getLogger("munjang")
 
-ERROR_TYPES = {401: "Unauthorized", 404: "NotFound", 405: "NotFound", 413: "Validation", 421: "Misdirected",
-         422: "Validation", 503: "Overloaded", 504: "Timeout"}  # fmt: skip
+ERROR_TYPES = {400: "Validation", 401: "Unauthorized", 404: "NotFound", 405: "NotFound", 413: "Validation",
+         421: "Misdirected", 422: "Validation", 431: "Validation", 503: "Overloaded", 504: "Timeout"}  # fmt: skip
 """Status -> error_type; Backend for any other status."""
 
 
@@ -36,10 +36,12 @@ def described(description: str) -> dict[str, Any]:
 
 
 FACT_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: described(description="The request is not valid HTTP, or has not one header Host"),
     401: described(description="The API key is missing or wrong"),
     404: described(description="No such model or head; the message lists the known ones"),
     421: described(description="The header Host does not name this server"),
     422: described(description="The request cannot be used; the message says where, the limit and what to do"),
+    431: described(description="The headers are too long"),
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
     **FACT_ERRORS,
@@ -64,11 +66,12 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
 
 def failure(error: Exception, scope: Scope) -> Response:
     """The response for what a route raised. The message of an unexpected error may hold a text, so it is not logged."""
-    service = scope["app"].state.service
     match error:
         case MunjangError():
-            headers = {"Retry-After": str(error.retry_s)} if isinstance(error, Overloaded) else None
-            return error_response(error.http_status, str(error), headers)
+            headers = {"Retry-After": str(error.retry_s)} if isinstance(error, Overloaded) else {}
+            # Of a body that is too large, more may come.
+            closing = {"Connection": "close"} if error.http_status == 413 else {}
+            return error_response(error.http_status, str(error), headers | closing)
         case HTTPException():
             message = {
                 404: _("There is nothing at this address. See /docs for all addresses."),
@@ -76,12 +79,11 @@ def failure(error: Exception, scope: Scope) -> Response:
             }.get(error.status_code, str(error.detail))
             return error_response(error.status_code, message, error.headers)
         case TimeoutError():
-            seconds = service.settings.limits.timeout_s
-            return error_response(
-                504, _("No answer within {seconds:g} seconds, the limit of this server.", seconds=seconds)
-            )
+            seconds = scope["app"].state.service.settings.limits.timeout_s
+            message = _("No answer within {seconds:g} seconds, the limit of this server.", seconds=seconds)
+            return error_response(504, message, {"Connection": "close"})  # the body may not be complete
         case ClientGone() | ClientDisconnect():
-            service.metrics.gone.inc()
+            scope["app"].state.service.metrics.gone.inc()
             return Response(status_code=499)
     frames = traceback.extract_tb(error.__traceback__)[-12:]  # the outer ones are the web framework's
     where = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))

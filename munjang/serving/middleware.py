@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from collections.abc import MutableMapping
 from typing import Any
@@ -17,6 +18,7 @@ from munjang.translation import _
 
 OPEN = frozenset({"/", "/health", *PAGE_FILES})
 """What GET answers without a key: the playground, which asks for the key, and whether the server is alive."""
+HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[\w.~%!$&'()*+,;=-]*)(:\d*)?", re.ASCII)
 
 
 def header(scope: Scope, name: bytes) -> bytes:
@@ -67,22 +69,27 @@ class Counted:
 
 
 class Hosted:
-    """Lets in only requests that call the server by one of its names; see `Settings.known_hosts`."""
+    """Lets in only requests that call the server by one of its names, or any if there are none: `Settings.known_hosts`.
+
+    A request with several headers Host, none in HTTP/1.1, or a strange one is refused (RFC 9112, 3.2): a proxy in front
+    may have read another name from it.
+    """
 
     def __init__(self, app: ASGIApp, names: frozenset[str], refusal: str) -> None:
         self.app, self.names, self.refusal = app, names, refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self.app
-        if scope["type"] == "http" and self.host(scope) not in self.names:
-            app = error_response(421, self.refusal)
+        if scope["type"] == "http":
+            values = [value for name, value in scope["headers"] if name == b"host"]
+            if not values and scope["http_version"] == "1.0":
+                values = [b""]
+            match = HOST.fullmatch(values[0].decode("latin-1")) if len(values) == 1 else None
+            if match is None:
+                app = error_response(400, _("The request should have one header Host: a name or address, and a port."))
+            elif self.names and match["name"].casefold().rstrip(".") not in self.names:
+                app = error_response(421, self.refusal)
         await app(scope, receive, send)
-
-    @staticmethod
-    def host(scope: Scope) -> str:
-        """The header Host without its port, in lower case."""
-        value = header(scope, b"host").decode("latin-1").casefold()
-        return value.partition("]")[0] + "]" if value.startswith("[") else value.partition(":")[0].rstrip(".")
 
 
 class Keyed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -14,12 +15,14 @@ from fastapi import FastAPI
 from munjang.errors import ConfigError
 from munjang.files import remove_abandoned, temporary_files
 from munjang.serving.app import make_app
+from munjang.serving.connections import SILENT_S, Connection
 from munjang.serving.models import open_models
 from munjang.serving.settings import LOCAL, Settings
 from munjang.translation import _, options_as, python_form
 
 log = logging.getLogger("munjang")
 
+UNREAD_S = 0.1  # for requests that came before the signal
 BACKLOG = 1_024  # connections that the system keeps until they are accepted
 
 
@@ -35,11 +38,16 @@ class Server(uvicorn.Server):
         if self.started:
             self.ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.sleep(UNREAD_S)  # uvicorn would close the connections whose requests it has not read yet
+        await super().shutdown(sockets)
+
 
 def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "fp32") -> None:
     """Serve models until SIGTERM or SIGINT. Accepted requests are answered first; a second SIGINT stops at once.
 
-    names: see `open_models`. ConfigError: the address cannot be used. Errors of models: see `munjang.load`.
+    names: see `open_models`. Files of clients are worked on in processes of their own: a script that calls this does so
+    under `if __name__ == "__main__"`. ConfigError: the address cannot be used. Errors of models: see `munjang.load`.
     """
     listener = open_socket(settings.host, settings.port)
     remove_abandoned(temporary_files())  # what people sent to a server that was killed
@@ -70,9 +78,9 @@ def serve_models(names: Sequence[str], settings: Settings, *, precision: str = "
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """uvicorn's settings. Requests are not logged: their paths are text from clients."""
     return uvicorn.Config(
-        app, log_config=None, log_level="warning", access_log=False, server_header=False, ws="none", lifespan="on",
-        timeout_keep_alive=30, timeout_graceful_shutdown=int(settings.limits.timeout_s) + 5, backlog=BACKLOG,
-        proxy_headers=False,
+        app, http=Connection, log_config=None, log_level="warning", access_log=False, server_header=False, ws="none",
+        lifespan="on", timeout_keep_alive=SILENT_S, timeout_graceful_shutdown=int(settings.limits.timeout_s) + 5,
+        backlog=BACKLOG, proxy_headers=False,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What all requests share: the models, a queue for each of them, the threads, the memory, and the metrics."""
+"""What all requests share: the models, a queue for each of them, processes for files, the memory, and the metrics."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from munjang.serving.batching import BatchQueue, Finish
 from munjang.serving.loaded import LoadedModel
 from munjang.serving.metrics import Metrics
 from munjang.serving.models import Models
+from munjang.serving.processes import FileProcesses
 from munjang.serving.settings import Overloaded, Settings
 from munjang.translation import _
 
@@ -58,7 +59,7 @@ class Service:
         self.body_budget = MemoryBudget(BODIES * settings.limits.body_bytes)
         self.file_budget = MemoryBudget(FILES * settings.limits.file_bytes)
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="munjang")
-        self.file_executor = ThreadPoolExecutor(1, thread_name_prefix="munjang-files")
+        self.files = FileProcesses(settings.limits)
         self.queues = {
             name: BatchQueue(model, settings, self.executor, self.metrics) for name, model in models.loaded.items()
         }
@@ -75,7 +76,7 @@ class Service:
                 queue.close()
             await asyncio.gather(*self.running, return_exceptions=True)
             self.executor.shutdown()
-            self.file_executor.shutdown(cancel_futures=True)
+            self.files.close()
 
     @property
     def healthy(self) -> bool:

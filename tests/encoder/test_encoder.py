@@ -238,6 +238,17 @@ def test_batches_are_rounded_to_few_numbers_of_tokens():
         assert sizes.max() == max(lengths)
 
 
+def test_a_frozen_network_multiplies_few_numbers_of_rows(monkeypatch):
+    network, rows = packed.pack(make("bert").eval()), set()
+    network.freeze(torch.float32)
+    encode = network.encode
+    monkeypatch.setattr(network, "encode", lambda ids, *rest: rows.add(len(ids)) or encode(ids, *rest))
+    with torch.inference_mode():
+        for length in range(1, 10):
+            network(*batch((length, 9, length), 0))
+    assert rows == {packed.ROUND}, "a server would keep a kernel for each number of tokens"
+
+
 def test_an_unknown_type_of_model_stays_padded():
     config = DistilBertConfig(vocab_size=ROWS, dim=32, n_layers=1, n_heads=2, hidden_dim=64)
     model = DistilBertForSequenceClassification(config)

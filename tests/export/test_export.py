@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import munjang as mj
 from munjang.cli import app
 from munjang.errors import BundleError, UnknownName
-from munjang.files import file_facts
+from munjang.files import file_facts, write_json
 from munjang.inference.backends.onnx_guard import check_onnx
 from munjang.models.folder import Manifest, save_bundle
 
@@ -114,6 +114,19 @@ def test_eight_bits_do_not_depend_on_the_batch(source, tmp_path, mean):
     texts = sentences()
     assert np.abs(found.probabilities(texts) - source.probabilities(texts)).max() < 0.1
     np.testing.assert_allclose(found.probabilities(texts), [found.probabilities([t])[0] for t in texts], atol=1e-4)
+
+
+def test_an_export_keeps_the_test_report_of_its_source(tmp_path):
+    source = native(tmp_path / "native", labels=("부정", "긍정"))
+    report = mj.evaluate(source, mj.load_corpus("sample:sentiment"))
+    (source.folder / "run").mkdir(exist_ok=True)
+    write_json(source.folder / "run" / "test.json", report.to_dict())
+    source = mj.load(source.folder)
+    found = export_model(source, "onnx", tmp_path / "out")
+    assert found.report.to_dict() == report.to_dict() and found.report.confusion.sum() == report.n
+    (source.folder / "run" / "test.json").unlink()
+    again = export_model(mj.load(source.folder), "onnx", tmp_path / "out", overwrite=True)
+    assert again.report is None, "the report of another model stayed"
 
 
 def test_an_export_that_differs_is_refused_and_leaves_nothing(source, tmp_path):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -176,7 +177,8 @@ def test_a_csv_becomes_a_table_that_is_counted_filtered_sorted_and_taken_away(pa
     rows = [f"{n},{'정말 재밌어요' if n % 3 else '너무 지루해요'} {n},손님{n}" for n in range(90)]
     rows += ["90,=1+1 재밌어요,@손님", "91,,빈칸"]
     classify(page, "후기.csv", "\n".join(["번호,본문,label", *rows]).encode("cp949"))
-    assert "92행" in page.locator("#progress-text").inner_text()
+    assert page.locator("#progress-text").inner_text().startswith("mini/sentiment: 92행을")
+    assert page.locator("#counts-title").inner_text() == "레이블별 수 (mini/sentiment)"
     counts = dict(zip(texts(page, ".count .name"), texts(page, ".count .value"), strict=True))
     assert sum(int(value.partition(" ")[0]) for value in counts.values()) == 92
     assert counts["부정"].startswith("30 ") and counts["긍정"].startswith("61 ") and counts["(없음)"].startswith("1 ")
@@ -201,12 +203,12 @@ def test_a_csv_becomes_a_table_that_is_counted_filtered_sorted_and_taken_away(pa
 
     name, data = downloaded(page, "csv")
     found = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
-    assert name == "후기-munjang.csv" and len(found) == 93
+    assert name == "후기-mini-sentiment.csv" and len(found) == 93
     assert found[0][:5] == ["번호", "본문", "label", "munjang_label", "munjang_score"]
     assert found[91][1:4] == ["'=1+1 재밌어요", "'@손님", "긍정"] and found[92][-1] == "empty"
     name, data = downloaded(page, "xlsx")
     sheet = list(load_workbook(io.BytesIO(data)).active.iter_rows())
-    assert name == "후기-munjang.xlsx" and len(sheet) == 93
+    assert name == "후기-mini-sentiment.xlsx" and len(sheet) == 93
     assert (sheet[91][1].value, sheet[91][1].data_type) == ("=1+1 재밌어요", "s")
 
 
@@ -440,3 +442,213 @@ def test_it_fits_on_a_phone(opened):
     page.wait_for_timeout(200)
     page.click(".readme summary")
     assert narrow(page)
+
+
+REFUSED = "Failed to load resource: the server responded with a status of 500 (Internal Server Error)"
+AWAY = "Failed to load resource: net::ERR_FAILED"
+ANNOUNCED = """() => {
+    window.announced = [];
+    const regions = document.querySelectorAll('[role=status], [role=alert], [aria-live]');
+    for (const region of regions)
+        new MutationObserver(() => region.checkVisibility() && window.announced.push(region.textContent))
+            .observe(region, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+def failing(route):
+    route.fulfill(status=500, body=json.dumps({"error": "The model failed."}), content_type="application/json")
+
+
+def ready(opened, url, **options):
+    page = opened(url, **options)
+    page.wait_for_selector("html[data-ready]")
+    return page
+
+
+def rows_file(count, page):
+    """Choose a file with `count` rows, without classifying it."""
+    page.click("#tab-file")
+    data = ("text\n" + "정말 재밌어요\n" * count).encode()
+    page.set_input_files("#chosen", {"name": "a.csv", "mimeType": "text/csv", "buffer": data})
+    page.wait_for_selector("#classify:enabled")
+
+
+def test_after_a_failed_request_no_answer_to_another_text_stays(opened, server):
+    page = ready(opened, server.url, expected=[REFUSED])
+    page.fill("#text", TEXT)
+    page.wait_for_selector(".eojeol")
+    page.route("**/analyze", failing)
+    page.fill("#text", "정말 재밌고 좋았어요")
+    page.wait_for_selector("#problem:visible")
+    assert page.locator("#problem").inner_text() == "The model failed."
+    assert page.locator(".answer.idle").count() == 7 and set(texts(page, ".answer .label")) == {"–"}
+    assert page.locator("#shares").is_hidden() and page.locator("#sentence-note").is_hidden()
+    page.unroute("**/analyze")
+    page.fill("#text", TEXT)
+    page.wait_for_selector(".eojeol")
+    assert page.locator("#problem").is_hidden()
+    page.route("**/explain", failing)
+    page.fill("#text", f"{TEXT} 정말")
+    page.wait_for_selector("#problem:visible")
+    assert page.locator("#shares").is_hidden() and page.locator(".answer.idle").count() == 0
+    page.click("#tab-compare")
+    page.fill("#compare-text", TEXT)
+    until(page, "document.querySelectorAll('#compare .idle').length === 0")
+    page.route("**/analyze", failing)
+    page.fill("#compare-text", "좋아요")
+    until(page, "document.querySelectorAll('#compare .idle').length === 2")
+    assert page.locator("#compare-verdict").inner_text() == ""
+    page.click("#tab-card")
+    page.wait_for_selector("#card-body .scores")
+    page.route("**/card", failing)
+    page.select_option("#card-model", "mini/topic")
+    until(page, "document.getElementById('card-body').children.length === 0")
+
+
+def test_rows_are_numbered_as_records_and_name_their_model(page):
+    classify(page, "a.csv", '본문,n\n"정말\n재밌어요",1\n너무 지루해요,2\n'.encode())
+    assert texts(page, "#rows-table tbody td:first-child") == ["1", "2"], "not the lines of the file"
+    page.select_option("#work-model", "reviews")
+    assert "mini/sentiment" in page.locator("#counts-title").inner_text(), "these answers are still of the first model"
+    assert downloaded(page, "csv")[0] == "a-mini-sentiment.csv"
+    page.click("#classify")
+    until(page, "document.getElementById('counts-title').textContent.includes('reviews')")
+    until(page, "document.getElementById('stop').hidden")
+    assert downloaded(page, "xlsx")[0] == "a-reviews.xlsx"
+
+
+def test_a_broken_connection_goes_on_where_it_stopped(opened, server):
+    page = ready(opened, server.url, expected=[AWAY])
+    rows_file(160, page)
+    sent = []
+
+    def broken(route):
+        if len(sent) < 2 or sent.count("away") == 2:
+            route.continue_()
+        else:
+            sent.append("away")
+            route.abort()
+
+    page.on("requestfinished", lambda r: "analyze" in r.url and sent.append(len(r.post_data_json["inputs"])))
+    page.route("**/analyze", broken)
+    page.click("#classify")
+    until(page, "document.getElementById('progress-text').textContent.includes('다시 시도하는 중')")
+    page.wait_for_selector("#stop", state="hidden")
+    assert [size for size in sent if size != "away"] == [32] * 5, "a piece was sent twice, or not at all"
+    assert page.locator("#progress-text").inner_text().startswith("mini/sentiment: 160행을")
+    assert page.locator("#go-on").is_hidden() and page.locator("#problem").is_hidden()
+
+
+def test_stopped_work_goes_on_where_it_stopped(page):
+    rows_file(300, page)
+    sizes, held = [], []
+    page.on("requestfinished", lambda r: "analyze" in r.url and sizes.append(len(r.post_data_json["inputs"])))
+    page.route("**/analyze", lambda route: held.append(route) if len(sizes) == 2 else route.continue_())
+    page.click("#classify")
+    until(page, "document.getElementById('progress').value >= 64")
+    leaving = "(() => { const e = new Event('beforeunload', { cancelable: true }); return !dispatchEvent(e) })()"
+    assert page.evaluate(leaving), "whoever leaves now loses the answers without a word"
+    page.click("#stop")
+    page.wait_for_selector("#go-on:visible")
+    assert not page.evaluate(leaving)
+    page.unroute("**/analyze")
+    page.click("#go-on")
+    until(page, "document.getElementById('progress').value === 300")
+    page.wait_for_selector("#stop", state="hidden")
+    assert sum(sizes) == 300 and page.locator("#go-on").is_hidden()
+    assert "not classified" not in downloaded(page, "csv")[1].decode("utf-8-sig")
+
+
+def test_progress_is_announced_at_the_start_each_quarter_and_the_end(page):
+    rows_file(640, page)
+    page.evaluate(ANNOUNCED)
+    page.focus("#classify")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "stop", "the focus went with the hidden button"
+    page.wait_for_selector("#stop", state="hidden")
+    assert page.evaluate("document.activeElement.id") == "classify"
+    spoken = page.evaluate("window.announced")
+    progress = [words for words in spoken if words.startswith("mini/sentiment: ")]
+    assert [words.split()[1] for words in progress[:4]] == ["0", "160", "320", "480"]
+    assert progress[4:] == [page.locator("#progress-text").inner_text()]
+    assert len(spoken) <= 6, spoken  # and how many rows the table shows
+
+
+def test_the_last_page_keeps_the_focus_on_a_button(page):
+    classify(page, "a.csv", ("text\n" + "정말 재밌어요\n" * 30).encode())
+    page.focus("#page-on")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "page-back"
+
+
+def test_where_only_a_parser_is_served_there_are_no_dead_views(opened, tiny_parser):
+    with served([f"dp={tiny_parser.folder}"]) as parsing:
+        page = ready(opened, f"{parsing.url}/#file")
+        assert page.locator("#sentence").is_visible() and page.locator("h1:visible").inner_text() == (
+            "문장을 쓰면 짜임을 그립니다"
+        )
+        for part in ("[role=tablist]", "#file", "#compare", "#card", "#answers", "#network-choice"):
+            assert page.locator(part).is_hidden(), part
+        page.click("#examples button >> nth=0")
+        page.wait_for_selector("#arcs svg")
+        page.click("#language")
+        assert page.locator("h1:visible").inner_text() == "Type a Korean sentence to see its structure"
+        page.route("**/parse", failing)
+        page.context.close()
+
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(opened, server, scheme):
+    page = ready(opened, server.url, color_scheme=scheme, reduced_motion="reduce")
+    page.evaluate(AXE.read_text(encoding="utf-8") + "; null")
+
+    def check(view):
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+        serious = [
+            (view, one["id"], node["html"][:120], node["failureSummary"])
+            for one in found if one["impact"] in ("serious", "critical") for node in one["nodes"]
+        ]  # fmt: skip
+        assert serious == []
+
+    check("empty")
+    page.fill("#text", TEXT)
+    page.wait_for_selector(".eojeols:not(.waiting) .eojeol")
+    check("sentence")
+    page.click("#tab-file")
+    check("file")
+    classify(page, "a.csv", ("text,n\n" + "정말 재밌어요,1\n너무 지루해요,2\n" * 30).encode())
+    page.click(".count >> nth=0")
+    page.click("#reading summary")
+    check("table")
+    page.click("#tab-compare")
+    page.fill("#compare-text", TEXT)
+    until(page, "document.querySelectorAll('#compare .idle').length === 0")
+    check("compare")
+    page.click("#tab-card")
+    for model in ("mini/topic", "reviews"):
+        page.select_option("#card-model", model)
+        until(page, f"document.getElementById('card-spoken').textContent.includes('{model}')")
+        page.click(".readme summary")
+        check(model)
+
+
+def test_in_forced_colours_lines_and_shapes_say_what_colours_did(opened, server):
+    page = ready(opened, server.url, forced_colors="active")
+    page.fill("#text", TEXT)
+    page.wait_for_selector(".eojeol")
+
+    def style(selector, name):
+        return page.locator(selector).first.evaluate("(e, name) => getComputedStyle(e)[name]", name)
+
+    chosen, other = (style(f"[aria-selected={value}]", "borderBottomColor") for value in ("true", "false"))
+    assert chosen != other
+    assert style(".best .fill", "backgroundColor") != style(".best .track", "backgroundColor")
+    assert style(".eojeol.against .word", "borderBottomStyle") != style(".eojeol.for .word", "borderBottomStyle")
+    page.click("#tab-card")
+    page.select_option("#card-model", "reviews")
+    page.wait_for_selector(".matrix")
+    assert style(".matrix .cell.right", "borderTopWidth") != style(".matrix .cell:not(.right)", "borderTopWidth")

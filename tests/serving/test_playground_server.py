@@ -22,10 +22,11 @@ from served import served
 
 import munjang as mj
 from munjang.errors import BundleError, ConfigError
+from munjang.files import temporary_folder
 from munjang.inference.heads import packaged
 from munjang.serving.playground.assets import FOLDER, PAGE_FILES
-from munjang.serving.playground.downloads import TableRequest, write_download
-from munjang.serving.playground.uploads import Upload, read_upload
+from munjang.serving.playground.downloads import write_download
+from munjang.serving.playground.uploads import UploadOptions, read_upload
 from munjang.serving.server import serve_models
 from munjang.serving.settings import Limits, Settings
 
@@ -229,9 +230,14 @@ def test_what_a_killed_server_had_on_the_disk_goes_when_the_next_one_starts(tmp_
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def use_disk():
-        if kind == "upload":
-            return read_upload(Upload("a.csv", CSV.encode()), Limits())
-        return write_download(TableRequest(kind=kind, columns=["a"], added=[], rows=[["1"]] * 3))
+        with temporary_folder() as folder:  # as FileProcess does
+            path = folder / "file.csv"
+            if kind == "upload":
+                path.write_bytes(CSV.encode())
+                read_upload(path, UploadOptions(), Limits())
+            else:
+                path.write_text(json.dumps({"kind": kind, "columns": ["a"], "added": [], "rows": [["1"]] * 3}))
+                write_download(path, Limits())
 
     kills = 0
     for number in itertools.count():

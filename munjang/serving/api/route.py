@@ -37,7 +37,8 @@ class BodyRoute(APIRoute):
 
     FastAPI makes /openapi.json of the handler's signature. The request takes a shorter way than FastAPI's own: a body
     is measured while it is read, is JSON whatever its Content-Type says, and what the handler returns is not checked
-    again. An async handler has the answer of a model; any other works with a file, in the one thread for files.
+    again. An async handler has the answer of a model. Any other is about a file: it gets the body unread, and gives
+    the FileWork that a process of its own does.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -55,23 +56,14 @@ class BodyRoute(APIRoute):
             given = request.path_params or request.query_params
             names = {name: given.get(name, "") for name in hints}
 
-            def call(data: bytes) -> Any:
-                return handler(body=data if kind is bytes else read_model(kind, data, limits), **names)
-
-            def work(data: bytes) -> Response:
-                return respond(call(data))
-
             budget = service.body_budget if runs_model else service.file_budget
             with budget.lease() as take:
                 async with asyncio.timeout(limits.timeout_s):
                     data = await read_body(request, largest(kind, runs_model, limits), take)
-                    if runs_model:
-                        return respond(await unless_gone(request, call(data)))
-                    loop = asyncio.get_running_loop()
-                    return await unless_gone(request, loop.run_in_executor(service.file_executor, work, data))
-
-        def respond(value: Any) -> Response:
-            return value if isinstance(value, Response) else Response(dump(value), media_type="application/json")
+                    if not runs_model:
+                        return await unless_gone(request, service.files.answer(handler(body=data, **names)))
+                    value = await unless_gone(request, handler(body=read_model(kind, data, limits), **names))
+                    return Response(dump(value), media_type="application/json")
 
         return handle
 

@@ -1,16 +1,18 @@
-"""A table of the playground as a file: written by munjang's own writers, sent back, and not kept."""
+"""A table of the playground as a file, written by munjang's own writers."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from fastapi import Response
 from pydantic import FailFast, Field, PlainValidator, model_validator
 
 from munjang.data.readers.writers import open_writer
 from munjang.errors import DataError
-from munjang.files import temporary_folder
 from munjang.inference.files.write import free_names
-from munjang.serving.api.bodies import RequestBody
+from munjang.serving.api.bodies import RequestBody, read_model
+from munjang.serving.settings import Limits
 from munjang.translation import _
 
 DOWNLOAD_KINDS = {
@@ -38,14 +40,18 @@ class TableRequest(RequestBody):
         return self
 
 
-def write_download(table: TableRequest) -> tuple[bytes, str]:
-    """The bytes of a file and its media type. A text that a spreadsheet would read as a formula is disarmed."""
-    with temporary_folder() as folder:
-        path = folder / f"table.{table.kind}"
-        with open_writer(path, [*table.columns, *free_names(table.columns, table.added)]) as writer:
-            for row in table.rows:
-                writer.write(row)
-        return path.read_bytes(), DOWNLOAD_KINDS[table.kind]
+def write_download(body: Path, limits: Limits) -> Response:
+    """A file to download. A text that a spreadsheet would read as a formula is disarmed.
+
+    body: the file with the TableRequest; the new file is written beside it. DataError: see `read_model`.
+    """
+    table = read_model(TableRequest, body.read_bytes(), limits)
+    path = body.with_name(f"table.{table.kind}")
+    with open_writer(path, [*table.columns, *free_names(table.columns, table.added)]) as writer:
+        for row in table.rows:
+            writer.write(row)
+    disposition = {"Content-Disposition": "attachment"}
+    return Response(path.read_bytes(), headers=disposition, media_type=DOWNLOAD_KINDS[table.kind])
 
 
 def check_rows(rows: Any, width: int) -> None:

@@ -13,7 +13,8 @@ from munjang.serving.api.route import documented
 from munjang.serving.failures import FACT_ERRORS
 from munjang.serving.playground.assets import CONTENT_TYPES, HEADERS, PAGE_FILES
 from munjang.serving.playground.downloads import DOWNLOAD_KINDS, TableRequest, write_download
-from munjang.serving.playground.uploads import ReadTable, Upload, read_upload
+from munjang.serving.playground.uploads import ReadTable, UploadOptions, file_name, read_upload
+from munjang.serving.processes import FileWork
 from munjang.serving.service import Service
 
 
@@ -40,7 +41,7 @@ def add_playground(app: FastAPI, service: Service) -> None:
         """How much the page may send at once."""
         return PageLimits(**{name: getattr(limits, name) for name in PageLimits.model_fields})
 
-    @app.post("/playground/read", **documented(service, "playground"))
+    @app.post("/playground/read", response_model=ReadTable, **documented(service, "playground"))
     def read_file(
         body: Annotated[bytes, Body(media_type="application/octet-stream")],
         name: Annotated[str, Query(description="The name of the file; its ending says its kind")] = "",
@@ -48,15 +49,17 @@ def add_playground(app: FastAPI, service: Service) -> None:
         sheet: Annotated[str, Query(description="The first one if left out")] = "",
         delimiter: Annotated[str, Query(description="Of CSV: one character, or tab. Detected if left out")] = "",
         header_row: Annotated[str, Query(description="The row of the names, 0: none. Detected if left out")] = "",
-    ) -> ReadTable:
+    ) -> Any:
         """A file as a table: its columns, rows, and the rows that were set aside. It is not kept."""
-        return read_upload(Upload(name, body, encoding, sheet, delimiter, header_row), limits)
+        return FileWork(read_upload, file_name(name), body, (UploadOptions(encoding, sheet, delimiter, header_row),))
 
-    @app.post("/playground/table", **documented(service, "playground", kinds=DOWNLOAD_KINDS.values()))
-    def write_table(body: TableRequest) -> Response:
+    @app.post(
+        "/playground/table", response_model=None,
+        **documented(service, "playground", kinds=DOWNLOAD_KINDS.values()),
+    )  # fmt: skip
+    def write_table(body: TableRequest) -> Any:
         """A table as a file to download."""
-        data, kind = write_download(body)
-        return Response(data, media_type=kind, headers={"Content-Disposition": "attachment"})
+        return FileWork(write_download, "table.json", body)
 
 
 def page_file(path: Path) -> Callable[[], Coroutine[Any, Any, Response]]:

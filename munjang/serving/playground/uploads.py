@@ -1,10 +1,10 @@
-"""A file that the playground sends: read by munjang's own readers and sent back as rows. Nothing of it is kept."""
+"""A file that the playground sends, as rows: read by munjang's own readers."""
 
 from __future__ import annotations
 
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from munjang.data.readers.corpus import SAMPLED_ROWS
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Bad, Table, cell_text
 from munjang.errors import DataError, MunjangError
-from munjang.files import temporary_folder
 from munjang.serving.playground.downloads import Cell
 from munjang.serving.settings import Limits
 from munjang.translation import _
@@ -37,22 +36,20 @@ class FileTooLarge(DataError):
 
 
 @dataclass(frozen=True)
-class Upload:
-    """The bytes of a file, its name, and how to read it: texts as people write them, "" to detect it."""
+class UploadOptions:
+    """How to read a file: texts as people write them, "" to detect it."""
 
-    name: str
-    data: bytes
     encoding: str = ""
     sheet: str = ""
     delimiter: str = ""
     header_row: str = ""
 
-    def options(self) -> ReadOptions:
+    def for_readers(self) -> ReadOptions:
         """The settings of the readers. DataError: one is too long, or no number."""
-        given = {name: getattr(self, name) for name in ("encoding", "sheet", "delimiter", "header_row")}
+        given = asdict(self)
         if max(map(len, given.values())) > 100:
             raise DataError(_("{names} have at most 100 characters.", names=", ".join(given)))
-        if given["header_row"] and not (given["header_row"].isascii() and given["header_row"].isdigit()):
+        if self.header_row and not (self.header_row.isascii() and self.header_row.isdigit()):
             raise DataError(
                 _("header_row should be a number, such as 3, or 0 for none; it is '{value}'.", value=self.header_row)
             )
@@ -87,23 +84,19 @@ def file_name(words: str) -> str:
     return re.sub(r"[^\w.\- ]", "_", last)[-60:].lstrip(". ") or "file.txt"
 
 
-def read_upload(upload: Upload, limits: Limits) -> ReadTable:
-    """A file as a table. It is in a temporary folder while it is read. FileTooLarge.
+def read_upload(path: Path, given: UploadOptions, limits: Limits) -> ReadTable:
+    """A file as a table. FileTooLarge.
 
     DataError: it cannot be read, is packed, or an option is too long.
     """
-    options = upload.options()
-    if not upload.data:
+    options, folder = given.for_readers(), f"{path.parent}/"
+    if not path.stat().st_size:
         raise DataError(_("The file is empty (0 bytes)."))
-    name = file_name(upload.name)
-    with temporary_folder() as folder:
-        path = folder / name
-        path.write_bytes(upload.data)
-        try:
-            refuse_packed(path, limits)
-            return table_values(open_table(path, options), limits, f"{folder}/")
-        except MunjangError as error:
-            raise type(error)(shown_message(str(error), f"{folder}/")) from error
+    try:
+        refuse_packed(path, limits)
+        return table_values(open_table(path, options), limits, folder)
+    except MunjangError as error:
+        raise type(error)(shown_message(str(error), folder)) from error
 
 
 def refuse_packed(path: Path, limits: Limits) -> None:

@@ -3,13 +3,14 @@
 import { startCard } from "./views/card.js";
 import { startCompare } from "./views/compare.js";
 import { byId } from "./parts/dom.js";
+import { startExamples } from "./views/examples.js";
 import { startFile } from "./views/file.js";
 import { key } from "./parts/key.js";
 import { startLooks } from "./parts/looks.js";
 import { loadModels } from "./parts/models.js";
 import { problem } from "./parts/problem.js";
 import { startSentence } from "./views/sentence.js";
-import { startTabs } from "./views/tabs.js";
+import { onlyParser, startTabs } from "./views/tabs.js";
 import { startTree } from "./views/tree.js";
 import { inWords, label } from "./words/words.js";
 
@@ -18,7 +19,9 @@ startLooks();
 startTabs();
 try {
   const models = await loadModels();
-  for (const start of models.networks.length ? [startSentence, startFile, startCompare, startCard] : []) start(models);
+  startExamples();
+  if (models.networks.length) for (const start of [startSentence, startFile, startCompare, startCard]) start(models);
+  else onlyParser();
   startTree(models);
   byId("docs-link").hidden = Boolean(key()); // a link cannot send the key
 } catch (error) {

@@ -1,4 +1,4 @@
-// Requests to the server of this page, and to no other: with the key if there is one, repeated while the server is busy.
+// Requests to the server of this page, and to no other: with the key if there is one, repeated while the server is busy or away.
 
 import { askForKey, key } from "./key.js";
 import { say } from "../words/words.js";
@@ -18,10 +18,12 @@ const bearer = (words) =>
 
 /**
  * The response to a request. json: a value to send; body: bytes to send unchanged. tries: how often the request is
- * repeated while the server is busy. Refused: the server answers with an error, or cannot be reached.
+ * repeated while the server is busy. away: called with the reason when the server cannot be reached; the request is then
+ * repeated as often. Refused: the server answers with an error, or cannot be reached.
  */
-export async function ask(path, { json, body, signal, tries = 0 } = {}) {
+export async function ask(path, { json, body, signal, tries = 0, away = null } = {}) {
   for (let turn = 0; ; turn += 1) {
+    signal?.throwIfAborted();
     const shown = key();
     const headers = shown ? { Authorization: bearer(shown) } : {};
     const sent = json === undefined ? body : JSON.stringify(json);
@@ -31,7 +33,11 @@ export async function ask(path, { json, body, signal, tries = 0 } = {}) {
       response = await fetch(path, { method: sent === undefined ? "GET" : "POST", headers, body: sent, signal });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Refused(0, say("error.network"));
+      const refused = new Refused(0, say("error.network"));
+      if (!away || turn >= tries) throw refused;
+      away(refused.message);
+      await pause(Math.min(1 + turn / 2, 10));
+      continue;
     }
     if (response.ok) return response;
     if (response.status === 401) {
@@ -40,7 +46,6 @@ export async function ask(path, { json, body, signal, tries = 0 } = {}) {
     }
     if (response.status === 503 && turn < tries) {
       await pause(Math.min(Number(response.headers.get("Retry-After")) || 1, 10));
-      signal?.throwIfAborted();
       continue;
     }
     throw new Refused(response.status, await reason(response));

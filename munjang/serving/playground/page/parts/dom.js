@@ -16,6 +16,15 @@ export function make(tag, facts = {}, ...children) {
   return element;
 }
 
+/** What is wider than a phone: it scrolls, by the keyboard too. name: what it is. */
+export const scroller = (name, child) =>
+  make("div", { class: "scroll", tabIndex: 0, role: "group", "aria-label": name }, child);
+
+/** Set a text. One that is the same stays as it is, so that nothing announces it again. */
+export function setWords(id, words) {
+  if (byId(id).textContent !== words) byId(id).textContent = words;
+}
+
 /** An option of a select. */
 export const option = (value, text = value) => make("option", { value }, text);
 

@@ -1,6 +1,6 @@
 // The Markdown of model cards as elements: headings, paragraphs, lists, tables, code. Nothing becomes HTML or a link.
 
-import { make } from "./dom.js";
+import { make, scroller } from "./dom.js";
 
 const plain = (text) => text.replace(/\\([\\`*_{}[\]()#+\-.!|<>~&])/g, "$1");
 
@@ -31,16 +31,9 @@ function table(lines) {
       {},
       ...cells(line).map((cell) => make(tag, { class: /^[\d.,%+-]+$/.test(cell) ? "number" : "" }, ...inline(cell))),
     );
-  return make(
-    "div",
-    { class: "scroll" },
-    make(
-      "table",
-      {},
-      make("thead", {}, row(lines[0], "th")),
-      make("tbody", {}, ...lines.slice(2).map((line) => row(line, "td"))),
-    ),
-  );
+  const body = lines.slice(2).map((line) => row(line, "td"));
+  const name = cells(lines[0]).filter(Boolean).join(", ");
+  return scroller(name, make("table", {}, make("thead", {}, row(lines[0], "th")), make("tbody", {}, ...body)));
 }
 
 /** The lines from `start` while `fits` is true. */

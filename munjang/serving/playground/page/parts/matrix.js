@@ -1,6 +1,6 @@
 // A confusion matrix: a row for each reference label, coloured by the share within the row.
 
-import { make } from "./dom.js";
+import { make, scroller } from "./dom.js";
 import { gloss, number, percent, say } from "../words/words.js";
 
 export const FEW = 3; // with so many labels, a matrix fits into half a page
@@ -40,9 +40,6 @@ export function matrix(labels, counts, head) {
     );
   });
   const wide = many ? "matrix many" : labels.length > FEW ? "matrix" : "matrix few";
-  return make(
-    "div",
-    { class: "scroll" },
-    make("table", { class: wide }, make("thead", {}, top), make("tbody", {}, ...rows)),
-  );
+  const table = make("table", { class: wide }, make("thead", {}, top), make("tbody", {}, ...rows));
+  return scroller(say("card.confusion"), table);
 }

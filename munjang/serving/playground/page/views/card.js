@@ -1,11 +1,11 @@
 // The card of a model: its facts, its scores, its confusion matrix.
 
 import { askJson } from "../parts/api.js";
-import { byId, fill, make } from "../parts/dom.js";
+import { byId, fill, make, scroller, setWords } from "../parts/dom.js";
 import { markdown } from "../parts/markdown.js";
 import { FEW, matrix } from "../parts/matrix.js";
 import { address, viewPairs } from "../parts/models.js";
-import { problem } from "../parts/problem.js";
+import { noProblem, problem } from "../parts/problem.js";
 import { gloss, inWords, number, say } from "../words/words.js";
 
 export function startCard({ views }) {
@@ -15,13 +15,18 @@ export function startCard({ views }) {
   fill(select, viewPairs(views));
 
   async function load() {
+    const name = select.value;
     try {
-      const name = select.value;
       const found = await askJson(address(name, "card"));
       if (name !== select.value) return;
       card = found;
+      noProblem();
       show();
+      setWords("card-spoken", say("card.shown", { model: name }));
     } catch (error) {
+      if (name !== select.value) return;
+      card = null; // it was that of another model
+      byId("card-body").replaceChildren();
       problem(error);
     }
   }
@@ -113,10 +118,8 @@ function byLabel(card) {
         .map((name) => make("td", { class: "number" }, name === "support" ? number(row[name]) : row[name].toFixed(3))),
     ),
   );
-  return titled(
-    "card.perLabel",
-    make("div", { class: "scroll" }, make("table", {}, make("thead", {}, header), make("tbody", {}, ...rows))),
-  );
+  const table = make("table", {}, make("thead", {}, header), make("tbody", {}, ...rows));
+  return titled("card.perLabel", scroller(say("card.perLabel"), table));
 }
 
 function facts(card, head) {

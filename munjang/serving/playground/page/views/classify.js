@@ -4,13 +4,13 @@ import { askJson } from "../parts/api.js";
 import { address, fitting } from "../parts/models.js";
 
 const PIECE = 32; // texts; with 64 a file is not faster, and others wait five times as long (EXPERIMENTS, 2026-11-23)
-const PATIENCE = 120; // how often a request is repeated while the server is busy
+const PATIENCE = 120; // how often a request is repeated while the server is busy or away
 const size = (text) => 3 * text.length + 8; // bytes as JSON, at most
 
-/** Slices [first, last) of texts that fit into one request. */
-function* pieces(texts, limits) {
+/** Slices [first, last) of the texts from number `done` on, each for one request. */
+function* pieces(texts, done, limits) {
   const most = Math.min(PIECE, limits.texts);
-  for (let first = 0; first < texts.length;) {
+  for (let first = done; first < texts.length;) {
     let last = first;
     for (let bytes = 64; last < texts.length && last - first < most; last += 1) {
       bytes += size(texts[last]);
@@ -22,15 +22,15 @@ function* pieces(texts, limits) {
 }
 
 /**
- * Classify all texts in their order. tell: called after each piece with its answers, {label, score, scores, note}, and
- * the index of the first one. Refused; AbortError when `signal` aborts.
+ * Classify all texts from number `done` on, in their order. tell: called after each piece with its answers,
+ * {label, score, scores, note}, and the index of the first one. away: called while the server cannot be reached, with the
+ * reason. Refused; AbortError when `signal` aborts.
  */
-export async function classify(view, texts, limits, signal, tell) {
+export async function classify(view, texts, done, limits, signal, { tell, away }) {
   const fit = texts.map((text) => fitting(text, limits));
-  for (const [first, last] of pieces(fit, limits)) {
-    signal.throwIfAborted();
+  for (const [first, last] of pieces(fit, done, limits)) {
     const json = { inputs: fit.slice(first, last) };
-    const found = await askJson(address(view.name, "analyze"), { json, signal, tries: PATIENCE });
+    const found = await askJson(address(view.name, "analyze"), { json, signal, tries: PATIENCE, away });
     tell(
       found.map(({ answers, note }, i) => ({
         ...Object.values(answers)[0],

@@ -2,7 +2,7 @@
 
 import { askJson } from "../parts/api.js";
 import { Bars, spelled } from "../parts/bars.js";
-import { byId, calm, fill, make } from "../parts/dom.js";
+import { byId, calm, fill, make, setWords } from "../parts/dom.js";
 import { address, fitting, viewPairs } from "../parts/models.js";
 import { noProblem, problem } from "../parts/problem.js";
 import { inWords, say } from "../words/words.js";
@@ -16,6 +16,7 @@ export function startCompare({ views, limits }) {
     place: byId(`compare-${side}-bars`),
     answer: null,
   }));
+  let failed = false;
   let under_way = new AbortController();
   const viewOf = (side) => views.find((view) => view.name === side.select.value);
 
@@ -45,11 +46,15 @@ export function startCompare({ views, limits }) {
       );
       if (signal.aborted) return;
       for (const [i, side] of sides.entries()) side.answer = found[i]?.label === null ? null : found[i];
+      failed = false;
       noProblem();
-      show();
     } catch (error) {
+      if (error.name === "AbortError") return;
+      for (const side of sides) side.answer = null;
+      failed = true;
       problem(error);
     }
+    show();
   }
 
   function show() {
@@ -61,12 +66,12 @@ export function startCompare({ views, limits }) {
       side.place.replaceChildren(label, bars.element);
       side.place.parentElement.classList.toggle("idle", !side.answer);
     }
-    byId("compare-verdict").textContent = verdict();
+    setWords("compare-verdict", verdict());
   }
 
   function verdict() {
     const [one, two] = sides;
-    if (!one.answer || !two.answer) return say("sentence.empty");
+    if (!one.answer || !two.answer) return failed ? "" : say("sentence.empty");
     if (!viewOf(one).labels.some((label) => viewOf(two).labels.includes(label))) return say("compare.other");
     const [first, second] = sides.map((side) => spelled(viewOf(side).head, side.answer.label));
     return first === second

@@ -31,12 +31,12 @@ export function tableOf(kind, table, { view, answers }) {
 
 const whole = (cell) => (typeof cell === "string" && cell.toWellFormed ? cell.toWellFormed() : cell);
 
-/** Have the table written by `send`, and offer it as a file, named after the original file. */
+/** Have the table written by `send`, and offer it as a file, named after the original file and the model. */
 export async function save(kind, name, table, work, send) {
   const response = await send(tableOf(kind, table, work));
   const link = make("a", {
     href: URL.createObjectURL(await response.blob()),
-    download: `${name.replace(/\.\w+$/, "")}-munjang.${kind}`,
+    download: `${name.replace(/\.\w+$/, "")}-${work.view.name.replaceAll("/", "-")}.${kind}`,
   });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), LATER_MS);

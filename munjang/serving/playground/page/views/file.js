@@ -3,7 +3,7 @@
 import { ask, askJson } from "../parts/api.js";
 import { classify } from "./classify.js";
 import { startCounts } from "./counts.js";
-import { byId, fill, make } from "../parts/dom.js";
+import { byId, fill, make, setWords } from "../parts/dom.js";
 import { save } from "./download.js";
 import { viewPairs } from "../parts/models.js";
 import { noProblem, problem } from "../parts/problem.js";
@@ -17,7 +17,7 @@ export function startFile({ views, limits }) {
   const drop = byId("drop");
   let brought = null; // {name, data: what was chosen or pasted}
   let table = null; // what the server read: columns, rows, text, …
-  let work = null; // {view, text, answers, done, began, seconds, stopped, why, abort}
+  let work = null; // {view, text, texts, answers, done, first, began, seconds, running, stopped, why, abort}
 
   const rows = startRows(() => counts.mark(rows.label()));
   const counts = startCounts((label) => rows.only(label));
@@ -63,6 +63,7 @@ export function startFile({ views, limits }) {
     } catch (error) {
       byId("work-facts").textContent = "";
       byId("reading").open = true; // another encoding or sheet may help
+      byId("another").focus();
       problem(error);
     }
   }
@@ -70,47 +71,80 @@ export function startFile({ views, limits }) {
   function forget() {
     work?.abort.abort();
     table = work = null;
+    byId("classify").hidden = false;
     byId("work-notes").replaceChildren();
-    for (const id of ["counts", "rows", "progress-row", "stop"]) byId(id).hidden = true;
+    for (const id of ["counts", "rows", "progress-row", "stop", "go-on"]) byId(id).hidden = true;
   }
 
-  async function start() {
+  function start() {
     work?.abort.abort();
-    const own = {
+    const text = Number(byId("work-column").value);
+    work = {
       view: views.find((view) => view.name === byId("work-model").value),
-      text: Number(byId("work-column").value),
+      text,
+      texts: table.rows.map((row) => (row[text] === null ? "" : String(row[text]))),
       answers: [],
       done: 0,
-      began: performance.now(),
-      abort: new AbortController(),
     };
-    work = own;
-    const texts = table.rows.map((row) => (row[own.text] === null ? "" : String(row[own.text])));
-    rows.show({ ...table, ...own, texts });
-    counts.show(own.view, own.answers);
-    for (const id of ["counts", "rows", "progress-row", "stop"]) byId(id).hidden = false;
-    byId("classify").disabled = true;
+    rows.show({ ...table, ...work });
+    counts.show(work.view, work.answers);
+    for (const id of ["counts", "rows", "progress-row"]) byId(id).hidden = false;
+    go();
+  }
+
+  /** Classify what is not classified yet. */
+  async function go() {
+    const own = work;
+    Object.assign(own, { first: own.done, began: performance.now(), abort: new AbortController() });
+    Object.assign(own, { running: true, stopped: false, seconds: 0, why: "" });
+    swap(["stop"], ["classify", "go-on"]);
     show();
+    speak();
     try {
-      await classify(own.view, texts, limits, own.abort.signal, (found, first) => {
-        for (const [i, answer] of found.entries()) own.answers[first + i] = answer;
-        own.done = first + found.length;
-        counts.update();
-        rows.update();
-        progress();
+      await classify(own.view, own.texts, own.done, limits, own.abort.signal, {
+        tell(found, first) {
+          const quarter = quarterOf(own);
+          for (const [i, answer] of found.entries()) own.answers[first + i] = answer;
+          own.done = first + found.length;
+          own.why = "";
+          counts.update();
+          rows.update();
+          progress();
+          if (quarterOf(own) > quarter && own.done < own.texts.length) speak();
+        },
+        away(why) {
+          if (own.why === why) return;
+          own.why = why;
+          progress();
+          speak();
+        },
       });
       noProblem();
     } catch (error) {
       own.stopped = true;
       own.why = error.name === "AbortError" ? "" : error.message;
     }
+    own.running = false;
     if (work !== own) return; // another file was chosen meanwhile
     own.seconds = (performance.now() - own.began) / 1000;
-    byId("stop").hidden = true;
-    byId("classify").disabled = false;
+    swap(own.stopped ? ["go-on", "classify"] : ["classify"], own.stopped ? ["stop"] : ["stop", "go-on"]);
     rows.finish();
     progress();
+    speak();
   }
+
+  const quarterOf = ({ done, texts }) => Math.floor((4 * done) / texts.length);
+
+  /** Show some buttons and hide others; the focus of a hidden one goes to the first that is shown. */
+  function swap(shown, hidden) {
+    const left = hidden.some((id) => byId(id) === document.activeElement);
+    for (const id of shown) byId(id).hidden = false;
+    for (const id of hidden) byId(id).hidden = true;
+    if (left) byId(shown[0]).focus();
+  }
+
+  /** Say the progress to who does not see it: at the start, at each quarter, at the end. */
+  const speak = () => setWords("progress-spoken", byId("progress-text").textContent);
 
   function progress() {
     if (!work) return;
@@ -118,17 +152,18 @@ export function startFile({ views, limits }) {
     const [done, all] = [number(work.done), number(table.rows.length)];
     bar.max = table.rows.length;
     bar.value = work.done;
-    byId("progress-text").textContent = work.why
-      ? say("file.failed", { done, all, why: work.why })
-      : work.stopped
-        ? say("file.stopped", { done, all })
-        : work.seconds
-          ? say("file.done", { all, seconds: number(Math.max(0.1, Math.round(10 * work.seconds) / 10)) })
-          : say("file.progress", {
-              done,
-              all,
-              rate: number(Math.round((1000 * work.done) / Math.max(1, performance.now() - work.began))),
-            });
+    byId("counts-title").textContent = say("counts.title", { model: work.view.name });
+    byId("progress-text").textContent = inProgress({ done, all, model: work.view.name });
+  }
+
+  function inProgress(facts) {
+    if (work.running && work.why) return say("file.away", { ...facts, why: work.why });
+    if (work.why) return say("file.failed", { ...facts, why: work.why });
+    if (work.stopped) return say("file.stopped", facts);
+    if (work.seconds)
+      return say("file.done", { ...facts, seconds: number(Math.max(0.1, Math.round(10 * work.seconds) / 10)) });
+    const spent = Math.max(1, performance.now() - work.began);
+    return say("file.progress", { ...facts, rate: number(Math.round((1000 * (work.done - work.first)) / spent)) });
   }
 
   function show() {
@@ -176,6 +211,8 @@ export function startFile({ views, limits }) {
   });
   byId("again").addEventListener("click", read);
   byId("classify").addEventListener("click", start);
+  byId("go-on").addEventListener("click", go);
+  addEventListener("beforeunload", (event) => work?.running && event.preventDefault()); // its answers are only here
   byId("stop").addEventListener("click", () => work?.abort.abort());
   byId("work-column").addEventListener("change", () => work?.abort.abort());
   byId("another").addEventListener("click", () => {

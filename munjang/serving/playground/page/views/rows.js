@@ -1,7 +1,7 @@
 // The table of a classified file: sorted, filtered, shown page by page, so that ten thousand rows are as fast as ten.
 
 import { labelsOf } from "./counts.js";
-import { byId, calm, fill, make } from "../parts/dom.js";
+import { byId, calm, fill, make, setWords } from "../parts/dom.js";
 import { inWords, language, number, percent, say } from "../words/words.js";
 
 const PAGE = 25;
@@ -23,7 +23,7 @@ export function startRows(filtered) {
     const others = table.columns.map((name, i) => ({ key: `c${i}`, title: name, value: (row) => table.rows[row][i] }));
     const [text] = others.splice(table.text, 1);
     return [
-      { key: "line", title: say("rows.line"), kind: "number", value: (row) => table.lines[row] },
+      { key: "line", title: say("rows.line"), kind: "number", value: (row) => row + 1 },
       { ...text, kind: "text" },
       { key: "label", title: say("rows.answer"), kind: "label", value: (row) => answerText(row) },
       { key: "score", title: say("rows.score"), kind: "number", value: (row) => table.answers[row]?.score ?? -1 },
@@ -89,11 +89,11 @@ export function startRows(filtered) {
     const empty = make("tr", {}, make("td", { colspan: shown.length, class: "quiet" }, say("rows.nothing")));
     byId("rows-table").replaceChildren(make("thead", {}, head), make("tbody", {}, ...(body.length ? body : [empty])));
     const first = order.length ? page * PAGE + 1 : 0;
-    byId("rows-shown").textContent = say("rows.shown", {
+    setWords("rows-shown", say("rows.shown", {
       first: number(first),
       last: number(Math.min(order.length, (page + 1) * PAGE)),
       all: number(order.length),
-    });
+    }));
     byId("page-back").disabled = page === 0;
     byId("page-on").disabled = (page + 1) * PAGE >= order.length;
   }
@@ -110,7 +110,7 @@ export function startRows(filtered) {
     }
     if (column.key === "score")
       return make("td", { class: "number" }, answer && answer.label !== null ? percent(answer.score) : "");
-    if (column.key === "line") return make("td", { class: "number quiet" }, number(table.lines[row]));
+    if (column.key === "line") return make("td", { class: "number quiet" }, number(row + 1));
     return make("td", { class: column.kind ?? "" }, cellText(column.value(row)));
   }
 
@@ -146,6 +146,7 @@ export function startRows(filtered) {
     byId(id).addEventListener("click", () => {
       page += step;
       draw();
+      if (byId(id).disabled) byId(step > 0 ? "page-back" : "page-on").focus();
       byId("rows").scrollIntoView({ block: "nearest" });
     });
   }

@@ -10,7 +10,6 @@ import { inWords, percent, say, taskName } from "../words/words.js";
 
 const TYPING_MS = 120;
 const SPEAK_MS = 900;
-const EXAMPLES = 4;
 
 export function startSentence({ networks, limits }) {
   const input = byId("text");
@@ -18,6 +17,7 @@ export function startSentence({ networks, limits }) {
   const note = byId("sentence-note");
   let cards = new Map();
   let answers = null;
+  let failed = false; // then the note would not be true
   let picked = null;
   let under_way = new AbortController();
 
@@ -36,12 +36,14 @@ export function startSentence({ networks, limits }) {
     const bars = new Bars(head, labels, { few: network().heads.length === 1 ? 12 : undefined });
     const task = make("span", { class: "task" });
     const label = make("span", { class: "label" });
-    const top = make("button", { type: "button", class: "pick", "aria-pressed": "false" }, task, label);
+    const hint = make("span", { class: "spoken" });
+    const top = make("button", { type: "button", class: "pick", "aria-pressed": "false" }, task, label, hint);
     top.addEventListener("click", () => pick(head));
     return {
       bars,
       task,
       label,
+      hint,
       top,
       element: make("article", { class: "sheet answer", "data-head": head }, make("h2", {}, top), bars.element),
     };
@@ -61,15 +63,12 @@ export function startSentence({ networks, limits }) {
       card.task.textContent = taskName(head);
       card.label.textContent = blank ? "–" : spelled(head, answer.label);
       card.bars.update(blank ? {} : answer.scores, blank ? [] : answer.label);
-      if (blank) card.top.removeAttribute("aria-label");
-      else
-        card.top.setAttribute(
-          "aria-label",
-          say("bars.pick", { task: taskName(head), label: spelled(head, answer.label), score: percent(answer.score) }),
-        );
+      card.hint.textContent = blank ? "" : say("bars.pick", { score: percent(answer.score) });
     }
     pick(picked);
-    const words = !answers
+    const words = failed
+      ? ""
+      : !answers
       ? say("sentence.empty")
       : answers.note === "empty"
         ? say("sentence.blank")
@@ -101,14 +100,16 @@ export function startSentence({ networks, limits }) {
         ? await askJson(address(network().name, "analyze"), { json: { inputs: text }, signal, tries: 3 })
         : null;
       if (signal.aborted) return;
-      answers = found;
+      [answers, failed] = [found, false];
       noProblem();
-      show();
-      speak();
-      shares.ask(found && found.note !== "empty" ? text : "", network());
     } catch (error) {
+      if (error.name === "AbortError") return;
+      [answers, failed] = [null, true]; // what stood there was the answer to another text
       problem(error);
     }
+    show();
+    speak();
+    shares.ask(answers && answers.note !== "empty" ? text : "", network());
   }
 
   const typed = calm(TYPING_MS, answer);
@@ -126,20 +127,6 @@ export function startSentence({ networks, limits }) {
     choice,
     networks.map(({ name }) => [name, name]),
   );
-  byId("network-choice").hidden = networks.length < 2;
-  inWords(() => {
-    const examples = Array.from({ length: EXAMPLES }, (_, i) => {
-      const words = say(`example.${i + 1}`);
-      const button = make("button", { type: "button", class: "chip", title: words }, say(`example.name.${i + 1}`));
-      button.addEventListener("click", () => {
-        input.value = words;
-        input.focus();
-        input.dispatchEvent(new Event("input"));
-      });
-      return button;
-    });
-    byId("examples").replaceChildren(...examples);
-  });
   lay();
   inWords(show);
 }

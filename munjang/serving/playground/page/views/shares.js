@@ -24,6 +24,7 @@ export function startShares(limits, picked) {
       found = answer;
       draw();
     } catch (error) {
+      if (!signal.aborted) byId("shares").hidden = true;
       problem(error);
     }
   });

@@ -1,8 +1,17 @@
 // Four views, one at a time: a click, the arrow keys, or the address after #.
 
 import { byId } from "../parts/dom.js";
+import { label } from "../words/words.js";
 
 const KEYS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+
+/** Without a classifier: the sentence and its tree alone. */
+export function onlyParser() {
+  byId("tab-sentence").click();
+  for (const part of document.querySelectorAll("[role=tablist], #answers-side, #network-choice")) part.hidden = true;
+  byId("sentence").querySelector("h1").dataset.t = "sentence.title.parser";
+  label();
+}
 
 export function startTabs() {
   const tabs = [...document.querySelectorAll("[role=tab]")];

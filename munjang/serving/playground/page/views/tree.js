@@ -4,12 +4,12 @@ import { askJson } from "../parts/api.js";
 import { drawTree } from "../parts/arcs.js";
 import { byId, calm } from "../parts/dom.js";
 import { address, fitting } from "../parts/models.js";
-import { problem } from "../parts/problem.js";
+import { noProblem, problem } from "../parts/problem.js";
 import { inWords, say } from "../words/words.js";
 
 const RESTING_MS = 350;
 
-export function startTree({ parser, limits }) {
+export function startTree({ parser, networks, limits }) {
   if (!parser) return;
   const input = byId("text");
   let tree = null;
@@ -33,8 +33,12 @@ export function startTree({ parser, limits }) {
         : null;
       if (signal.aborted) return;
       tree = found;
+      if (!networks.length) noProblem(); // else the predictions say whether all is well
       draw();
     } catch (error) {
+      if (signal.aborted) return;
+      tree = null; // it was that of another text
+      draw();
       problem(error);
     }
   });
