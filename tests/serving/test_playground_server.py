@@ -218,9 +218,8 @@ def test_nothing_of_a_file_stays_on_the_disk(server, tmp_path, monkeypatch):
     for kind in ("csv", "xlsx"):
         body = {"kind": kind, "columns": ["a"], "added": [], "rows": [["1"]]}
         assert raw(server, "/playground/table", body)[0] == 200
-    too_many = {"kind": "xlsx", "columns": ["a"], "added": [], "rows": [["1"]] * 40}
-    monkeypatch.setattr("munjang.data.readers.excel_writer.LAST_ROW", 30)
-    assert server.ask("/playground/table", too_many).status == 422
+    too_long = {"kind": "xlsx", "columns": ["a"], "added": [], "rows": [["1"], ["가" * 32_768]]}
+    assert server.ask("/playground/table", too_long).status == 422
     assert list(tmp_path.iterdir()) == []
 
 
