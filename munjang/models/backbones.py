@@ -14,6 +14,8 @@ from munjang.encoder.families import family_of
 from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
 from munjang.files import PACKAGED_ENCODER, first_line
 from munjang.models.silence import silence_transformers
+from munjang.models.tokenizer import TOKENIZER, open_tokenizer
+from munjang.models.weights import check_weights
 from munjang.text.vocabulary import train_wordpiece
 from munjang.translation import N_, _
 
@@ -141,6 +143,8 @@ def load_backbone(
     check_backbone_name(name)
     row = BACKBONES.get(name)
     source, revision = locate(name)
+    if Path(source).is_dir():
+        check_weights(Path(source))
     is_local = Path(source).is_dir() or not is_reachable()
     tokenizer = load_tokenizer(source, revision, is_local=is_local)
     config = load_config(source, revision, is_local=is_local)
@@ -205,6 +209,8 @@ def load_tokenizer(
     from transformers import AutoTokenizer
 
     try:
+        if (file := Path(source) / TOKENIZER).is_file():
+            open_tokenizer(file)
         plain = {"revision": revision, "trust_remote_code": False, "local_files_only": is_local}
         tokenizer = AutoTokenizer.from_pretrained(source, **plain)
         if breaks_hangul(tokenizer) and not sets_case(source):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from munjang.errors import BundleError, is_panic
+from munjang.files import first_line
 from munjang.records import Example, LabelSet
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -246,7 +250,8 @@ def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_leng
 
     def tokenise(chunk: slice) -> list[tokenizers.Encoding]:
         # Copies: the library gives each text that it reads a second form, which is kept as long as the text.
-        return tokenizer.encode_batch_fast([f"{text} "[:-1] for text in texts[chunk]])
+        with tokenizer_errors():
+            return tokenizer.encode_batch_fast([f"{text} "[:-1] for text in texts[chunk]])
 
     if len(chunks) < 2:
         collected.take(*map(tokenise, chunks))
@@ -259,6 +264,19 @@ def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_leng
                 coming = ahead.submit(tokenise, chunk)
             collected.take(ready)
     return collected.encodings()
+
+
+@contextmanager
+def tokenizer_errors(source: object = "tokenizer.json") -> Iterator[None]:
+    """Turn what the library of tokenizers raises into a BundleError. source: the file, for the message."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
+        raise BundleError(
+            _("{source} is no usable tokenizer: {reason}.", source=source, reason=first_line(error).removesuffix("."))
+        ) from error
 
 
 def set_length(tokenizer: tokenizers.Tokenizer, max_length: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from munjang.records import Tree
-from munjang.tasks.base import Encodings, id_type, set_length
+from munjang.tasks.base import Encodings, id_type, set_length, tokenizer_errors
 
 if TYPE_CHECKING:
     import tokenizers
@@ -49,7 +49,8 @@ def encode_words(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_leng
     piece in its sentence. Entry 0 is the root, which has the first token; a word without pieces has FAR.
     """
     set_length(tokenizer, max_length)
-    records = tokenizer.encode_batch(list(texts))
+    with tokenizer_errors():
+        records = tokenizer.encode_batch(list(texts))
     counts = np.array([len(text.split()) for text in texts], np.int64)
     pieces = np.full((len(texts), int(counts.max(initial=0)) + 1, 2), FAR, np.int16)
     pieces[:, 0] = 0
