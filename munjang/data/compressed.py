@@ -19,7 +19,7 @@ from munjang.translation import _
 
 ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 BUFFER_BYTES = 1 << 20
-FREE_BYTES, MAX_RATIO = 100_000_000, 200  # a packed file may unpack to so many bytes, or to so many times its size
+FREE_BYTES, MAX_RATIO = 20_000_000, 100  # a packed file may unpack to so many bytes, or to so many times its size
 
 
 class Bounded(io.RawIOBase):

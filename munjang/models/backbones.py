@@ -227,6 +227,13 @@ def load_tokenizer(
         raise ConfigError(
             _("{source} has only a tokenizer in Python; munjang needs one with a tokenizer.json.", source=source)
         )
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id < 0:
+        raise ConfigError(
+            _(
+                "The tokenizer of {source} has no token for padding. Name one in its tokenizer_config.json.",
+                source=source,
+            )
+        )
     if breaks_hangul(tokenizer):
         log.warning("ALARM: the tokenizer of %s breaks Hangul into jamo (한국어 becomes 8 pieces).", source)
     return tokenizer

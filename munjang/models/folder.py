@@ -23,6 +23,7 @@ MANIFEST_VERSION = 1
 SAVING = ".saving"
 LARGEST = 2**31 - 1  # of the numbers in munjang.json
 SHORTEST, MOST_LABELS = 3, 100_000  # tokens of a text, special tokens included; labels of a classifier
+MOST_JSON = 50_000_000  # bytes; 100,000 labels have 5 MB
 RESUME_REMEDY = N_("Free some space and go on with {option:resume=True}.")
 """What to do when the disk is full during a run that can be resumed."""
 
@@ -274,6 +275,8 @@ def plain_reach(config: Mapping[str, Any]) -> int:
 def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object from a file; anything else is a BundleError."""
     try:
+        if path.stat().st_size > MOST_JSON:
+            raise ValueError(_("it has more than {most:,} bytes", most=MOST_JSON))
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error)) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,15 @@ def check_weights(folder: Path) -> None:
     check_numbers(raw, path, len(shapes))
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    family = family_of(config.model_type)
-    if family.weights is None:
-        check_total(config, shapes, folder)
-        return
+    with loading_errors(folder):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        family = family_of(config.model_type)
+        if family.weights is None:
+            check_total(config, shapes, folder)
+            return
+        expected = expected_shapes(config, family)
     found = {name.removeprefix(f"{family.encoder}."): shape for name, shape in shapes.items()}
-    for name, shape in expected_shapes(config, family).items():
+    for name, shape in expected.items():
         if found.get(name) != shape:
             raise BundleError(
                 _(
@@ -67,6 +70,17 @@ def check_weights(folder: Path) -> None:
                 expected=config.num_hidden_layers,
             )
         )
+
+
+@contextmanager
+def loading_errors(folder: Path) -> Iterator[None]:
+    """Turn what other libraries raise for a damaged folder into a BundleError."""
+    try:
+        yield
+    except BundleError:
+        raise
+    except Exception as error:  # transformers, safetensors and torch raise errors of many kinds
+        raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=first_line(error))) from error
 
 
 def tensor_shapes(folder: Path) -> Shapes:

@@ -25,5 +25,5 @@ def test_a_bomb_is_refused_by_its_ratio(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(compressed, "FREE_BYTES", 100_000)
     data = b"a" * 3_000_000
     (tmp_path / f"a.csv.{kind}").write_bytes(gzip.compress(data) if kind == "gz" else zstandard.compress(data))
-    with pytest.raises(DataError, match=r"unpacks to more than 200 times its size.*Unpack it yourself"):
+    with pytest.raises(DataError, match=r"unpacks to more than 100 times its size.*Unpack it yourself"):
         open_table(tmp_path / f"a.csv.{kind}")

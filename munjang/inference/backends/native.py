@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from munjang.errors import BundleError, require
 from munjang.models.folder import plain_reach, read_json_object
 from munjang.models.silence import silence_transformers
 from munjang.models.tokenizer import TOKENIZER, open_tokenizer
-from munjang.models.weights import check_weights
+from munjang.models.weights import check_weights, loading_errors
 from munjang.records import Example
 from munjang.tasks.base import Batch, Encodings, Outputs, Task, encode_texts
 from munjang.translation import _
@@ -118,16 +117,3 @@ def load_network(folder: Path, task: Task) -> Any:
     with loading_errors(folder), silence_transformers():
         check_weights(folder)
         return task.open(folder)
-
-
-@contextmanager
-def loading_errors(folder: Path) -> Iterator[None]:
-    """Turn what other libraries raise for a damaged folder into a BundleError."""
-    try:
-        yield
-    except BundleError:
-        raise
-    except Exception as error:  # transformers, safetensors and torch raise errors of many kinds
-        raise BundleError(
-            _("{folder} cannot be loaded: {reason}", folder=folder, reason=files.first_line(error))
-        ) from error
