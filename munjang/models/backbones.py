@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.data.corpora.hub import is_reachable, no_download
 from munjang.encoder.families import family_of
-from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
+from munjang.errors import BundleError, ConfigError, FetchError, MunjangError, unknown_name
 from munjang.files import PACKAGED_ENCODER, first_line
 from munjang.models.silence import silence_transformers
 from munjang.models.tokenizer import TOKENIZER, open_tokenizer
@@ -144,7 +144,10 @@ def load_backbone(
     row = BACKBONES.get(name)
     source, revision = locate(name)
     if Path(source).is_dir():
-        check_weights(Path(source))
+        try:
+            check_weights(Path(source))
+        except BundleError as error:
+            raise FetchError(str(error)) from error
     is_local = Path(source).is_dir() or not is_reachable()
     tokenizer = load_tokenizer(source, revision, is_local=is_local)
     config = load_config(source, revision, is_local=is_local)

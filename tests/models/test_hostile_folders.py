@@ -208,7 +208,7 @@ def test_only_the_head_of_a_classifier_is_made_anew_from_a_backbone(copy_of):
 def test_a_start_for_training_is_not_larger_than_its_weights(copy_of, values, message):
     folder = copy_of("encoder")
     change_json(folder / "config.json", lambda data: data.update(values))
-    with pytest.raises(BundleError, match=message):
+    with pytest.raises(FetchError, match=message):
         load_backbone(str(folder))
 
 

@@ -1,4 +1,4 @@
-"""Reads Parquet files as tables, with a few thousand rows in memory at a time."""
+"""Reads Parquet files as tables, with a few hundred rows in memory at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from munjang.translation import _
 if TYPE_CHECKING:
     import pyarrow.parquet
 
-BATCH_ROWS = 2_048  # rows
+BATCH_ROWS = 128  # rows; many rows may hold one long text that the file holds once
 
 
 def open_parquet(path: Path) -> Table:
