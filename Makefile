@@ -1,4 +1,4 @@
-# make demo: a trained, measured classifier in one command.  make test: everything that is checked.  make soak: 20,000 made files.
+# make demo: a trained, measured classifier in one command.  make test: everything that is checked.  make soak: 20,000 made files, 2,000 model folders.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,9 +14,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# 20,000 files, made and damaged, through the readers; too long for every change.
+# 20,000 files, made and damaged, through the readers, and 2,000 damaged model folders; too long for every change.
 soak: $(INSTALLED)
 	$(BIN)/python tests/soak/soak_readers.py
+	$(BIN)/python tests/soak/soak_models.py
 
 lint: $(INSTALLED) $(ESLINT)
 	$(BIN)/ruff check .

@@ -34,20 +34,25 @@ class Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         count = self.stream.readinto(buffer)
         self.size += count
-        if self.size > max(FREE_BYTES, MAX_RATIO * self.packed):
-            raise DataError(
-                _(
-                    "{path} unpacks to more than {ratio} times its size; no file of texts does. Unpack it yourself if "
-                    "you trust it.",
-                    path=self.path,
-                    ratio=MAX_RATIO,
-                )
-            )
+        refuse_bomb(self.size, self.packed, self.path)
         return count
 
     def close(self) -> None:
         self.stream.close()
         super().close()
+
+
+def refuse_bomb(size: int, packed: int, path: object) -> None:
+    """A DataError if so many bytes have come from a file of `packed` bytes that it cannot be one of texts."""
+    if size > max(FREE_BYTES, MAX_RATIO * packed):
+        raise DataError(
+            _(
+                "{path} unpacks to more than {ratio} times its size; no file of texts does. Unpack it yourself if "
+                "you trust it, or save it as CSV.",
+                path=path,
+                ratio=MAX_RATIO,
+            )
+        )
 
 
 def open_bytes(path: Path) -> BinaryIO:

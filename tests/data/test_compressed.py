@@ -1,6 +1,7 @@
 """Packed files are read as what they hold; one that unpacks without measure is refused."""
 
 import gzip
+import tracemalloc
 
 import pytest
 
@@ -17,6 +18,21 @@ def test_zstd_is_unpacked_as_gzip_is(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TEXT.encode()))
     found = [[row.cells for row in open_table(tmp_path / f"a.csv.{kind}").rows()] for kind in ("zst", "gz")]
     assert found == [[("좋아요", "긍정"), ("별로", "부정")]] * 2
+
+
+def test_a_parquet_file_of_one_long_text_is_refused_before_it_fills_the_memory(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    texts = pyarrow.table({"text": ["가" * 100_000] * 500, "label": ["긍정", "부정"] * 250})  # 150 MB in 1 KB
+    parquet.write_table(texts, tmp_path / "a.parquet")
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="unpacks to more than 100 times its size"):
+            list(open_table(tmp_path / "a.parquet").rows())
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("kind", ["gz", "zst"])
