@@ -21,7 +21,7 @@ from munjang.translation import _
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 LARGEST = 1 << 20  # of a number in config.json that is no size of a tensor
 SPARE = 10_000_000  # weights that a network of an unknown family may have more than its file, such as a pooler
-Shapes = dict[str, tuple[int, ...]]
+WeightShapes = dict[str, tuple[int, ...]]
 
 
 def check_weights(folder: Path) -> None:
@@ -36,7 +36,7 @@ def check_weights(folder: Path) -> None:
     raw = read_json_object(path)
     if "transformers_weights" in raw:
         raise BundleError(_("{path} names other files of weights. Copy the model again.", path=path))
-    check_numbers(raw, path, len(shapes))
+    check_sizes_in(raw, path, len(shapes))
     from transformers import AutoConfig
 
     with loading_errors(folder):
@@ -44,21 +44,27 @@ def check_weights(folder: Path) -> None:
         family = family_of(config.model_type)
         if family.weights is None:
             check_total(config, shapes, folder)
-            return
-        expected = expected_shapes(config, family)
+        else:
+            check_shapes(config, family, shapes, folder)
+
+
+def check_shapes(config: Any, family: Family, shapes: WeightShapes, folder: Path) -> None:
+    """Refuse weights of a known family that are not as large or as many as its config says. BundleError."""
+    assert family.weights is not None  # the others have no names to compare
     found = {name.removeprefix(f"{family.encoder}."): shape for name, shape in shapes.items()}
-    for name, shape in expected.items():
-        if found.get(name) != shape:
-            raise BundleError(
-                _(
-                    "{folder} does not fit its own config.json: {name} is {found}, expected {expected}. "
-                    "Copy the model again.",
-                    folder=folder,
-                    name=name,
-                    found=found.get(name) or _("missing"),
-                    expected=shape,
-                )
+    wrong = {name: shape for name, shape in expected_shapes(config, family).items() if found.get(name) != shape}
+    if wrong:
+        name, shape = next(iter(wrong.items()))
+        raise BundleError(
+            _(
+                "{folder} does not fit its own config.json: {name} is {found}, expected {expected}. "
+                "Copy the model again.",
+                folder=folder,
+                name=name,
+                found=found.get(name) or _("missing"),
+                expected=shape,
             )
+        )
     layers = {name.split(".")[2] for name in found if name.startswith(f"{family.weights.layers}.")}
     if len(layers) != config.num_hidden_layers:
         raise BundleError(
@@ -83,7 +89,7 @@ def loading_errors(folder: Path) -> Iterator[None]:
         raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=first_line(error))) from error
 
 
-def tensor_shapes(folder: Path) -> Shapes:
+def tensor_shapes(folder: Path) -> WeightShapes:
     """The shapes of all tensors in the safetensors files of a folder, by their names. BundleError: a damaged file."""
     from safetensors import SafetensorError, safe_open
 
@@ -91,7 +97,7 @@ def tensor_shapes(folder: Path) -> Shapes:
     if not (folder / WEIGHTS).exists():
         parts = read_json_object(folder / INDEX).get("weight_map") if (folder / INDEX).exists() else {}
         names = sorted({str(part) for part in parts.values()}) if isinstance(parts, dict) else []
-    shapes: Shapes = {}
+    shapes: WeightShapes = {}
     for name in names:
         try:
             with safe_open(folder / name, framework="numpy") as file:
@@ -103,7 +109,7 @@ def tensor_shapes(folder: Path) -> Shapes:
     return shapes
 
 
-def check_numbers(config: Mapping[str, Any], path: Path, tensors: int) -> None:
+def check_sizes_in(config: Mapping[str, Any], path: Path, tensors: int) -> None:
     """Refuse a config whose numbers are beyond any network. BundleError. tensors: how many the weights are."""
     for key, value in numbers_in(config):
         most = LARGEST
@@ -131,13 +137,13 @@ def numbers_in(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
         yield key, value
 
 
-def expected_shapes(config: Any, family: Family) -> Shapes:
+def expected_shapes(config: Any, family: Family) -> WeightShapes:
     """The shapes of the weights that all others are made after, without the name of the encoder."""
     assert family.weights is not None  # families without it are checked as a whole
     width = config.hidden_size
     inner = getattr(config, "hidden_dim", None) or config.intermediate_size
     letters = getattr(config, "embedding_size", None) or width
-    shapes: Shapes = {
+    shapes: WeightShapes = {
         "embeddings.word_embeddings.weight": (config.vocab_size, letters),
         "embeddings.position_embeddings.weight": (config.max_position_embeddings, letters),
     }
@@ -150,7 +156,7 @@ def expected_shapes(config: Any, family: Family) -> Shapes:
     return shapes
 
 
-def check_total(config: Any, shapes: Shapes, folder: Path) -> None:
+def check_total(config: Any, shapes: WeightShapes, folder: Path) -> None:
     """Refuse a config of a family without names whose network is larger than the weights. BundleError."""
     import torch
     from transformers import AutoModel

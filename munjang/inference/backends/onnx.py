@@ -17,7 +17,7 @@ import numpy as np
 from munjang.errors import BundleError, MissingExtra
 from munjang.files import first_line
 from munjang.inference.backends import TOKENS
-from munjang.inference.backends.onnx_guard import Graph, check_onnx, refused
+from munjang.inference.backends.onnx_guard import Graph, check_onnx, refused_graph
 from munjang.inference.backends.onnx_sizes import graph_problem, vocabulary_rows
 from munjang.models import shared_embeddings
 from munjang.models.folder import SHORTEST, Manifest, detail_number
@@ -161,7 +161,7 @@ def check_sizes(graph: Graph, max_length: int, name: str) -> None:
         sentences = max(1, TOKENS // length)
         sides = {"B": sentences, "T": length, "N": length, "K": 2 * sentences * length}  # as the exporter names them
         if problem := graph_problem(graph, sides, sentences * length):
-            raise refused(name, problem)
+            raise refused_graph(name, problem)
 
 
 def check_signature(session: Any, folder: Path, task: Task, shares_words: bool = False) -> None:

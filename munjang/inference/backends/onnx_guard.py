@@ -77,21 +77,21 @@ def check_onnx(data: bytes, name: str) -> Graph:
     data: the content of the file. name: the file's name in messages.
     """
     try:
-        return read_model(memoryview(data))
+        return graph_of_model(memoryview(data))
     except (IndexError, EOFError) as error:
         raise BundleError(_("{name} is not a complete ONNX file: {reason}.", name=name, reason=error)) from error
     except ValueError as problem:
-        raise refused(name, str(problem)) from problem
+        raise refused_graph(name, str(problem)) from problem
 
 
-def refused(name: str, problem: str) -> BundleError:
+def refused_graph(name: str, problem: str) -> BundleError:
     """The error for a graph that munjang did not write."""
     return BundleError(
         _("{name} is refused: {problem}. Export the model again with munjang.", name=name, problem=problem)
     )
 
 
-def read_model(model: Value) -> Graph:
+def graph_of_model(model: Value) -> Graph:
     """The graph of a ModelProto. ValueError: why it is refused; EOFError, IndexError: damaged."""
     graphs = []
     for number, value in protobuf_fields(model):

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from munjang.inference.backends.onnx_guard import FLOAT, INT64, Graph, Node
 from munjang.translation import _
 
-Shape = tuple[int, ...]
+Sides = tuple[int, ...]
 
 MOST_NUMBERS = 1 << 27  # in all tensors that are needed at the same time: half a GB
 FREE_WORK, MOST_USES = 10**10, 64  # multiplications of a batch that are always allowed; more for each token and weight
@@ -29,7 +29,7 @@ class Sizes:
     """
 
     def __init__(self, graph: Graph, sides: Mapping[str, int]) -> None:
-        self.shapes: dict[str, Shape] = {name: weight.shape for name, weight in graph.weights.items()}
+        self.shapes: dict[str, Sides] = {name: weight.shape for name, weight in graph.weights.items()}
         self.types = {name: weight.type for name, weight in graph.weights.items()}
         self.values: dict[str, list[int]] = {
             name: weight.array().reshape(-1).tolist()
@@ -114,19 +114,19 @@ def measured(graph: Graph, sides: Mapping[str, int]) -> int:
     return sizes.work
 
 
-def same(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def same(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     """As the first input; other inputs must not enlarge it."""
     if any(broadcast([given[0], shape]) != given[0] for shape in given[1:]):
         raise misfit(node)
     return given[0]
 
 
-def elementwise(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def elementwise(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     """The shapes broadcast to each other."""
     return broadcast(given)
 
 
-def broadcast(shapes: Sequence[Shape]) -> Shape:
+def broadcast(shapes: Sequence[Sides]) -> Sides:
     """The shape that all of these are stretched to. ValueError: they do not fit each other."""
     sides = []
     for column in zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1):
@@ -150,7 +150,7 @@ def axis_of(node: Node, rank: int, default: int | None = None) -> int:
     return axis % rank
 
 
-def concat(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def concat(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     axis = axis_of(node, len(given[0]))
     if any(shape[:axis] + shape[axis + 1 :] != given[0][:axis] + given[0][axis + 1 :] for shape in given):
         raise misfit(node)
@@ -160,12 +160,12 @@ def concat(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
     return (*given[0][:axis], sum(shape[axis] for shape in given), *given[0][axis + 1 :])
 
 
-def gather(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def gather(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     axis = axis_of(node, len(given[0]), 0)
     return given[0][:axis] + given[1] + given[0][axis + 1 :]
 
 
-def matrix_product(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def matrix_product(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     left, right = given[:2]
     if min(len(left), len(right)) < 2 or left[-1] != right[-2]:
         raise misfit(node)
@@ -176,7 +176,7 @@ def matrix_product(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
     return shape
 
 
-def attention(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def attention(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     query, key, value = given[:3]
     heads = node.attributes.get("num_heads", 0)
     if {len(query), len(key), len(value)} != {3} or not isinstance(heads, int) or not 0 < heads <= max(1, query[2]):
@@ -188,7 +188,7 @@ def attention(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
     return (*query[:2], value[2])
 
 
-def number_range(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def number_range(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     if len(node.inputs) != 3:
         raise misfit(node)
     start, stop, step = map(sizes.number, node.inputs)
@@ -197,13 +197,13 @@ def number_range(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
     return (len(range(start, stop, step)),)
 
 
-def reduce_last(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def reduce_last(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     if sizes.numbers(node.inputs[1]) != [-1] or node.attributes.get("keepdims") != 1 or not given[0]:
         raise misfit(node)
     return (*given[0][:-1], 1)
 
 
-def reshape(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def reshape(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     wanted, size = list(sizes.numbers(node.inputs[1])), math.prod(given[0])
     if wanted.count(-1) == 1:
         rest = -math.prod(wanted)
@@ -215,12 +215,12 @@ def reshape(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
     return tuple(wanted)
 
 
-def shape_of(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def sides_of(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     sizes.values[node.result] = list(given[0])
     return (len(given[0]),)
 
 
-def part(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def part(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     if len(node.inputs) not in (3, 4):
         raise misfit(node)
     start, stop, axis = *map(sizes.number, node.inputs[1:]), *[0] * (4 - len(node.inputs))
@@ -234,14 +234,14 @@ def part(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
     return tuple(shape)
 
 
-def transpose(sizes: Sizes, node: Node, given: list[Shape]) -> Shape:
+def transpose(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
     order = node.attributes.get("perm")
     if not isinstance(order, list) or sorted(order) != list(range(len(given[0]))):
         raise misfit(node)
     return tuple(given[0][axis] for axis in order)
 
 
-Rule = Callable[[Sizes, Node, list[Shape]], Shape]
+Rule = Callable[[Sizes, Node, list[Sides]], Sides]
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(
@@ -250,7 +250,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("Add", "Div", "Equal", "Max", "Mul", "Sub"), elementwise),
     **dict.fromkeys(("Gemm", "MatMul", "com.microsoft.MatMulIntegerToFloat"), matrix_product),
     "Concat": concat, "Gather": gather, "Range": number_range, "ReduceMax": reduce_last, "Reshape": reshape,
-    "Shape": shape_of, "Slice": part, "Transpose": transpose, "com.microsoft.MultiHeadAttention": attention,
+    "Shape": sides_of, "Slice": part, "Transpose": transpose, "com.microsoft.MultiHeadAttention": attention,
 }  # fmt: skip
 """An operator -> how the shape of its result follows from those of its inputs."""
 
