@@ -19,7 +19,7 @@ from munjang.models.folder import MOST_LABELS, is_json_number, read_json_object
 from munjang.translation import _
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-LARGEST = 1 << 20  # of a number in config.json that is no size of a tensor
+HIGHEST = 1 << 20  # of a number in config.json that is no size of a tensor
 SPARE = 10_000_000  # weights that a network of an unknown family may have more than its file, such as a pooler
 WeightShapes = dict[str, tuple[int, ...]]
 
@@ -112,7 +112,7 @@ def tensor_shapes(folder: Path) -> WeightShapes:
 def check_sizes_in(config: Mapping[str, Any], path: Path, tensors: int) -> None:
     """Refuse a config whose numbers are beyond any network. BundleError. tensors: how many the weights are."""
     for key, value in numbers_in(config):
-        most = LARGEST
+        most = HIGHEST
         if "layers" in key:
             most = tensors
         elif key == "num_labels":
