@@ -15,9 +15,11 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Files made and damaged, kills at every step, full disks, a server under traffic: too long for every change.
+# Files and model folders made and damaged, kills at every step, full disks, a server under traffic: too long for
+# every change.
 soak: $(INSTALLED)
 	$(BIN)/python tests/soak/soak_readers.py
+	$(BIN)/python tests/soak/soak_models.py
 	$(BIN)/python tests/soak/soak_server.py
 	$(BIN)/python -m pytest -n 2 tests/soak
 

@@ -30,6 +30,11 @@ class MunjangError(Exception):
         return shortened(" ".join(" ".join(str(part) for part in self.args).splitlines()), self.longest)
 
 
+def is_panic(error: BaseException) -> bool:
+    """Whether a library in Rust has failed within; such an error is no Exception."""
+    return type(error).__name__ == "PanicException"
+
+
 class DataError(MunjangError, ValueError):
     """The data cannot be used as it is; the message names file, line and remedy."""
 

@@ -113,6 +113,11 @@ class Removed:
     __repr__ = short_repr
 
 
+def is_one_line(text: str) -> bool:
+    """Whether a text has no line break, and no half of a character, which cannot be written."""
+    return len(f"{text}.".splitlines()) == 1 and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 @dataclass(frozen=True)
 class LabelSet:
     """Class names in a fixed order; index i of a model's output is `names[i]`.
@@ -139,8 +144,11 @@ class LabelSet:
         if len(set(self.names)) != len(self.names):
             twice = [name for name, n in Counter(self.names).items() if n > 1]
             raise DataError(_("Label names must differ; given twice: {twice}.", twice=", ".join(twice)))
+        if odd := next((name for name in (*self.names, *self.aliases) if not is_one_line(name)), None):
+            raise DataError(_("A label is one line of text; {label!r} is not.", label=odd[:80]))
+        known = set(self.names)
         for alias, name in self.aliases.items():
-            if name not in self.names:
+            if name not in known:
                 raise DataError(
                     _(
                         "Alias '{alias}' stands for '{name}', which is not one of the labels ({labels}).",

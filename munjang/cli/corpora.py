@@ -291,19 +291,15 @@ def only(corpus: Corpus, split: str) -> Corpus:
 
 def raw_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a folder, a tokenizer.json or a hub id, unchanged and unrepaired."""
-    from tokenizers import Tokenizer
-
     from munjang.data.corpora.hub import is_reachable, no_download
-    from munjang.errors import DataError, FetchError, missing_extra
+    from munjang.errors import FetchError, missing_extra
     from munjang.files import first_line
     from munjang.models.backbones import locate
+    from munjang.models.tokenizer import open_tokenizer
 
     file = Path(name) / "tokenizer.json" if Path(name).is_dir() else Path(name)
     if file.is_file() and file.suffix == ".json":
-        try:
-            return Tokenizer.from_file(str(file))
-        except Exception as error:  # the library raises plain Exception for any file that it cannot read
-            raise DataError(_("{file} is not a tokenizer: {reason}.", file=file, reason=error)) from error
+        return open_tokenizer(file)
     try:
         from transformers import AutoTokenizer
     except ImportError as error:

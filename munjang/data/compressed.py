@@ -19,7 +19,7 @@ from munjang.translation import _
 
 ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 BUFFER_BYTES = 1 << 20
-FREE_BYTES, MAX_RATIO = 100_000_000, 200  # a packed file may unpack to so many bytes, or to so many times its size
+FREE_BYTES, MAX_RATIO = 20_000_000, 100  # a packed file may unpack to so many bytes, or to so many times its size
 
 
 class Bounded(io.RawIOBase):
@@ -34,20 +34,25 @@ class Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         count = self.stream.readinto(buffer)
         self.size += count
-        if self.size > max(FREE_BYTES, MAX_RATIO * self.packed):
-            raise DataError(
-                _(
-                    "{path} unpacks to more than {ratio} times its size; no file of texts does. Unpack it yourself if "
-                    "you trust it.",
-                    path=self.path,
-                    ratio=MAX_RATIO,
-                )
-            )
+        refuse_bomb(self.size, self.packed, self.path)
         return count
 
     def close(self) -> None:
         self.stream.close()
         super().close()
+
+
+def refuse_bomb(size: int, packed: int, path: object) -> None:
+    """A DataError if so many bytes have come from a file of `packed` bytes that it cannot be one of texts."""
+    if size > max(FREE_BYTES, MAX_RATIO * packed):
+        raise DataError(
+            _(
+                "{path} unpacks to more than {ratio} times its size; no file of texts does. Unpack it yourself if "
+                "you trust it, or save it as CSV.",
+                path=path,
+                ratio=MAX_RATIO,
+            )
+        )
 
 
 def open_bytes(path: Path) -> BinaryIO:

@@ -20,7 +20,9 @@ from munjang.translation import _
 MAX_COLUMNS = 16_384  # of a sheet, in Excel
 MAX_CELLS = 20_000_000  # filled ones, of a sheet
 FREE_AREA, SPARSE = 4_000_000, 4  # cells of a rectangle that are held in any case; more, if one in four is filled
-FREE_BYTES, MAX_RATIO = 32_000_000, 50  # what a part other than a sheet may hold, or how many times its packed size
+FREE_BYTES, MAX_RATIO = 32_000_000, 50  # what a part may hold, or how many times its packed size
+SHEET_RATIO = 100  # the same for a sheet, whose cells are more alike
+LISTS_BYTES = 2_000_000  # what the lists of sheets may hold; their trees in memory are fifty times as large
 READ_BYTES = 1 << 20
 ROW = re.compile(rb"<(?:\w+:)?row\b")
 ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\s[^<>]*?\br=[\"'](\d{1,9})[\"']")
@@ -61,7 +63,7 @@ def sheet_parts(archive: zipfile.ZipFile, path: object) -> dict[str, str]:
         items = [item for item in archive.infolist() if item.filename.lower() == name]
         if len(items) != 1:
             raise KeyError(name)
-        return ElementTree.fromstring(b"".join(part_bytes(archive, items[0], path)))
+        return ElementTree.fromstring(b"".join(part_bytes(archive, items[0], path, limit=LISTS_BYTES)))
 
     targets: dict[str, str] = {}
     for relation in root(RELATIONS):
@@ -105,7 +107,8 @@ def sheet_extent(source: str | IO[bytes], part: str, path: object, name: str) ->
     letters: set[bytes] = set()
     rest = b""
     with zipfile.ZipFile(source) as archive:
-        for chunk in part_bytes(archive, archive.getinfo(part), path, limit=1 << 40):
+        item = archive.getinfo(part)
+        for chunk in part_bytes(archive, item, path, limit=max(FREE_BYTES, SHEET_RATIO * item.compress_size)):
             head, mark, tail = (rest + chunk).rpartition(b"<")
             rest = mark + tail
             if len(rest) > 10 * READ_BYTES or ENDLESS.search(head):

@@ -13,7 +13,7 @@ from munjang.encoder.attention import Attention, TokenLayout
 from munjang.encoder.dense import PrepackedLinear, dense
 from munjang.encoder.dropout import drop
 from munjang.encoder.families import family_of
-from munjang.errors import ConfigError
+from munjang.errors import BundleError, ConfigError
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ def round_up_tokens(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
 def pack(model: PreTrainedModel) -> torch.nn.Module:
     """The model without padding, if its family is packable and both ways give the same logits; else the model itself.
 
-    ConfigError: a masked language model that cannot be packed; it would predict every token.
+    ConfigError: a masked language model that cannot be packed; it would predict every token. BundleError: its weights
+    give numbers that are not finite.
     """
     config = model.config
     if not family_of(config.model_type).packable or getattr(config, "is_decoder", False):
@@ -200,6 +201,8 @@ def pack(model: PreTrainedModel) -> torch.nn.Module:
     with torch.inference_mode():
         padded, without = check_against_padded(packed)
     packed.train(training)
+    if not padded.isfinite().all():
+        raise BundleError(_("The network gives numbers that are not finite. Its weights are damaged."))
     if torch.allclose(padded, without, rtol=1e-3, atol=1e-3):
         return packed
     if packed.predicts_tokens:

@@ -12,8 +12,7 @@ import numpy as np
 
 from munjang.encoder.families import FAMILIES, family_of
 from munjang.errors import BundleError
-from munjang.files import first_line
-from munjang.models.silence import silence_transformers
+from munjang.inference.backends.native import load_network
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -101,13 +100,7 @@ class NetworkArrays:
 
 def read_network(folder: Path, task: Task) -> NetworkArrays:
     """The network of a model folder. BundleError: it is damaged, or its family cannot be exported."""
-    try:
-        with silence_transformers():
-            model = task.open(folder)
-    except BundleError:
-        raise
-    except Exception as error:  # transformers and safetensors raise many types of errors
-        raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=first_line(error))) from error
+    model = load_network(folder, task)
     config = model.config.to_dict()
     check_family(config)
     weights = {name: tensor.float().numpy() for name, tensor in model.state_dict().items()}

@@ -29,6 +29,7 @@ from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, check_model_target, model_entries, save_bundle
 from munjang.models.saved_reports import TEST_REPORT
 from munjang.models.shared_embeddings import delta_details, own_rows, save_shared_embeddings
+from munjang.models.tokenizer import TOKENIZER, open_tokenizer
 from munjang.translation import N_, _
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def write_export(
     network = read_network(folder, network_runner(source.runner).task)
     delta = own_rows(network.words) if share_words else None
     network = replace(network, words=None) if delta else network
-    tokenizer = open_tokenizer(folder)
+    tokenizer = open_tokenizer(folder / TOKENIZER)
     context = ExportContext(source, network, tokenizer, delta and delta.table())
     graph, activations, difference = choose_graph(context, sentences(), FORMAT_PRECISIONS[format], limits)
     log.info("%s: %s.", format, difference)
@@ -180,16 +181,6 @@ def check_export_target(source: Path, target: Path, overwrite: bool) -> None:
         raise BundleError(
             _("{target} holds a model already. Say {option:overwrite=True} to replace it.", target=target)
         )
-
-
-def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:
-    """The tokenizer of a model folder. BundleError: a plain transformers folder without tokenizer.json."""
-    from tokenizers import Tokenizer
-
-    path = folder / "tokenizer.json"
-    if not path.exists():
-        raise BundleError(_("{path} is missing; save the model with its fast tokenizer.", path=path))
-    return Tokenizer.from_file(str(path))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from munjang.config.arguments import checked
 from munjang.config.checks import probability
 from munjang.errors import BundleError, DataError, shortened
-from munjang.inference.backends import Runner, load_runner
+from munjang.inference.backends import TOKENS, Runner, load_runner
 from munjang.inference.heads import (
     find_model,
     head_manifest,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from munjang.metrics.report import Report
 
 SORT_WINDOW = 16_384  # texts that are sorted by length together
-TOKENS = 1_024  # tokens (characters for a linear model) in a forward pass, padding included
 SAVE_REMEDY = N_("Free some space and save it again.")
 
 RUNNING: WeakValueDictionary[tuple, Runner] = WeakValueDictionary()
@@ -159,6 +158,10 @@ class Predictor:
                 order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
                 for indices in batches(order, lengths):
                     outputs = self.runner.run(self.runner.batch(encodings, indices))
+                    if not all(np.isfinite(array).all() for array in outputs.values()):
+                        raise BundleError(
+                            _("{model} gives numbers that are not finite. Its weights are damaged.", model=self.name)
+                        )
                     result[full[indices]] = decoder.decode(outputs)
                     if bar is not None:
                         bar.update(len(indices))

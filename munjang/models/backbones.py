@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from munjang.data.corpora.hub import is_reachable, no_download
 from munjang.encoder.families import family_of
-from munjang.errors import ConfigError, FetchError, MunjangError, unknown_name
+from munjang.errors import BundleError, ConfigError, FetchError, MunjangError, unknown_name
 from munjang.files import PACKAGED_ENCODER, first_line
 from munjang.files.outputs import settle, work_of_folder
 from munjang.models.silence import silence_transformers
+from munjang.models.tokenizer import TOKENIZER, open_tokenizer
+from munjang.models.weights import check_weights
 from munjang.text.vocabulary import train_wordpiece
 from munjang.translation import N_, _
 
@@ -142,6 +144,11 @@ def load_backbone(
     check_backbone_name(name)
     row = BACKBONES.get(name)
     source, revision = locate(name)
+    if Path(source).is_dir():
+        try:
+            check_weights(Path(source))
+        except BundleError as error:
+            raise FetchError(str(error)) from error
     is_local = Path(source).is_dir() or not is_reachable()
     settle(work_of_folder(Path(source)))
     tokenizer = load_tokenizer(source, revision, is_local=is_local)
@@ -207,6 +214,8 @@ def load_tokenizer(
     from transformers import AutoTokenizer
 
     try:
+        if (file := Path(source) / TOKENIZER).is_file():
+            open_tokenizer(file)
         plain = {"revision": revision, "trust_remote_code": False, "local_files_only": is_local}
         tokenizer = AutoTokenizer.from_pretrained(source, **plain)
         if breaks_hangul(tokenizer) and not sets_case(source):
@@ -222,6 +231,13 @@ def load_tokenizer(
     if not getattr(tokenizer, "is_fast", False):
         raise ConfigError(
             _("{source} has only a tokenizer in Python; munjang needs one with a tokenizer.json.", source=source)
+        )
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id < 0:
+        raise ConfigError(
+            _(
+                "The tokenizer of {source} has no token for padding. Name one in its tokenizer_config.json.",
+                source=source,
+            )
         )
     if breaks_hangul(tokenizer):
         log.warning("ALARM: the tokenizer of %s breaks Hangul into jamo (한국어 becomes 8 pieces).", source)

@@ -28,6 +28,7 @@ PLAIN_FILES = (
 )  # fmt: skip
 """What transformers writes for a model; a pre-trained one has no manifest that lists its files."""
 SHORTEST, MOST_LABELS = 3, 100_000  # tokens of a text, special tokens included; labels of a classifier
+MOST_JSON = 50_000_000  # bytes; 100,000 labels have 5 MB
 RESUME_REMEDY = N_("Free some space and go on with {option:resume=True}.")
 """What to do when the disk is full during a run that can be resumed."""
 
@@ -277,6 +278,8 @@ def plain_reach(config: Mapping[str, Any]) -> int:
 def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object from a file; anything else is a BundleError."""
     try:
+        if path.stat().st_size > MOST_JSON:
+            raise ValueError(_("it has more than {most:,} bytes", most=MOST_JSON))
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error)) from error

@@ -95,6 +95,8 @@ def load_shared_embeddings(folder: Path, details: Mapping[str, Any]) -> np.ndarr
     rows, width = delta.codes.shape if delta.codes.ndim == 2 else (-1, 0)
     if delta.ids.shape != (rows,) or delta.scales.shape != (rows,) or width != table.shape[1]:
         raise BundleError(_("{file} is damaged: its parts do not fit each other.", file=folder / FILE))
+    if delta.codes.dtype != np.int8 or delta.ids.dtype.kind != "i" or not np.isfinite(delta.scales).all():
+        raise BundleError(_("{file} is damaged: it has numbers of another kind.", file=folder / FILE))
     if rows and not 0 <= delta.ids.min() <= delta.ids.max() < len(table):
         raise BundleError(
             _("{file} is damaged: it has rows that the packaged encoder does not have.", file=folder / FILE)

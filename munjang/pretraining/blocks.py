@@ -18,14 +18,14 @@ from munjang.data.duplicates import text_hash
 from munjang.errors import BundleError, DataError
 from munjang.files import whole_folder, write_json
 from munjang.pretraining.texts import Texts, copies
-from munjang.tasks.base import Encodings
+from munjang.tasks.base import TOKENIZER_CHARACTERS, TOKENIZER_CHUNK, Encodings, tokenizer_errors
+from munjang.text.ngrams import chunks
 from munjang.translation import _
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-TOKENIZED_TOGETHER = 20_000  # texts
 MOST_HELD_OUT = 4_000  # texts; enough for a loss with three digits
 BLOCK_SPLITS = ("train", "validation")
 
@@ -79,13 +79,16 @@ def segmented(
     start, end = np.array([[tokenizer.cls_token_id], [tokenizer.sep_token_id]], dtype=kind)
     names = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     inside = np.array([name.startswith("##") for name in names])
-    for first in range(0, len(texts.texts), TOKENIZED_TOGETHER):
-        chunk = texts.texts[first : first + TOKENIZED_TOGETHER]
-        for i, encoding in enumerate(backend.encode_batch_fast(chunk, add_special_tokens=False), first):
+    first = 0
+    for chunk in chunks(texts.texts, TOKENIZER_CHARACTERS, TOKENIZER_CHUNK):
+        with tokenizer_errors():
+            encoded = backend.encode_batch_fast(chunk, add_special_tokens=False)
+        for i, encoding in enumerate(encoded, first):
             ids = np.array(encoding.ids, dtype=kind)
             cuts = cut_positions(inside[ids], max_length - 2)
             pieces = [np.concatenate([start, piece, end]) for piece in np.split(ids, cuts) if len(piece)]
             yield texts.texts[i], texts.weights[texts.sources[i]], pieces
+        first += len(chunk)
 
 
 def cut_positions(inside: np.ndarray, most: int) -> list[int]:

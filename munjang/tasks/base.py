@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from munjang.errors import BundleError, is_panic
+from munjang.files import first_line
 from munjang.records import Example, LabelSet
+from munjang.text.ngrams import chunks
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +110,8 @@ CLASSIFIER = Signature({"input_ids": 2, "attention_mask": 2}, {"logits": 2})
 TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
 """Token ids of texts, as `encode_texts` makes them or a cache has them."""
 
-TOKENIZER_CHUNK = 8192  # texts tokenised at once: the tokenizer's own records of a token are large
+TOKENIZER_CHUNK, TOKENIZER_CHARACTERS = 8192, 4_000_000
+"""Texts, and their characters, that are tokenised at once: the tokenizer's own records of a token take 100 bytes."""
 
 
 class Decoder(Protocol):
@@ -242,23 +248,37 @@ def encode_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_leng
     """Token ids of texts, special tokens added, cut to `max_length` tokens."""
     set_length(tokenizer, max_length)
     collected = Collected(id_type(tokenizer), len(texts), max_length)
-    chunks = [slice(start, start + TOKENIZER_CHUNK) for start in range(0, len(texts), TOKENIZER_CHUNK)]
+    parts = list(chunks(texts, TOKENIZER_CHARACTERS, TOKENIZER_CHUNK))
 
-    def tokenise(chunk: slice) -> list[tokenizers.Encoding]:
+    def tokenise(part: Sequence[str]) -> list[tokenizers.Encoding]:
         # Copies: the library gives each text that it reads a second form, which is kept as long as the text.
-        return tokenizer.encode_batch_fast([f"{text} "[:-1] for text in texts[chunk]])
+        with tokenizer_errors():
+            return tokenizer.encode_batch_fast([f"{text} "[:-1] for text in part])
 
-    if len(chunks) < 2:
-        collected.take(*map(tokenise, chunks))
+    if len(parts) < 2:
+        collected.take(*map(tokenise, parts))
         return collected.encodings()
     with ThreadPoolExecutor(1) as ahead:  # all cores tokenise the next chunk while this one is taken over
-        coming = ahead.submit(tokenise, chunks[0])
-        for chunk in [*chunks[1:], None]:
+        coming = ahead.submit(tokenise, parts[0])
+        for part in [*parts[1:], None]:
             ready = coming.result()
-            if chunk:
-                coming = ahead.submit(tokenise, chunk)
+            if part:
+                coming = ahead.submit(tokenise, part)
             collected.take(ready)
     return collected.encodings()
+
+
+@contextmanager
+def tokenizer_errors(source: object = "tokenizer.json") -> Iterator[None]:
+    """Turn what the library of tokenizers raises into a BundleError. source: the file, for the message."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
+        raise BundleError(
+            _("{source} is no usable tokenizer: {reason}.", source=source, reason=first_line(error).removesuffix("."))
+        ) from error
 
 
 def set_length(tokenizer: tokenizers.Tokenizer, max_length: int) -> None:

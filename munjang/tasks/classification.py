@@ -25,7 +25,8 @@ from munjang.tasks.base import (
     encode_texts,
     pad_batch,
 )
-from munjang.translation import N_, _, ngettext
+from munjang.tasks.weights import check_loaded
+from munjang.translation import N_, _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -257,13 +258,23 @@ def ranked_probabilities(labels: LabelSet, row: np.ndarray) -> dict[str, float]:
 
 
 def open_classifier(task: Classification, folder: Path) -> PreTrainedModel:
-    """AutoModelForSequenceClassification of a folder in fp32. BundleError: it has another number of labels."""
+    """AutoModelForSequenceClassification of a folder in fp32.
+
+    BundleError: it has another number of labels, or its weights do not fit its config.json.
+    """
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, local_files_only=True
+    model, loading = AutoModelForSequenceClassification.from_pretrained(
+        folder,
+        use_safetensors=True,
+        trust_remote_code=False,
+        dtype=torch.float32,
+        local_files_only=True,
+        ignore_mismatched_sizes=True,  # refused below, by name
+        output_loading_info=True,
     )
+    check_loaded(model, loading, folder)
     if model.config.num_labels != len(task.labels):
         raise BundleError(
             _(
@@ -306,20 +317,7 @@ def build_classifier(
         output_loading_info=True,
         **options,
     )
-    mismatched = [key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]]
-    lacking = [*loading["missing_keys"], *mismatched]
-    outside_head = [name for name in lacking if not any(part in name for part in HEAD_WEIGHTS)]
-    if outside_head:
-        raise FetchError(
-            ngettext(
-                "{source} does not fit its own config.json: {count} weight is missing or has another shape, {example}.",
-                "{source} does not fit its own config.json: {count} weights are missing or have another shape, "
-                "such as {example}.",
-                len(outside_head),
-                source=source,
-                example=outside_head[0],
-            )
-        )
+    check_loaded(model, loading, str(source), fresh=HEAD_WEIGHTS, error=FetchError)
     return model
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.encoder.families import FAMILIES, family_of
-from munjang.errors import ConfigError
+from munjang.errors import ConfigError, FetchError
 from munjang.records import Example, LabelSet
 from munjang.tasks.base import Batch, Encodings, TextEncoder, encode_texts, pad_batch
+from munjang.tasks.weights import check_loaded
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class MaskedWords:
     def build(self, source: str | None = None, *, config: Any = None, **options: Any) -> PreTrainedModel:
         """AutoModelForMaskedLM in fp32, from a folder or a hub id, or a new one from `config`.
 
-        ConfigError: a type of model that is not packable, see `munjang.encoder.families`.
+        ConfigError: a type of model that is not packable, see `munjang.encoder.families`. FetchError: its weights do
+        not fit its config.json.
         """
         import torch
         from transformers import AutoModelForMaskedLM
@@ -86,9 +88,10 @@ class MaskedWords:
         if config is not None:
             model = AutoModelForMaskedLM.from_config(config, **options)
         else:
-            model = AutoModelForMaskedLM.from_pretrained(
-                source, use_safetensors=True, trust_remote_code=False, **options
+            model, loading = AutoModelForMaskedLM.from_pretrained(
+                source, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **options
             )
+            check_loaded(model, loading, str(source), error=FetchError)
         if not family_of(model.config.model_type).packable:
             raise ConfigError(
                 _(

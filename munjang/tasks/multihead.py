@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,8 +45,8 @@ class Heads(Classification):
             stop = start + len(list(members))
             groups.append((head, slice(start, stop)))
             start = stop
-        names = [head for head, __ in groups]
-        if split := next((head for head in names if names.count(head) > 1), None):
+        counts = Counter(head for head, __ in groups)
+        if split := next((head for head, count in counts.items() if count > 1), None):
             raise DataError(_("The labels of the head {head} do not stand together.", head=split))
         return tuple(groups)
 

@@ -50,13 +50,18 @@ def text_code_points(texts: Sequence[str]) -> np.ndarray:
     return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Consecutive texts with at most CHUNK_CHARACTERS together (a longer text alone)."""
+def chunks(texts: Sequence[str], characters: int | None = None, most: int | None = None) -> Iterator[Sequence[str]]:
+    """Consecutive texts with at most so many characters together (CHUNK_CHARACTERS if omitted; a longer text alone).
+
+    most: texts in a chunk; None: any number.
+    """
+    characters = characters or CHUNK_CHARACTERS
     ends = np.cumsum([len(text) for text in texts])
     start = 0
     while start < len(texts):
         before = ends[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(ends, before + CHUNK_CHARACTERS, side="right")))
+        end = max(start + 1, int(np.searchsorted(ends, before + characters, side="right")))
+        end = min(end, start + (most or len(texts)))
         yield texts[start:end]
         start = end
 

@@ -1,6 +1,7 @@
 """Packed files are read as what they hold; one that unpacks without measure is refused."""
 
 import gzip
+import tracemalloc
 
 import pytest
 
@@ -19,11 +20,26 @@ def test_zstd_is_unpacked_as_gzip_is(tmp_path):
     assert found == [[("좋아요", "긍정"), ("별로", "부정")]] * 2
 
 
+def test_a_parquet_file_of_one_long_text_is_refused_before_it_fills_the_memory(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    texts = pyarrow.table({"text": ["가" * 100_000] * 500, "label": ["긍정", "부정"] * 250})  # 150 MB in 1 KB
+    parquet.write_table(texts, tmp_path / "a.parquet")
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="unpacks to more than 100 times its size"):
+            list(open_table(tmp_path / "a.parquet").rows())
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("kind", ["gz", "zst"])
 def test_a_bomb_is_refused_by_its_ratio(tmp_path, kind, monkeypatch):
     zstandard = pytest.importorskip("zstandard")
     monkeypatch.setattr(compressed, "FREE_BYTES", 100_000)
     data = b"a" * 3_000_000
     (tmp_path / f"a.csv.{kind}").write_bytes(gzip.compress(data) if kind == "gz" else zstandard.compress(data))
-    with pytest.raises(DataError, match=r"unpacks to more than 200 times its size.*Unpack it yourself"):
+    with pytest.raises(DataError, match=r"unpacks to more than 100 times its size.*Unpack it yourself"):
         open_table(tmp_path / f"a.csv.{kind}")

@@ -28,6 +28,7 @@ from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import Texts, TextSource, clean_texts, copies, evaluation_keys, lines_of, parse_source
 from munjang.tasks.base import Encodings
 from munjang.tasks.masked_lm import MaskedWords, MaskingVocabulary
+from munjang.text.ngrams import chunks
 from munjang.text.vocabulary import train_wordpiece
 from munjang.training.loops.batching import TokenSampler
 from munjang.training.loops.interrupts import TimeIsUp
@@ -380,6 +381,21 @@ def test_ids_are_small_from_the_start(pieces):
     texts = Texts(["눈 오는 날"], [0], [1.0])
     [(_, _, segments)] = list(segmented(texts, pieces[2], 32))
     assert [segment.dtype for segment in segments] == [np.uint16]
+
+
+def test_long_texts_are_not_all_tokenised_at_once(pieces, monkeypatch):
+    texts = Texts(sentences()[:60], [0] * 60, [1.0])
+    together = list(segmented(texts, pieces[2], 32))
+    monkeypatch.setattr("munjang.pretraining.blocks.TOKENIZER_CHARACTERS", 100)
+    parts = []
+    monkeypatch.setattr(
+        "munjang.pretraining.blocks.chunks", lambda *given: (parts.append(part) or part for part in chunks(*given))
+    )
+    apart = list(segmented(texts, pieces[2], 32))
+    assert [text for text, *__ in apart] == [text for text, *__ in together]
+    for (_, _, first), (_, _, second) in zip(together, apart, strict=True):
+        assert [list(segment) for segment in first] == [list(segment) for segment in second]
+    assert len(parts) > 10 and all(sum(map(len, part)) <= 100 or len(part) == 1 for part in parts)
 
 
 def test_texts_of_an_evaluation_file_are_never_used(tmp_path):

@@ -334,6 +334,8 @@ def test_words_beyond_the_models_length_cost_nothing_and_are_attached_all_the_sa
     parse = trained.predict("가 나 " * 1_000)
     assert len(parse.tree) == 2_000 and legal(parse.tree) and parse.probabilities[-1] == 0
     assert parse.tree.heads[100:103] == (102, 103, 104)
+    nothing = trained.predict("\ufffd " * 20_000 + "가")  # words that leave no token
+    assert len(nothing.tree) == 20_001 and legal(nothing.tree) and nothing.note.startswith("truncated")
     universal = to_parse("", ["a", "b", "c"], np.array([[0, 1, 0.9]]), "", mj.LabelSet(("dep", "root")), "any")
     assert universal.tree == Tree(("a", "b", "c"), (0, 1, 2), ("root", "dep", "dep"))
     assert universal.probabilities == (0.9, 0, 0)

@@ -253,6 +253,23 @@ def test_many_texts_in_chunks_are_as_texts_one_by_one(tokenizer, monkeypatch):
     assert [encodings.sentence(i).tolist() for i in range(len(encodings))] == one_by_one
 
 
+def test_texts_are_tokenised_together_by_their_characters(tokenizer, monkeypatch):
+    expected = encode_texts(TEXTS, tokenizer, 16)
+    taken = []
+
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(tokenizer, name)
+
+        def encode_batch_fast(self, texts):
+            taken.append(sum(map(len, texts)))
+            return tokenizer.encode_batch_fast(texts)
+
+    monkeypatch.setattr("munjang.tasks.base.TOKENIZER_CHARACTERS", 40)
+    assert_same(encode_texts(TEXTS, Watched(), 16), expected)
+    assert len(taken) > 2 and max(taken) <= max(40, *map(len, TEXTS))
+
+
 def test_tokenising_leaves_no_second_form_of_the_texts_behind(tokenizer):
     texts = [f"영화가 정말 재밌다 {number}" for number in range(3)]
     before = [sys.getsizeof(text) for text in texts]

@@ -28,7 +28,7 @@ from munjang.data.readers.table import (
     header_note,
 )
 from munjang.data.workbook_parts import Extent, check_workbook, refuse_sparse, sheet_extent
-from munjang.errors import DataError, missing_extra
+from munjang.errors import DataError, is_panic, missing_extra
 from munjang.files import first_line
 from munjang.translation import _, ngettext
 
@@ -98,8 +98,7 @@ def damage(path: Path) -> Iterator[None]:
     except PasswordError as error:
         raise DataError(_("{path} has a password. Save it without one, or as CSV.", path=path)) from error
     except BaseException as error:
-        # A panic of the Rust library derives from BaseException.
-        if not isinstance(error, damaged) and type(error).__name__ != "PanicException":
+        if not isinstance(error, damaged) and not is_panic(error):
             raise
         raise DataError(
             _(

@@ -1,4 +1,4 @@
-"""Reads Parquet files as tables, with a few thousand rows in memory at a time."""
+"""Reads Parquet files as tables, with some dozens of rows in memory at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from munjang.data.compressed import unpacked_file
+from munjang.data.compressed import refuse_bomb, unpacked_file
 from munjang.data.readers.table import Bad, Row, Table, checked_row, distinct, short_list
 from munjang.errors import DataError, missing_extra
 from munjang.files import first_line
@@ -16,7 +16,7 @@ from munjang.translation import _
 if TYPE_CHECKING:
     import pyarrow.parquet
 
-BATCH_ROWS = 2_048  # rows
+BATCH_ROWS = 64  # rows; many rows may hold one long text that the file holds once
 
 
 def open_parquet(path: Path) -> Table:
@@ -76,10 +76,11 @@ def parquet_table(
 
     def read() -> Iterator[Row | Bad]:
         groups, start = groups_of(parquet, first, last)
-        line = start + 1
+        line, size, packed = start + 1, 0, Path(file).stat().st_size if Path(file).is_file() else 1 << 60
         try:
             for batch in parquet.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
-                count = len(batch)
+                count, size = len(batch), size + batch.nbytes
+                refuse_bomb(size, packed, file)
                 skip, stop = max(0, first + 1 - line), count if last is None else min(count, last + 1 - line)
                 part = flat_batch(batch.slice(skip, max(0, stop - skip)))
                 parts = [named(values(part.column(name)), names.get(name)) for name in schema.names]

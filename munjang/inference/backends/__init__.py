@@ -28,6 +28,7 @@ BACKENDS = {
 }
 
 PRECISIONS = ("fp32", "bf16")
+TOKENS = 1_024  # tokens (characters for a linear model) in a forward pass, padding included
 
 
 class Runner(Protocol):

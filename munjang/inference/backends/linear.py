@@ -88,7 +88,8 @@ class LinearRunner:
 
     def run(self, batch: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
         """{"texts"} -> {"logits": (B, L) float32}."""
-        parts = [self.logits(chunk) for chunk in chunks(batch["texts"])]
+        with np.errstate(over="ignore", invalid="ignore"):  # prediction refuses what is not finite
+            parts = [self.logits(chunk) for chunk in chunks(batch["texts"])]
         return {"logits": np.concatenate(parts) if parts else np.zeros((0, len(self.parts.labels)), np.float32)}
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:

@@ -13,6 +13,8 @@ from munjang.encoder.families import family_of
 from munjang.errors import BundleError, require
 from munjang.models.folder import plain_reach, read_json_object
 from munjang.models.silence import silence_transformers
+from munjang.models.tokenizer import TOKENIZER, open_tokenizer
+from munjang.models.weights import check_weights, loading_errors
 from munjang.records import Example
 from munjang.tasks.base import Batch, Encodings, Outputs, Task, encode_texts
 from munjang.translation import _
@@ -84,34 +86,20 @@ class NativeRunner:
 
 
 def load(folder: Path, manifest: Manifest, task: Task, precision: str = "fp32") -> NativeRunner:
-    """The runner of a transformers folder; weights from safetensors only, no code from the folder."""
-    require(_("a model in the native format"), "train", "torch", "transformers")
-    from tokenizers import Tokenizer
+    """The runner of a transformers folder; weights from safetensors only, no code from the folder.
 
-    try:
-        with silence_transformers():
-            model = task.open(folder)
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    BundleError: something is missing or damaged, or its parts do not fit each other.
+    """
+    require(_("a model in the native format"), "train", "torch", "transformers")
+    model = load_network(folder, task)
+    rows = model.get_input_embeddings().num_embeddings
+    tokenizer = open_tokenizer(folder / TOKENIZER, rows)
+    with loading_errors(folder):
         runner = NativeRunner(model, tokenizer, task, manifest.max_length, precision)
         reach = int(getattr(model.config, "max_position_embeddings", None) or manifest.max_length + 2)
         reach -= family_of(model.config.model_type).padding_positions
-        pieces, rows = max(tokenizer.get_vocab().values(), default=0) + 1, model.get_input_embeddings().num_embeddings
-    except BundleError:
-        raise
-    except Exception as error:  # transformers, safetensors and tokenizers raise errors of many kinds
-        raise BundleError(
-            _("{folder} cannot be loaded: {reason}", folder=folder, reason=files.first_line(error))
-        ) from error
-    if pieces > rows:
-        raise BundleError(
-            _(
-                "{folder}: the tokenizer has {pieces} pieces, but the network has {rows}. They do not belong "
-                "together. Copy the model again.",
-                folder=folder,
-                pieces=pieces,
-                rows=rows,
-            )
-        )
+        if not 0 <= runner.pad_id < rows:
+            raise ValueError(_("{name} is {value!r}", name="pad_token_id", value=runner.pad_id))
     if manifest.max_length > reach:
         raise BundleError(
             _(
@@ -122,3 +110,10 @@ def load(folder: Path, manifest: Manifest, task: Task, precision: str = "fp32") 
             )
         )
     return runner
+
+
+def load_network(folder: Path, task: Task) -> Any:
+    """The network of a model folder, in fp32. BundleError: it is damaged, or its weights do not fit its config.json."""
+    with loading_errors(folder), silence_transformers():
+        check_weights(folder)
+        return task.open(folder)

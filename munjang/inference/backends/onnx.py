@@ -16,9 +16,12 @@ import numpy as np
 
 from munjang.errors import BundleError, MissingExtra
 from munjang.files import first_line
-from munjang.inference.backends.onnx_guard import check_onnx
+from munjang.inference.backends import TOKENS
+from munjang.inference.backends.onnx_guard import Graph, check_onnx, refused_graph
+from munjang.inference.backends.onnx_sizes import graph_problem, vocabulary_rows
 from munjang.models import shared_embeddings
-from munjang.models.folder import Manifest, detail_number
+from munjang.models.folder import SHORTEST, Manifest, detail_number
+from munjang.models.tokenizer import TOKENIZER, open_tokenizer
 from munjang.records import Example
 from munjang.tasks.base import Batch, Encodings, Outputs, Signature, Task, encode_texts
 from munjang.translation import _
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     import tokenizers
 
 
-GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
+GRAPH = "model.onnx"
 
 
 def save(folder: Path, graph: bytes, tokenizer: tokenizers.Tokenizer) -> None:
@@ -61,7 +64,10 @@ class OnnxRunner:
         return self.task.collate(encodings, indices, self.pad_id)
 
     def run(self, batch: Batch) -> Outputs:
-        outputs = self.session.run(list(self.signature.outputs), self.inputs(batch))
+        try:
+            outputs = self.session.run(list(self.signature.outputs), self.inputs(batch))
+        except Exception as error:  # the runtime has its own errors for tensors that do not fit each other
+            raise BundleError(_("The model cannot be run: {reason}", reason=first_line(error))) from error
         kept = {name: batch[name] for name in self.signature.kept}
         return dict(zip(self.signature.outputs, outputs, strict=True)) | kept
 
@@ -85,7 +91,7 @@ def open_session(graph: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = cores()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.enable_mem_pattern = False  # every batch has a different shape
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
@@ -109,24 +115,32 @@ def load(folder: Path, manifest: Manifest, task: Task) -> OnnxRunner:
     does not write, or its inputs, outputs or number of labels do not fit.
     """
     check_runtime()
-    from tokenizers import Tokenizer
-
     path = Path(folder) / GRAPH
     try:
         graph = path.read_bytes()
     except OSError as error:
         raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error
-    check_onnx(graph, str(path))
+    checked = check_onnx(graph, str(path))
     try:
-        session = open_session(graph)
-        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         pad_id, reach = (detail_number(manifest.details, name, 0) for name in ("pad_id", "reach"))
+        check_reach(manifest, reach, folder)
+        check_sizes(checked, manifest.max_length, str(path))
         words = shared_embeddings.load_shared_embeddings(folder, manifest.details)
+        rows = vocabulary_rows(checked, "input_ids") if words is None else len(words)
+        tokenizer = open_tokenizer(folder / TOKENIZER, rows)
+        if rows is not None and pad_id >= rows:
+            raise ValueError(_("{name} is {value!r}", name="pad_id", value=pad_id))
+        session = open_session(graph)
     except BundleError:
         raise
     except Exception as error:  # the runtime and tokenizers raise errors of many kinds
         raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=first_line(error))) from error
     check_signature(session, folder, task, words is not None)
+    return OnnxRunner(session, tokenizer, task, manifest.max_length, pad_id, words)
+
+
+def check_reach(manifest: Manifest, reach: int, folder: Path) -> None:
+    """Refuse a model whose texts may be longer than its network takes, `reach` tokens. BundleError."""
     if manifest.max_length > reach:
         raise BundleError(
             _(
@@ -136,7 +150,18 @@ def load(folder: Path, manifest: Manifest, task: Task) -> OnnxRunner:
                 reach=reach,
             )
         )
-    return OnnxRunner(session, tokenizer, task, manifest.max_length, pad_id, words)
+
+
+def check_sizes(graph: Graph, max_length: int, name: str) -> None:
+    """Refuse a graph that needs too much memory or time for the batches that prediction makes. BundleError.
+
+    name: the file's name in messages.
+    """
+    for length in (SHORTEST, max_length):
+        sentences = max(1, TOKENS // length)
+        sides = {"B": sentences, "T": length, "N": length, "K": 2 * sentences * length}  # as the exporter names them
+        if problem := graph_problem(graph, sides, sentences * length):
+            raise refused_graph(name, problem)
 
 
 def check_signature(session: Any, folder: Path, task: Task, shares_words: bool = False) -> None:

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
 from munjang.encoder.dropout import drop
-from munjang.errors import FetchError
+from munjang.errors import BundleError, FetchError
 from munjang.tasks.parsing.tagger import Tagger
-from munjang.translation import ngettext
+from munjang.tasks.weights import check_finite, check_loaded
+from munjang.translation import _
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -78,12 +79,11 @@ class WordNetwork(nn.Module):
     def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
         self.config = encoder.config
-        settings = dict(getattr(encoder.config, SETTINGS_KEY))
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None
         self.part = encoder.base_model_prefix
         setattr(self, self.part, encoder)
-        self.parser = PARSER_HEADS[settings.pop("kind")](encoder.config.hidden_size, **settings)
+        self.parser = make_head(encoder.config)
 
     def get_input_embeddings(self) -> nn.Module:
         return getattr(self, self.part).get_input_embeddings()
@@ -118,7 +118,7 @@ def build_parser(
 ) -> WordNetwork:
     """A network in fp32 with a new head, on the encoder of a folder or hub id, or on a new one from `config`.
 
-    FetchError: the folder lacks weights that its config.json asks for.
+    FetchError: its weights do not fit its config.json.
     """
     if config is not None:
         setattr(config, SETTINGS_KEY, settings)
@@ -126,28 +126,33 @@ def build_parser(
     encoder, loading = AutoModel.from_pretrained(
         source, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True, **options
     )
-    missing = [name for name in loading["missing_keys"] if "pooler" not in name]
-    if missing:
-        raise FetchError(
-            ngettext(
-                "{source} does not fit its own config.json: {count} weight is missing, {example}.",
-                "{source} does not fit its own config.json: {count} weights are missing, such as {example}.",
-                len(missing),
-                source=source,
-                example=missing[0],
-            )
-        )
+    check_loaded(encoder, loading, str(source), fresh=("pooler",), error=FetchError)
     setattr(encoder.config, SETTINGS_KEY, settings)
     return WordNetwork(encoder)
 
 
 def open_network(folder: Path) -> WordNetwork:
-    """The network of a model folder, in fp32. Errors of transformers, safetensors and torch pass through."""
+    """The network of a model folder, in fp32. Errors of transformers, safetensors and torch pass through.
+
+    BundleError: the head is not as large as config.json says, or weights are not finite.
+    """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     config.dtype = torch.float32
+    tensors = load_file(folder / "model.safetensors")
+    with torch.device("meta"):  # as large as it likes, in no memory
+        head = make_head(config).state_dict()
+    if any(tensors[f"parser.{name}"].shape != weight.shape for name, weight in head.items()):
+        raise BundleError(_("{folder} does not fit its own config.json: its head has other sizes.", folder=folder))
     network = WordNetwork(AutoModel.from_config(config))
-    network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
+    network.load_state_dict(tensors, strict=True)
+    check_finite(network, folder)
     return network.eval()
+
+
+def make_head(config: PretrainedConfig) -> nn.Module:
+    """A new head, as config.json describes it."""
+    settings = dict(getattr(config, SETTINGS_KEY))
+    return PARSER_HEADS[settings.pop("kind")](config.hidden_size, **settings)
 
 
 def with_one(x: Tensor) -> Tensor:

@@ -152,12 +152,13 @@ class ParsingTask(ABC, Generic[Scores]):
         encode: TextEncoder = encode_texts,
     ) -> Encodings:
         """As `encode_words`. `encode` is not used: a cache of token ids has no positions of pieces."""
-        encodings = encode_words([example.text for example in examples], tokenizer, max_length)
+        texts = [example.text for example in examples]
         trees = [example.label for example in examples if isinstance(example.label, Tree)]
         if trees and len(trees) == len(examples):
+            encodings = encode_words(texts, tokenizer, max_length)
             labels = label_column(trees, self.labels)
             return replace(encodings, columns={**encodings.columns, "labels": labels})
-        return only_seen(encodings)
+        return only_seen(encode_words(texts, tokenizer, max_length, most_words=max_length))
 
     def collate(self, encodings: Encodings, indices: np.ndarray, pad_id: int) -> Batch:
         """One batch, padded to its longest sentence."""

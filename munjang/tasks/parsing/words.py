@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from munjang.records import Tree
-from munjang.tasks.base import Encodings, id_type, set_length
+from munjang.tasks.base import TOKENIZER_CHARACTERS, Encodings, id_type, set_length, tokenizer_errors
+from munjang.text.ngrams import chunks
 
 if TYPE_CHECKING:
     import tokenizers
@@ -42,20 +43,26 @@ def spaced(text: str, cut: str) -> str:
     return " ".join(text.split())
 
 
-def encode_words(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int) -> Encodings:
+def encode_words(
+    texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_length: int, most_words: int | None = None
+) -> Encodings:
     """Token ids of texts with spaces between words, special tokens added, cut to `max_length` tokens.
 
+    most_words: words that a text has at most; the others are cut off, like tokens. None: any number.
     Columns: `words` (n,) how many each has; `pieces` (n, W + 1, 2) int16, the positions of each word's first and last
     piece in its sentence. Entry 0 is the root, which has the first token; a word without pieces has FAR.
     """
     set_length(tokenizer, max_length)
-    records = tokenizer.encode_batch(list(texts))
     counts = np.array([len(text.split()) for text in texts], np.int64)
+    cut = counts > (most_words or FAR)
+    counts = np.minimum(counts, most_words or FAR)
+    truncated = np.zeros(len(texts), bool)
     pieces = np.full((len(texts), int(counts.max(initial=0)) + 1, 2), FAR, np.int16)
     pieces[:, 0] = 0
     ids: list[int] = []
     starts = np.zeros(len(texts) + 1, np.int64)
-    for row, (text, record) in enumerate(zip(texts, records, strict=True)):
+    for row, (text, record) in enumerate(zip(texts, encoded(texts, tokenizer), strict=True)):
+        truncated[row] = bool(record.overflowing) or cut[row]
         ids += record.ids
         starts[row + 1] = len(ids)
         word_at = word_numbers(text)
@@ -64,14 +71,23 @@ def encode_words(texts: Sequence[str], tokenizer: tokenizers.Tokenizer, max_leng
             if end == begin:
                 continue
             word = word_at[end - 1]
+            if word > counts[row]:
+                break
             if word > seen:  # the first piece of a later word
                 pieces[row, word, 0] = position
                 seen = word
             if word:
                 pieces[row, word, 1] = position
-    truncated = np.array([bool(record.overflowing) for record in records], bool)
     array = np.array(ids, dtype=id_type(tokenizer))
     return Encodings(array, starts, truncated, {"words": counts, "pieces": pieces})
+
+
+def encoded(texts: Sequence[str], tokenizer: tokenizers.Tokenizer) -> Iterator[tokenizers.Encoding]:
+    """The tokenizer's record of each text."""
+    for part in chunks(texts, TOKENIZER_CHARACTERS):
+        with tokenizer_errors():
+            records = tokenizer.encode_batch(list(part))
+        yield from records
 
 
 def word_numbers(text: str) -> list[int]:

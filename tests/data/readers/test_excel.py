@@ -172,6 +172,12 @@ def renumbered(row, cell):
         ("sheet1", renumbered(b'<row r="3"', b'r="ZZZ3"'), r"column 18,278; Excel ends at"),
         ("sheet1", renumbered(b'<row r="3"', b'r="XFD1000000"'), r"only 10 cells in 1,000,000 rows and 16,384 columns"),
         ("sheet1", renumbered(b'<row ' + b' r="1"' * 100_000, b'r="B3"'), "is damaged"),
+        ("sheet1", lambda data: data.replace(b"</sheetData>", b"<row/>" * 6_000_000 + b"</sheetData>"),
+         r"part xl/worksheets/sheet1\.xml unpacks to more than 32,000,000 bytes"),
+        ("xl/workbook.xml", lambda data: data.replace(b"<sheets>", b"<a/>" * 600_000 + b"<sheets>"),
+         r"part xl/workbook\.xml unpacks to more than 2,000,000 bytes"),
+        ("workbook.xml.rels", lambda data: data.replace(b"</Rel", b"<a/>" * 600_000 + b"</Rel"),
+         r"part xl/_rels/workbook\.xml\.rels unpacks to more than 2,000,000 bytes"),
         ("theme", lambda data: b" " * 40_000_000, r"part xl/theme/theme1\.xml unpacks to more than 32,000,000 bytes"),
     ],
 )  # fmt: skip
