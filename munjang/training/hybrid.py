@@ -29,7 +29,7 @@ log = logging.getLogger("munjang")
 
 Fill = Callable[[Path], None]
 """Writes the files of a model into a folder."""
-MOST_BYTES = 10_000_000  # of the files of all linear models together
+NGRAM_BYTES = 10_000_000  # of the files of all linear models together
 MOST_WEIGHT = 10.0  # weight; validation sentences that are all answered rightly would want an infinite one
 LEAST = 0.01  # weight of the n-grams; below, they change no answer worth their files
 
@@ -73,10 +73,10 @@ def ngrams_beside(
 ) -> NgramPart | None:  # fmt: skip
     """The linear model of a classifier, with its weights; None if it does not help on validation.
 
-    logits: (n, L) of the network for `corpus.validation`. share: of MOST_BYTES. model: the linear model, if it has been
+    logits: (n, L) of the network for `corpus.validation`. share: of NGRAM_BYTES. model: the linear model, if it has been
     trained on this corpus already.
     """
-    model = pruned(model or train_linear(corpus, config), int(share * MOST_BYTES))
+    model = pruned(model or train_linear(corpus, config), int(share * NGRAM_BYTES))
     mixture = mixture_of(logits, model, corpus)
     if not mixture.helps:
         log.warning("%s: the n-grams do not help on the validation split, so the network stays alone.", corpus.name)

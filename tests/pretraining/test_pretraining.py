@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pretrain_settings import TINY
+from training_fixtures import TINY_PRETRAINING as TINY
 
 from munjang.config.settings import PretrainConfig
 from munjang.data.corpora.table import load_corpus

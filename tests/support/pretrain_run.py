@@ -5,7 +5,7 @@ import signal
 import sys
 
 import torch
-from pretrain_settings import TINY
+from training_fixtures import TINY_PRETRAINING as TINY
 
 from munjang.config.settings import PretrainConfig
 from munjang.pretraining.run import pretrain

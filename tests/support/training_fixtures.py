@@ -23,6 +23,11 @@ SMALL = {
     "backbone": "scratch:tiny", "epochs": 2, "batch_size": 16, "eval_batch_size": 16, "learning_rate": 1e-3,
     "precision": "fp32",
 }  # fmt: skip
+TINY_PRETRAINING = {
+    "size": "2x64", "vocabulary": 1500, "max_length": 32, "batch_tokens": 1024, "steps": 60, "learning_rate": 3e-3,
+    "log_every": 5, "eval_every": 30, "save_every": 20, "validation_share": 0.1, "precision": "fp32",
+}  # fmt: skip
+"""The settings of the smallest pre-training that learns something."""
 NAMES = {
     "binary": ("부정", "긍정"),
     "multi-class": ("IT과학", "경제", "스포츠"),
