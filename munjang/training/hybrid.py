@@ -73,8 +73,8 @@ def ngrams_beside(
 ) -> NgramPart | None:  # fmt: skip
     """The linear model of a classifier, with its weights; None if it does not help on validation.
 
-    logits: (n, L) of the network for `corpus.validation`. share: of NGRAM_BYTES. model: the linear model, if it has been
-    trained on this corpus already.
+    logits: (n, L) of the network for `corpus.validation`. share: of NGRAM_BYTES. model: the linear model, if it has
+    been trained on this corpus already.
     """
     model = pruned(model or train_linear(corpus, config), int(share * NGRAM_BYTES))
     mixture = mixture_of(logits, model, corpus)
