@@ -91,6 +91,7 @@ class Dialect:
         return rows if len(rows) == len(texts) and set(map(len, rows)) == {width} else None
 
 
+FOOTER_ROWS = 3
 QUOTED_TSV = Dialect("\t", True)
 
 
@@ -127,7 +128,27 @@ def records(
     is a header again is Bad. DataError: it comes again in another order.
     """
     spanning = Spanning(LineQueue(lines), dialect, shape, file, [] if slips is None else slips)
-    return chain.from_iterable(record_groups(spanning, header))
+    items = chain.from_iterable(record_groups(spanning, header))
+    return without_footer(items, dialect) if shape and shape.least < shape.width else items
+
+
+def without_footer(items: Iterable[Row | Bad], dialect: Dialect) -> Iterator[Row | Bad]:
+    """The items, but a few rows without last cells after an empty line at the end, such as a sum, are Bad."""
+    held: list[Row | Bad] = []
+    for item in items:
+        may_be_below = not item.cells[-1] and bool(held) if isinstance(item, Row) else not item.raw.strip()
+        if may_be_below and len(held) <= FOOTER_ROWS:
+            held.append(item)
+            continue
+        yield from held
+        held = []
+        yield item
+    for item in held:
+        if isinstance(item, Row):
+            raw = (dialect.delimiter or "").join(map(str, item.cells)).rstrip(dialect.delimiter)
+            yield Bad(item.line, _("below the table, after an empty line"), raw, item.file)
+        else:
+            yield item
 
 
 def record_groups(spanning: Spanning, header: Sequence[str] | None) -> Iterator[Iterable[Row | Bad]]:

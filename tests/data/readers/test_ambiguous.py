@@ -251,3 +251,16 @@ def test_python_reads_such_files_alike(tmp_path):
     )
     corpus = mj.read_corpus(path, text="본문", label="감정")
     assert [[example.text, example.label] for example in corpus.train] == rows
+
+
+def test_a_sum_below_the_table_is_set_aside_where_last_cells_may_be_missing(tmp_path):
+    rows = [[f"{i}번 배송이 늦었어요", "불만", "답변함"] if i % 4 else [f"{i}번 좋아요", "칭찬"] for i in range(20)]
+    path = tmp_path / "a.csv"
+    lines = ["내용,구분,답변", *(",".join(row) for row in rows)]
+    path.write_text("\n".join([*lines, "", "합계,20", ""]), encoding="utf-8")
+    table = open_table(path)
+    assert [list(row.cells) for row in table.rows()] == [[*row, ""][:3] for row in rows]
+    assert [(bad.line, bad.text) for bad in table.rejected if bad.text] == [(23, "합계,20")]
+    assert "below the table, after an empty line" in table.rejected[-1].reason
+    path.write_text("\n".join([*lines[:10], "", *lines[10:]]), encoding="utf-8")  # an empty line in the middle
+    assert len(list(open_table(path).rows())) == 20
