@@ -292,14 +292,17 @@ def only(corpus: Corpus, split: str) -> Corpus:
 def raw_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a folder, a tokenizer.json or a hub id, unchanged and unrepaired."""
     from munjang.data.corpora.hub import is_reachable, no_download
-    from munjang.errors import FetchError, missing_extra
+    from munjang.errors import BundleError, DataError, FetchError, missing_extra
     from munjang.files import first_line
     from munjang.models.backbones import locate
     from munjang.models.tokenizer import open_tokenizer
 
     file = Path(name) / "tokenizer.json" if Path(name).is_dir() else Path(name)
     if file.is_file() and file.suffix == ".json":
-        return open_tokenizer(file)
+        try:
+            return open_tokenizer(file)
+        except BundleError as error:
+            raise DataError(_("{file} is not a tokenizer: {reason}", file=file, reason=error)) from error
     try:
         from transformers import AutoTokenizer
     except ImportError as error:

@@ -33,6 +33,11 @@ PACKAGED_ENCODER = ASSETS / "mini" / "encoder"
 """What comes with munjang: models, sample corpora, a font."""
 
 
+def comes_with_munjang(path: Path) -> bool:
+    """Whether a file or folder is a part of the package: who can change it can change munjang itself."""
+    return path.resolve().is_relative_to(ASSETS)
+
+
 def file_hash(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as stream:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang.errors import BundleError
-from munjang.files import first_line
+from munjang.files import comes_with_munjang, first_line
 from munjang.tasks.base import tokenizer_errors
 from munjang.translation import _
 
@@ -36,6 +36,8 @@ def open_tokenizer(path: Path, rows: int | None = None) -> tokenizers.Tokenizer:
     """
     from tokenizers import Tokenizer
 
+    if comes_with_munjang(path):
+        return Tokenizer.from_file(str(path))
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(_("it has more than {most:,} bytes", most=MOST_BYTES))
@@ -43,7 +45,7 @@ def open_tokenizer(path: Path, rows: int | None = None) -> tokenizers.Tokenizer:
         highest = check_tokenizer(json.loads(content))
     except FileNotFoundError as error:
         raise BundleError(_("{path} is missing; save the model with its fast tokenizer.", path=path)) from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise BundleError(
             _("{path} is no usable tokenizer: {reason}.", path=path, reason=first_line(error).removesuffix("."))
         ) from error
@@ -70,6 +72,8 @@ def check_tokenizer(data: dict[str, Any]) -> int:
     ValueError: its normalizer makes much more of a text than there is, or it takes too long for a word. TypeError,
     KeyError, AttributeError: it is no tokenizer.
     """
+    if not isinstance(data, dict) or not isinstance(data.get("model"), dict):
+        raise ValueError(_("it has no model"))
     if (growth := growth_of(data.get("normalizer"))) > MOST_GROWTH:
         raise ValueError(_("its normalizer makes up to {growth:,} characters of one", growth=growth))
     model = data["model"]

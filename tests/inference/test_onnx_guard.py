@@ -50,6 +50,18 @@ def test_sizes_are_those_that_the_runtime_gives(kind):
     }
 
 
+def test_only_a_model_outside_the_package_is_looked_through(tmp_path, monkeypatch):
+    def refuse(*given):
+        raise BundleError("looked through")
+
+    monkeypatch.setattr("munjang.inference.backends.onnx.check_onnx", refuse)
+    monkeypatch.setattr("munjang.models.tokenizer.check_tokenizer", refuse)
+    assert mj.load("mini/sentiment").predict("정말 재밌어요").label == "긍정"
+    folder = shutil.copytree(KINDS["mini"], tmp_path / "mini")
+    with pytest.raises(BundleError, match="looked through"):
+        mj.load(folder)
+
+
 def test_multiplications_of_a_batch_are_counted():
     graph = graph_of("bert-onnx")
     tokens, width, layers = 3 * 7, 16, 2

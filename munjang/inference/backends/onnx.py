@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.errors import BundleError, MissingExtra
-from munjang.files import first_line
+from munjang.files import comes_with_munjang, first_line
 from munjang.inference.backends import TOKENS
 from munjang.inference.backends.onnx_guard import Graph, check_onnx, refused_graph
 from munjang.inference.backends.onnx_sizes import graph_problem, vocabulary_rows
@@ -120,16 +120,18 @@ def load(folder: Path, manifest: Manifest, task: Task) -> OnnxRunner:
         graph = path.read_bytes()
     except OSError as error:
         raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error
-    checked = check_onnx(graph, str(path))
+    checked = None if comes_with_munjang(path) else check_onnx(graph, str(path))
     try:
         pad_id, reach = (detail_number(manifest.details, name, 0) for name in ("pad_id", "reach"))
         check_reach(manifest, reach, folder)
-        check_sizes(checked, manifest.max_length, str(path))
         words = shared_embeddings.load_shared_embeddings(folder, manifest.details)
-        rows = vocabulary_rows(checked, "input_ids") if words is None else len(words)
-        tokenizer = open_tokenizer(folder / TOKENIZER, rows)
+        rows = None if words is None else len(words)
+        if checked is not None:
+            check_sizes(checked, manifest.max_length, str(path))
+            rows = vocabulary_rows(checked, "input_ids") if rows is None else rows
         if rows is not None and pad_id >= rows:
             raise ValueError(_("{name} is {value!r}", name="pad_id", value=pad_id))
+        tokenizer = open_tokenizer(folder / TOKENIZER, rows)
         session = open_session(graph)
     except BundleError:
         raise
