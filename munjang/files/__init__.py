@@ -9,11 +9,12 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from munjang.errors import BundleError
 from munjang.files.processes import is_running, machine, start_of
@@ -42,6 +43,21 @@ def file_hash(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file to read bytes from. OSError, such as no file; ValueError: a device or a pipe, which may never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(_("it is no file"))
+    return path.open("rb")
+
+
+def read_regular(path: Path, most: int | None = None) -> bytes:
+    """The content of a file; most: bytes. OSError, ValueError: see `open_regular`, or it has more."""
+    with open_regular(path) as file:
+        if most is not None and os.fstat(file.fileno()).st_size > most:
+            raise ValueError(_("it has more than {most:,} bytes", most=most))
+        return file.read()
 
 
 def file_facts(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from munjang import __version__
 from munjang.encoder.families import family_of
 from munjang.errors import BundleError, DataError, UnknownName, unknown_name
-from munjang.files import disk_errors, file_facts, write_json, write_text
+from munjang.files import disk_errors, file_facts, read_regular, write_json, write_text
 from munjang.files.outputs import WORK, replaced_together, settle, work_of_folder
 from munjang.records import LabelSet
 from munjang.tasks import make_task
@@ -28,7 +28,7 @@ PLAIN_FILES = (
 )  # fmt: skip
 """What transformers writes for a model; a pre-trained one has no manifest that lists its files."""
 SHORTEST, MOST_LABELS = 3, 100_000  # tokens of a text, special tokens included; labels of a classifier
-MOST_JSON = 50_000_000  # bytes; 100,000 labels have 5 MB
+MOST_JSON = 20_000_000  # bytes; 100,000 labels have 5 MB
 RESUME_REMEDY = N_("Free some space and go on with {option:resume=True}.")
 """What to do when the disk is full during a run that can be resumed."""
 
@@ -111,11 +111,24 @@ def check_model_target(source: Path, target: Path) -> None:
 
 def model_entries(folder: Path) -> list[str]:
     """The names of what a model and its training have put into a folder; other files there are the user's."""
-    files: Mapping[str, Any] = {}
+    files: Any = {}
     with suppress(BundleError):
         files = read_json_object(folder / MANIFEST).get("files", {})
-    names = [MANIFEST, *PLAIN_FILES, *files, "README.md", "run", "checkpoints", "texts", "loss.png"]
-    return [name for name in dict.fromkeys(names) if Path(name).name == name]
+    listed = files.items() if isinstance(files, dict) else ()
+    names = [MANIFEST, *PLAIN_FILES, *(name for name, known in listed if is_listed(folder, name, known)), "README.md"]
+    return list(dict.fromkeys([*names, "run", "checkpoints", "texts", "loss.png"]))
+
+
+def is_listed(folder: Path, name: str, known: Any) -> bool:
+    """Whether a name in munjang.json is that of a model's file: a stranger may have written it to delete others."""
+    if not is_plain_name(name) or not isinstance(known, dict) or not (folder / name).is_file():
+        return False
+    return known.get("bytes") == (folder / name).stat().st_size
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name is that of a file in a folder, neither hidden nor a path."""
+    return bool(name) and Path(name).name == name and not name.startswith(".")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -204,7 +217,7 @@ def detail_number(details: Mapping[str, Any], name: str, least: int) -> int:
 def check_files(folder: Path, manifest: Manifest) -> None:
     """Refuse a folder whose files are missing, cut short or changed."""
     for name, known in manifest.files.items():
-        if Path(name).name != name or name.startswith("."):
+        if not is_plain_name(name):
             raise BundleError(
                 _("{manifest} names a file outside its folder: {name!r}.", manifest=folder / MANIFEST, name=name)
             )
@@ -278,9 +291,7 @@ def plain_reach(config: Mapping[str, Any]) -> int:
 def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object from a file; anything else is a BundleError."""
     try:
-        if path.stat().st_size > MOST_JSON:
-            raise ValueError(_("it has more than {most:,} bytes", most=MOST_JSON))
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_regular(path, MOST_JSON).decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error)) from error
     if not isinstance(data, dict):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang.errors import BundleError
-from munjang.files import comes_with_munjang, first_line
+from munjang.files import comes_with_munjang, first_line, read_regular
 from munjang.tasks.base import tokenizer_errors
 from munjang.translation import _
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import tokenizers
 
 TOKENIZER = "tokenizer.json"
-MOST_BYTES = 200_000_000  # the largest known vocabularies have 35 MB
+MOST_BYTES = 60_000_000  # the largest known vocabularies have 35 MB
 MOST_GROWTH = 50  # characters that a normalizer may make of one; 36 in the tokenizers of known models
+MOST_SPECIAL = 100  # pieces that a text gets at its ends, or that stand for special tokens
 LONGEST_WORD = 1_000  # characters; the time for a word grows with their third power, and models have 100
 GROWTH = {"BertNormalizer": 3, "NFC": 3, "NFD": 3, "NFKC": 4, "NFKD": 4, "Lowercase": 2, "ByteLevel": 4,
           "Precompiled": 4}  # fmt: skip
@@ -39,9 +40,7 @@ def open_tokenizer(path: Path, rows: int | None = None) -> tokenizers.Tokenizer:
     if comes_with_munjang(path):
         return Tokenizer.from_file(str(path))
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError(_("it has more than {most:,} bytes", most=MOST_BYTES))
-        content = path.read_text(encoding="utf-8")
+        content = read_regular(path, MOST_BYTES).decode("utf-8")
         highest = check_tokenizer(json.loads(content))
     except FileNotFoundError as error:
         raise BundleError(_("{path} is missing; save the model with its fast tokenizer.", path=path)) from error
@@ -79,11 +78,16 @@ def check_tokenizer(data: dict[str, Any]) -> int:
     model = data["model"]
     if model.get("max_input_chars_per_word", 100) > LONGEST_WORD:
         raise ValueError(_("it takes words of more than {most:,} characters apart", most=LONGEST_WORD))
+    if model.get("dropout"):
+        raise ValueError(_("it splits words by chance"))
     vocabulary = model["vocab"]
     ids = {len(vocabulary) - 1, *(vocabulary.values() if isinstance(vocabulary, dict) else ())}
     ids |= {added["id"] for added in data.get("added_tokens") or ()}
     for processor in processors_of(data.get("post_processor")):
         special = processor.get("special_tokens") or {}
+        pieces = sum(len(token["ids"]) for token in special.values())
+        if max(pieces, *(len(processor.get(end) or ()) for end in ("single", "pair"))) > MOST_SPECIAL:
+            raise ValueError(_("it adds more than {most:,} special tokens to a text", most=MOST_SPECIAL))
         ids |= {number for token in special.values() for number in token["ids"]}
         ids |= {processor[end][1] for end in ("cls", "sep") if end in processor}
     return max(ids)

@@ -14,12 +14,14 @@ from typing import Any
 
 from munjang.encoder.families import Family, family_of
 from munjang.errors import BundleError
-from munjang.files import first_line
-from munjang.models.folder import MOST_LABELS, is_json_number, read_json_object
+from munjang.files import first_line, open_regular
+from munjang.models.folder import MOST_LABELS, is_json_number, is_plain_name, read_json_object
 from munjang.translation import _
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 HIGHEST = 1 << 20  # of a number in config.json that is no size of a tensor
+MOST_HEADER = 10_000_000  # bytes
+ATTENTION = ("eager", "sdpa")
 SPARE = 10_000_000  # weights that a network of an unknown family may have more than its file, such as a pooler
 WeightShapes = dict[str, tuple[int, ...]]
 
@@ -36,6 +38,7 @@ def check_weights(folder: Path) -> None:
     raw = read_json_object(path)
     if "transformers_weights" in raw:
         raise BundleError(_("{path} names other files of weights. Copy the model again.", path=path))
+    check_plain(raw, path)
     check_sizes_in(raw, path, len(shapes))
     from transformers import AutoConfig
 
@@ -97,23 +100,66 @@ def tensor_shapes(folder: Path) -> WeightShapes:
     if not (folder / WEIGHTS).exists():
         parts = read_json_object(folder / INDEX).get("weight_map") if (folder / INDEX).exists() else {}
         names = sorted({str(part) for part in parts.values()}) if isinstance(parts, dict) else []
+        if outside := next((name for name in names if not is_plain_name(name)), None):
+            raise BundleError(
+                _("{manifest} names a file outside its folder: {name!r}.", manifest=folder / INDEX, name=outside)
+            )
     shapes: WeightShapes = {}
     for name in names:
         try:
+            check_header(folder / name)
             with safe_open(folder / name, framework="numpy") as file:
                 shapes |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise BundleError(
                 _("{path} cannot be loaded: {reason}.", path=folder / name, reason=first_line(error))
             ) from error
     return shapes
 
 
+def check_plain(config: Mapping[str, Any], path: Path) -> None:
+    """Refuse a config that asks for code, or for weights of another kind, which transformers would fetch.
+
+    BundleError.
+    """
+    for key, value in items_in(config):
+        attention = key.endswith("attn_implementation") and value not in (None, *ATTENTION)
+        if attention or (key == "quantization_config" and value):
+            raise BundleError(
+                _(
+                    "{path} has {name} as {value!r:.80}; munjang opens plain weights and its own attention only. Save "
+                    "the model without it.",
+                    path=path,
+                    name=key,
+                    value=value,
+                )
+            )
+
+
+def items_in(value: Any) -> Iterator[tuple[str, Any]]:
+    """(key, value) of every object in JSON values, however deep."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield str(name), part
+            yield from items_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from items_in(part)
+
+
+def check_header(path: Path) -> None:
+    """Refuse a safetensors file whose list of tensors is longer than that of any model. ValueError, OSError."""
+    with open_regular(path) as file:
+        size = int.from_bytes(file.read(8), "little")
+    if size > MOST_HEADER:
+        raise ValueError(_("its list of tensors has {size:,} bytes, more than {most:,}", size=size, most=MOST_HEADER))
+
+
 def check_sizes_in(config: Mapping[str, Any], path: Path, tensors: int) -> None:
     """Refuse a config whose numbers are beyond any network. BundleError. tensors: how many the weights are."""
     for key, value in numbers_in(config):
         most = HIGHEST
-        if "layers" in key:
+        if "layer" in key or "group" in key:
             most = tensors
         elif key == "num_labels":
             most = MOST_LABELS
@@ -163,7 +209,7 @@ def check_total(config: Any, shapes: WeightShapes, folder: Path) -> None:
 
     with torch.device("meta"):
         network = AutoModel.from_config(config)
-    wanted = sum(weight.numel() for weight in network.parameters())
+    wanted = sum(weight.numel() for weight in [*network.parameters(), *network.buffers()])
     if wanted > sum(map(math.prod, shapes.values())) + SPARE:
         raise BundleError(
             _(

@@ -321,3 +321,95 @@ def test_folders_changed_at_random_give_answers_or_one_line(tmp_path, kind):
         changed = make_hostile(Random(f"{kind} {number}"), kind, tmp_path / f"{number}-{kind}")
         outcome = used(tmp_path / f"{number}-{kind}", number)
         assert outcome.startswith(("answer", "refused")), (changed, outcome)
+
+
+@pytest.mark.parametrize("name", [".git", "..", "", ".munjang", "notes.txt", "data"])
+def test_an_overwrite_deletes_nothing_that_a_strangers_list_of_files_names(tmp_path, name):
+    folder = tmp_path / "m"
+    shutil.copytree(KINDS["linear"], folder)
+    kept = (folder / ".git" / "config", folder / "data" / "a.csv", folder / "notes.txt")
+    for path in kept:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine", encoding="utf-8")
+    data = json.loads((folder / "munjang.json").read_text(encoding="utf-8"))
+    data["files"][name] = {}
+    (folder / "munjang.json").write_text(json.dumps(data), encoding="utf-8")
+    config = mj.TrainConfig(backbone="linear")
+    model = mj.train(mj.load_corpus("sample:sentiment"), config, out=folder, overwrite=True, report=False)
+    assert model.predict(TEXTS[0]).label == "긍정"
+    assert [path.read_text(encoding="utf-8") for path in kept] == ["mine"] * 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("linear", "munjang.json"), ("linear", "vocabulary.txt"), ("bert", "tokenizer.json"), ("bert-onnx", "model.onnx")],
+)
+def test_a_file_that_never_ends_is_not_read(copy_of, kind, name):
+    folder = copy_of(kind)
+    if name != "munjang.json":
+        data = json.loads((folder / "munjang.json").read_text(encoding="utf-8"))
+        data["files"] = {}
+        (folder / "munjang.json").write_text(json.dumps(data), encoding="utf-8")
+    (folder / name).unlink()
+    (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match="it is no file"):
+        mj.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("attn_implementation", "some/kernels"),
+        ("_attn_implementation", "flash_attention_2"),
+        ("quantization_config", {"quant_method": "awq"}),
+    ],
+)
+def test_a_config_that_asks_for_code_or_other_weights_is_refused(copy_of, key, value):
+    folder = copy_of("bert")
+    change_json(folder / "config.json", lambda data: data.update({key: value}))
+    with pytest.raises(BundleError, match=f"config.json has {key} as .*plain weights and its own attention only"):
+        mj.load(folder)
+
+
+def test_weights_outside_the_folder_are_not_read(copy_of, tmp_path):
+    folder = copy_of("bert")
+    names = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").rename(tmp_path / "outside.safetensors")
+    index = {"weight_map": dict.fromkeys(names, "../outside.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    data = json.loads((folder / "munjang.json").read_text(encoding="utf-8"))
+    data["files"].pop("model.safetensors")
+    (folder / "munjang.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"names a file outside its folder: '\.\./outside.safetensors'"):
+        mj.load(folder)
+
+
+def test_a_list_of_tensors_without_end_is_refused(copy_of):
+    folder = copy_of("bert")
+    data = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes((11_000_000).to_bytes(8, "little") + data[8:])
+    forge(folder / "munjang.json")
+    with pytest.raises(BundleError, match="its list of tensors has 11,000,000 bytes"):
+        mj.load(folder)
+
+
+MANY_SPECIAL = {
+    "type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}] * 200,
+    "pair": [],
+    "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data["model"].update(dropout=0.5), "it splits words by chance"),
+        (lambda data: data.update(post_processor=MANY_SPECIAL), "it adds more than 100 special tokens"),
+    ],
+)
+def test_a_tokenizer_of_chance_or_of_many_special_tokens_is_refused(copy_of, change, message):
+    folder = copy_of("bert")
+    change_json(folder / "tokenizer.json", change)
+    with pytest.raises(BundleError, match=message):
+        mj.load(folder)

@@ -93,6 +93,13 @@ def test_the_weights_have_the_lowest_log_loss_of_a_fine_grid(single):
     assert log_loss(weights[0] * first + weights[1] * second, references, single=single) <= min(losses.values())
 
 
+def test_a_few_texts_that_are_all_right_do_not_ask_for_certainty():
+    references = np.eye(2, dtype=bool)[[0, 1] * 3]
+    right = np.where(references, 1.0, -1.0)
+    weights = best_weights([right, right], references, single=True)
+    assert 0.1 < sum(weights) < 2  # without bounds, more is always better here
+
+
 def test_a_model_that_is_always_wrong_gets_no_weight():
     references = np.eye(2, dtype=bool)[[0, 1] * 50]
     right, wrong = np.where(references, 1.0, 0.0), np.where(references, 0.0, 1.0)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from munjang.errors import BundleError
+from munjang.files import read_regular
 from munjang.models.folder import Manifest, detail_number
+from munjang.models.weights import check_header
 from munjang.records import LabelSet
 from munjang.text.ngrams import LONGEST, Alphabet, Lookup, chunks, count_features, keys_from_ngrams, text_code_points
 from munjang.translation import _
@@ -156,9 +158,10 @@ def read_parts(
     from safetensors.numpy import load_file
 
     try:
-        ngrams = (folder / files.ngrams).read_bytes().decode().split("\n")
+        ngrams = read_regular(folder / files.ngrams).decode().split("\n")
+        check_header(folder / files.weights)
         arrays = load_file(folder / files.weights)
-    except (OSError, UnicodeDecodeError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise BundleError(
             _("{folder} is not a complete linear model: {reason}. Train it again.", folder=folder, reason=error)
         ) from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from munjang.errors import BundleError, MissingExtra
-from munjang.files import comes_with_munjang, first_line
+from munjang.files import comes_with_munjang, first_line, read_regular
 from munjang.inference.backends import TOKENS
 from munjang.inference.backends.onnx_guard import Graph, check_onnx, refused_graph
 from munjang.inference.backends.onnx_sizes import graph_problem, vocabulary_rows
@@ -117,9 +117,10 @@ def load(folder: Path, manifest: Manifest, task: Task) -> OnnxRunner:
     check_runtime()
     path = Path(folder) / GRAPH
     try:
-        graph = path.read_bytes()
-    except OSError as error:
-        raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)) from error
+        graph = read_regular(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=reason)) from error
     checked = None if comes_with_munjang(path) else check_onnx(graph, str(path))
     try:
         pad_id, reach = (detail_number(manifest.details, name, 0) for name in ("pad_id", "reach"))

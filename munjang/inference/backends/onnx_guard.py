@@ -31,6 +31,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
 TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
 """The numbers that ONNX gives to the types of weights -> the types."""
 FLOAT, INT64 = 1, 7
+MOST_SIDES = 8  # dimensions of a tensor
 MOST_NODES = 20_000  # a network of 48 layers in 8 bits has 3,000
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 Value = int | memoryview
@@ -188,6 +189,8 @@ def read_weight(message: Value) -> tuple[str, Weight]:
             name = text(part)
         elif key == 9 and isinstance(part, memoryview):
             data = part
+    if len(shape) > MOST_SIDES:
+        raise ValueError(_("a tensor of it has too many dimensions"))
     size = math.prod(shape) * np.dtype(TYPES[kind]).itemsize if kind in TYPES and min(shape, default=0) >= 0 else -1
     if size != len(data):
         raise ValueError(_("a tensor of it does not have the size that it states"))

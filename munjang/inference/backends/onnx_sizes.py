@@ -17,6 +17,7 @@ Sides = tuple[int, ...]
 
 MOST_NUMBERS = 1 << 27  # in all tensors that are needed at the same time: half a GB
 FREE_WORK, MOST_USES = 10**10, 64  # multiplications of a batch that are always allowed; more for each token and weight
+NUMBER_WORK = 4  # multiplications that making one number counts as, at least
 FEW = 64  # numbers of a tensor whose values are followed, because it may be a shape
 INT32, BOOL, UINT8 = 6, 9, 2
 
@@ -24,8 +25,8 @@ INT32, BOOL, UINT8 = 6, 9, 2
 class Sizes:
     """The shapes, types and known values of a graph's tensors, filled in node by node.
 
-    values: of small tensors of whole numbers that do not depend on the texts. work: multiplications. extra: numbers
-    that the last operator needs beside its result.
+    values: of small tensors of whole numbers that do not depend on the texts. work: multiplications of matrices. made:
+    numbers. extra: numbers that the last operator needs beside its result.
     """
 
     def __init__(self, graph: Graph, sides: Mapping[str, int]) -> None:
@@ -39,7 +40,7 @@ class Sizes:
         for name, (kind, shape) in graph.inputs.items():
             self.shapes[name] = tuple(side if isinstance(side, int) else sides[side] for side in shape)
             self.types[name] = kind
-        self.work = self.extra = 0
+        self.work = self.made = self.extra = 0
 
     def numbers(self, name: str) -> list[int]:
         """The values of a tensor of whole numbers. ValueError: they depend on the texts."""
@@ -75,12 +76,13 @@ def graph_problem(graph: Graph, sides: Mapping[str, int], tokens: int) -> str:
     """
     try:
         check_names(graph, sides)
-        work = measured(graph, sides)
+        sizes = measured(graph, sides)
     except (IndexError, KeyError):
         return _("an operator has too few inputs, or they are not there yet")
     except ValueError as problem:
         return str(problem)
     weights = sum(math.prod(weight.shape) for weight in graph.weights.values())
+    work = sizes.work + NUMBER_WORK * sizes.made
     return _("it calculates too much for its size") if work > FREE_WORK + MOST_USES * tokens * weights else ""
 
 
@@ -96,8 +98,8 @@ def check_names(graph: Graph, sides: Mapping[str, int]) -> None:
             raise ValueError(_("it has an operator without inputs"))
 
 
-def measured(graph: Graph, sides: Mapping[str, int]) -> int:
-    """The multiplications of a graph. ValueError: its tensors need too much memory, or do not fit each other."""
+def measured(graph: Graph, sides: Mapping[str, int]) -> Sizes:
+    """The shapes and the work of a graph. ValueError: its tensors need too much memory, or do not fit each other."""
     sizes = Sizes(graph, sides)
     last = {name: number for number, node in enumerate(graph.nodes) for name in node.inputs}
     kept = {*graph.outputs, *graph.weights, *graph.inputs}
@@ -106,12 +108,13 @@ def measured(graph: Graph, sides: Mapping[str, int]) -> int:
         sizes.add(node)
         size = math.prod(sizes.shapes[node.result])
         held += size
+        sizes.made += size
         if held + sizes.extra > MOST_NUMBERS:
             raise ValueError(_("its tensors need too much memory"))
         for name in {*node.inputs, node.result} - kept:
             if name and last.get(name, number) == number:
                 held -= math.prod(sizes.shapes[name])
-    return sizes.work
+    return sizes
 
 
 def same(sizes: Sizes, node: Node, given: list[Sides]) -> Sides:
