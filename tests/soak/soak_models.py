@@ -1,6 +1,6 @@
 """Thousands of damaged and hostile model folders, each opened and used in a process of its own with limits.
 
-    python tests/soak/soak_models.py [--tries 2000] [--seed 0] [--only KIND] [--keep FOLDER]
+    python tests/soak/soak_models.py [--tries 1000] [--seed 0] [--only KIND] [--keep FOLDER]
 
 Each must give answers or an error of munjang in one line, within 15 s of the processor and 1 GB. Prints what went
 wrong, with the number that makes the folder again.
@@ -35,7 +35,7 @@ TEXTS = ["정말 재밌어요 ㅋㅋㅋㅋㅋ", "별로예요. abc 123", "a" * 4
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tries", type=int, default=2_000)
+    parser.add_argument("--tries", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=list(KINDS))
     parser.add_argument("--keep", help="where folders stay that something went wrong with")
