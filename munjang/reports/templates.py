@@ -18,7 +18,7 @@ from munjang import translation
 from munjang.data.trees.pictures import tree_svg
 from munjang.files import ASSETS
 from munjang.metrics.report import ReportPlot, ReportTable, interval_text, left_out_text, score_text
-from munjang.metrics.tables import score_table
+from munjang.metrics.tables import score_table, title
 from munjang.reports.figures import to_svg
 from munjang.reports.plots import PLOTS
 from munjang.tables import escape_markdown, format_cell, is_numeric, markdown_table
@@ -53,7 +53,7 @@ def environment(kind: str) -> Environment:
                      "quote": quote, "json": dump_json, "sentence": as_sentence,
                      "stored": translation.stored}  # fmt: skip
     made.globals |= {"_": translation._, "ngettext": translation.ngettext, "language": translation.language,
-                     "score_table": score_table, "left_out_text": left_out_text}  # fmt: skip
+                     "metric_title": title, "score_table": score_table, "left_out_text": left_out_text}  # fmt: skip
     if kind == "md":
         write_markdown(made)
     else:

@@ -15,6 +15,7 @@ from munjang.inference.backends import hybrid
 from munjang.inference.backends.hybrid import Mix, NgramPart, NgramParts
 from munjang.inference.backends.linear import LinearParts, LinearRunner
 from munjang.metrics.scores import log_loss, sigmoid, softmax
+from munjang.metrics.tables import title
 from munjang.models.folder import Manifest
 from munjang.records import Corpus, Example
 from munjang.tasks import task_for
@@ -38,10 +39,11 @@ LEAST = 0.01  # weight of the n-grams; below, they change no answer worth their 
 class Mixture:
     """A network and a linear model on validation. loss: log loss in nats. scores: accuracy or micro F1, and macro F1.
 
-    `network`: of the network alone, with its best weight; `mixed`: of both.
+    `network`: of the network alone, with its best weight; `mixed`: of both. metric: the task's own.
     """
 
     mix: Mix
+    metric: str
     network: Mapping[str, float]
     mixed: Mapping[str, float]
 
@@ -58,10 +60,11 @@ class Mixture:
         if not self.helps:
             return _("N-grams beside the network would not help: on the validation split their best weight is 0.")
         return _(
-            "With n-grams beside the network ({option:hybrid=True}), the macro F1 on the validation split would be "
+            "With n-grams beside the network ({option:hybrid=True}), the {metric} on the validation split would be "
             "{mixed:.4f} in place of {network:.4f}, the log loss {mixed_loss:.4f} in place of {network_loss:.4f}.",
-            mixed=self.mixed["macro_f1"],
-            network=self.network["macro_f1"],
+            metric=title(self.metric),
+            mixed=self.mixed[self.metric],
+            network=self.network[self.metric],
             mixed_loss=self.mixed["log_loss"],
             network_loss=self.network["log_loss"],
         )
@@ -86,7 +89,8 @@ def ngrams_beside(
         corpus.name, mixture.mix.network, mixture.mix.ngrams, mixture.mixed["log_loss"], mixture.network["log_loss"],
     )  # fmt: skip
     columns = task.columns or slice(0, len(task.labels))
-    return NgramPart(mixture.mix, model, columns, {"network": mixture.network, "mixed": mixture.mixed})
+    scores = {"metric": mixture.metric, "network": mixture.network, "mixed": mixture.mixed}
+    return NgramPart(mixture.mix, model, columns, scores)
 
 
 def with_ngrams(manifest: Manifest, fill: Fill, parts: NgramParts) -> tuple[Manifest, Fill]:
@@ -110,7 +114,7 @@ def mixture_of(logits: np.ndarray, model: LinearParts, corpus: Corpus) -> Mixtur
     )
     mix = Mix(round(network, 4), round(ngrams, 4))
     scores = [scores_on(task, mixed, references) for mixed in (alone[0] * logits, mix.logits(logits, of_ngrams))]
-    return Mixture(mix, *scores)
+    return Mixture(mix, task.monitor, *scores)
 
 
 def ngram_logits(model: LinearParts, examples: Sequence[Example]) -> np.ndarray:
