@@ -40,8 +40,17 @@ NO_CONTENT = (
 )  # fmt: skip
 """The last word of a column that holds neither texts nor labels, whatever its other words: review_id, 리뷰 작성일."""
 NO_CONTENT_ENDINGS = ("수", "일", "명")  # 댓글수, 등록일, 상품명; 점수 and 분류명 are names of labels
+OTHERS_WORDS = (
+    "reply", "replies", "response", "responses", "answer", "answers", "owner", "seller", "developer", "title",
+    "headline", "답글", "답변", "대댓글", "회신", "판매자", "사장", "개발자", "제목",
+)  # fmt: skip
+"""A word of a column that holds what was answered to the texts, or stands above them: 판매자 코멘트, reply_text."""
 NOT_PROSE = re.compile(
     r"[\W\d_]*"  # numbers, dates, signs
+    r"|(?=\D*\d)(?i:[\W\d_]|오전|오후|요일|[월화수목금토일년시분초원]|[ap]m|gmt|utc|kst|[tz]"
+    r"|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
+    r"|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)*"  # dates, times and sums in words
     r"|\d{2,4}\s*년.*|\d{4}-\d\d-\d\dT.*"
     r"|(?:https?://|www\.)\S+|[^\s@]+@\S+\.\w+"
     r"|(?=[!-~]*[\d_])[!-~]+"  # codes such as UgxA01b and ko_700
@@ -143,6 +152,18 @@ def text_rank(name: str) -> int:
     return PART if ends_with(words, TEXT_NAMES) else WEAK_PART if ends_with(words, WEAK_TEXT_NAMES) else UNKNOWN
 
 
+def is_plainly_text(name: str) -> bool:
+    """Whether a name says nothing but that it is of texts: 리뷰, Review Text."""
+    words = name_words(name)
+    return bool(words) and all(word in TEXT_NAMES for word in words)
+
+
+def is_of_others(name: str) -> bool:
+    """Whether a name has a word of OTHERS_WORDS, or a Korean one within a word: 답변내용."""
+    words = name_words(name)
+    return ends_with(words, OTHERS_WORDS) or any(word.startswith(korean_endings(OTHERS_WORDS)) for word in words)
+
+
 def has_no_content(words: Sequence[str]) -> bool:
     """Whether a column with these words in its name holds numbers, dates, people and the like."""
     last = words[-1] if words else ""
@@ -198,6 +219,8 @@ def guess_text(columns: Sequence[str], sample: Sequence[Sequence[Any]], *, but: 
     varied = {index: None for index in range(len(columns)) if lengths[index] and has_variety(cells[index])}
     named = [index for index in range(len(columns)) if lengths[index] and ranks[index] in (EXACT, PART)]
     known = sorted({*varied, *named}) or [index for index in range(len(columns)) if index not in but] or [0]
+    if any(index in varied and is_plainly_text(columns[index]) for index in named):
+        named = [index for index in named if not is_of_others(columns[index])]
     pool = named or [index for index in known if ranks[index] < OTHER] or known
     longest = max(pool, key=lengths.__getitem__)
     close = [index for index in pool if lengths[index] * CLOSE >= lengths[longest] and index in varied]

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from munjang.data.readers.columns import cells_text, column_names, find_column, find_columns, guess_label, guess_text
+from munjang.data.readers.columns import (
+    cells_text,
+    column_names,
+    find_column,
+    find_columns,
+    guess_label,
+    guess_text,
+    prose_length,
+)
 from munjang.data.readers.labels import normal_label, sorted_labels, split_labels
 from munjang.errors import ConfigError, DataError
 from munjang.text.names import parse_map
@@ -91,6 +99,30 @@ def test_of_several_matches_the_longest_real_text_decides():
     assert guess_text(["a", "문의내용", "답변내용"], sample)[:2] == ((1,), (2,))  # the whole name is known
     assert guess_text(["a", "질문 내용", "답변 내용"], sample)[:2] == ((1, 2), ())
     assert guess_text(["a", "b", "c"], sample)[:2] == ((1, 2), ())
+
+
+@pytest.mark.parametrize("name", ["리뷰", "내용", "본문", "text", "Review Text"])
+@pytest.mark.parametrize(
+    "other", ["Developer Reply Text", "상품평 답글", "판매자 코멘트", "reply_text", "답변", "답변내용", "title", "제목"]
+)
+def test_a_longer_answer_or_title_does_not_win_against_a_known_name(name, other):
+    sample = [[f"고객님 소중한 의견 감사드리며 더 노력하겠습니다 {n}", f"별로예요 {n}", "ab"[n % 2]] for n in range(20)]
+    assert guess_text([other, name, "label"], sample)[:2] == ((1,), (0,))
+    assert guess_text([other, "x", "label"], sample).best == (0,)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2026/11/{:02} 15:04:12 GMT+9", "2026. 11. {:02} 오후 3:04:12", "Sat, {:02} Nov 2026 15:04:12 GMT",
+        "2026.11.{:02}(월)", "오후 3:{:02}", "₩{:02},001원", "11월 {}일 토요일 3시",
+    ],
+)  # fmt: skip
+def test_dates_times_and_sums_in_words_are_no_texts(cell):
+    sample = [[cell.format(n), f"좋아요{n}", "ab"[n % 2]] for n in range(20)]
+    assert guess_text(["a", "b", "c"], sample)[:2] == ((1,), ())
+    assert prose_length([cell.format(1)]) == 0
+    assert all(prose_length([text]) for text in ("시원 10도", "5월 내내 좋아요", "시원", "일월"))
 
 
 def test_columns_that_repeat_a_few_values_are_no_second_text():
