@@ -10,7 +10,7 @@ from itertools import chain, islice, repeat
 
 from munjang.data.readers.columns import KNOWN_NAMES, normal_name
 from munjang.data.readers.lines import MAX_LINE
-from munjang.data.readers.table import Bad, Row
+from munjang.data.readers.table import Bad, Row, cell_text
 from munjang.errors import DataError
 from munjang.translation import N_, _, ngettext
 
@@ -97,10 +97,14 @@ QUOTED_TSV = Dialect("\t", True)
 
 @dataclass(frozen=True)
 class Shape:
-    """How many fields a record has. least: with this many or more, up to `width`, the missing last ones are empty."""
+    """How many fields a record has. least: with this many or more, up to `width`, the missing last ones are empty.
+
+    values: for each column its values, where they are few, else None; () where nothing is known of them.
+    """
 
     width: int
     least: int
+    values: tuple[frozenset[str] | None, ...] = ()
 
     def fit(self, fields: list[str]) -> list[str] | None:
         """The fields as many as columns, or None. Empty ones after the last column are let go."""
@@ -110,6 +114,13 @@ class Shape:
         if len(fields) > width or len(fields) < self.least:
             return None
         return fields + [""] * (width - len(fields))
+
+    def holds(self, line: str, dialect: Dialect) -> bool:
+        """Whether a line without regard to its quotes is a record, by the columns that have few values."""
+        fields = dialect.split(line)
+        bare = [field.strip(f" \r{dialect.quote}") for field in fields]
+        known = [cell in values for cell, values in zip(bare, self.values, strict=False) if cell and values is not None]
+        return len(fields) == self.width and not dialect.escaped and bool(known) and all(known)
 
 
 def records(
@@ -165,7 +176,8 @@ def record_groups(spanning: Spanning, header: Sequence[str] | None) -> Iterator[
             continue
         source.give_back(chunk)
         items = one_by_one(spanning, numbers[-1])
-        yield items if names is None else (checked_header(item, names, starts, dialect) for item in items)
+        mark = dialect.delimiter or ""
+        yield items if names is None else (checked_header(item, names, starts, mark) for item in items)
 
 
 def one_by_one(spanning: Spanning, last: int) -> Iterator[Row | Bad]:
@@ -191,12 +203,12 @@ def empty_lines(count: int) -> str:
     return ngettext("empty line", "{count:,} empty lines", count)
 
 
-def checked_header(item: Row | Bad, names: Sequence[str], starts: frozenset[str], dialect: Dialect) -> Row | Bad:
-    """The item; Bad if it is a header again. starts: what the first cell of a header may be."""
-    if isinstance(item, Bad) or item.cells[0].strip() not in starts:
+def checked_header(item: Row | Bad, names: Sequence[str], starts: frozenset[str], mark: str) -> Row | Bad:
+    """The item; Bad if it is a header again. starts: what the first cell of a header may be. mark: between cells."""
+    if isinstance(item, Bad) or cell_text(item.cells[0]).strip() not in starts:
         return item
     reason = header_again(item, names)
-    return Bad(item.line, reason, (dialect.delimiter or "").join(item.cells), item.file) if reason else item
+    return Bad(item.line, reason, mark.join(map(cell_text, item.cells)), item.file) if reason else item
 
 
 def header_again(row: Row, names: Sequence[str]) -> str:
@@ -205,7 +217,7 @@ def header_again(row: Row, names: Sequence[str]) -> str:
     names: of the header above, [] without one. DataError: they come in another order, so that the rows below are of
     other columns.
     """
-    cells = [cell.strip() for cell in row.cells]
+    cells = [cell_text(cell).strip() for cell in row.cells]
     if cells == names:
         return _("the header again")
     known = [normal_name(cell) in KNOWN_NAMES for cell in cells]
@@ -314,6 +326,9 @@ class Spanning:
         raw = "\n".join(text for __, text, __ in lines).rstrip("\r")
         record = sized(number, fields, raw, self.shape, self.file)
         if isinstance(record, Bad):
+            return None
+        # Lines that each have a label of this file at its place are separate records between two stray quotes.
+        if self.shape and all(self.shape.holds(text, self.dialect) for __, text, __ in lines):
             return None
         # In TSV, lines that are each a whole record, and begin alike, are separate records, not one text.
         if self.dialect == QUOTED_TSV and self.shape:

@@ -213,6 +213,7 @@ def layout_with(lines: Sequence[Line], cut: bool, dialect: Dialect, header: bool
     names, above = (None, 0) if first is None else (rows[first].cells, first)
     body, start = rows[0 if first is None else first + 1 :], rows[above].line
     shape = shape_of(names, body, rows)
+    shape = replace(shape, values=few_values(lines, start, dialect, shape.width))
     score = agreement([line for line in lines if line.number >= start], dialect, shape, above)
     return Layout(dialect, shape, names, rows[:above], body, start, score)
 
@@ -235,6 +236,15 @@ def shape_of(names: tuple[str, ...] | None, body: Sequence[Row], rows: Sequence[
     ]
     least = min(usual, default=width)
     return Shape(width, width if least < width and are_pieces(body, width) else least)
+
+
+def few_values(lines: Sequence[Line], start: int, dialect: Dialect, width: int) -> tuple[frozenset[str] | None, ...]:
+    """For each column its values, or None where they are many, by the lines from `start` without a quote."""
+    texts = [line.text.rstrip("\r") for line in lines if line.number > start and dialect.quote not in line.text]
+    columns = list(zip(*(fields for fields in map(dialect.split, texts) if len(fields) == width), strict=True))
+    values = [frozenset(map(str.strip, cells)) for cells in columns]
+    few = [found if len(cells) >= 2 * len(found) else None for cells, found in zip(columns, values, strict=True)]
+    return tuple(few) if any(few) else ()
 
 
 def has_index(names: Sequence[str], body: Sequence[Row]) -> bool:
@@ -372,11 +382,13 @@ def first_header(rows: Sequence[Sequence[Any]], counts: Sequence[int], wide: Seq
 def is_below_title(rows: Sequence[Sequence[Any]], index: int, first: int | None) -> bool:
     """Whether a row with more known names than the `first` one is the header, and those above it are no rows.
 
-    With as many names it is, where its columns hold numbers.
+    With as many names it is, where its columns hold numbers. The same names in another order are a header again.
     """
     names, above, below = rows[index], [cells for cells in rows[:index] if filled(cells)], rows[index + 1 :]
     known, before = count_known(names), 1 if first is None else count_known(rows[first])
     if known < 2 or known < before or not above or not below or (first is not None and index <= first):
+        return False
+    if first is not None and {*map(cell_text, rows[first])} == {*map(cell_text, names)}:
         return False
     kinds = fields_wanted(below)
     like_rows = fits_columns(names, kinds)

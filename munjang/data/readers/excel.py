@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 
 from munjang.config.settings import ReadOptions
 from munjang.data.compressed import unpacked_file
+from munjang.data.readers.columns import KNOWN_NAMES
+from munjang.data.readers.csv import checked_header
 from munjang.data.readers.dialect import SAMPLE_ROWS, are_names, come_again, filled, find_header, has_known_name
 from munjang.data.readers.table import (
     Bad,
@@ -23,6 +25,7 @@ from munjang.data.readers.table import (
     Sheets,
     Table,
     above_note,
+    cell_text,
     checked_row,
     distinct,
     header_note,
@@ -156,7 +159,8 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
             )
         )
     columns = used_columns(sheet, names, last)
-    read = sheet_reader(str(path), sheet, merged, last, columns)
+    header = [cell_text(names[column]).strip() for column in columns] if first else []
+    read = sheet_reader(str(path), sheet, merged, last, columns, header)
     all_names = distinct(names)
     table = Table(str(path), tuple(all_names[column] for column in columns), read)
     table.sheets = Sheets(name, book.names.index(name), lambda: book.others(name))
@@ -240,9 +244,18 @@ def used_columns(sheet: CalamineSheet, names: list[Any], last: int) -> list[int]
 
 
 def sheet_reader(
-    file: str, sheet: CalamineSheet, merged: Sequence[tuple[int, int, int, int]], last: int, columns: Sequence[int]
+    file: str,
+    sheet: CalamineSheet,
+    merged: Sequence[tuple[int, int, int, int]],
+    last: int,
+    columns: Sequence[int],
+    names: Sequence[str],
 ) -> Callable[[], Iterator[Row | Bad]]:
-    """Reads the rows after the header's last one. Merged cells are filled down; empty rows in a row are one Bad."""
+    """Reads the rows after the header's last one. Merged cells are filled down; empty rows in a row are one Bad.
+
+    names: of the header; a row that is a header again is Bad, as in CSV.
+    """
+    starts_header = KNOWN_NAMES.union(names)
     starts: dict[int, list[tuple[int, int]]] = {}
     for top, bottom, column, __ in merged:
         if bottom > max(top, last):
@@ -265,7 +278,8 @@ def sheet_reader(
             for column, (bottom, value) in filling.items():
                 if line <= bottom and cells[column] is None:
                     cells[column] = value
-            yield checked_row(line, [cells[column] for column in columns], file)
+            row = checked_row(line, [cells[column] for column in columns], file)
+            yield checked_header(row, names, starts_header, "\t")
 
     return read
 

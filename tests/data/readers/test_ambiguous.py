@@ -155,10 +155,32 @@ def test_the_header_of_a_file_joined_to_another_is_no_row(opened):
         DataError, match=r"a\.csv, line 22: the columns come in another order .* \(감정, 본문, 번호\)\. Spl"
     ):
         cells(other)
+    early = opened(joined([NAMES, *ROWS[:4], NAMES[::-1], *(row[::-1] for row in ROWS[4:])]))
+    with pytest.raises(DataError, match=r"a\.csv, line 6: the columns come in another order"):
+        cells(early)
     fewer = opened(part + joined([row[1:] for row in [NAMES, *ROWS]]))
     assert cells(fewer) == ROWS and len(fewer.rejected) == 21
     with pytest.raises(DataError, match="most records have more or fewer cells"):
         opened(joined([NAMES, *ROWS[:8]], "\t") + joined([NAMES, *ROWS[:8]]))
+
+
+@pytest.mark.parametrize("names", [["본문", "감정"], ["감정", "본문"], ["번호", "본문", "감정"]])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_two_stray_quotes_swallow_no_rows_between_them(opened, names, end):
+    rows = [[dict(zip(NAMES, row, strict=True))[name] for name in names] for row in ROWS]
+    at = names.index("본문")
+    rows[3][at], rows[8][at] = '"' + rows[3][at], rows[8][at] + '"'
+    table = opened(joined([names, *rows]).replace("\n", end))
+    assert cells(table) == rows and not table.rejected
+
+
+def test_a_text_of_lines_with_as_many_commas_as_a_row_stays_one(opened):
+    rows = [list(row[1:]) for row in ROWS]
+    rows[2][0], rows[5][0], rows[7][0] = "맛, 최고\n양, 많음\n또 갈게요", "맛있어요,\n또 올게요", "총 12,000\n비싸요"
+    for labels in (["긍정", "부정"], ["긍정", "부정", ""], ["1", "2", "3"]):
+        rows = [[row[0], labels[i % len(labels)]] for i, row in enumerate(rows)]
+        assert cells(opened(written([["본문", "감정"], *rows]))) == rows
+        assert cells(opened(written([["본문", "감정"], *rows], quoting=csv.QUOTE_ALL))) == rows
 
 
 def test_words_of_a_header_may_be_data(opened):

@@ -70,6 +70,20 @@ def test_two_rows_of_headers_give_the_lower_names_and_titles_are_named(tmp_path)
     assert any("left out: '고객의 소리'" in note for note in table.notes)
 
 
+def test_the_header_of_a_pasted_sheet_is_no_row(tmp_path):
+    rows = [["번호", "본문", "감정"], *[[i, *row] for i, row in enumerate(ROWS)]]
+    table = open_table(book(tmp_path / "a.xlsx", rows * 2))
+    assert cells(table) == rows[1:] * 2
+    assert [(item.line, item.reason, item.text) for item in table.rejected] == [
+        (6, "the header again", "번호\t본문\t감정")
+    ]
+    other = open_table(book(tmp_path / "b.xlsx", [*rows, *(row[::-1] for row in rows)]))
+    with pytest.raises(
+        DataError, match=r"b\.xlsx, line 6: the columns come in another order .* \(감정, 본문, 번호\)\."
+    ):
+        cells(other)
+
+
 def test_merged_labels_are_filled_down(tmp_path):
     rows = [["본문", "감정"], ["좋아요", "긍정"], ["최고"], ["별로", "부정"], ["싫어요"]]
     table = open_table(book(tmp_path / "a.xlsx", rows, merged=["B2:B3", "B4:B5"]))
