@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("munjang")
 
 ROUND = 32  # tokens
+FEW, ROUND_FEW = 4 * ROUND, 8  # of few tokens, every one more is felt
 
 
 class TrainableLinears:
@@ -173,12 +174,12 @@ class Packed(torch.nn.Module):
 
 
 def round_up_tokens(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """ids (tokens,) and `lengths` (B,) with unused sentences added, up to a multiple of ROUND tokens.
+    """ids (tokens,) and `lengths` (B,) with unused sentences added, up to a multiple of ROUND (or ROUND_FEW) tokens.
 
     oneDNN makes a kernel for every new number of rows, keeps 1,024 of them, and forgets the others. With few numbers it
     finds them again, and they take little memory.
     """
-    lacking, longest = -len(ids) % ROUND, int(lengths.max())
+    lacking, longest = -len(ids) % (ROUND if len(ids) > FEW else ROUND_FEW), int(lengths.max())
     if not lacking:
         return ids, lengths
     whole, rest = divmod(lacking, longest)
