@@ -38,7 +38,7 @@ def write_report(
     report: Report | None = None,
     baseline_report: Report | None = None,
     comparison: Comparison | None = None,
-    mixture: object = None,
+    mixture: str = "",
     stats: Stats | None = None,
     lengths: Mapping[str, Sequence[int]] | None = None,
     cleaning_report: CleaningReport | None = None,

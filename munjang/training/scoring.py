@@ -119,7 +119,7 @@ def draw_page(run: TrainedRun, prepared: Prepared) -> Path:
         report=run.report,
         baseline_report=run.baseline_report,
         comparison=run.comparison,
-        mixture=run.mixture,
+        mixture=str(run.mixture or ""),
         stats=describe(source),
         lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
         cleaning_report=prepared.cleaning_report,
