@@ -37,9 +37,10 @@ LEAST = 0.01  # weight of the n-grams; below, they change no answer worth their 
 
 @dataclass(frozen=True)
 class Mixture:
-    """A network and a linear model on validation. loss: log loss in nats. scores: accuracy or micro F1, and macro F1.
+    """A network and a linear model on validation.
 
-    `network`: of the network alone, with its best weight; `mixed`: of both. metric: the task's own.
+    network: log loss in nats and the task's scores of the network alone, with its best weight; mixed: those of both.
+    metric: which of the scores the task is judged by.
     """
 
     mix: Mix
