@@ -29,6 +29,7 @@ _PUBLIC = {
     "train": "munjang.training.run",
     "train_heads": "munjang.training.multihead",
     "evaluate": "munjang.evaluation.evaluate",
+    "calibrate": "munjang.evaluation.calibrate",
     "compare": "munjang.evaluation.comparison",
     "analyze": "munjang.inference.analyzer",
     "explain": "munjang.inference.explain",

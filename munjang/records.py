@@ -351,21 +351,40 @@ class Corpus:
         return labelled_dataset([example.text for example in examples], numbers, names, several=several)
 
 
+WITHHELD = "보류"
+"""The label of a prediction that is not sure enough: undecided, for a person to check."""
+BELOW, TRUNCATED = "below", "truncated"
+REASONS = {EMPTY: "empty", BELOW: "below threshold", TRUNCATED: "cut"}
+"""What the note of a prediction says -> the reason to doubt it; the first that fits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What a model predicts for one text.
 
-    label: the best name; for multi-label models a tuple of the names at or above the threshold; None if there is no
-    prediction (`note` is then "empty" or "below the minimum score"). scores: a probability for every label, highest
-    first. note: "" or what to know about this prediction ("empty", "truncated to 128 tokens", ...).
+    label: the best name; for multi-label models a tuple of the names at or above the threshold; None for an empty text;
+    WITHHELD if no label is sure enough. scores: a probability for every label, highest first. note: "" or what to know
+    about this prediction ("empty", "truncated to 128 tokens", ...). withheld: what the label would be without doubt, if
+    that is something else.
     """
 
     text: str
     label: Label | None
     scores: Mapping[str, float]
     note: str = ""
+    withheld: Label | None = None
 
     __repr__ = short_repr
+
+    @property
+    def suggested(self) -> Label | None:
+        """The label, or what was withheld."""
+        return self.label if self.withheld is None else self.withheld
+
+    @property
+    def reason(self) -> str:
+        """Why the prediction may be wrong, a value of REASONS; "" if nothing speaks against it."""
+        return next((reason for sign, reason in REASONS.items() if sign in self.note), "")
 
     @property
     def score(self) -> float:

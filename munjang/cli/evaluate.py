@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from munjang.cli.options import (
     HeaderRow,
     LabelColumn,
     LabelsOption,
+    MinPrecisionOption,
     MultiLabelOption,
     Precision,
     Sheet,
@@ -29,7 +31,7 @@ from munjang.cli.options import (
 from munjang.config.settings import ReadOptions
 from munjang.errors import ConfigError, DataError
 from munjang.records import SPLITS, Corpus, LabelSet, Parse, Prediction, count_labels, for_record, quote_name
-from munjang.text.names import join_names, parse_map, shell_word, split_names, write_map
+from munjang.text.names import join_names, parse_map, parse_targets, shell_word, split_names, write_map
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -76,6 +78,11 @@ def evaluate_verb(
         bool,
         typer.Option("--spaceless/--no-spaceless", help=_("Score a second time without spaces; takes twice as long.")),
     ] = True,
+    min_precision: MinPrecisionOption = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help=_("Fit temperature and thresholds to these texts, and keep them in MODEL.")),
+    ] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help=_("Draw the confusion matrix."))
     ] = None,
@@ -90,13 +97,19 @@ def evaluate_verb(
 
     writable_png(plot)
     writable(json_file)
+    targets = None if min_precision is None else parse_targets(min_precision)
     predictor = load(model, precision=precision)
+    if targets is not None and not calibrate:
+        predictor = predictor.with_doubt(min_precision=targets)
     if plot and (predictor.decoder.several or not issubclass(predictor.decoder.record, Prediction)):
         raise ConfigError(_("A {task} model has no confusion matrix; leave out --plot.", task=predictor.task))
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     corpus, split = open_split(source, split, options, data_dir, predictor)
     label_map = None if is_file(source) else parse_labels(map_values, corpus.labels)
     saved = open_report(Path(against)) if against and against.endswith(".json") else None  # before the long work
+    if calibrate:
+        predictor = calibrated_with(predictor, corpus, split, label_map)
+        predictor = predictor if targets is None else predictor.with_doubt(min_precision=targets)
     report = score_split(predictor, corpus, split, label_map, without_spaces=without_spaces)
     typer.echo(print_report(report, top_errors=top_errors))
     if json_file:
@@ -188,12 +201,21 @@ def parse_labels(text: str | None, labels: LabelSet) -> dict[str, str] | None:
     return None if text is None else parse_map(text).pairs((*labels.names, *labels.aliases))
 
 
+def calibrated_with(model: Predictor, corpus: Corpus, split: str, label_map: dict[str, str] | None) -> Predictor:
+    """The model calibrated with a split, and what it can promise now."""
+    from munjang.evaluation.calibrate import calibrate
+    from munjang.inference.confidence import promises
+
+    model = calibrate(model, corpus, split=split, label_map=label_map, progress=sys.stderr.isatty())
+    typer.echo("\n".join(promises(model.held_out)))
+    typer.echo(_("The scores below are on the same texts, so they say nothing about these thresholds on new ones.\n"))
+    return model
+
+
 def score_split(
     model: Predictor, corpus: Corpus, split: str, label_map: dict[str, str] | None, *, without_spaces: bool
 ) -> Report:
     """The report of one model, with a progress bar on a terminal."""
-    import sys
-
     from munjang.evaluation.evaluate import evaluate as score_model
 
     return score_model(

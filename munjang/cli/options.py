@@ -47,6 +47,13 @@ HeaderRow = Annotated[
 Delimiter = Annotated[
     str | None, typer.Option("--delimiter", help=_("CSV: what stands between the fields, such as ';' or tab."))
 ]
+MinPrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--min-precision",
+        help=_("Predict 보류 where fewer than this share would be right: 0.95, or by label, 불만=0.99,칭찬=0.9."),
+    ),
+]
 ValidationFile = Annotated[str | None, typer.Option("--validation", help=_("File with the validation split."))]
 TestFile = Annotated[str | None, typer.Option("--test", help=_("File with the test split."))]
 

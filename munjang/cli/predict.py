@@ -7,11 +7,20 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from munjang.cli.options import Delimiter, EncodingOption, HeaderRow, Precision, Sheet, TextColumn, read_options
+from munjang.cli.options import (
+    Delimiter,
+    EncodingOption,
+    HeaderRow,
+    MinPrecisionOption,
+    Precision,
+    Sheet,
+    TextColumn,
+    read_options,
+)
 from munjang.cli.rows import (
     chunk_sizes,
     open_input,
@@ -26,7 +35,7 @@ from munjang.cli.rows import (
 )
 from munjang.errors import ConfigError
 from munjang.records import Parse, Prediction, for_record
-from munjang.text.names import split_names
+from munjang.text.names import parse_targets, split_names
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -41,15 +50,15 @@ log = logging.getLogger("munjang")
 
 HELP = _(
     "Label a text, lines from stdin, or a file. A parser prints trees.\n\n"
-    "With --out, the same rows are written with the columns label, score, score_LABEL and note added. Rows that "
-    "cannot be read are listed in OUT.rejected.csv. Without --out, each line shows label, score and text, separated "
-    "by tabs. A text that begins with a dash goes after --.\n\n"
+    "With --out, the same rows are written with the columns label, score, score_LABEL, note, suggested and reason "
+    "added. Rows that cannot be read are listed in OUT.rejected.csv. Without --out, each line shows label, score and "
+    "text, separated by tabs. A text that begins with a dash goes after --.\n\n"
     "With --engine ray (the extra [scale]), several workers read files of any size, folders and s3://, and write a "
     "folder of Parquet parts with a manifest. A worker that dies is replaced; an interrupted run continues with "
     "--resume."
 )
 
-EMPTY_VALUES: dict[str, Any] = {"label": None, "score": 0.0, "scores": {}}
+EMPTY_VALUES: dict[str, Any] = {"label": None, "score": 0.0, "scores": {}, "suggested": None, "reason": "set aside"}
 """The JSON values of a row without a prediction."""
 
 
@@ -81,6 +90,7 @@ def predict_verb(
     min_score: Annotated[
         float | None, typer.Option("--min-score", help=_("Predict 보류 if the best score is below this."))
     ] = None,
+    min_precision: MinPrecisionOption = None,
     keep: Annotated[
         str | None, typer.Option("--keep", help=_("Keep only rows with one of these labels, such as ko,en."))
     ] = None,
@@ -123,7 +133,8 @@ def predict_verb(
         raise ConfigError(_("--scores is '{scores}'; it must be all or best.", scores=scores))
     names = split_names(keep or "")
     everything = scores == "all" or (scores is None and bool(out))
-    answering = Answering(everything, threshold, min_score, names, by)
+    targets = None if min_precision is None else parse_targets(min_precision)
+    answering = Answering(everything, threshold, min_score, names, by, targets)
     options = read_options(text, None, None, None, None, encoding, sheet, header_row, delimiter)
     ray_flags = {"--workers": workers, "--address": address, "--part-rows": part_rows, "--resume": resume or None}
     if check_engine(engine, ray_flags, more) == "ray":
@@ -138,7 +149,10 @@ def predict_verb(
     kind = source_kind(source)
     if kind == "text" and out:
         raise ConfigError(_("--out is for a file or lines from stdin, not for a single text."))
-    label_flags = {"--scores": scores, "--threshold": threshold, "--min-score": min_score, "--keep": keep, "--by": by}
+    label_flags = {
+        "--scores": scores, "--threshold": threshold, "--min-score": min_score, "--min-precision": min_precision,
+        "--keep": keep, "--by": by,
+    }  # fmt: skip
     asked = Asked(source, kind, out, form, as_json, options, overwrite, answering, label_flags)
     predictor = load(model, precision=precision)
     for_record({Prediction: predict_labels, Parse: predict_trees}, predictor.decoder.record)(predictor, asked)
@@ -220,10 +234,9 @@ def predict_labels(model: Predictor, asked: Asked) -> None:
 
 def predict_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:
     """Print the prediction for one text: label and score, then every label and its score if requested."""
-    from munjang.inference.files.predict import kept, withhold
+    from munjang.inference.files.predict import kept
 
-    prediction = model.with_threshold(answering.threshold).predict(printable_text(text))
-    prediction = withhold(prediction, answering.min_score)
+    prediction = cast(Prediction, answering.doubting(model).predict(printable_text(text)))
     if not kept(prediction, answering):
         return
     if as_json:
@@ -242,7 +255,8 @@ def prediction_json(prediction: Prediction, line: int | None = None) -> str:
     location = {} if line is None else {"line": line}
     scores = {name: round(score, 6) for name, score in prediction.scores.items()}
     values = {"text": prediction.text, "label": prediction.label, "score": round(prediction.score, 6)}
-    return json.dumps({**location, **values, "scores": scores, "note": prediction.note}, ensure_ascii=False)
+    doubt = {"note": prediction.note, "suggested": prediction.suggested, "reason": prediction.reason}
+    return json.dumps({**location, **values, "scores": scores, **doubt}, ensure_ascii=False)
 
 
 def print_predictions(

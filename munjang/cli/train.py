@@ -225,6 +225,9 @@ def show_run(run: TrainedRun) -> None:
         typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
     else:
         typer.echo(str(run.report))
+    if run.promises:
+        typer.echo("\n" + _("What it can promise, by its validation sentences:"))
+        typer.echo("\n".join(f"  {line}" for line in run.promises))
     if run.comparison:
         typer.echo("\n" + _("Against the linear baseline:"))
         typer.echo(str(run.comparison))

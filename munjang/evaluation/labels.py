@@ -12,9 +12,9 @@ import numpy as np
 from munjang.data.duplicates import texts_hash
 from munjang.evaluation.references import References, files_of, flaws, read_references
 from munjang.metrics import scores as metrics
-from munjang.metrics.label_report import CleanScore, LabelReport, WrongAnswer
+from munjang.metrics.label_report import Answered, CleanScore, LabelReport, WrongAnswer
 from munjang.metrics.report import LabelScore
-from munjang.metrics.significance import Interval, bootstrap
+from munjang.metrics.significance import Interval, bootstrap, wilson_interval
 from munjang.records import Corpus, Example
 from munjang.tasks.classification import Classification
 
@@ -71,6 +71,7 @@ def evaluate_labels(
         calibration=bins,
         without_spaces=spaceless,
         clean=clean_score(model, references, probabilities, corpus, split, seed),
+        answered=answered(model, references.table, probabilities, predicted),
         top_errors=top_errors(references, probabilities, predicted, model),
         references=references.table.argmax(axis=1) if single else references.table,
         predicted=predicted.argmax(axis=1) if single else predicted,
@@ -92,7 +93,26 @@ def scores_with_intervals(
     values = {name: value for name, value in own.items() if name not in metrics.METRICS}
     counts = metrics.confusion_columns(references, predicted)
     intervals = bootstrap(counts, partial(metrics.summed_metrics, kind=kind), seed=seed)
+    if counts[:, -2].all():  # every resample is the same
+        intervals = dict.fromkeys(intervals, wilson_interval(len(counts), len(counts)))
     return values | metrics.metric_values(references, predicted, kind), intervals
+
+
+def answered(
+    model: Predictor, references: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray
+) -> Answered | None:
+    """What is left if the model withholds what is below its thresholds; None for a model without any.
+
+    references, predicted: (n, L) bool; probabilities: (n, L).
+    """
+    if not model.doubt.least:
+        return None
+    names = model.labels.names
+    given = predicted & (probabilities >= [model.doubt.least.get(name, 0.0) for name in names])
+    counts = np.stack([predicted.sum(axis=0), given.sum(axis=0), (given & references).sum(axis=0)], axis=1)
+    labels, shown, right = map(int, counts.sum(axis=0))
+    by_label = dict(zip(names, counts.tolist(), strict=True))
+    return Answered(model.doubt.target_text, labels, shown, right, wilson_interval(right, shown), by_label)
 
 
 def kind_of_problem(model: Predictor) -> str:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,7 @@ from munjang.inference.backends.hybrid import (
 )
 from munjang.inference.backends.hybrid import save as save_ngrams
 from munjang.inference.backends.onnx import OnnxRunner, check_runtime, open_session, save
+from munjang.inference.confidence import CONFIDENCE
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, check_model_target, model_entries, save_bundle
 from munjang.models.saved_reports import TEST_REPORT
@@ -135,6 +137,8 @@ def write_export(
             save_shared_embeddings(beside, delta)
         if isinstance(source.runner, HybridRunner):
             save_ngrams(beside, source.runner.parts)
+        if (folder / CONFIDENCE).is_file():
+            copyfile(folder / CONFIDENCE, beside / CONFIDENCE)
         if report:
             (beside / TEST_REPORT).parent.mkdir()
             write_json(beside / TEST_REPORT, report.to_dict())

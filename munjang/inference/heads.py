@@ -14,11 +14,11 @@ from typing import Any
 from munjang.config.checks import HEAD_NAME
 from munjang.errors import BundleError, ConfigError, DataError, unknown_name
 from munjang.files import ASSETS
-from munjang.models.folder import MANIFEST, Manifest, is_json_number, read_manifest
+from munjang.models.folder import MANIFEST, Manifest, read_manifest
 from munjang.records import LabelSet
 from munjang.tasks import make_task
 from munjang.tasks.base import Task
-from munjang.tasks.classification import Classification
+from munjang.tasks.classification import COLDEST, HOTTEST, Classification, is_temperature
 from munjang.translation import _, ngettext
 
 HEADS = "heads"
@@ -29,7 +29,6 @@ PACKAGED_HEADS = ASSETS / MINI / "heads"
 PARSER = "parser"
 """MINI/PARSER is the packaged parser, if there is one."""
 PACKAGED_PARSER = PACKAGED_HEADS.with_name(PARSER)
-COLDEST, HOTTEST = 0.01, 100.0  # temperatures; calibration gives values near 1
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def read_head(name: str, facts: Any, start: int) -> Head:
     if not isinstance(facts, dict):
         raise wrong_value(name, facts)
     temperature, corpus = facts.get("temperature", 1.0), facts.get("corpus", "")
-    if not is_json_number(temperature) or not COLDEST <= temperature <= HOTTEST:  # NaN is not between them either
+    if not is_temperature(temperature):
         raise ValueError(
             _(
                 "{name}.temperature is {value!r}, expected {coldest} to {hottest:g}",

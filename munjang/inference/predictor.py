@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,8 @@ from munjang.config.arguments import checked
 from munjang.config.checks import probability
 from munjang.errors import BundleError, DataError, shortened
 from munjang.inference.backends import TOKENS, Runner, load_runner
+from munjang.inference.confidence import NO_DOUBT, HeldOut, MinPrecision, promised
+from munjang.inference.confidence import load as load_held_out
 from munjang.inference.heads import (
     find_model,
     head_manifest,
@@ -26,7 +29,7 @@ from munjang.inference.heads import (
     too_many_heads,
 )
 from munjang.models.folder import Manifest, check_model_target, model_entries, save_bundle
-from munjang.records import EMPTY, REPR_LENGTH, LabelSet, Parse, Prediction, Results
+from munjang.records import EMPTY, REPR_LENGTH, TRUNCATED, LabelSet, Parse, Prediction, Results
 from munjang.tasks.base import Decoder, Task
 from munjang.text.cleaning import clean_text
 from munjang.translation import N_, _
@@ -54,6 +57,7 @@ class Predictor:
         self.manifest, self.runner, self.folder = manifest, runner, folder
         self.decoder: Decoder = decoder or open_task(manifest, folder or _("The model"))
         self.threshold = manifest.threshold
+        self.doubt = NO_DOUBT
 
     def __repr__(self) -> str:
         names = shortened(self.labels.listing, 150)
@@ -90,8 +94,18 @@ class Predictor:
 
         return None if self.folder is None or self.head else saved_test_report(self.folder)
 
-    def predict(self, text: str) -> Prediction | Parse:
-        """The prediction for one text; a parser gives a Parse. DataError: not a text. For a list use `predict_many`."""
+    @cached_property
+    def held_out(self) -> HeldOut | None:
+        """What the model gave on validation, from its folder; None if it keeps nothing. BundleError: it is damaged."""
+        if self.folder is None:
+            return None
+        return load_held_out(self.folder, self.labels, several=self.decoder.several, head=self.head or "")
+
+    def predict(self, text: str, *, min_precision: MinPrecision | None = None) -> Prediction | Parse:
+        """The prediction for one text; a parser gives a Parse. DataError: not a text. For a list use `predict_many`.
+
+        min_precision: see `with_doubt`.
+        """
         if isinstance(text, (list, tuple)):
             raise DataError(
                 _(
@@ -100,19 +114,22 @@ class Predictor:
                     count=len(text),
                 )
             )
-        return self.predict_many([text])[0]
+        return self.predict_many([text], min_precision=min_precision)[0]
 
-    def predict_many(self, texts: Sequence[str], *, progress: bool = False) -> list[Prediction] | list[Parse]:
-        """The predictions for many texts, in their order; a parser gives Parses.
+    def predict_many(
+        self, texts: Sequence[str], *, min_precision: MinPrecision | None = None, progress: bool = False
+    ) -> list[Prediction] | list[Parse]:
+        """The predictions for many texts, in their order; a parser gives Parses. min_precision: see `with_doubt`.
 
         A text that is empty after cleaning, or leaves no tokens, has label None and the note "empty". A text that was
         cut to the model's length has a note that says so. ConfigError: the model has many heads; name one of them.
         DataError: one of the values is not a text, such as the NaN of an empty cell.
         """
         self.check_single()
+        model = self if min_precision is None else self.with_doubt(min_precision=min_precision)
         records: list[Prediction | Parse] = Results()
-        for parts in self.run(texts, progress=progress):
-            records += [self.decode(*part) for part in zip(*parts, strict=True)]
+        for parts in model.run(texts, progress=progress):
+            records += [model.decode(*part) for part in zip(*parts, strict=True)]
         return cast("list[Prediction] | list[Parse]", records)
 
     def probabilities(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
@@ -132,6 +149,26 @@ class Predictor:
         probability("threshold", threshold)
         other = copy(self)
         other.threshold = threshold
+        return other
+
+    @checked()
+    def with_doubt(
+        self, *, min_score: float | None = None, min_precision: float | Mapping[str, float] | None = None
+    ) -> Predictor:
+        """The same model, which withholds labels that are not sure enough: the label is then "보류".
+
+        min_score: the lowest probability of a prediction. min_precision: the share of the given labels that shall be
+        right, of all together or by label, such as {"불만": 0.99}; its thresholds come from the validation sentences
+        (`munjang.metrics.selective`). ConfigError: the model is a parser, keeps nothing of its validation, or cannot
+        promise that. UnknownName: no such label.
+        """
+        self.check_single()
+        self.decoder.check_classifier(self.name)
+        if min_score is not None:
+            probability("min_score", min_score)
+        promise = NO_DOUBT if min_precision is None else promised(self.held_out, self.labels, min_precision, self.name)
+        other = copy(self)
+        other.doubt = replace(promise, min_score=min_score)
         return other
 
     def check_single(self) -> None:
@@ -175,13 +212,14 @@ class Predictor:
         ConfigError: the model has many heads; open one of them.
         """
         self.check_single()
-        return self.decoder.to_record(text, cleaned, row, self.note(is_cut, is_empty), self.threshold)
+        record = self.decoder.to_record(text, cleaned, row, self.note(is_cut, is_empty), self.threshold)
+        return self.doubt.applied(record) if isinstance(record, Prediction) else record
 
     def note(self, is_cut: bool, is_empty: bool) -> str:
         """What is special about a text: it is empty, or it was cut to the model's length. "" if nothing is."""
         if is_empty:
             return EMPTY
-        return f"truncated to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
+        return f"{TRUNCATED} to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
 
     @checked()
     def save(self, folder: str | Path) -> Path:

@@ -5,7 +5,6 @@ Guo, Pleiss, Sun and Weinberger (2017), On Calibration of Modern Neural Networks
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable
 
@@ -13,33 +12,35 @@ import numpy as np
 
 from munjang.metrics.scores import calibration_bins, calibration_error, log_loss, one_hot
 
-log = logging.getLogger("munjang")
-
 LOWEST, HIGHEST = 0.1, 10.0
 """Bounds of the search. Where every prediction is right, the best temperature would be 0: every probability 1."""
 PRECISION = 1e-4  # of the logarithm of the temperature
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-def fit_temperature(logits: np.ndarray, references: np.ndarray, name: str = "the classifier") -> float:
-    """The temperature T > 0 for which the mean negative log-likelihood of softmax(logits / T) is lowest.
+def fit_temperature(logits: np.ndarray, references: np.ndarray) -> float:
+    """The temperature T > 0 that is likeliest given softmax(logits / T), if log T is normal around 0 before.
 
-    logits: (n, L); references: (n,) label numbers; of texts that were not trained on. The loss is convex in 1 / T and
-    so has one minimum. Golden-section search over log T finds it between LOWEST and HIGHEST; a warning names the
-    classifier where it lies at a bound. The order of the labels stays, and with it every prediction.
+    logits: (n, L); references: (n,) label numbers; of texts that were not trained on. With many texts this is the T of
+    the lowest log loss; six texts that are all right do not make every probability 1. The order of the labels stays,
+    and with it every prediction.
     """
-    logits, table = np.asarray(logits, float), one_hot(references, np.shape(logits)[1])
+    return likeliest(np.asarray(logits, float), one_hot(references, np.shape(logits)[1]), single=True)
+
+
+def fit_label_temperatures(logits: np.ndarray, references: np.ndarray) -> tuple[float, ...]:
+    """(L,) a temperature for each label of a multi-label model, as `fit_temperature`. references: (n, L) bool."""
+    columns = zip(np.asarray(logits, float).T, np.asarray(references, bool).T, strict=True)
+    return tuple(likeliest(column[:, None], table[:, None], single=False) for column, table in columns)
+
+
+def likeliest(logits: np.ndarray, table: np.ndarray, *, single: bool) -> float:
+    """The temperature; logits and table: (n, L). Golden-section search over log T, between LOWEST and HIGHEST."""
 
     def loss(exponent: float) -> float:
-        return log_loss(logits / math.exp(exponent), table, single=True)
+        return len(logits) * log_loss(logits / math.exp(exponent), table, single=single) + exponent**2 / 2
 
-    temperature = math.exp(golden_section(loss, math.log(LOWEST), math.log(HIGHEST)))
-    if not LOWEST * 1.01 < temperature < HIGHEST / 1.01:
-        log.warning(
-            "The temperature of %s lies at the bound %.3g: too few sentences, or all predicted equally well.",
-            name, temperature,
-        )  # fmt: skip
-    return temperature
+    return math.exp(golden_section(loss, math.log(LOWEST), math.log(HIGHEST)))
 
 
 def golden_section(loss: Callable[[float], float], low: float, high: float) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
+from munjang.metrics.in_words import summary
 from munjang.metrics.report import (
     LabelScore,
     Note,
@@ -78,6 +79,38 @@ class CleanScore:
         )
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What happens if labels that are not sure enough are withheld.
+
+    target: the precision that was asked for, in words. labels: how many would be given; given: how many are; right: of
+    those. interval: 95% (Wilson) of their share. by_label: label -> the same three counts.
+    """
+
+    target: str
+    labels: int
+    given: int
+    right: int
+    interval: Interval
+    by_label: Mapping[str, Sequence[int]]
+
+    def __str__(self) -> str:
+        if not self.given:
+            return _("Minimum precision {target}: no label is sure enough to be given.", target=self.target)
+        low, high = self.interval
+        return _(
+            "Minimum precision {target}: {given:,} of {labels:,} labels are given ({share:.1%}), {right:.1%} of them "
+            "right ({low:.1%} to {high:.1%}); the others are left to a person.",
+            target=self.target,
+            given=self.given,
+            labels=self.labels,
+            share=self.given / max(1, self.labels),
+            right=self.right / self.given,
+            low=low,
+            high=high,
+        )
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LabelReport:
     """A `munjang.metrics.report.Report` on texts with labels.
@@ -85,7 +118,8 @@ class LabelReport:
     labels: names, in the order of the numbers in references and predicted. metrics: name of
     munjang.metrics.scores.METRICS -> value, with an interval; before them metrics of the task's own. confusion: (L, L),
     row = reference; None for multi-label. calibration: bins as munjang.metrics.scores.calibration_bins gives them.
-    without_spaces: the main metrics on the same texts with all white space removed. top_errors: highest confidence
+    without_spaces: the main metrics on the same texts with all white space removed. answered: with labels withheld that
+    are not sure enough; the other scores count every label. top_errors: highest confidence
     first. references, predicted: (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) that the model
     gave to the reference. lines: (n,) the line of each text in its file (its number in the split, from 1, where the
     line is not known).
@@ -107,6 +141,7 @@ class LabelReport:
     calibration: Sequence[Mapping[str, Any]]
     without_spaces: Mapping[str, float] | None = None
     clean: CleanScore | None = None
+    answered: Answered | None = None
     top_errors: tuple[WrongAnswer, ...] = ()
     references: np.ndarray
     predicted: np.ndarray
@@ -189,9 +224,14 @@ class LabelReport:
             )
         return replace(other, labels=self.labels, references=references, predicted=predicted)
 
+    def summary(self) -> list[str]:
+        """The scores in words."""
+        return summary(self)
+
     def remarks(self) -> list[str]:
         """What "clean" leaves out, and the scores without spaces, each with its distance from the usual one."""
         remarks = [str(self.clean)] if self.clean else []
+        remarks += [str(self.answered)] if self.answered else []
         if self.without_spaces:
             scores = [
                 _(
@@ -291,12 +331,13 @@ class LabelReport:
             "per_label": tuple(LabelScore(**score) for score in data["per_label"]),
             "confusion": None if data["confusion"] is None else np.array(data["confusion"], np.int64),
             "clean": clean and CleanScore(**{**clean, "intervals": as_intervals(clean["intervals"])}),
+            "answered": (found := data.get("answered")) and Answered(**{**found, "interval": tuple(found["interval"])}),
             "top_errors": tuple(wrong_answer(item) for item in data["top_errors"]),
             "references": expand_answers(data["references"], len(labels), several=several),
             "predicted": expand_answers(data["predicted"], len(labels), several=several),
             "probability": np.array(data["probability"], np.float32),
         }
-        report = cls(**{item.name: data[item.name] for item in fields(cls)} | changed)
+        report = cls(**{item.name: data[item.name] for item in fields(cls) if item.name not in changed} | changed)
         if not len(report.references) == len(report.predicted) == report.n:
             raise ValueError(
                 _(

@@ -112,6 +112,9 @@ class Report(HasMetrics, Protocol):
     def title(self, metric: str) -> str:
         """The name of a metric as tables show it."""
 
+    def summary(self) -> list[str]:
+        """Sentences above the table of scores: what it means."""
+
     def remarks(self) -> list[str]:
         """Sentences under the table of scores."""
 

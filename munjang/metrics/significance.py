@@ -9,6 +9,7 @@ import numpy as np
 
 REPLICATES = 2_000
 LEVEL = 0.95
+Z = 1.959963984540054  # the normal distribution's quantile at (1 + LEVEL) / 2
 EXACT_UP_TO = 1_000  # texts on which two models differ; beyond, McNemar's test is a chi-square with continuity
 BLOCK = 250  # replicates drawn at once
 
@@ -27,6 +28,17 @@ def bootstrap(counts: np.ndarray, score: Score, *, seed: int = 13) -> dict[str, 
     """
     (scores,) = replicate_scores([counts], score, seed)
     return {name: percentile_interval(values) for name, values in scores.items()}
+
+
+def wilson_interval(right: int, n: int) -> Interval:
+    """The 95% interval of a share, right / n (Wilson 1927); (0, 1) for n = 0. Unlike a bootstrap, it does not shrink
+    to a point where all or none are right."""
+    if not n:
+        return 0.0, 1.0
+    share, z2 = right / n, Z * Z
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def paired_bootstrap(counts: np.ndarray, other: np.ndarray, score: Score, *, seed: int = 13) -> dict[str, Interval]:

@@ -32,7 +32,7 @@ def print_report(report: Report, *, top_errors: int = SHOWN_ERRORS) -> str:
     scores = score_table(report, report.headlines, interval=bracketed)
     lines = [format_table(scores.header, scores.rows), *report.remarks()]
     parts = [part for section in report.sections() for part in printed(section, top_errors)]
-    return "\n\n".join([heading, "\n".join(lines), *parts])
+    return "\n\n".join(filter(None, [heading, "\n".join(report.summary()), "\n".join(lines), *parts]))
 
 
 def printed(section: Section, top_errors: int) -> Iterator[str]:

@@ -109,6 +109,10 @@ class TreeReport:
         """The head and the relation of every word."""
         return [(int(head), self.per_relation[relation].name) for head, relation in self.references]
 
+    def summary(self) -> list[str]:
+        """Nothing: the table says it."""
+        return []
+
     def remarks(self) -> list[str]:
         """None."""
         return []

@@ -98,6 +98,21 @@ def save_bundle(
     return manifest
 
 
+def update_bundle(folder: Path, fill: Callable[[Path], None], change: Callable[[dict[str, Any]], None]) -> None:
+    """Add or replace files of a model folder and change its manifest, all together.
+
+    fill: writes files into the folder that it is given. change: edits the values of munjang.json. BundleError.
+    """
+    remedy = _("Free some space and give the same command again.")
+    work = work_of_folder(folder)
+    with disk_errors(folder, remedy), replaced_together(work, last=(MANIFEST,)) as temporary:
+        fill(temporary)
+        values = read_json_object(folder / MANIFEST)
+        values["files"] |= {path.name: file_facts(path) for path in sorted(temporary.iterdir())}
+        change(values)
+        write_json(temporary / MANIFEST, values)
+
+
 def check_model_target(source: Path, target: Path) -> None:
     """Refuse a target that is a file, lies inside the model `source`, or holds something other than a model."""
     if source.resolve() in target.resolve().parents:

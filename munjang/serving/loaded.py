@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field
 
+from munjang.inference.confidence import NO_DOUBT, Doubt, HeldOut, MinPrecision, promised
+from munjang.inference.confidence import load as load_held_out
 from munjang.inference.heads import read_heads
 from munjang.inference.predictor import Predictor
 from munjang.records import LabelSet, Parse
@@ -104,7 +107,7 @@ class Classifier:
     """One classifier: a whole model, or one head of many. name: what a client calls it. head: its key in an analysis.
 
     decoder: reads its part of the logits. threshold: for several labels a text. notes: split -> what munjang.json says
-    about it.
+    about it. part: the head's name in its folder, "" for a whole model.
     """
 
     name: str
@@ -114,10 +117,23 @@ class Classifier:
     corpus: str
     notes: Mapping[str, Mapping[str, Any]]
     threshold: float = 0.5
+    part: str = ""
 
     @property
     def labels(self) -> LabelSet:
         return self.decoder.labels
+
+    @cached_property
+    def held_out(self) -> HeldOut | None:
+        """What it gave on validation, from its folder. BundleError: the file is damaged."""
+        folder = self.model.folder
+        return folder and load_held_out(folder, self.labels, several=self.decoder.several, head=self.part)
+
+    def doubt(self, min_precision: MinPrecision | None) -> Doubt:
+        """When it withholds a label. ConfigError, UnknownName: as of `promised`."""
+        if min_precision is None:
+            return NO_DOUBT
+        return promised(self.held_out, self.labels, min_precision, self.name)
 
     def scores(self, outputs: ModelOutputs, function: str | None = None) -> np.ndarray:
         """(n, labels) float32: probabilities; for an empty text, those without any evidence.
@@ -129,7 +145,7 @@ class Classifier:
             scores = self.decoder.decode(given)
             scores[outputs.empty] = self.decoder.empty_output(1)
             return scores
-        logits = self.decoder.logits(given) / np.float32(self.decoder.temperature)
+        logits = self.decoder.logits(given) / self.decoder.scale
         return logits if function == "none" else FUNCTIONS[function](self.labels).decode({"logits": logits})
 
     def facts(self) -> dict[str, Any]:
@@ -146,9 +162,10 @@ def classifiers_of(model: LoadedModel, predictor: Predictor) -> tuple[Classifier
     if model.many_heads:
         return tuple(
             Classifier(f"{name}/{head.name}", model, head.name, head.decoder, head.corpus,
-                       {"test": head.test, "validation": head.validation})
+                       {"test": head.test, "validation": head.validation}, part=head.name)
             for head in read_heads(manifest, predictor.folder or name)
         )  # fmt: skip
     test, decoder = manifest.details.get("test"), replace(predictor.decoder, columns=None)
     notes = {"test": test if isinstance(test, dict) else {}, "validation": manifest.validation}
-    return (Classifier(name, model, predictor.head or name, decoder, manifest.corpus, notes, predictor.threshold),)
+    head, part = predictor.head or name, predictor.head or ""
+    return (Classifier(name, model, head, decoder, manifest.corpus, notes, predictor.threshold, part),)

@@ -38,18 +38,21 @@ if TYPE_CHECKING:
 
     from munjang.config.settings import TrainConfig
 
+COLDEST, HOTTEST = 0.01, 100.0  # temperatures; calibration gives values near 1
+
 
 @dataclass(frozen=True)
 class Classification:
     """One label for each sentence. Label column: (n,) int64, the position in `labels`.
 
     columns: the position of its logits among those of a network with several heads; None: all of them. temperature:
-    divides the logits before the softmax.
+    divides the logits before they become probabilities; a number for each label where a text may have several.
+    DataError: a temperature that is none.
     """
 
     labels: LabelSet
     columns: slice | None = None
-    temperature: float = 1.0
+    temperature: float | Sequence[float] = 1.0
     name: ClassVar[str] = "classification"
     monitor: ClassVar[str] = "macro_f1"
     speed = "sentences_s"
@@ -66,10 +69,22 @@ class Classification:
         """Empty: it answers one question."""
         return {}
 
+    def __post_init__(self) -> None:
+        temperatures = self.temperature if isinstance(self.temperature, Sequence) else [self.temperature]
+        if len(temperatures) not in ((1, len(self.labels)) if self.several else (1,)) or not all(
+            is_temperature(value) for value in temperatures
+        ):
+            raise DataError(_("{name} is {value!r}", name="temperature", value=str(self.temperature)[:80]))
+
     @property
     def options(self) -> dict[str, Any]:
-        """Empty: the labels are enough to make this task again."""
-        return {}
+        """The temperature, if there is one: with the labels, what makes this task again."""
+        return {} if self.temperature == 1.0 else {"temperature": self.temperature}
+
+    @property
+    def scale(self) -> np.ndarray:
+        """() or (L,) float32: the temperature as it divides logits."""
+        return np.asarray(self.temperature, np.float32)
 
     def check_config(self, config: TrainConfig, corpus: str) -> None:
         """A ConfigError if the settings are a parser's."""
@@ -148,7 +163,7 @@ class Classification:
 
     def decode(self, outputs: Outputs) -> np.ndarray:
         """The probabilities, (B, L) float32: softmax over the labels."""
-        return softmax(self.logits(outputs), self.temperature)
+        return softmax(self.logits(outputs), float(self.scale))
 
     def chosen(self, probabilities: np.ndarray, threshold: float) -> np.ndarray:
         """(n, L) bool: the label of the highest probability. threshold: for several labels a text."""
@@ -217,7 +232,7 @@ class MultiLabel(Classification):
 
     def decode(self, outputs: Outputs) -> np.ndarray:
         """The logistic function of each logit, (B, L) float32; rows need not sum to 1."""
-        return sigmoid(self.logits(outputs))
+        return sigmoid(self.logits(outputs) / self.scale)
 
     def chosen(self, probabilities: np.ndarray, threshold: float) -> np.ndarray:
         """(n, L) bool: the labels whose probability reaches the threshold."""
@@ -243,6 +258,11 @@ class RawLogits(Classification):
     def decode(self, outputs: Outputs) -> np.ndarray:
         """(B, L) float32."""
         return self.logits(outputs)
+
+
+def is_temperature(value: Any) -> bool:
+    """Whether a value may divide logits: a number from COLDEST to HOTTEST, so neither NaN nor true."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and COLDEST <= value <= HOTTEST
 
 
 def class_name(label: Label | None) -> str:

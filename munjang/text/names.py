@@ -200,6 +200,31 @@ def contradictions(parts: Iterable[MapPart]) -> Iterator[tuple[str, str, str]]:
         widest = [max(widest[0], (low, high, label), key=lambda span: span[1])]
 
 
+def parse_targets(text: str) -> float | dict[str, float]:
+    """A number such as `0.95`, or one for each of some names: `불만=0.99,"배송, 포장"=0.9`. ConfigError: not that."""
+    targets: dict[str, float] = {}
+    for part in split_outside_quotes(text, ","):
+        *left, right = split_outside_quotes(part, "=")
+        name = unquote("=".join(left))
+        try:
+            number = float(right)
+            if not left:
+                if part != text:
+                    raise ValueError
+                return number
+        except ValueError:
+            raise ConfigError(
+                _(
+                    "{option:min_precision={text}}: '{part}' is neither a number, such as 0.95, nor a label with one, "
+                    "such as 불만=0.99.",
+                    text=text,
+                    part=part.strip(),
+                )
+            ) from None
+        targets[name] = number
+    return targets
+
+
 def write_map(pairs: Iterable[tuple[Iterable[str], str]]) -> str:
     """Values and their label as `parse_map` reads them: `positive,Positive=positive;부정=부정`."""
     return ";".join(f"{','.join(map(quote_value, values))}={quote_name(label)}" for values, label in pairs)

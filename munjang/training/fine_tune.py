@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from munjang.training.token_cache import NoCache, TokenCache
 
 log = logging.getLogger("munjang")
+SHORT = 32  # tokens; a shorter length saves next to nothing, and texts to come may be longer than those of train
+WORTH_WARNING = 0.01  # share of the sentences
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def fine_tune(
     tokenizer = backbone.tokenizer.backend_tokenizer
     encoded = task.encode(corpus.train, tokenizer, check_length(config, backbone), encode=tokens.encode)
     length = config.max_length or (choose_length(backbone, encoded) if task.cuts_texts else backbone.max_length)
+    say_cut(encoded, length)
     encoded = shorten_encodings(encoded, [example.text for example in corpus.train], tokenizer, length)
     config = replace(
         config,
@@ -195,13 +198,20 @@ def check_length(config: TrainConfig, backbone: LoadedBackbone) -> int:
 
 def choose_length(backbone: LoadedBackbone, encoded: Encodings) -> int:
     """The most tokens of a sentence: the 99.9th percentile of train, at most what the model takes."""
-    length = min(backbone.max_length, max(8, int(np.ceil(np.percentile(encoded.lengths, 99.9)))))
-    cut = float((encoded.lengths > length).mean())
+    length = min(backbone.max_length, max(SHORT, int(np.ceil(np.percentile(encoded.lengths, 99.9)))))
     log.info(
-        "Length %d tokens: the 99.9th percentile of train (mean %.1f, longest %d); %.2f%% of the sentences are cut.",
-        length, encoded.lengths.mean(), encoded.lengths.max(), 100 * cut,
+        "Length %d tokens: the 99.9th percentile of train (mean %.1f), at least %d and at most %d.",
+        length, encoded.lengths.mean(), SHORT, backbone.max_length,
     )  # fmt: skip
     return length
+
+
+def say_cut(encoded: Encodings, length: int) -> None:
+    """Say how many sentences of train are cut: those that are longer, and those that were cut already."""
+    cut = float(((encoded.lengths > length) | encoded.truncated).mean())
+    if cut:
+        say = log.warning if cut > WORTH_WARNING else log.info
+        say("%.2f%% of the sentences of train are longer than %d tokens and are cut.", 100 * cut, length)
 
 
 def choose_epochs(training_defaults: TrainingDefaults, steps: int) -> float:

@@ -20,8 +20,9 @@ from munjang.evaluation.evaluate import note_reading
 from munjang.files import is_first_process
 from munjang.files.outputs import final_place
 from munjang.inference.analyzer import Analyzer
-from munjang.metrics.calibration import expected_calibration_error, fit_temperature
-from munjang.metrics.scores import confusion_matrix, main_metrics, softmax
+from munjang.inference.confidence import HeldOut, calibrated, with_held_out
+from munjang.metrics.calibration import expected_calibration_error
+from munjang.metrics.scores import confusion_matrix, main_metrics, one_hot, softmax
 from munjang.models.folder import save_bundle
 from munjang.records import Corpus
 from munjang.reports.model_card import heads_card
@@ -145,11 +146,11 @@ def train_prepared_heads(
         corpus, backbone, config, folder, tokens=tokens, batches=batches, resume=resume, progress=progress
     )
     if is_first_process():
-        facts, ngrams = measure(fine_tuned, multi_corpus, tokens)
+        facts, ngrams, held = measure(fine_tuned, multi_corpus, tokens)
         note_readings(folder, facts, multi_corpus)
         plain = replace(fine_tuned.manifest(corpus), details={"heads": facts})
         manifest, fill = with_ngrams(plain, fine_tuned.save, ngrams)
-        save_bundle(folder, manifest, fill, heads_card(manifest, multi_corpus))
+        save_bundle(folder, manifest, with_held_out(fill, held), heads_card(manifest, multi_corpus))
         log.info("Saved %s.", final_place(folder))
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
@@ -158,10 +159,10 @@ def train_prepared_heads(
 
 def measure(
     fine_tuned: FineTuned, multi_corpus: MultiCorpus, tokens: TokenCache | NoCache
-) -> tuple[dict[str, Any], dict[str, NgramPart]]:
-    """Each head's entry in the manifest: labels, corpus, temperature, scores on validation and test, calibration; and
-    the linear models of a hybrid."""
-    facts, ngrams = {}, {}
+) -> tuple[dict[str, Any], dict[str, NgramPart], dict[str, HeldOut]]:
+    """Each head's entry in the manifest: labels, corpus, temperature, scores on validation and test, calibration; the
+    linear models of a hybrid; and what each head gave on validation."""
+    facts, ngrams, held = {}, {}, {}
     splits = {
         split: fine_tuned.answers(rows, tokens) if (rows := getattr(multi_corpus.corpus, split)) else None
         for split in ("validation", "test")
@@ -177,8 +178,10 @@ def measure(
                     split: (mixed_logits(beside, part[0], getattr(corpus, split)), part[1]) if part else None
                     for split, part in parts.items()
                 }
-        facts[head] = head_facts(head, multi_corpus, **parts)
-    return facts, ngrams
+        logits, references = parts["validation"]
+        calibrated_task, held[head] = calibrated(task, logits, one_hot(references, len(task.labels)))
+        facts[head] = head_facts(head, multi_corpus, calibrated_task.temperature, **parts)
+    return facts, ngrams, held
 
 
 Part = tuple[np.ndarray, np.ndarray]
@@ -191,11 +194,12 @@ def head_part(logits: np.ndarray, references: np.ndarray, columns: slice) -> Par
     return logits[rows, columns], references[rows] - columns.start
 
 
-def head_facts(head: str, multi_corpus: MultiCorpus, *, validation: Part, test: Part | None) -> dict[str, Any]:
+def head_facts(
+    head: str, multi_corpus: MultiCorpus, temperature: float, *, validation: Part, test: Part | None
+) -> dict[str, Any]:
     """One head's entry in the manifest; calibration is measured on test, or on validation if there is no test split."""
     corpus = multi_corpus.parts[head].corpus
     is_tested = test is not None and len(test[1]) > 0
-    temperature = round(fit_temperature(*validation, head), 4)
     logits, references = test if is_tested else validation
     entry = {
         "labels": corpus.labels.to_dict(),

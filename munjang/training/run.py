@@ -20,11 +20,14 @@ from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.errors import BundleError, ConfigError, require
 from munjang.files import disk_errors, is_first_process, whole_folder, write_json
 from munjang.files.outputs import final_place
+from munjang.inference.confidence import calibrated, with_held_out
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, Manifest, read_json_object, save_bundle
-from munjang.records import Corpus
+from munjang.records import Corpus, Prediction
 from munjang.tasks import task_for
 from munjang.training.folders import run_folder, temporary_run
+from munjang.training.hybrid import Fill, mixed_logits, ngram_logits, ngrams_beside, with_ngrams
+from munjang.training.linear import targets
 from munjang.training.scoring import TrainedRun, score_run, write_card
 from munjang.translation import _
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from munjang.data.multi_corpus import MultiCorpus
     from munjang.inference.backends.linear import LinearParts
     from munjang.models.backbones import LoadedBackbone, Vocabulary
+    from munjang.training.fine_tune import FineTuned
+    from munjang.training.token_cache import NoCache, TokenCache
 
 log = logging.getLogger("munjang")
 
@@ -226,16 +231,28 @@ def train_network(
     fine_tuned = fine_tune(corpus, backbone, config, folder, tokens=tokens, resume=resume, progress=progress)
     if is_first_process():
         manifest, fill = fine_tuned.manifest(corpus), fine_tuned.save
-        if config.hybrid:
-            from munjang.training.hybrid import ngrams_beside, with_ngrams
-
-            logits, __ = fine_tuned.answers(corpus.validation, tokens)
-            part = ngrams_beside(fine_tuned.task, logits, corpus, config, model=ngrams)
-            manifest, fill = with_ngrams(manifest, fill, {"": part} if part else {})
+        if fine_tuned.task.record is Prediction:
+            manifest, fill = measured(fine_tuned, corpus, tokens, ngrams)
         save_bundle(folder, manifest, fill, card=None)
         log.info("Saved %s.", final_place(folder))
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
+
+
+def measured(
+    fine_tuned: FineTuned, corpus: Corpus, tokens: TokenCache | NoCache, ngrams: LinearParts | None
+) -> tuple[Manifest, Fill]:
+    """The manifest of a classifier and what writes its files, after a look at its validation sentences: the n-grams of
+    a hybrid, the temperature, and what the thresholds come from."""
+    logits, __ = fine_tuned.answers(corpus.validation, tokens)
+    parts = {}
+    if fine_tuned.config.hybrid:
+        part = ngrams_beside(fine_tuned.task, logits, corpus, fine_tuned.config, model=ngrams)
+        if part:
+            parts, logits = {"": part}, mixed_logits(part, logits, corpus.validation)
+    task, held = calibrated(fine_tuned.task, logits, targets(corpus.validation, corpus))
+    manifest, fill = with_ngrams(replace(fine_tuned, task=task).manifest(corpus), fine_tuned.save, parts)
+    return manifest, with_held_out(fill, {"": held})
 
 
 def train_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> None:
@@ -250,20 +267,24 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
     from munjang.inference.backends import linear
     from munjang.training.linear import train_linear
 
-    parts = train_linear(prepared.corpus, config)
+    corpus = prepared.corpus
+    parts = train_linear(corpus, config)
+    logits = ngram_logits(parts, corpus.validation)
+    task, held = calibrated(task_for(corpus), logits, targets(corpus.validation, corpus))
     manifest = Manifest(
         format="linear",
-        task=prepared.corpus.task,
-        labels=prepared.corpus.labels,
+        task=corpus.task,
+        labels=corpus.labels,
         steps=config.clean.steps,
         max_length=linear.LinearRunner.max_length,
         backbone="linear",
         origin="TF-IDF of character n-grams, linear classifier",
-        corpus=prepared.corpus.name,
+        corpus=corpus.name,
         settings={**to_dict(config), **parts.settings},
-        details=linear.details(parts),
+        details={**linear.details(parts), "task": task.options},
     )
-    save_bundle(folder, manifest, lambda beside: linear.save(beside, parts), card=None)
+    fill = with_held_out(lambda beside: linear.save(beside, parts), {"": held})
+    save_bundle(folder, manifest, fill, card=None)
     log.info("Saved %s.", final_place(folder))
 
 

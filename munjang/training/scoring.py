@@ -15,6 +15,7 @@ from munjang.evaluation.comparison import Comparison, compare
 from munjang.evaluation.evaluate import evaluate
 from munjang.files import disk_errors, write_json, write_text
 from munjang.files.outputs import final_place
+from munjang.inference.confidence import promises
 from munjang.inference.predictor import Predictor, load
 from munjang.metrics.report import Report
 from munjang.models.folder import RESUME_REMEDY
@@ -49,6 +50,11 @@ class TrainedRun:
     why_no_page: str = ""
 
     __repr__ = short_repr
+
+    @property
+    def promises(self) -> list[str]:
+        """What the model can promise by its validation sentences, in words; empty for a parser."""
+        return promises(self.model.held_out) if self.model.held_out else []
 
     def moved_to(self, folder: Path) -> TrainedRun:
         """The same run after its folder was moved."""
@@ -105,6 +111,7 @@ def write_card(
         cleaning_report=prepared.cleaning_report,
         report=report,
         baseline_report=baseline_report,
+        promises=promises(model.held_out) if model.held_out else [],
     )
     write_text(model.folder / "README.md", card)
 
@@ -120,6 +127,7 @@ def draw_page(run: TrainedRun, prepared: Prepared) -> Path:
         baseline_report=run.baseline_report,
         comparison=run.comparison,
         mixture=str(run.mixture or ""),
+        promises=run.promises,
         stats=describe(source),
         lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},
         cleaning_report=prepared.cleaning_report,

@@ -187,10 +187,13 @@ def test_tensorboard_keeps_every_point_of_a_resumed_run(tmp_path):
     for step in (1, 2, 3):
         first.add(step, loss=step)
     first.close()
+    names = [path.name for path in (tmp_path / "run" / "tensorboard").iterdir()]
     second = RunLog(tmp_path, 2)
     for step in (3, 4):
         second.add(step, loss=10 * step)
     second.close()
+    later = [path.name for path in (tmp_path / "run" / "tensorboard").iterdir() if path.name not in names]
+    assert later[0].split(".")[3] > names[0].split(".")[3]  # of a later second: read after it
     board = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     board.Reload()
     assert [(event.step, event.value) for event in board.Scalars("loss")] == [(1, 1), (2, 2), (3, 30), (4, 40)]

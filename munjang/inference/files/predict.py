@@ -15,7 +15,6 @@ from munjang.errors import ConfigError
 from munjang.inference.files.write import (
     CHUNKS,
     EMPTY_GROUP,
-    WITHHELD,
     Added,
     Counts,
     answered,
@@ -23,7 +22,7 @@ from munjang.inference.files.write import (
     free_names,
     write_table,
 )
-from munjang.records import Prediction, label_text, names_of
+from munjang.records import WITHHELD, Prediction, label_text, names_of
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
 class Answering:
     """How a file is predicted.
 
-    scores: whether every label gets a score, or only the best. threshold: for multi-label. min_score: below it the
-    label is WITHHELD. keep: only rows with one of these labels. by: the column that groups the counts.
+    scores: whether every label gets a score, or only the best. threshold: for multi-label. min_score, min_precision:
+    as of `Predictor.with_doubt`. keep: only rows with one of these labels. by: the column that groups the counts.
     """
 
     scores: bool = True
@@ -44,6 +43,7 @@ class Answering:
     min_score: float | None = None
     keep: tuple[str, ...] = ()
     by: str | None = None
+    min_precision: float | dict[str, float] | None = None
 
     def check(self, decoder: Decoder) -> Answering:
         """The same settings with the labels in `keep` resolved. ConfigError, DataError: they do not fit the model."""
@@ -57,27 +57,25 @@ class Answering:
                     "{option:min_score}."
                 )
             )
-        withheld = () if self.min_score is None else (WITHHELD,)
+        withheld = () if self.min_score is None and self.min_precision is None else (WITHHELD,)
         return replace(self, keep=tuple(n if n in withheld else decoder.labels.resolve(n) for n in self.keep))
 
-
-def withhold(prediction: Prediction, min_score: float | None) -> Prediction:
-    """The prediction, its label WITHHELD if its score is below the minimum. None: no minimum."""
-    if min_score is None or not prediction.scores or prediction.score >= min_score:
-        return prediction
-    note = "; ".join(filter(None, [prediction.note, f"below the minimum score {min_score:g}"]))
-    return replace(prediction, label=WITHHELD, note=note)
+    def doubting(self, model: Predictor) -> Predictor:
+        """The model with the threshold and the doubt of these settings. ConfigError: it cannot promise that."""
+        model = model.with_threshold(self.threshold)
+        if self.min_score is None and self.min_precision is None:
+            return model
+        return model.with_doubt(min_score=self.min_score, min_precision=self.min_precision)
 
 
 def predictions(
     model: Predictor, table: Table, text: Columns, answering: Answering, chunks: Sequence[int] = CHUNKS
 ) -> Iterator[tuple[Row, Prediction] | Bad]:
     """The rows of `answered` with the predictions of a classifier, threshold and minimum score applied."""
-    model = model.with_threshold(answering.threshold)
+    model = answering.doubting(model)
 
-    def predict(texts: list[str]) -> Iterator[Prediction]:
-        records = cast("list[Prediction]", model.predict_many(texts))
-        return (withhold(record, answering.min_score) for record in records)
+    def predict(texts: list[str]) -> list[Prediction]:
+        return cast("list[Prediction]", model.predict_many(texts))
 
     return answered(table, text, predict, chunks)
 
@@ -95,15 +93,20 @@ def group_of(row: Row, column: int | None) -> str | None:
 
 
 def output_columns(columns: Sequence[str], labels: Sequence[str], scores: bool) -> tuple[str, ...]:
-    """The names of the added columns: label, score, score_긍정, …, note; munjang_label, … if one of them is taken."""
-    return free_names(columns, ["label", "score", *(f"score_{label}" for label in labels if scores), "note"])
+    """The names of the added columns: label, score, score_긍정, …, note, suggested, reason.
+
+    munjang_label, … if one of them is taken.
+    """
+    names = ["label", "score", *(f"score_{label}" for label in labels if scores), "note", "suggested", "reason"]
+    return free_names(columns, names)
 
 
 def output_cells(prediction: Prediction, labels: Sequence[str], scores: bool) -> list[Any]:
     """The cells for `output_columns`; an empty text has no scores."""
     rounded = {name: round(score, 6) for name, score in prediction.scores.items()}
     best = round(prediction.score, 6) if rounded else None
-    return [label_text(prediction.label), best, *(rounded.get(name) for name in labels if scores), prediction.note]
+    scored = [best, *(rounded.get(name) for name in labels if scores)]
+    return [label_text(prediction.label), *scored, prediction.note, label_text(prediction.suggested), prediction.reason]
 
 
 def predict_table(
@@ -133,5 +136,5 @@ def predict_table(
         return output_cells(prediction, labels, answering.scores) if kept(prediction, answering) else None
 
     items = predictions(model, table, text, answering)
-    write_table(items, table, out, Added(added, frozenset(added[1:-1]), cells, counts), overwrite, progress)
+    write_table(items, table, out, Added(added, frozenset(added[1:-3]), cells, counts), overwrite, progress)
     return counts

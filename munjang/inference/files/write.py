@@ -16,14 +16,12 @@ from munjang.data.readers.table import Bad, Row, Table
 from munjang.data.readers.writers import Writer, check_target, open_writer, write_errors
 from munjang.errors import DataError
 from munjang.files.outputs import replaced_together, settle, work_of_file
-from munjang.records import Prediction, names_of
+from munjang.records import TRUNCATED, WITHHELD, Prediction, names_of
 from munjang.tables import format_table
 from munjang.translation import N_, _, ngettext
 
 Answer = TypeVar("Answer")
 
-WITHHELD = "보류"
-"""The label below the minimum score: undecided, for a person to check."""
 CHUNKS = (64, 128, 256, 512, 1_024)  # rows predicted together; small first, so that results show soon
 MAX_GROUPS = 1_000
 NO_LABEL, EMPTY_GROUP, OTHER_GROUPS = N_("(none)"), N_("(empty)"), N_("(further groups)")
@@ -48,7 +46,7 @@ class Counts:
         """Count one prediction."""
         self.rows += 1
         self.empty += prediction.label is None
-        self.truncated += "truncated" in prediction.note
+        self.truncated += TRUNCATED in prediction.note
         self.held += prediction.label == WITHHELD
         if group is not None:
             if group not in self.groups and len(self.groups) >= MAX_GROUPS:
@@ -63,7 +61,7 @@ class Counts:
         if self.truncated:
             parts.append(_("{count:,} truncated", count=self.truncated))
         if self.held:
-            parts.append(_("{count:,} {label} (below the minimum score)", count=self.held, label=WITHHELD))
+            parts.append(_("{count:,} {label} (not sure enough)", count=self.held, label=WITHHELD))
         if self.rejected:
             parts.append(_("{count:,} set aside", count=self.rejected))
         return ", ".join(parts)

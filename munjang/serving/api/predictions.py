@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field, FiniteFloat, model_validator
 
 from munjang.errors import DataError, unknown_name
+from munjang.inference.confidence import Doubt
 from munjang.serving.api.bodies import HeadNames, HubInputs, ParsedInputs, RequestBody, TeiInputs, example
 from munjang.serving.api.route import documented
 from munjang.serving.loaded import Classifier, ModelOutputs
@@ -75,6 +76,9 @@ class AnalyzeRequest(RequestBody, json_schema_extra=example(inputs="배송이 �
 
     inputs: HubInputs
     tasks: HeadNames = None
+    min_precision: float | dict[str, float] | None = Field(
+        None, description="Withhold labels where fewer than this share would be right; of all, or by label"
+    )
 
 
 class ScoredLabel(BaseModel):
@@ -87,9 +91,13 @@ class ScoredLabel(BaseModel):
 class HeadAnswer(BaseModel):
     """The prediction of one head."""
 
-    label: str | list[str] | None = Field(description="null for an empty text; a list if a text can have several")
+    label: str | list[str] | None = Field(
+        description="null for an empty text; 보류 if none is sure enough; a list if a text can have several"
+    )
     score: FiniteFloat = Field(description="Of the highest label")
     scores: dict[str, FiniteFloat] = Field(description="Of all labels, highest first")
+    suggested: str | list[str] | None = Field(description="The label, also where it is withheld")
+    reason: str = Field(description="Why to doubt it: empty, below threshold or cut")
 
 
 class AnalysisAnswer(BaseModel):
@@ -109,7 +117,9 @@ def add_predictions(app: FastAPI, service: Service) -> None:
         return await service.answer(classifier.model, body.inputs.texts, finish)
 
     async def analyzed(classifiers: Sequence[Classifier], body: AnalyzeRequest) -> Any:
-        finish = partial(analysis_answers, chosen_classifiers(classifiers, body.tasks), body.inputs)
+        chosen = chosen_classifiers(classifiers, body.tasks)
+        doubts = [classifier.doubt(body.min_precision) for classifier in chosen]
+        finish = partial(analysis_answers, chosen, body.inputs, doubts)
         return await service.answer(classifiers[0].model, body.inputs.texts, finish)
 
     @post("/")
@@ -196,28 +206,26 @@ def first_name(inputs: ParsedInputs, flags: np.ndarray) -> str:
 
 
 def analysis_answers(
-    classifiers: Sequence[Classifier], inputs: ParsedInputs, outputs: ModelOutputs
+    classifiers: Sequence[Classifier], inputs: ParsedInputs, doubts: Sequence[Doubt], outputs: ModelOutputs
 ) -> AnalysisAnswer | list[AnalysisAnswer]:
-    """The predictions of the heads: for a single text, or a list for a list."""
-    by_head = {classifier.head: (classifier, classifier.scores(outputs)) for classifier in classifiers}
-    answers = [
-        AnalysisAnswer(
-            answers={
-                head: head_answer(classifier, rows[index], is_empty)
-                for head, (classifier, rows) in by_head.items()
-            },
-            note=classifiers[0].model.note(outputs, index),
-        )
-        for index, is_empty in enumerate(outputs.empty)
-    ]  # fmt: skip
+    """The predictions of the heads, each with its doubt: for a single text, or a list for a list."""
+    scored = [(one, doubt, one.scores(outputs)) for one, doubt in zip(classifiers, doubts, strict=True)]
+    answers = []
+    for index in range(len(outputs.empty)):
+        note = classifiers[0].model.note(outputs, index)
+        by_head = {one.head: head_answer(one, doubt, rows[index], note) for one, doubt, rows in scored}
+        answers.append(AnalysisAnswer(answers=by_head, note=note))
     return answers[0] if inputs.single else answers
 
 
-def head_answer(classifier: Classifier, row: np.ndarray, is_empty: bool) -> HeadAnswer:
-    """The prediction of one head for one text."""
-    if is_empty:
-        return HeadAnswer(label=None, score=0.0, scores={})
-    scores = ranked_probabilities(classifier.labels, row)
-    rounded = {name: round(score, SCORE_DIGITS) for name, score in scores.items()}
-    label = classifier.decoder.label(scores, classifier.threshold)
-    return HeadAnswer(label=label, score=next(iter(rounded.values())), scores=rounded)
+def head_answer(classifier: Classifier, doubt: Doubt, row: np.ndarray, note: str) -> HeadAnswer:
+    """The prediction of one head for one text. row: (labels,) probabilities; note: on the text."""
+    found = doubt.applied(classifier.decoder.to_record("", "", row, note, classifier.threshold))
+    rounded = {name: round(score, SCORE_DIGITS) for name, score in found.scores.items()}
+    return HeadAnswer(
+        label=found.label,
+        score=next(iter(rounded.values()), 0.0),
+        scores=rounded,
+        suggested=found.suggested,
+        reason=found.reason,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,8 +36,12 @@ class RunLog:
         """TensorBoard's writer, made when there is something to write: importing it takes half a second."""
         from torch.utils.tensorboard import SummaryWriter
 
-        purge_step = self.start_step + 1 if self.start_step else None
-        return SummaryWriter(self.folder / "run" / "tensorboard", purge_step=purge_step)
+        folder = self.folder / "run" / "tensorboard"
+        # TensorBoard reads the files of a run in the order of their names, which hold whole seconds: a resumed run's
+        # file must be of a later second than the one it goes on from.
+        while any(folder.glob(f"events.out.tfevents.{int(time.time()):010d}.*")):
+            time.sleep(0.05)
+        return SummaryWriter(folder, purge_step=self.start_step + 1 if self.start_step else None)
 
     def add(self, step: int, **values: float) -> None:
         """Note values after a step; if they cannot be written, there is a warning and training goes on."""

@@ -1,0 +1,306 @@
+"""How far a classifier's answers can be trusted: what it gave on labelled texts that it had not learnt from.
+
+A model folder keeps that in CONFIDENCE: for each text the probabilities, the prediction and the label, no text. From it
+come the thresholds that keep a promise of precision, and the confusions by which shares are corrected. The folder's
+temperature is a part of its task.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from munjang.config.checks import between
+from munjang.errors import BundleError, ConfigError
+from munjang.metrics.calibration import fit_label_temperatures, fit_temperature
+from munjang.metrics.scores import confusion_matrix
+from munjang.metrics.selective import TARGETS, Selection, choose_threshold, rows_needed
+from munjang.models.weights import check_header
+from munjang.records import BELOW, WITHHELD, LabelSet, Prediction, names_of, quote_name
+from munjang.translation import _
+
+if TYPE_CHECKING:
+    from munjang.tasks.classification import Classification
+
+CONFIDENCE = "confidence.safetensors"
+"""The file in a model folder."""
+MOST_VALUES = 500_000  # numbers that are kept for one classifier; they take 2 MB
+MOST_ROWS = 20_000
+MinPrecision = float | Mapping[str, float]
+"""The share of the given labels that shall be right: of all together, or label -> of that label."""
+KINDS = {"confidence": "float32", "predicted": "int32", "references": "int32"}
+"""The arrays of the file, for each head under HEAD/NAME -> their type."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What a classifier gave on labelled texts that it had not learnt from, and their labels.
+
+    confidence: (n,) float32, the probability of the prediction; where a text may have several labels (n, L), of each
+    label. predicted, references: (n,) int32, label numbers; for several labels (n, L) of 0 and 1.
+    """
+
+    confidence: np.ndarray
+    predicted: np.ndarray
+    references: np.ndarray
+    chosen: dict[tuple[float, int | None], Selection | None] = field(default_factory=dict, init=False)
+
+    def __len__(self) -> int:
+        return len(self.confidence)
+
+    @property
+    def several(self) -> bool:
+        """Whether a text may have several labels."""
+        return self.confidence.ndim == 2
+
+    def decisions(self, label: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The confidence of every label that could be given, and whether it is right; label: only decisions for it."""
+        if self.several:
+            columns = slice(None) if label is None else slice(label, label + 1)
+            return self.confidence[:, columns].ravel(), self.references[:, columns].ravel() > 0
+        rows = slice(None) if label is None else self.predicted == label
+        return self.confidence[rows], (self.predicted == self.references)[rows]
+
+    def selection(self, target: float, label: int | None = None) -> Selection | None:
+        """What accepting only the surest decisions promises; None if nothing can be promised. label: of them only."""
+        key = (target, label)
+        if key not in self.chosen:
+            self.chosen[key] = choose_threshold(*self.decisions(label), target)
+        return self.chosen[key]
+
+    def confusion(self, labels: int) -> np.ndarray:
+        """(L, L) int64, by reference and prediction; for several labels (L, 4): tp, fp, fn and tn of each."""
+        if not self.several:
+            return confusion_matrix(self.references, self.predicted, labels)
+        has, given = self.references > 0, self.predicted > 0
+        return np.stack(
+            [(a & b).sum(axis=0) for a, b in ((has, given), (~has, given), (has, ~given), (~has, ~given))], 1
+        )
+
+
+def held_out(probabilities: np.ndarray, references: np.ndarray, *, several: bool, seed: int = 13) -> HeldOut:
+    """What is kept of probabilities (n, L) and references (n, L) bool; of very many texts a random part."""
+    n, labels = probabilities.shape
+    most = min(MOST_ROWS, MOST_VALUES // (labels if several else 1))
+    rows = np.sort(np.random.default_rng(seed).permutation(n)[:most])
+    probabilities, references = probabilities[rows], references[rows]
+    if several:
+        return HeldOut(
+            probabilities.astype(np.float32), (probabilities >= 0.5).astype(np.int32), references.astype(np.int32)
+        )
+    best = probabilities.argmax(axis=1)
+    confidence = probabilities[np.arange(len(best)), best].astype(np.float32)
+    return HeldOut(confidence, best.astype(np.int32), references.argmax(axis=1).astype(np.int32))
+
+
+def calibrated(task: Classification, logits: np.ndarray, references: np.ndarray) -> tuple[Classification, HeldOut]:
+    """The task with its temperature, and what is kept of these texts.
+
+    logits: (n, L), before any temperature; references: (n, L) bool. A label's temperature is rounded to four digits.
+    """
+    if task.several:
+        temperature: Any = [round(value, 4) for value in fit_label_temperatures(logits, references)]
+    else:
+        temperature = round(fit_temperature(logits, references.argmax(axis=1)), 4)
+    task = replace(task, temperature=temperature)
+    probabilities = replace(task, columns=None).decode({"logits": np.asarray(logits, np.float32)})
+    return task, held_out(probabilities, references, several=task.several)
+
+
+def save(folder: Path, parts: Mapping[str, HeldOut], *, others: Path | None = None) -> None:
+    """Write the file. parts: by head, "" for a model that answers one question. others: a folder whose file has more
+    heads, which are kept."""
+    from safetensors.numpy import load_file, save_file
+
+    known = {} if others is None or not (others / CONFIDENCE).is_file() else load_file(others / CONFIDENCE)
+    arrays = known | {
+        key(head, name): np.ascontiguousarray(getattr(part, name), kind)
+        for head, part in parts.items()
+        for name, kind in KINDS.items()
+    }
+    save_file(arrays, folder / CONFIDENCE)
+
+
+def with_held_out(fill: Callable[[Path], None], parts: Mapping[str, HeldOut]) -> Callable[[Path], None]:
+    """What writes the files of a model, and CONFIDENCE beside them."""
+
+    def fill_both(folder: Path) -> None:
+        fill(folder)
+        save(folder, parts)
+
+    return fill_both
+
+
+def key(head: str, name: str) -> str:
+    """The name of an array in the file."""
+    return f"{head}/{name}" if head else name
+
+
+def load(folder: Path, labels: LabelSet, *, several: bool, head: str = "") -> HeldOut | None:
+    """What a folder keeps for a classifier; None if it keeps nothing. BundleError: the file is damaged."""
+    path = folder / CONFIDENCE
+    if not path.is_file():
+        return None
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        check_header(path)
+        with safe_open(path, framework="numpy") as file:
+            if key(head, "confidence") not in set(file.keys()):
+                return None
+            arrays = {name: file.get_tensor(key(head, name)) for name in KINDS}
+        check_arrays(arrays, len(labels), several=several)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error)) from error
+    return HeldOut(**arrays)
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], labels: int, *, several: bool) -> None:
+    """A ValueError if the arrays of a classifier are not what `save` writes."""
+    confidence = arrays["confidence"]
+    shape = (len(confidence), labels) if several else (len(confidence),)
+    highest = 1 if several else labels - 1
+    for name, kind in KINDS.items():
+        array = arrays[name]
+        if array.shape != shape or array.dtype != kind:
+            raise ValueError(
+                _("{name} is {type} {shape}, expected {expected}", name=name, type=array.dtype, shape=array.shape,
+                  expected=f"{kind} {shape}")
+            )  # fmt: skip
+        low, high = (0, 1) if name == "confidence" else (0, highest)
+        if not ((array >= low) & (array <= high)).all():  # NaN is not between them either
+            raise ValueError(_("{name} has values that are not from {low} to {high}", name=name, low=low, high=high))
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """When a label is withheld. min_score: the lowest score of a prediction. least: label -> the lowest probability at
+    which it is given, and targets: the precision that this promises."""
+
+    min_score: float | None = None
+    least: Mapping[str, float] = field(default_factory=dict)
+    targets: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def target_text(self) -> str:
+        """The precision that the thresholds promise: `0.95`, or `불만=0.99,칭찬=0.9`."""
+        if len(self.least) > 1 and len(set(self.targets.values())) == 1 and len(set(self.least.values())) == 1:
+            return f"{next(iter(self.targets.values())):g}"
+        return ",".join(f"{quote_name(name)}={target:g}" for name, target in self.targets.items())
+
+    def applied(self, prediction: Prediction) -> Prediction:
+        """The prediction without labels that are not sure enough; WITHHELD if none is left."""
+        if prediction.label is None:
+            return prediction
+        suggested = names_of(prediction.label)
+        sure = tuple(name for name in suggested if prediction.scores[name] >= self.least.get(name, 0.0))
+        if self.min_score is not None and prediction.score < self.min_score:
+            reason, sure = f"{BELOW} the minimum score {self.min_score:g}", ()
+        elif len(sure) < len(suggested):
+            first = next(name for name in suggested if name not in sure)
+            reason = f"{BELOW} {self.least[first]:.4g}, the threshold for a precision of {self.targets[first]:g}"
+        else:
+            return prediction
+        note = "; ".join(filter(None, [prediction.note, reason]))
+        return replace(prediction, label=sure or WITHHELD, withheld=prediction.label, note=note)
+
+
+NO_DOUBT = Doubt()
+
+
+def promises(held: HeldOut) -> list[str]:
+    """What the model promises for each of TARGETS, in words."""
+    return [promise(held, target) for target in TARGETS]
+
+
+def promise(held: HeldOut, target: float) -> str:
+    """What a model does with a minimum precision, or why it cannot keep one."""
+    selection, (confidence, right) = held.selection(target), held.decisions()
+    hundred = f"{100 * target:g}"
+    if not selection:
+        needed = rows_needed(confidence, right, target)
+        if needed is None:
+            return _("{right} of 100 right: not even its surest answers are.", right=hundred)
+        return _(
+            "{right} of 100 right: cannot be promised from {n:,} validation sentences; about {needed:,} would do.",
+            right=hundred,
+            n=len(held),
+            needed=math.ceil(needed * len(held) / len(confidence)),
+        )
+    if held.several:
+        found = float(right[confidence >= selection.threshold].sum() / max(1, right.sum()))
+        return _(
+            "{right} of 100 right: finds {found:.0%} of the labels ({option:min_precision={target:g}}).",
+            right=hundred,
+            found=found,
+            target=target,
+        )
+    return _(
+        "{right} of 100 right: answers {answered:.0%} of the texts, leaves {rest:.0%} to a person "
+        "({option:min_precision={target:g}}).",
+        right=hundred,
+        answered=selection.answered,
+        rest=1 - selection.answered,
+        target=target,
+    )
+
+
+def promised(held: HeldOut | None, labels: LabelSet, min_precision: MinPrecision, model: str) -> Doubt:
+    """The thresholds that promise a precision. min_precision: of all predictions, or of some labels, by name.
+
+    ConfigError: no such number, the model keeps nothing to choose thresholds from, or no threshold keeps the promise.
+    UnknownName: no such label.
+    """
+    wanted = min_precision if isinstance(min_precision, Mapping) else dict.fromkeys(labels.names, min_precision)
+    targets = {labels.resolve(name): target for name, target in wanted.items()}
+    for target in targets.values():
+        between("min_precision", target, 0, 1)
+    if held is None:
+        raise ConfigError(
+            _(
+                "{model} keeps no record of its validation sentences, so it can promise no precision. Give it one from "
+                "a file with labels: munjang evaluate {model} FILE {option:calibrate=True}.",
+                model=model,
+            )
+        )
+    if isinstance(min_precision, Mapping):
+        least = {name: threshold(held, labels, target, name) for name, target in targets.items()}
+    else:
+        least = dict.fromkeys(labels.names, threshold(held, labels, min_precision))
+    return Doubt(least=least, targets=targets)
+
+
+def threshold(held: HeldOut, labels: LabelSet, target: float, name: str | None = None) -> float:
+    """The lowest confidence at which a label, or any label, keeps the promise. ConfigError: there is none."""
+    label = None if name is None else labels.index(name)
+    selection = held.selection(target, label)
+    if selection:
+        return selection.threshold
+    decisions, needed = held.decisions(label), rows_needed(*held.decisions(label), target)
+    about = _("all labels") if name is None else quote_name(name)
+    if needed is None:
+        raise ConfigError(
+            _(
+                "A precision of {target:g} cannot be promised for {about}: even its surest predictions for the "
+                "{n:,} validation sentences are wrong more often. Choose a lower {option:min_precision}.",
+                target=target,
+                about=about,
+                n=len(decisions[0]),
+            )
+        )
+    raise ConfigError(
+        _(
+            "A precision of {target:g} cannot be promised for {about} from {n:,} validation sentences: it would need "
+            "about {needed:,}. Choose a lower {option:min_precision}, or calibrate with more sentences: "
+            "{option:calibrate=True}.",
+            target=target,
+            about=about,
+            n=len(decisions[0]),
+            needed=needed,
+        )
+    )
