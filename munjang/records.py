@@ -372,7 +372,7 @@ class Prediction:
     label: Label | None
     scores: Mapping[str, float]
     note: str = ""
-    withheld: Label | None = None
+    withheld: Label | None = field(default=None, repr=False)
 
     __repr__ = short_repr
 

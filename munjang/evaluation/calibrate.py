@@ -22,7 +22,7 @@ from munjang.tasks.classification import Classification, RawLogits
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
-FEWEST = 20  # texts
+FEWEST_TEXTS = 20  # texts
 
 
 @checked("data", "split")
@@ -51,12 +51,12 @@ def calibrate(
     texts = [example.text for example in references.examples]
     runs = list(model.run(texts, progress=progress, decoder=RawLogits(model.labels, task.columns)))
     logits, full = np.concatenate([run[2] for run in runs]), ~np.concatenate([run[4] for run in runs])
-    if full.sum() < FEWEST:
+    if full.sum() < FEWEST_TEXTS:
         raise ConfigError(
             _(
                 "{n:,} usable texts are too few to calibrate a model with; give at least {fewest}.",
                 n=int(full.sum()),
-                fewest=FEWEST,
+                fewest=FEWEST_TEXTS,
             )
         )
     task, held = calibrated(task, logits[full], references.table[full])

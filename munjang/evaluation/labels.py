@@ -12,7 +12,7 @@ import numpy as np
 from munjang.data.duplicates import texts_hash
 from munjang.evaluation.references import References, files_of, flaws, read_references
 from munjang.metrics import scores as metrics
-from munjang.metrics.label_report import Answered, CleanScore, LabelReport, WrongAnswer
+from munjang.metrics.label_report import Accepted, CleanScore, LabelReport, WrongAnswer
 from munjang.metrics.report import LabelScore
 from munjang.metrics.significance import Interval, bootstrap, wilson_interval
 from munjang.records import Corpus, Example
@@ -71,7 +71,7 @@ def evaluate_labels(
         calibration=bins,
         without_spaces=spaceless,
         clean=clean_score(model, references, probabilities, corpus, split, seed),
-        answered=answered(model, references.table, probabilities, predicted),
+        accepted=accepted_labels(model, references.table, probabilities, predicted),
         top_errors=top_errors(references, probabilities, predicted, model),
         references=references.table.argmax(axis=1) if single else references.table,
         predicted=predicted.argmax(axis=1) if single else predicted,
@@ -98,9 +98,9 @@ def scores_with_intervals(
     return values | metrics.metric_values(references, predicted, kind), intervals
 
 
-def answered(
+def accepted_labels(
     model: Predictor, references: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray
-) -> Answered | None:
+) -> Accepted | None:
     """What is left if the model withholds what is below its thresholds; None for a model without any.
 
     references, predicted: (n, L) bool; probabilities: (n, L).
@@ -112,7 +112,7 @@ def answered(
     counts = np.stack([predicted.sum(axis=0), given.sum(axis=0), (given & references).sum(axis=0)], axis=1)
     labels, shown, right = map(int, counts.sum(axis=0))
     by_label = dict(zip(names, counts.tolist(), strict=True))
-    return Answered(model.doubt.target_text, labels, shown, right, wilson_interval(right, shown), by_label)
+    return Accepted(model.doubt.target_text, labels, shown, right, wilson_interval(right, shown), by_label)
 
 
 def kind_of_problem(model: Predictor) -> str:

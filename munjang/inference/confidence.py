@@ -19,7 +19,7 @@ from munjang.config.checks import between
 from munjang.errors import BundleError, ConfigError
 from munjang.metrics.calibration import fit_label_temperatures, fit_temperature
 from munjang.metrics.scores import confusion_matrix
-from munjang.metrics.selective import TARGETS, Selection, choose_threshold, rows_needed
+from munjang.metrics.selective import PROMISED, Acceptance, choose_threshold, rows_needed
 from munjang.models.weights import check_header
 from munjang.records import BELOW, WITHHELD, LabelSet, Prediction, names_of, quote_name
 from munjang.translation import _
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 CONFIDENCE = "confidence.safetensors"
 """The file in a model folder."""
-MOST_VALUES = 500_000  # numbers that are kept for one classifier; they take 2 MB
-MOST_ROWS = 20_000
+MOST_ROWS, MOST_VALUES = 20_000, 500_000  # texts, and probabilities, that are kept for one classifier
+EVEN = 0.5  # probability from which on a label is likelier than not
 MinPrecision = float | Mapping[str, float]
 """The share of the given labels that shall be right: of all together, or label -> of that label."""
-KINDS = {"confidence": "float32", "predicted": "int32", "references": "int32"}
+ARRAYS = {"confidence": "float32", "predicted": "int32", "references": "int32"}
 """The arrays of the file, for each head under HEAD/NAME -> their type."""
 
 
@@ -48,7 +48,7 @@ class HeldOut:
     confidence: np.ndarray
     predicted: np.ndarray
     references: np.ndarray
-    chosen: dict[tuple[float, int | None], Selection | None] = field(default_factory=dict, init=False)
+    chosen: dict[tuple[float, int | None], Acceptance | None] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         return len(self.confidence)
@@ -59,14 +59,15 @@ class HeldOut:
         return self.confidence.ndim == 2
 
     def decisions(self, label: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The confidence of every label that could be given, and whether it is right; label: only decisions for it."""
+        """The confidence of every label that is given without doubt, and whether it is right. label: only this one."""
         if self.several:
             columns = slice(None) if label is None else slice(label, label + 1)
-            return self.confidence[:, columns].ravel(), self.references[:, columns].ravel() > 0
+            given = self.predicted[:, columns] > 0
+            return self.confidence[:, columns][given], self.references[:, columns][given] > 0
         rows = slice(None) if label is None else self.predicted == label
         return self.confidence[rows], (self.predicted == self.references)[rows]
 
-    def selection(self, target: float, label: int | None = None) -> Selection | None:
+    def selection(self, target: float, label: int | None = None) -> Acceptance | None:
         """What accepting only the surest decisions promises; None if nothing can be promised. label: of them only."""
         key = (target, label)
         if key not in self.chosen:
@@ -83,16 +84,15 @@ class HeldOut:
         )
 
 
-def held_out(probabilities: np.ndarray, references: np.ndarray, *, several: bool, seed: int = 13) -> HeldOut:
-    """What is kept of probabilities (n, L) and references (n, L) bool; of very many texts a random part."""
-    n, labels = probabilities.shape
-    most = min(MOST_ROWS, MOST_VALUES // (labels if several else 1))
-    rows = np.sort(np.random.default_rng(seed).permutation(n)[:most])
+def kept_answers(
+    probabilities: np.ndarray, references: np.ndarray, *, several: bool, most: int = MOST_ROWS, seed: int = 13
+) -> HeldOut:
+    """What is kept of probabilities (n, L) and references (n, L) bool: `most` texts, drawn by lot from more."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(probabilities))[:most])
     probabilities, references = probabilities[rows], references[rows]
     if several:
-        return HeldOut(
-            probabilities.astype(np.float32), (probabilities >= 0.5).astype(np.int32), references.astype(np.int32)
-        )
+        given = (probabilities >= EVEN).astype(np.int32)
+        return HeldOut(probabilities.astype(np.float32), given, references.astype(np.int32))
     best = probabilities.argmax(axis=1)
     confidence = probabilities[np.arange(len(best)), best].astype(np.float32)
     return HeldOut(confidence, best.astype(np.int32), references.argmax(axis=1).astype(np.int32))
@@ -109,7 +109,8 @@ def calibrated(task: Classification, logits: np.ndarray, references: np.ndarray)
         temperature = round(fit_temperature(logits, references.argmax(axis=1)), 4)
     task = replace(task, temperature=temperature)
     probabilities = replace(task, columns=None).decode({"logits": np.asarray(logits, np.float32)})
-    return task, held_out(probabilities, references, several=task.several)
+    most = MOST_VALUES // len(task.labels) if task.several else MOST_ROWS
+    return task, kept_answers(probabilities, references, several=task.several, most=min(most, MOST_ROWS))
 
 
 def save(folder: Path, parts: Mapping[str, HeldOut], *, others: Path | None = None) -> None:
@@ -121,7 +122,7 @@ def save(folder: Path, parts: Mapping[str, HeldOut], *, others: Path | None = No
     arrays = known | {
         key(head, name): np.ascontiguousarray(getattr(part, name), kind)
         for head, part in parts.items()
-        for name, kind in KINDS.items()
+        for name, kind in ARRAYS.items()
     }
     save_file(arrays, folder / CONFIDENCE)
 
@@ -153,7 +154,7 @@ def load(folder: Path, labels: LabelSet, *, several: bool, head: str = "") -> He
         with safe_open(path, framework="numpy") as file:
             if key(head, "confidence") not in set(file.keys()):
                 return None
-            arrays = {name: file.get_tensor(key(head, name)) for name in KINDS}
+            arrays = {name: file.get_tensor(key(head, name)) for name in ARRAYS}
         check_arrays(arrays, len(labels), several=several)
     except (OSError, ValueError, SafetensorError) as error:
         raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error)) from error
@@ -165,7 +166,7 @@ def check_arrays(arrays: Mapping[str, np.ndarray], labels: int, *, several: bool
     confidence = arrays["confidence"]
     shape = (len(confidence), labels) if several else (len(confidence),)
     highest = 1 if several else labels - 1
-    for name, kind in KINDS.items():
+    for name, kind in ARRAYS.items():
         array = arrays[name]
         if array.shape != shape or array.dtype != kind:
             raise ValueError(
@@ -214,8 +215,8 @@ NO_DOUBT = Doubt()
 
 
 def promises(held: HeldOut) -> list[str]:
-    """What the model promises for each of TARGETS, in words."""
-    return [promise(held, target) for target in TARGETS]
+    """What the model promises for each of PROMISED, in words."""
+    return [promise(held, target) for target in PROMISED]
 
 
 def promise(held: HeldOut, target: float) -> str:
@@ -230,10 +231,10 @@ def promise(held: HeldOut, target: float) -> str:
             "{right} of 100 right: cannot be promised from {n:,} validation sentences; about {needed:,} would do.",
             right=hundred,
             n=len(held),
-            needed=math.ceil(needed * len(held) / len(confidence)),
+            needed=math.ceil(needed * len(held) / max(1, len(confidence))),
         )
     if held.several:
-        found = float(right[confidence >= selection.threshold].sum() / max(1, right.sum()))
+        found = float(right[confidence >= selection.threshold].sum() / max(1, held.references.sum()))
         return _(
             "{right} of 100 right: finds {found:.0%} of the labels ({option:min_precision={target:g}}).",
             right=hundred,
@@ -254,7 +255,7 @@ def promised(held: HeldOut | None, labels: LabelSet, min_precision: MinPrecision
     """The thresholds that promise a precision. min_precision: of all predictions, or of some labels, by name.
 
     ConfigError: no such number, the model keeps nothing to choose thresholds from, or no threshold keeps the promise.
-    UnknownName: no such label.
+    DataError: no such label.
     """
     wanted = min_precision if isinstance(min_precision, Mapping) else dict.fromkeys(labels.names, min_precision)
     targets = {labels.resolve(name): target for name, target in wanted.items()}

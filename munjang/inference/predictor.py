@@ -160,7 +160,7 @@ class Predictor:
         min_score: the lowest probability of a prediction. min_precision: the share of the given labels that shall be
         right, of all together or by label, such as {"불만": 0.99}; its thresholds come from the validation sentences
         (`munjang.metrics.selective`). ConfigError: the model is a parser, keeps nothing of its validation, or cannot
-        promise that. UnknownName: no such label.
+        promise that. DataError: no such label.
         """
         self.check_single()
         self.decoder.check_classifier(self.name)

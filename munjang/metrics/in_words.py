@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
+from munjang.metrics.report import LabelScore
 from munjang.metrics.scores import SEVERAL
 from munjang.translation import _, ngettext
-
-if TYPE_CHECKING:
-    from munjang.metrics.label_report import LabelReport
 
 HARDLY = 0.2  # recall
 FEW_TEXTS, FEW_OF_LABEL = 200, 10  # texts of a test split, and of one label in it, that say little
 NAMED = 5  # labels that a sentence names
 
 
-def summary(report: LabelReport) -> list[str]:
+class ScoredLabels(Protocol):
+    """What the sentences need of a `munjang.metrics.label_report.LabelReport`."""
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def labels(self) -> Sequence[str]: ...
+    @property
+    def metrics(self) -> Mapping[str, float]: ...
+    @property
+    def intervals(self) -> Mapping[str, tuple[float, float]]: ...
+    @property
+    def per_label(self) -> Sequence[LabelScore]: ...
+    @property
+    def confusion(self) -> np.ndarray | None: ...
+
+
+def report_in_words(report: ScoredLabels) -> list[str]:
     """The sentences: how much is right, what that is worth, and which labels suffer."""
     several = report.kind in SEVERAL
     parts = [found_and_given(report)] if several else [share_right(report), *largest_label(report)]
     return [*parts, *missed_labels(report), *([] if several else confused(report)), *too_few(report)]
 
 
-def share_right(report: LabelReport) -> str:
+def share_right(report: ScoredLabels) -> str:
     """Accuracy as a person says it."""
     low, high = report.intervals["accuracy"]
     return _(
@@ -37,7 +54,7 @@ def share_right(report: LabelReport) -> str:
     )
 
 
-def found_and_given(report: LabelReport) -> str:
+def found_and_given(report: ScoredLabels) -> str:
     """Precision and recall over all labels as a person says them."""
     return _(
         "Of 100 labels that it gives, {right:.0f} are right; of 100 that the texts have, it finds {found:.0f} "
@@ -48,14 +65,14 @@ def found_and_given(report: LabelReport) -> str:
     )
 
 
-def largest_label(report: LabelReport) -> Iterator[str]:
+def largest_label(report: ScoredLabels) -> Iterator[str]:
     """What a model would reach that always gives the commonest label."""
     largest = max(report.per_label, key=lambda score: score.support)
     share = 100 * largest.support / report.n
     yield _("Always answering '{label}' would be right for {share:.0f} of 100.", label=largest.name, share=share)
 
 
-def missed_labels(report: LabelReport) -> Iterator[str]:
+def missed_labels(report: ScoredLabels) -> Iterator[str]:
     """The labels that the model never finds, or hardly ever."""
     missed = [score for score in report.per_label if score.support and score.recall < HARDLY]
     if missed:
@@ -68,7 +85,7 @@ def missed_labels(report: LabelReport) -> Iterator[str]:
         yield _("Hardly ever found: {labels}. Such texts get other labels.", labels=", ".join(shown))
 
 
-def confused(report: LabelReport) -> Iterator[str]:
+def confused(report: ScoredLabels) -> Iterator[str]:
     """The two labels that are most often taken for each other."""
     if report.confusion is None:
         return
@@ -86,7 +103,7 @@ def confused(report: LabelReport) -> Iterator[str]:
         )
 
 
-def too_few(report: LabelReport) -> Iterator[str]:
+def too_few(report: ScoredLabels) -> Iterator[str]:
     """Whether there are enough texts to judge the model, and each label."""
     if report.n < FEW_TEXTS:
         yield _(

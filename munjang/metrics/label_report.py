@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.metrics.in_words import summary
+from munjang.metrics.in_words import report_in_words
 from munjang.metrics.report import (
     LabelScore,
     Note,
@@ -80,7 +80,7 @@ class CleanScore:
 
 
 @dataclass(frozen=True)
-class Answered:
+class Accepted:
     """What happens if labels that are not sure enough are withheld.
 
     target: the precision that was asked for, in words. labels: how many would be given; given: how many are; right: of
@@ -118,7 +118,7 @@ class LabelReport:
     labels: names, in the order of the numbers in references and predicted. metrics: name of
     munjang.metrics.scores.METRICS -> value, with an interval; before them metrics of the task's own. confusion: (L, L),
     row = reference; None for multi-label. calibration: bins as munjang.metrics.scores.calibration_bins gives them.
-    without_spaces: the main metrics on the same texts with all white space removed. answered: with labels withheld that
+    without_spaces: the main metrics on the same texts with all white space removed. accepted: with labels withheld that
     are not sure enough; the other scores count every label. top_errors: highest confidence
     first. references, predicted: (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) that the model
     gave to the reference. lines: (n,) the line of each text in its file (its number in the split, from 1, where the
@@ -141,7 +141,7 @@ class LabelReport:
     calibration: Sequence[Mapping[str, Any]]
     without_spaces: Mapping[str, float] | None = None
     clean: CleanScore | None = None
-    answered: Answered | None = None
+    accepted: Accepted | None = None
     top_errors: tuple[WrongAnswer, ...] = ()
     references: np.ndarray
     predicted: np.ndarray
@@ -226,12 +226,12 @@ class LabelReport:
 
     def summary(self) -> list[str]:
         """The scores in words."""
-        return summary(self)
+        return report_in_words(self)
 
     def remarks(self) -> list[str]:
         """What "clean" leaves out, and the scores without spaces, each with its distance from the usual one."""
         remarks = [str(self.clean)] if self.clean else []
-        remarks += [str(self.answered)] if self.answered else []
+        remarks += [str(self.accepted)] if self.accepted else []
         if self.without_spaces:
             scores = [
                 _(
@@ -331,7 +331,7 @@ class LabelReport:
             "per_label": tuple(LabelScore(**score) for score in data["per_label"]),
             "confusion": None if data["confusion"] is None else np.array(data["confusion"], np.int64),
             "clean": clean and CleanScore(**{**clean, "intervals": as_intervals(clean["intervals"])}),
-            "answered": (found := data.get("answered")) and Answered(**{**found, "interval": tuple(found["interval"])}),
+            "accepted": (found := data.get("accepted")) and Accepted(**{**found, "interval": tuple(found["interval"])}),
             "top_errors": tuple(wrong_answer(item) for item in data["top_errors"]),
             "references": expand_answers(data["references"], len(labels), several=several),
             "predicted": expand_answers(data["predicted"], len(labels), several=several),

@@ -1,11 +1,11 @@
 """Which predictions may be accepted so that a given share of them is right: thresholds with a bound on the error.
 
 A threshold that just reaches the target on the validation sentences misses it on the next ones about half the time.
-So it is tested as in Angelopoulos, Bates, Candès, Jordan and Lei (2021), Learn then Test, arXiv:2110.01052: from high
-to low, each threshold must refuse the hypothesis that the accepted sentences are wrong more often than the target
-allows (exact binomial test); the last one before the first that does not is taken. STARTS such walks begin at different
-places, each with its share of RISK, so that a mistake among the surest sentences does not end the only one. Then the
-chance that the promise is broken on sentences like those of validation is at most RISK.
+So it is tested as in Angelopoulos, Bates, Candès, Jordan and Lei (2021), Learn then Test, arXiv:2110.01052, fixed
+sequence testing: from high to low, each threshold must refuse the hypothesis that the accepted sentences are wrong more
+often than the target allows (exact binomial test); the last one before the first that does not is taken. The walk
+begins where START of the sentences are accepted, because among fewer a single mistake would end it. Then the chance
+that the promise is broken on sentences like those of validation is at most RISK.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import numpy as np
 
 RISK = 0.1
 """The chance that a threshold keeps less than it promises, on sentences drawn like those it was chosen on."""
-STARTS = 3
-GROWTH = 1.02  # from one threshold that is tried to the next: so many times as many sentences are accepted
-TARGETS = (0.90, 0.95, 0.99)
+START = 0.2
+WIDER = 1.02  # from one threshold that is tried to the next: so many times as many sentences are accepted
+MOST_ROWS_NEEDED = 1_000_000
+PROMISED = (0.90, 0.95, 0.99)
 """What training says something about."""
 
 
 @dataclass(frozen=True)
-class Selection:
+class Acceptance:
     """What happens if only predictions from a threshold on are accepted.
 
     target: the share that shall be right. threshold: of the confidence. answered: the share of the sentences that are
@@ -40,32 +41,25 @@ class Selection:
 
 def least_rows(target: float) -> int:
     """How many accepted sentences, all of them right, it takes to promise a target."""
-    return math.ceil(math.log(RISK / STARTS) / math.log(target))
+    return math.ceil(math.log(RISK) / math.log(target))
 
 
-def choose_threshold(confidence: np.ndarray, right: np.ndarray, target: float) -> Selection | None:
+def choose_threshold(confidence: np.ndarray, right: np.ndarray, target: float) -> Acceptance | None:
     """The lowest threshold that promises the target; None if there is none.
 
     confidence: (n,); right: (n,) bool; of sentences that nothing was trained on.
     """
-    n = len(confidence)
-    ends, thresholds = accepted_counts(np.asarray(confidence, np.float64))
-    order = np.argsort(-np.asarray(confidence, np.float64), kind="stable")
-    rights = np.cumsum(np.asarray(right, bool)[order])
-    if not len(ends) or ends[-1] < least_rows(target):
-        return None
-    tried = tried_positions(ends, least_rows(target))
-    passed = [
-        binomial_tail(int(ends[i] - rights[ends[i] - 1]), int(ends[i]), 1 - target) <= RISK / STARTS for i in tried
-    ]
-    starts = sorted({int(position) for position in np.linspace(0, len(tried) - 1, STARTS + 1)[:-1]})
-    found = [last_passed(passed, start) for start in starts]
-    best = max((position for position in found if position is not None), default=None)
-    if best is None:
-        return None
-    index = tried[best]
-    count, hits = int(ends[index]), int(rights[ends[index] - 1])
-    return Selection(target, float(thresholds[index]), count / n, hits / count, n)
+    confidence, n, least = np.asarray(confidence, np.float64), len(confidence), least_rows(target)
+    rights = np.cumsum(np.asarray(right, bool)[np.argsort(-confidence, kind="stable")])
+    ends, thresholds = accepted_counts(confidence)
+    found = None
+    for index in tried_positions(ends, max(least, math.ceil(START * n))):
+        count = int(ends[index])
+        hits = int(rights[count - 1])
+        if binomial_tail(count - hits, count, 1 - target) > RISK:
+            break
+        found = Acceptance(target, float(thresholds[index]), count / n, hits / count, n)
+    return found
 
 
 def rows_needed(confidence: np.ndarray, right: np.ndarray, target: float) -> int | None:
@@ -74,16 +68,15 @@ def rows_needed(confidence: np.ndarray, right: np.ndarray, target: float) -> int
     None: the surest are wrong too often for any number. Arguments as of `choose_threshold`.
     """
     order = np.argsort(-np.asarray(confidence, np.float64), kind="stable")
-    rights, n = np.cumsum(np.asarray(right, bool)[order]), len(order)
-    needed = []
-    for count in {math.ceil(n * share) for share in np.linspace(0.05, 1, 20)} - {0}:
-        rate = 1 - rights[count - 1] / count
-        accepted = least_rows(target)
-        while accepted < 1e7 and binomial_tail(math.ceil(rate * accepted), accepted, 1 - target) > RISK / STARTS:
-            accepted = math.ceil(accepted * 1.1)
-        if rate < 1 - target and accepted < 1e7:
-            needed.append(math.ceil(accepted * n / count))
-    return min(needed, default=None)
+    rights, least, needed = np.cumsum(np.asarray(right, bool)[order]), least_rows(target), len(order)
+    while len(order) and needed < MOST_ROWS_NEEDED:
+        accepted = max(least, math.ceil(START * needed))
+        count = max(1, round(len(order) * min(1.0, accepted / needed)))
+        errors = math.ceil(accepted * (1 - rights[count - 1] / count))
+        if accepted <= needed and binomial_tail(errors, accepted, 1 - target) <= RISK:
+            return needed
+        needed += max(1, needed // 50)
+    return None
 
 
 def accepted_counts(confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -93,22 +86,15 @@ def accepted_counts(confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tried_positions(ends: np.ndarray, least: int) -> list[int]:
-    """The positions in `ends` that are tried: from `least` sentences on, each GROWTH times as many as before."""
+    """The positions in `ends` that are tried: from `least` sentences on, each WIDER times as many as before."""
     positions: list[int] = []
     wanted = float(least)
-    while wanted <= ends[-1]:
-        position = int(np.searchsorted(ends, wanted))
-        positions.append(position)
-        wanted = max(wanted * GROWTH, ends[position] + 1.0)
+    while len(ends) and wanted <= ends[-1]:
+        positions.append(int(np.searchsorted(ends, wanted)))
+        wanted = max(wanted * WIDER, ends[positions[-1]] + 1.0)
     if positions and positions[-1] != len(ends) - 1:
         positions.append(len(ends) - 1)
     return positions
-
-
-def last_passed(passed: list[bool], start: int) -> int | None:
-    """The last position from `start` on before the first that did not pass; None if `start` did not."""
-    stop = next((i for i in range(start, len(passed)) if not passed[i]), len(passed))
-    return stop - 1 if stop > start else None
 
 
 def binomial_tail(errors: int, n: int, rate: float) -> float:

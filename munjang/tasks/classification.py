@@ -74,7 +74,14 @@ class Classification:
         if len(temperatures) not in ((1, len(self.labels)) if self.several else (1,)) or not all(
             is_temperature(value) for value in temperatures
         ):
-            raise DataError(_("{name} is {value!r}", name="temperature", value=str(self.temperature)[:80]))
+            raise DataError(
+                _(
+                    "The temperature is {value!r}, expected numbers from {coldest} to {hottest:g}.",
+                    value=str(self.temperature)[:80],
+                    coldest=COLDEST,
+                    hottest=HOTTEST,
+                )
+            )
 
     @property
     def options(self) -> dict[str, Any]:

@@ -210,8 +210,8 @@ def say_cut(encoded: Encodings, length: int) -> None:
     """Say how many sentences of train are cut: those that are longer, and those that were cut already."""
     cut = float(((encoded.lengths > length) | encoded.truncated).mean())
     if cut:
-        say = log.warning if cut > WORTH_WARNING else log.info
-        say("%.2f%% of the sentences of train are longer than %d tokens and are cut.", 100 * cut, length)
+        level = logging.WARNING if cut > WORTH_WARNING else logging.INFO
+        log.log(level, "%.2f%% of the sentences of train are longer than %d tokens and are cut.", 100 * cut, length)
 
 
 def choose_epochs(training_defaults: TrainingDefaults, steps: int) -> float:

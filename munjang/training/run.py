@@ -232,14 +232,14 @@ def train_network(
     if is_first_process():
         manifest, fill = fine_tuned.manifest(corpus), fine_tuned.save
         if fine_tuned.task.record is Prediction:
-            manifest, fill = measured(fine_tuned, corpus, tokens, ngrams)
+            manifest, fill = with_measures(fine_tuned, corpus, tokens, ngrams)
         save_bundle(folder, manifest, fill, card=None)
         log.info("Saved %s.", final_place(folder))
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
 
 
-def measured(
+def with_measures(
     fine_tuned: FineTuned, corpus: Corpus, tokens: TokenCache | NoCache, ngrams: LinearParts | None
 ) -> tuple[Manifest, Fill]:
     """The manifest of a classifier and what writes its files, after a look at its validation sentences: the n-grams of

@@ -43,7 +43,8 @@ PROPER_NAMES = {
 }
 """Citations and names of labels."""
 VALUES = {
-    "below the minimum score ",  # notes of predictions, in files and JSON like "empty" and "truncated to …"
+    " the minimum score ",  # notes of predictions, in files and JSON like "empty" and "truncated to …"
+    ", the threshold for a precision of ",
     "leak between corpora",  # the name of a step, in removed.csv like "duplicate"
     "), vocabulary from the train texts",  # origins of a network, in munjang.json
     "TF-IDF of character n-grams, linear classifier",

@@ -49,7 +49,8 @@ REVIEWS = ["제품,본문", "가,좋아요", "나,싫어요", "가,ㅋㅋ", "나
 def test_the_same_rows_come_out_with_label_score_scores_and_note(tmp_path):
     counts = run(csv_file(tmp_path / "a.csv", REVIEWS), tmp_path / "b.csv")
     rows = read_csv(tmp_path / "b.csv")
-    assert list(rows[0]) == ["제품", "본문", "label", "score", "score_부정", "score_긍정", "note"]
+    added = ["label", "score", "score_부정", "score_긍정", "note", "suggested", "reason"]
+    assert list(rows[0]) == ["제품", "본문", *added]
     assert [row["본문"] for row in rows] == ["좋아요", "싫어요", "ㅋㅋ", ""]
     assert [row["label"] for row in rows] == ["긍정", "부정", "긍정", ""]
     assert [row["score"] for row in rows] == ["0.9", "0.8", "0.6", ""]
@@ -59,10 +60,16 @@ def test_the_same_rows_come_out_with_label_score_scores_and_note(tmp_path):
 
 
 def test_columns_of_the_input_are_never_overwritten():
-    assert output_columns(["text"], ("a", "b"), True) == ("label", "score", "score_a", "score_b", "note")
-    assert output_columns(["Label"], ("a",), False) == ("munjang_label", "munjang_score", "munjang_note")
+    assert output_columns(["text"], ("a", "b"), True) == (
+        "label", "score", "score_a", "score_b", "note", "suggested", "reason",
+    )  # fmt: skip
+    assert output_columns(["Label"], ("a",), False) == (
+        "munjang_label", "munjang_score", "munjang_note", "munjang_suggested", "munjang_reason",
+    )  # fmt: skip
     twice = output_columns(["label", "munjang_label"], ("a",), False)
-    assert twice == ("munjang_2_label", "munjang_2_score", "munjang_2_note")
+    assert twice == (
+        "munjang_2_label", "munjang_2_score", "munjang_2_note", "munjang_2_suggested", "munjang_2_reason",
+    )  # fmt: skip
 
 
 def test_rows_that_cannot_be_used_are_listed_beside(tmp_path):

@@ -1,14 +1,12 @@
 """Temperatures, and how far probabilities are from how often they are right."""
 
-import logging
-
 import numpy as np
 import pytest
 
 from munjang.metrics.calibration import (
     HIGHEST,
-    LOWEST,
     expected_calibration_error,
+    fit_label_temperatures,
     fit_temperature,
     golden_section,
 )
@@ -50,12 +48,20 @@ def test_calibration_error_is_that_of_an_example_worked_by_hand():
     assert expected_calibration_error(probabilities, references) == pytest.approx(expected) == pytest.approx(0.408)
 
 
-def test_a_classifier_that_is_always_right_gets_the_lowest_temperature_and_a_warning(caplog):
+def test_few_texts_that_are_all_right_or_all_wrong_do_not_decide_the_temperature():
     logits = np.array([[4.0, 0.0], [0.0, 4.0]])
-    with caplog.at_level(logging.WARNING, logger="munjang"):
-        assert fit_temperature(logits, np.array([0, 1]), "sentiment") == pytest.approx(LOWEST, rel=1e-3)
-    assert "temperature of sentiment lies at the bound 0.1" in caplog.text
-    assert fit_temperature(logits, np.array([1, 0])) == pytest.approx(HIGHEST, rel=1e-3)
+    assert 0.8 < fit_temperature(logits, np.array([0, 1])) < 1.0
+    assert 1.0 < fit_temperature(logits, np.array([1, 0])) < 5.0
+    many, right = np.tile(logits, (5000, 1)), np.tile([0, 1], 5000)
+    assert fit_temperature(many, right) < 0.5
+    assert fit_temperature(many, 1 - right) == pytest.approx(HIGHEST, rel=1e-3)
+
+
+def test_each_label_of_several_gets_its_own_temperature():
+    rng = np.random.default_rng(3)
+    logits = rng.normal(0, 2, (5000, 2))
+    references = rng.random((5000, 2)) < 1 / (1 + np.exp(-logits))
+    assert fit_label_temperatures(logits * [0.5, 3.0], references) == pytest.approx((0.5, 3.0), rel=0.1)
 
 
 def test_golden_section_finds_the_lowest_place():
