@@ -99,18 +99,23 @@ def kept_answers(
 
 
 def calibrated(task: Classification, logits: np.ndarray, references: np.ndarray) -> tuple[Classification, HeldOut]:
-    """The task with its temperature, and what is kept of these texts.
+    """The task with the temperature that fits these texts, and what is kept of them.
 
-    logits: (n, L), before any temperature; references: (n, L) bool. A label's temperature is rounded to four digits.
+    logits: (n, L), before any temperature; references: (n, L) bool.
     """
     if task.several:
         temperature: Any = [round(value, 4) for value in fit_label_temperatures(logits, references)]
     else:
         temperature = round(fit_temperature(logits, references.argmax(axis=1)), 4)
     task = replace(task, temperature=temperature)
+    return task, observed(task, logits, references)
+
+
+def observed(task: Classification, logits: np.ndarray, references: np.ndarray) -> HeldOut:
+    """What is kept of some texts under the task's temperature; arguments as of `calibrated`."""
     probabilities = replace(task, columns=None).decode({"logits": np.asarray(logits, np.float32)})
     most = MOST_VALUES // len(task.labels) if task.several else MOST_ROWS
-    return task, kept_answers(probabilities, references, several=task.several, most=min(most, MOST_ROWS))
+    return kept_answers(probabilities, references, several=task.several, most=min(most, MOST_ROWS))
 
 
 def save(folder: Path, parts: Mapping[str, HeldOut], *, others: Path | None = None) -> None:

@@ -20,7 +20,7 @@ from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.errors import BundleError, ConfigError, require
 from munjang.files import disk_errors, is_first_process, whole_folder, write_json
 from munjang.files.outputs import final_place
-from munjang.inference.confidence import calibrated, with_held_out
+from munjang.inference.confidence import calibrated, observed, with_held_out
 from munjang.inference.predictor import Predictor, load
 from munjang.models.folder import MANIFEST, Manifest, read_json_object, save_bundle
 from munjang.records import Corpus, Prediction
@@ -269,8 +269,13 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
 
     corpus = prepared.corpus
     parts = train_linear(corpus, config)
-    logits = ngram_logits(parts, corpus.validation)
-    task, held = calibrated(task_for(corpus), logits, targets(corpus.validation, corpus))
+    # Its weights have a temperature in them already, the same for all labels.
+    task, logits, references = (
+        task_for(corpus),
+        ngram_logits(parts, corpus.validation),
+        targets(corpus.validation, corpus),
+    )
+    task, held = calibrated(task, logits, references) if task.several else (task, observed(task, logits, references))
     manifest = Manifest(
         format="linear",
         task=corpus.task,
@@ -281,7 +286,7 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
         origin="TF-IDF of character n-grams, linear classifier",
         corpus=corpus.name,
         settings={**to_dict(config), **parts.settings},
-        details={**linear.details(parts), "task": task.options},
+        details={**linear.details(parts), **({"task": task.options} if task.options else {})},
     )
     fill = with_held_out(lambda beside: linear.save(beside, parts), {"": held})
     save_bundle(folder, manifest, fill, card=None)

@@ -233,3 +233,41 @@ def test_columns_of_ones_and_zeros_are_scored(models, tmp_path):
     with pytest.raises(ConfigError, match="or the columns of the labels with --label"):
         run(models / "several", source)
     assert "several on onehot, test: 8 texts" in run(models / "several", source, "--label", "긍정,부정")
+
+
+def write_doubtful(path: Path, rows: int = 120) -> Path:
+    """Reviews, one in five with words of both kinds and a label by lot."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["본문", "감정"])
+        for number in range(rows):
+            good, bad = GOOD[number % 4], BAD[number % 3]
+            both = (f"{good} {bad} {number}", ["부정", "긍정"][number % 2])
+            plain = (f"{good} {number}", "긍정") if number % 2 else (f"{bad} {number}", "부정")
+            writer.writerow(both if number % 5 == 0 else plain)
+    return path
+
+
+def test_a_model_is_calibrated_with_a_file_and_then_keeps_a_promise(models, tmp_path):
+    model, path = make_model(tmp_path / "model", [*GOOD, *BAD]), write_doubtful(tmp_path / "a.csv")
+    before = run(model, path, "--no-spaceless", "--json", tmp_path / "before.json")
+    with pytest.raises(ConfigError, match=r"--min-precision=0\.99.*is neither|cannot be promised"):
+        run(model, path, "--min-precision", "0.99", "--no-spaceless")
+    shown = run(
+        model, path, "--calibrate", "--min-precision", "0.9", "--no-spaceless", "--json", tmp_path / "after.json"
+    )
+    assert re.search(
+        r"90 of 100 right: answers \d+% of the texts, leaves \d+% to a person \(--min-precision 0\.9\)", shown
+    )
+    assert "The scores below are on the same texts" in shown and "Minimum precision 0.9: " in shown
+    first, second = (json.loads((tmp_path / name).read_text("utf-8")) for name in ("before.json", "after.json"))
+    assert first["metrics"] == second["metrics"] and first["predicted"] == second["predicted"]
+    assert first["accepted"] is None and second["accepted"]["labels"] == 120
+    assert second["accepted"]["right"] / second["accepted"]["given"] >= 0.9
+    assert "Minimum precision 0.9" not in before
+
+
+@pytest.mark.parametrize("words", ["high", "긍정=0.9,부정", "0.9,0.8", "긍정=", "0.9,"])
+def test_a_minimum_precision_that_is_none_is_refused(models, tmp_path, words):
+    with pytest.raises(ConfigError, match=r"is neither a number, such as 0\.95, nor a label with one"):
+        run(models / "good", write_csv(tmp_path / "a.csv"), "--min-precision", words)

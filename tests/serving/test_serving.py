@@ -145,6 +145,23 @@ def test_models_with_several_labels_a_text_keep_their_threshold(server, folders)
     assert scores_of(pairs) == pytest.approx(expected.scores, abs=1e-6)
 
 
+def test_a_request_may_ask_for_a_precision(server, folders):
+    topic = mj.load(folders / "topic")
+    texts = [*FULL, "국회 예산안 통과", ""]
+    target = next(t for t in (0.9, 0.8, 0.7, 0.6, 0.5) if topic.held_out.selection(t))
+    body = {"inputs": texts, "min_precision": target}
+    found = server.ask("/models/topic/analyze", body).body
+    expected = topic.predict_many(texts, min_precision=target)
+    for answer, prediction in zip(found, expected, strict=True):
+        head = answer["answers"]["topic"]
+        assert (head["label"], head["suggested"], head["reason"]) == (
+            prediction.label, prediction.suggested, prediction.reason,
+        )  # fmt: skip
+    plain = server.ask("/models/topic/analyze", {"inputs": texts}).body
+    assert [one["answers"]["topic"]["label"] for one in plain] == [one.label for one in topic.predict_many(texts)]
+    assert {one["answers"]["topic"]["reason"] for one in plain} == {"", "empty"}
+
+
 def test_what_there_is_is_listed(server):
     found = server.ask("/models").body
     assert found["default"] == "onnx/sentiment"
