@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from munjang.data.duplicates import texts_hash
 from munjang.evaluation.references import References, files_of, flaws, read_references
 from munjang.metrics import scores as metrics
+from munjang.metrics.calibration import equal_count_bins
 from munjang.metrics.label_report import Accepted, CleanScore, LabelReport, WrongAnswer
 from munjang.metrics.report import LabelScore
+from munjang.metrics.selective import coverage_curve
 from munjang.metrics.significance import Interval, bootstrap, wilson_interval
 from munjang.records import Corpus, Example
 from munjang.tasks.classification import Classification
@@ -50,7 +52,7 @@ def evaluate_labels(
         joined = decoder.chosen(joined, model.threshold)
         scores = metrics.metric_values(references.table, joined, kind)
         spaceless = {key: scores[key] for key in metrics.main_metrics(kind)}
-    bins = calibration(probabilities, references.table, predicted, single=single)
+    bins = metrics.calibration_bins(*confidences(probabilities, references.table, predicted, single=single))
     values, intervals = scores_with_intervals(model, references.table, probabilities, seed)
     return LabelReport(
         model=model.name,
@@ -71,6 +73,8 @@ def evaluate_labels(
         calibration=bins,
         without_spaces=spaceless,
         clean=clean_score(model, references, probabilities, corpus, split, seed),
+        reliability=equal_count_bins(*confidences(probabilities, references.table, predicted, single=single)),
+        coverage=coverage_curve(*given_labels(probabilities, references.table, predicted)),
         accepted=accepted_labels(model, references.table, probabilities, predicted),
         top_errors=top_errors(references, probabilities, predicted, model),
         references=references.table.argmax(axis=1) if single else references.table,
@@ -127,13 +131,20 @@ def reference_probability(probabilities: np.ndarray, references: np.ndarray, *, 
     return np.where(references, probabilities, 1 - probabilities).prod(axis=1)
 
 
-def calibration(
+def confidences(
     probabilities: np.ndarray, references: np.ndarray, predicted: np.ndarray, *, single: bool
-) -> list[dict[str, Any]]:
-    """Bins of the prediction's probability and its accuracy; for multi-label of every label's probability."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """(m,) each: the prediction's probability, and whether it is right; for multi-label every label's probability."""
     if single:
-        return metrics.calibration_bins(probabilities.max(axis=1), (references & predicted).any(axis=1))
-    return metrics.calibration_bins(probabilities.ravel(), references.ravel())
+        return probabilities.max(axis=1), (references & predicted).any(axis=1)
+    return probabilities.ravel(), references.ravel()
+
+
+def given_labels(
+    probabilities: np.ndarray, references: np.ndarray, predicted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(m,) each: the probability of each label that is predicted, and whether it is right."""
+    return probabilities[predicted], references[predicted]
 
 
 def label_scores(references: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> tuple[LabelScore, ...]:

@@ -11,10 +11,12 @@ from collections.abc import Callable
 import numpy as np
 
 from munjang.metrics.scores import calibration_bins, calibration_error, log_loss, one_hot
+from munjang.metrics.significance import wilson_interval
 
 LOWEST, HIGHEST = 0.1, 10.0
 """Bounds of the search. Where every prediction is right, the best temperature would be 0: every probability 1."""
 PRECISION = 1e-4  # of the logarithm of the temperature
+EQUAL_BINS = 12
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -57,6 +59,23 @@ def golden_section(loss: Callable[[float], float], low: float, high: float) -> f
             right = low + GOLDEN * (high - low)
             at_right = loss(right)
     return (low + high) / 2
+
+
+def equal_count_bins(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, float]]:
+    """Confidence and accuracy of the predictions, in at most EQUAL_BINS bins with as many predictions each.
+
+    confidence: (n,); right: (n,) bool. Each bin: `count`, the means `confidence` and `accuracy`, and the 95% interval
+    of the latter, `accuracy_low` to `accuracy_high`.
+    """
+    order = np.argsort(confidence, kind="stable")
+    bins = []
+    for rows in np.array_split(order, min(EQUAL_BINS, len(order))) if len(order) else []:
+        hits = int(np.asarray(right, bool)[rows].sum())
+        low, high = wilson_interval(hits, len(rows))
+        mean = float(np.asarray(confidence, np.float64)[rows].mean())
+        ends = {"accuracy_low": low, "accuracy_high": high}
+        bins.append({"count": len(rows), "confidence": mean, "accuracy": hits / len(rows), **ends})
+    return bins
 
 
 def expected_calibration_error(probabilities: np.ndarray, references: np.ndarray) -> float:

@@ -29,6 +29,7 @@ from munjang.translation import N_, _
 
 HEADLINES = ("accuracy", "subset_accuracy", "micro_f1", "macro_f1", "f1", "hamming_loss")
 AVERAGES = {"macro": N_("(macro)"), "micro": N_("(micro)"), "weighted": N_("(weighted)")}
+LATER = {"accepted", "reliability", "coverage"}  # what reports of earlier versions lack
 MANY = 10  # labels above which the commonest confusions stand in a table, and the matrix below the bars
 CONFUSIONS = 10  # rows of that table
 
@@ -118,6 +119,8 @@ class LabelReport:
     labels: names, in the order of the numbers in references and predicted. metrics: name of
     munjang.metrics.scores.METRICS -> value, with an interval; before them metrics of the task's own. confusion: (L, L),
     row = reference; None for multi-label. calibration: bins as munjang.metrics.scores.calibration_bins gives them.
+    reliability: bins as munjang.metrics.calibration.equal_count_bins; coverage: as munjang.metrics.selective
+    .coverage_curve; both are empty in reports of earlier versions.
     without_spaces: the main metrics on the same texts with all white space removed. accepted: with labels withheld that
     are not sure enough; the other scores count every label. top_errors: highest confidence
     first. references, predicted: (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) that the model
@@ -142,6 +145,8 @@ class LabelReport:
     without_spaces: Mapping[str, float] | None = None
     clean: CleanScore | None = None
     accepted: Accepted | None = None
+    reliability: Sequence[Mapping[str, float]] = ()
+    coverage: Sequence[Sequence[float]] = ()
     top_errors: tuple[WrongAnswer, ...] = ()
     references: np.ndarray
     predicted: np.ndarray
@@ -283,7 +288,7 @@ class LabelReport:
 
     def calibration_columns(self) -> list[list[ReportPart]]:
         """Whether the confidence of the model matches its accuracy, and how to read the plot."""
-        values = {"bins": self.calibration, "error": self.calibration_error}
+        values = {"bins": self.reliability or self.calibration, "error": self.calibration_error}
         error, bins = self.calibration_error, len(self.calibration)
         if self.kind in SEVERAL:
             meaning = _("Where the probability of a label is 0.9, nine in ten should be right.")
@@ -294,7 +299,10 @@ class LabelReport:
             "accept only predictions above some score. The calibration error is the mean distance from the diagonal."
         )
         line = _("Calibration error: {error:.4f} ({bins} bins).", error=error, bins=bins)
-        return [[ReportPlot("reliability", _("Confidence and accuracy"), values)], [line, Note(f"{meaning} {reading}")]]
+        parts: list[ReportPart] = [line, Note(f"{meaning} {reading}")]
+        if self.coverage:
+            parts.append(ReportPlot("coverage", _("What can be answered"), {"curve": self.coverage}))
+        return [[ReportPlot("reliability", _("Confidence and accuracy"), values)], parts]
 
     def error_parts(self) -> list[ReportPart]:
         """The wrong predictions with the highest confidence."""
@@ -337,7 +345,8 @@ class LabelReport:
             "predicted": expand_answers(data["predicted"], len(labels), several=several),
             "probability": np.array(data["probability"], np.float32),
         }
-        report = cls(**{item.name: data[item.name] for item in fields(cls) if item.name not in changed} | changed)
+        kept = {item.name: data[item.name] for item in fields(cls) if item.name in data or item.name not in LATER}
+        report = cls(**kept | changed)
         if not len(report.references) == len(report.predicted) == report.n:
             raise ValueError(
                 _(

@@ -20,6 +20,7 @@ RISK = 0.1
 START = 0.2
 WIDER = 1.02  # from one threshold that is tried to the next: so many times as many sentences are accepted
 MOST_ROWS_NEEDED = 1_000_000
+CURVE_POINTS = 50
 PROMISED = (0.90, 0.95, 0.99)
 """What training says something about."""
 
@@ -77,6 +78,17 @@ def rows_needed(confidence: np.ndarray, right: np.ndarray, target: float) -> int
             return needed
         needed += max(1, needed // 50)
     return None
+
+
+def coverage_curve(confidence: np.ndarray, right: np.ndarray) -> list[tuple[float, float]]:
+    """(share that is answered, share of those that is right) if only the surest are answered; CURVE_POINTS of them.
+
+    confidence: (n,); right: (n,) bool.
+    """
+    n = len(confidence)
+    hits = np.cumsum(np.asarray(right, bool)[np.argsort(-np.asarray(confidence, np.float64), kind="stable")])
+    counts = sorted({math.ceil(n * point / CURVE_POINTS) for point in range(1, CURVE_POINTS + 1)} - {0})
+    return [(count / n, float(hits[count - 1] / count)) for count in counts]
 
 
 def accepted_counts(confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

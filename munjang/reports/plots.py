@@ -245,7 +245,8 @@ def training_curve(log_rows: Sequence[Mapping[str, float]], *, title: str = "") 
 def reliability(bins: Sequence[Mapping[str, Any]], error: float) -> Figure:
     """Accuracy of the predictions at each confidence; beneath it the share of predictions with that confidence.
 
-    bins: `confidence` and `accuracy` (means over the bin) and `count`; error: the expected calibration error.
+    bins: `confidence` and `accuracy` (means over the bin) and `count`; where bins have equal counts, `accuracy_low` and
+    `accuracy_high`, its interval. error: the expected calibration error.
     """
     filled = [item for item in bins if item["count"]]
     total = sum(item["count"] for item in filled)
@@ -258,6 +259,9 @@ def reliability(bins: Sequence[Mapping[str, Any]], error: float) -> Figure:
         upper.plot(
             confidences, [item["accuracy"] for item in filled], "o-", color=BLUE, linewidth=1.5, label=_("this model")
         )
+        if "accuracy_low" in filled[0]:
+            ends = [[item[f"accuracy_{end}"] for item in filled] for end in ("low", "high")]
+            upper.vlines(confidences, *ends, color=BLUE, linewidth=2.5, alpha=0.4)
         upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel=_("share that is right"))
         upper.grid()
         upper.legend(loc="upper left")
@@ -265,6 +269,23 @@ def reliability(bins: Sequence[Mapping[str, Any]], error: float) -> Figure:
         lower.set(xlabel=_("confidence of the prediction"), ylabel=_("texts, %"))
         lower.grid(axis="y")
         upper.set_title(drawable(_("Calibration (error {error:.3f})", error=error)))
+    return figure
+
+
+def coverage(curve: Sequence[Sequence[float]]) -> Figure:
+    """The share that is right if only the surest predictions are given. curve: (share given, share right) by share."""
+    shares, right = np.array(curve, float).T
+    with style():
+        figure, axes = new_figure(4.6, 3.4)
+        axes.plot(100 * shares, 100 * right, color=BLUE, linewidth=1.8)
+        for target in (90, 95, 99):
+            axes.axhline(target, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.set(
+            xlim=(0, 100), xlabel=_("share that is answered, the surest first, %"), ylabel=_("share that is right, %")
+        )
+        axes.set_ylim(min(89.0, 100 * right.min() - 1), 100.5)
+        axes.grid()
+        axes.set_title(drawable(_("What can be answered")))
     return figure
 
 
@@ -298,6 +319,7 @@ PLOTS: dict[str, Callable[..., Figure]] = {
     "bars": f1_bars,
     "confusion": plot_confusion_matrix,
     "reliability": reliability,
+    "coverage": coverage,
     "intervals": score_intervals,
     "lengths": length_histogram,
     "labels": label_bars,

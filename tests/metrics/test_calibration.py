@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from munjang.metrics.calibration import (
     HIGHEST,
+    equal_count_bins,
     expected_calibration_error,
     fit_label_temperatures,
     fit_temperature,
@@ -62,6 +64,17 @@ def test_each_label_of_several_gets_its_own_temperature():
     logits = rng.normal(0, 2, (5000, 2))
     references = rng.random((5000, 2)) < 1 / (1 + np.exp(-logits))
     assert fit_label_temperatures(logits * [0.5, 3.0], references) == pytest.approx((0.5, 3.0), rel=0.1)
+
+
+def test_bins_of_equal_counts_have_the_accuracy_of_their_predictions_and_its_interval():
+    confidence = np.array([0.9, 0.1, 0.5, 0.7, 0.3, 0.8] * 10)
+    right = confidence > 0.4
+    bins = equal_count_bins(confidence, right)
+    assert [one["count"] for one in bins] == [5] * 12 and sum(one["accuracy"] for one in bins) == 8
+    assert [round(one["confidence"], 3) for one in bins] == [0.1, 0.1, 0.3, 0.3, 0.5, 0.5, 0.7, 0.7, 0.8, 0.8, 0.9, 0.9]
+    wilson = binomtest(0, 5).proportion_ci(method="wilson")
+    assert (bins[0]["accuracy_low"], bins[0]["accuracy_high"]) == pytest.approx((wilson.low, wilson.high))
+    assert equal_count_bins(np.array([]), np.array([], bool)) == []
 
 
 def test_golden_section_finds_the_lowest_place():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from munjang.metrics.selective import RISK, binomial_tail, choose_threshold, least_rows, rows_needed
+from munjang.metrics.selective import RISK, binomial_tail, choose_threshold, coverage_curve, least_rows, rows_needed
 
 
 def calibrated_answers(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -38,6 +38,12 @@ def test_what_a_threshold_answers_is_counted_on_the_sentences_it_comes_from():
     given = confidence >= found.threshold
     assert found.answered == given.mean() and found.right == right[given].mean() > 0.9 and found.n == 5_000
     assert binom.cdf((given & ~right).sum(), given.sum(), 0.1) <= RISK
+
+
+def test_the_curve_is_what_the_surest_answers_get_right():
+    confidence, right = np.array([0.6, 0.9, 0.8, 0.7]), np.array([False, True, True, False])
+    assert coverage_curve(confidence, right) == [(0.25, 1.0), (0.5, 1.0), (0.75, 2 / 3), (1.0, 0.5)]
+    assert len(coverage_curve(*calibrated_answers(5_000, 3))) == 50 and coverage_curve(*2 * [np.array([])]) == []
 
 
 def test_equal_confidences_are_accepted_together():

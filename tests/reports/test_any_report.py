@@ -57,6 +57,9 @@ class SpanReport:
     def title(self, metric: str) -> str:
         return metric.replace("_", " ")
 
+    def summary(self) -> list[str]:
+        return ["Two of three spans are found."]
+
     def remarks(self) -> list[str]:
         return ["A span counts if both of its ends are right."]
 
@@ -95,7 +98,9 @@ POOR = SpanReport(np.array([[1, 2, 2], [1, 2, 1], [0, 0, 1], [1, 3, 3]]), "poor"
 
 def test_it_is_printed_with_intervals_its_tables_and_what_was_left_out():
     text = str(GOOD)
-    assert text.startswith("finder on names, test: 4 texts with 7 names (left out: 2 empty)\n\nmetric ")
+    assert text.startswith(
+        "finder on names, test: 4 texts with 7 names (left out: 2 empty)\n\nTwo of three spans are found.\n\nm"
+    )
     rows = {line.split("  ")[0]: line.split()[2] for line in text.splitlines() if line.startswith("span")}
     assert rows == {"span f1": "0.8571", "span recall": "0.8571"}
     assert "A span counts if" in text and "Lost\ntext\n" in text and "F1 of each kind" not in text

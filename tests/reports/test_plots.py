@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 
+from munjang.metrics.calibration import equal_count_bins
 from munjang.reports import plots
 from munjang.reports.figures import STAND_IN, drawable, font_characters, save_png, to_svg
 
@@ -31,6 +32,8 @@ def every_plot(names):
         "confusion": plots.plot_confusion_matrix(np.eye(len(names), dtype=int) * 7, names),
         "training": plots.training_curve(LOG),
         "reliability": plots.reliability(BINS, 0.05),
+        "equal bins": plots.reliability(equal_count_bins(np.linspace(0, 1, 99), np.arange(99) % 3 > 0), 0.05),
+        "coverage": plots.coverage([(0.02, 1.0), (0.5, 0.97), (1.0, 0.9)]),
         "f1": plots.f1_bars(scores, {name: 10 for name in names}, baseline=scores),
         "intervals": plots.score_intervals({"우리 모델": SCORED, "baseline": SCORED}, metric="accuracy"),
     }

@@ -116,7 +116,7 @@ def test_a_full_report_is_one_whole_page_with_every_section(size, task, tmp_path
         "Scores", "New sentences", "Data", "Cleaning", "Training", "Labels", *confusions, "Calibration",
         "Most confident errors", "Settings", "Use the model",
     ]  # fmt: skip
-    assert parser.seen.count("svg") == (6 if task == "multi-label" else 7)
+    assert parser.seen.count("svg") == (7 if task == "multi-label" else 8)
 
 
 def test_nothing_from_the_data_becomes_a_tag_and_nothing_is_fetched(tmp_path):
