@@ -1,13 +1,13 @@
 """What a classifier's probabilities and promises are worth on the published test splits.
 
-    python bench/trust.py --data-dir DIR [--corpora nsmc] [--models FOLDER] [--backbone mini] [--hybrid]
+    python bench/trust.py --data-dir DIR [--models heads,linear,mini,hybrid] [--corpora nsmc,ynat]
 
-For each corpus: a model trained as `bench/quality.py` does (or, with --models, the folder FOLDER/CORPUS that was
-trained so), its temperature and thresholds from the validation split, and then on the test split, read once: log loss
-and calibration error without and with the temperature, the latter with 95% bootstrap intervals; for a minimum precision
-of 0.90, 0.95 and 0.99 the share answered and the precision, beside the most that any threshold chosen on test itself
-would answer at that precision. For several labels a text, shares are of the labels that it gives at a probability of
-0.5. Writes bench/results/trust.json.
+heads: those of the packaged model, in 8 bits; linear, mini, hybrid: trained here, mini as `bench/quality.py` does.
+Their temperature and thresholds come from the validation split. On the test split, read once: log loss and calibration
+error without and with the temperature, the latter with 95% bootstrap intervals; for a minimum precision of 0.90, 0.95
+and 0.99 the share answered and the precision, beside the most that any threshold chosen on test itself would answer at
+that precision. For several labels a text, shares are of the labels that it gives at a probability of 0.5. Rows (model
+and corpus) go to bench/results/trust.json one by one; those that are there already are not made again.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from machine import flags, processor
 from options import bench_parser
 
 import munjang as mj
-from munjang.config.settings import TrainConfig, update
-from munjang.data.prepare import Prepared, prepare_corpus
+from munjang.config.settings import TrainConfig
+from munjang.data.prepare import prepare_corpus
 from munjang.files import write_json
-from munjang.inference.confidence import HeldOut, calibrated, kept_answers
+from munjang.inference.confidence import HeldOut, kept_answers
 from munjang.inference.predictor import Predictor
 from munjang.metrics.scores import calibration_bins, calibration_error, log_loss
 from munjang.metrics.selective import PROMISED
-from munjang.records import Example
+from munjang.records import Corpus
 from munjang.tables import format_table
 from munjang.tasks.classification import Classification, RawLogits
 from munjang.training.linear import targets
@@ -38,76 +38,61 @@ from munjang.training.run import train_prepared
 
 CORPORA = {"nsmc": 3, "kor_hate": 3, "kor_sarcasm": 3, "kor_sae": 3, "kor_3i4k": 3, "ynat": 3, "langid": 3, "kmhas": 8}
 """Corpus -> epochs."""
+HEADS = {"nsmc": "sentiment", "kor_hate": "hate", "kor_sarcasm": "sarcasm", "kor_sae": "kind", "kor_3i4k": "intent",
+         "ynat": "topic", "langid": "language"}  # fmt: skip
+"""Corpus -> the packaged head that learnt from it."""
 RESAMPLES = 500
 
 
 def main() -> None:
     parser = bench_parser(__doc__)
     parser.add_argument("--corpora", default=",".join(CORPORA))
-    parser.add_argument("--models", type=Path, help="a folder of trained models, by corpus")
-    parser.add_argument("--backbone", default="mini")
-    parser.add_argument("--hybrid", action="store_true")
+    parser.add_argument("--models", default="heads,linear,mini,hybrid")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     path = options.results / "trust.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for name in options.corpora.split(","):
-        config = TrainConfig(backbone=options.backbone, epochs=CORPORA[name], hybrid=options.hybrid)
-        corpus = mj.load_corpus(name, data_dir=options.data_dir)
-        if options.models:
-            model = mj.load(options.models / name)
-            prepared = prepare_corpus(corpus, config_of(model))
-            rows[name] = measured(model, prepared)
-        else:
-            prepared = prepare_corpus(corpus, config)
-            with tempfile.TemporaryDirectory() as folder:
-                rows[name] = measured(train_prepared(prepared, config, Path(folder)), prepared)
-        write_json(path, rows)
-    print(format_table(["corpus", "log loss", "calibrated", "ECE", "calibrated"], list(map(loss_row, rows.items()))))
-    header = ["corpus", "target", "answered", "right", "best on test", "of the best"]
+    for kind in options.models.split(","):
+        for name in options.corpora.split(","):
+            key = f"{kind} {name}"
+            if key not in rows and (kind != "heads" or name in HEADS):
+                rows[key] = made_and_measured(kind, mj.load_corpus(name, data_dir=options.data_dir), name)
+                write_json(path, rows)
+    print(format_table(["model", "log loss", "calibrated", "ECE", "calibrated"], list(map(loss_row, rows.items()))))
+    header = ["model", "target", "answered", "right", "best on test", "of the best"]
     print(format_table(header, [row for item in rows.items() for row in promise_rows(*item)]))
 
 
-def config_of(model: Predictor) -> TrainConfig:
-    """The settings that a model was trained with."""
-    values = dict(model.manifest.settings)
-    known = TrainConfig()
-    return update(known, {key: value for key, value in values.items() if hasattr(known, key)}, where="munjang.json")
+def made_and_measured(kind: str, corpus: Corpus, name: str) -> dict[str, Any]:
+    """The figures of one model on one corpus; the model is trained unless it is a packaged head."""
+    if kind == "heads":
+        return measured(mj.load(f"mini/{HEADS[name]}"), prepare_corpus(corpus, TrainConfig()).published)
+    epochs = 1.0 if kind == "linear" else CORPORA[name]
+    config = TrainConfig(backbone="linear" if kind == "linear" else "mini", epochs=epochs, hybrid=kind == "hybrid")
+    prepared = prepare_corpus(corpus, config)
+    with tempfile.TemporaryDirectory() as folder:
+        return measured(train_prepared(prepared, config, Path(folder)), prepared.published)
 
 
-def measured(model: Predictor, prepared: Prepared) -> dict[str, Any]:
-    """The figures of one model."""
-    plain = RawLogits(model.labels)
-    task = cast(Classification, model.decoder)
-    splits = {}
-    for split, examples in (("validation", prepared.corpus.validation), ("test", prepared.published.test)):
-        examples = [row for row in examples if row.label is not None and row.text.strip()]
-        splits[split] = (logits_of(model, examples, plain), targets(examples, prepared.corpus))
-    task, held = calibrated(task, *splits["validation"])
-    logits, references = splits["test"]
-    single, n = not task.several, len(logits)
-    probabilities = {
-        "before": type(task)(task.labels).decode({"logits": logits}),
-        "after": task.decode({"logits": logits}),
-    }
-    test = kept_answers(probabilities["after"], references, several=task.several, most=n)
-    losses = {
-        "before": log_loss(logits, references, single=single),
-        "after": log_loss(logits / task.scale, references, single=single),
-    }
+def measured(model: Predictor, corpus: Corpus) -> dict[str, Any]:
+    """The figures of one model on the test split of a corpus."""
+    held, task = model.held_out, cast(Classification, model.decoder)
+    assert held is not None
+    rows = [row for row in corpus.test if row.label is not None and row.text.strip()]
+    runs = model.run([row.text for row in rows], decoder=RawLogits(model.labels, task.columns))
+    logits, references = np.concatenate([run[2] for run in runs]), targets(rows, corpus)
+    single, plain = not task.several, type(task)(task.labels)
+    outputs = {"before": {"logits": logits}, "after": {"logits": logits / task.scale}}
+    probabilities = {name: plain.decode(values) for name, values in outputs.items()}
+    test = kept_answers(probabilities["after"], references, several=task.several, most=len(rows))
     return {
-        "backbone": model.manifest.backbone, "format": model.manifest.format, "validation": len(held), "test": n,
-        "temperature": task.temperature, "log_loss": losses,
+        "format": model.manifest.format, "validation": len(held), "test": len(rows), "temperature": task.temperature,
+        "log_loss": {name: log_loss(values["logits"], references, single=single) for name, values in outputs.items()},
         "calibration_error": {name: error_with_interval(values, references, single=single)
                               for name, values in probabilities.items()},
         "promises": [promise(held, test, target) for target in PROMISED],
         "machine": f"{processor()}, {'with' if 'amx_bf16' in flags() else 'no'} AMX",
     }  # fmt: skip
-
-
-def logits_of(model: Predictor, examples: list[Example], decoder: RawLogits) -> np.ndarray:
-    """(n, L) of texts that are not empty."""
-    return np.concatenate([run[2] for run in model.run([row.text for row in examples], decoder=decoder)])
 
 
 def error_with_interval(probabilities: np.ndarray, references: np.ndarray, *, single: bool) -> list[float]:

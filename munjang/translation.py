@@ -95,7 +95,8 @@ class _Option:
 
     def __format__(self, setting: str) -> str:
         name, sign, value = setting.partition("=")
-        literal = True if value == "True" else int(value) if value.isdecimal() else value
+        number = int(value) if value.isdecimal() else float(value) if value.replace(".", "", 1).isdecimal() else value
+        literal = True if value == "True" else number
         return option_text(**{name: literal if sign else None})
 
 
