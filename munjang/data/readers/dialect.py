@@ -25,6 +25,7 @@ UNANIMOUS = 0.98
 PIECES_SHARE = 0.3  # of the rows after short ones do not fit: about half do not where records are cut in two
 MISSING_WEIGHT = 0.7  # found by trial: with 1 a wrong reading with more cells wins, with 0.4 one with fewer good rows
 HALF_QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*$')
+SPACED_CELL = re.compile(r"""("(?:[^"\\]|\\.|"")*+"|-?\d[\d.e+-]*|NA|TRUE|FALSE)(?: |$)""")  # as R writes
 SPACED_QUOTE, UNCLOSED = re.compile(r' +"'), re.compile(r"'[^']*$")
 DIGITS = frozenset("0123456789")
 NUMERIC = DIGITS | frozenset(" .,:/+-%")  # also of dates and times
@@ -102,7 +103,12 @@ def find_layout(
     user; header True means the first record, False none.
     """
     found: list[Layout] = []
-    for mark in (delimiter,) if delimiter else "\t,;|" if kind != "csv" else ",;\t|":
+    spaced = [] if delimiter else [spaced_cells(line.text.rstrip("\r")) for line in lines[:2]]
+    if len(spaced) == 2 and all(spaced):
+        of_r = best_layout(lines, cut, " ", True if header is None and spaced[0] < spaced[1] else header)
+        if of_r and of_r.shape.width > 1 and {len(row.cells) for row in of_r.rows} == {of_r.shape.width}:
+            return of_r
+    for mark in (delimiter,) if delimiter else "\t,;|\x01" if kind != "csv" else ",;\t|\x01":
         if delimiter or any(mark in line.text for line in lines):
             found += filter(None, [best_layout(lines, cut, mark, header)])
         if found and found[-1].rank == 1 and found[-1].is_table and kind != "txt" and not found[-1].lone_name:
@@ -117,6 +123,17 @@ def find_layout(
         return None
     named = [layout for layout in found if layout.is_named and layout.shape.width > 1]
     return max(named, key=lambda layout: layout.rank) if named else best_layout(lines, cut, None, header)
+
+
+def spaced_cells(text: str) -> int:
+    """How many cells between spaces a line of R has, whose texts are in quotes; 0 if it is no such line."""
+    count = position = 0
+    while text[:1] == QUOTE and position < len(text):
+        cell = SPACED_CELL.match(text, position)
+        if not cell:
+            return 0
+        count, position = count + 1, cell.end()
+    return count
 
 
 def one_column(table: Layout, lines: Sequence[Line], cut: bool) -> Layout | None:
@@ -212,19 +229,19 @@ def layout_with(lines: Sequence[Line], cut: bool, dialect: Dialect, header: bool
         first = find_header([row.cells for row in rows[:SAMPLE_ROWS]])
     names, above = (None, 0) if first is None else (rows[first].cells, first)
     body, start = rows[0 if first is None else first + 1 :], rows[above].line
-    shape = shape_of(names, body, rows)
+    shape = shape_of(names, body, rows, dialect.delimiter)
     shape = replace(shape, values=few_values(lines, start, dialect, shape.width))
     score = agreement([line for line in lines if line.number >= start], dialect, shape, above)
     return Layout(dialect, shape, names, rows[:above], body, start, score)
 
 
-def shape_of(names: tuple[str, ...] | None, body: Sequence[Row], rows: Sequence[Row]) -> Shape:
+def shape_of(names: tuple[str, ...] | None, body: Sequence[Row], rows: Sequence[Row], delimiter: str | None) -> Shape:
     """The number of columns, and how few fields a row may have. body: the rows after the header."""
     if names is None:
         width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
         return Shape(width, width)
     width, counts = len(names), Counter(filled(row.cells) for row in body)
-    if counts[width + 1] > len(body) / 2 and has_index(names, body):
+    if counts[width + 1] > len(body) / 2 and (delimiter == " " or has_index(names, body)):
         return Shape(width + 1, width + 1)
     full = len(body) - sum(count for size, count in counts.items() if size < width)
     usual = [
@@ -235,7 +252,7 @@ def shape_of(names: tuple[str, ...] | None, body: Sequence[Row], rows: Sequence[
         and count >= USUAL_SHARE * len(body)
     ]
     least = min(usual, default=width)
-    return Shape(width, width if least < width and are_pieces(body, width) else least)
+    return Shape(width, width if least < width and are_pieces(body, width, least) else least)
 
 
 def few_values(lines: Sequence[Line], start: int, dialect: Dialect, width: int) -> tuple[frozenset[str] | None, ...]:
@@ -257,11 +274,12 @@ def has_index(names: Sequence[str], body: Sequence[Row]) -> bool:
     return not is_id and len(first) == len(body) == len(set(first)) and all(map(is_number, first))
 
 
-def are_pieces(body: Sequence[Row], width: int) -> bool:
+def are_pieces(body: Sequence[Row], width: int, least: int) -> bool:
     """Whether the rows with too few cells are the pieces of records that an unquoted line break has cut in two.
 
     The row after a piece then begins in the middle of a record, so its cells are of other kinds than their columns.
-    Where the columns have no kind, pieces are known by coming in pairs with as many cells as a record.
+    Where the columns have no kind, pieces are known by coming in pairs with as many cells as a record, or by some with
+    fewer cells than the `least` that many have.
     """
     sizes = [len(row.cells) for row in body]
     for usual in {max(sizes), width}:
@@ -276,7 +294,7 @@ def are_pieces(body: Sequence[Row], width: int) -> bool:
         decided = [vote for row in after if (vote := fits_columns(row.cells, kinds)) is not None]
         if decided and decided.count(False) > PIECES_SHARE * len(decided):
             return True
-        if not decided and in_pairs(sizes, usual):
+        if not decided and (in_pairs(sizes, usual) or any(size < least for size in sizes[:-1])):
             return True
     return False
 
