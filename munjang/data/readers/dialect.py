@@ -30,6 +30,8 @@ SPACED_QUOTE, UNCLOSED = re.compile(r' +"'), re.compile(r"'[^']*$")
 DIGITS = frozenset("0123456789")
 NUMERIC = DIGITS | frozenset(" .,:/+-%")  # also of dates and times
 NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")
+NUMBER_NAMES = ("no", "no.", "번호", "순번", "연번", "index", "idx")
+LONE_ESCAPE = re.compile(r"\\[\w ]")
 NAME = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
 
 
@@ -163,7 +165,7 @@ def best_layout(lines: Sequence[Line], cut: bool, delimiter: str | None, header:
     best: Layout | None = None
     for dialect in dialects(lines, delimiter):
         layout = layout_with(lines, cut, dialect, header)
-        if layout and (best is None or layout.rank > best.rank):
+        if layout and (best is None or layout.rank > best.rank) and not escapes_some(lines, layout):
             best = layout
         if best and best.rank == 1:  # none can be better
             break
@@ -173,6 +175,17 @@ def best_layout(lines: Sequence[Line], cut: bool, delimiter: str | None, header:
             other = layout_with(lines, cut, dialect, header)
             best = other if other and other.rank >= best.rank else best
     return best
+
+
+def escapes_some(lines: Sequence[Line], layout: Layout) -> bool:
+    """Whether an unquoted layout has escapes, but other delimiters or backslashes in its texts without one.
+
+    A program escapes all of them; by hand, a text just ends with a backslash. Between tabs rows may be cut otherwise.
+    """
+    if layout.dialect.quoted or not layout.dialect.escaped or layout.dialect.delimiter == "\t":
+        return False
+    too_long = any(filled(row.cells) > layout.shape.width for row in layout.rows)
+    return too_long or any(LONE_ESCAPE.search(line.text.replace(ESCAPE * 2, "")) for line in lines)
 
 
 def dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:
@@ -191,11 +204,12 @@ def dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:
     if delimiter == "\t" and not quoted_throughout(texts, delimiter):
         chosen.reverse()
     escaped = [Dialect(delimiter, chosen[0].quoted and has_quotes, True)]
-    escaped.append(replace(escaped[0], quoted=not escaped[0].quoted))
+    if has_quotes:
+        escaped.append(replace(escaped[0], quoted=not escaped[0].quoted))
     if any(NULL in plain.split(text) for text in escapes):
         return [*escaped, *chosen]
     if only_escaped(texts, delimiter):
-        return [escaped[0], *chosen, escaped[1]]
+        return [escaped[0], *chosen, *escaped[1:]]
     if any(ESCAPE + QUOTE in text for text in escapes):
         chosen.insert(chosen.index(quoted) + 1, Dialect(delimiter, True, True))
     return chosen + escaped * bool(escapes) + singles
@@ -252,7 +266,7 @@ def shape_of(names: tuple[str, ...] | None, body: Sequence[Row], rows: Sequence[
         and count >= USUAL_SHARE * len(body)
     ]
     least = min(usual, default=width)
-    return Shape(width, width if least < width and are_pieces(body, width, least) else least)
+    return Shape(width, width if least < width and are_pieces(body, names, least) else least)
 
 
 def few_values(lines: Sequence[Line], start: int, dialect: Dialect, width: int) -> tuple[frozenset[str] | None, ...]:
@@ -274,7 +288,7 @@ def has_index(names: Sequence[str], body: Sequence[Row]) -> bool:
     return not is_id and len(first) == len(body) == len(set(first)) and all(map(is_number, first))
 
 
-def are_pieces(body: Sequence[Row], width: int, least: int) -> bool:
+def are_pieces(body: Sequence[Row], names: Sequence[str], least: int) -> bool:
     """Whether the rows with too few cells are the pieces of records that an unquoted line break has cut in two.
 
     The row after a piece then begins in the middle of a record, so its cells are of other kinds than their columns.
@@ -282,7 +296,9 @@ def are_pieces(body: Sequence[Row], width: int, least: int) -> bool:
     fewer cells than the `least` that many have.
     """
     sizes = [len(row.cells) for row in body]
-    for usual in {max(sizes), width}:
+    if lacks_numbers(body, names):
+        return True
+    for usual in {max(sizes), len(names)}:
         short = [size < usual for size in sizes]
         whole = [row for row, *cut in zip(body, short, [False, *short], strict=False) if not any(cut)]
         after = [row for row, cut in zip(body[1:], short, strict=False) if cut]
@@ -296,6 +312,20 @@ def are_pieces(body: Sequence[Row], width: int, least: int) -> bool:
             return True
         if not decided and (in_pairs(sizes, usual) or any(size < least for size in sizes[:-1])):
             return True
+    return False
+
+
+def lacks_numbers(body: Sequence[Row], names: Sequence[str]) -> bool:
+    """Whether rows after too short ones have words in the column of the numbers of rows, where other rows have numbers.
+
+    That is known by its name, also where there are too few rows to tell.
+    """
+    for column, name in enumerate(names):
+        if normal_name(name) in NUMBER_NAMES:
+            are = [len(row.cells) > column and cell_kind(row.cells[column]) == "number" for row in body]
+            after = [numbered for row, numbered in zip(body, are[1:], strict=False) if len(row.cells) < len(names)]
+            if after.count(False) > PIECES_SHARE * len(after) and any(are):
+                return True
     return False
 
 

@@ -294,6 +294,16 @@ def test_three_rows_cut_by_line_breaks_are_not_taken_for_rows_without_last_cells
         DataError, match=r"most records have more or fewer cells\. The first is line 3: too few fields, 2"
     ):
         opened(content)
+    table = opened("번호,본문,감정\n1,첫\n둘,긍정\n2,뷁,중립\n3,첫\n둘,중립\n")
+    assert cells(table) == [["2", "뷁", "중립"]] and len(table.rejected) == 4
+
+
+def test_a_backslash_at_the_end_of_a_text_is_no_escape_where_other_commas_have_none(opened):
+    rows = [[row[0], row[1] + ", 네" * (i % 5 == 0), row[2]] for i, row in enumerate(ROWS)]
+    rows[7][1], rows[10][1] = "C:\\dir\\new", "색이, 사진과 달라요 끝\\"
+    table = opened(joined([NAMES, *rows]))
+    assert cells(table) == [row for row in rows if "," not in row[1]]
+    assert {row.reason for row in table.rejected} == {"too many fields, 4 for 3"} and len(table.rejected) == 4
 
 
 def test_quotes_that_are_not_doubled_lose_the_outer_ones(opened):
