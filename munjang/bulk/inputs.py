@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from munjang.bulk.locations import Location, find_location
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.open import FILE_KINDS, open_table, suffix_of
+from munjang.data.readers.kinds.signatures import FILE_KINDS, suffix_of
+from munjang.data.readers.open import open_table
 from munjang.data.readers.parquet import parquet_file, parquet_table
 from munjang.data.readers.table import Table
 from munjang.errors import DataError

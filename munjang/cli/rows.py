@@ -37,8 +37,10 @@ def source_kind(source: str | None) -> Literal["text", "file", "stdin"]:
         raise ConfigError(_("There is nothing to label. Give a text or a file, or pipe lines in."))
     if source in (None, "-"):
         return "stdin"
+    from munjang.data.compressed import as_on_disk
+
     try:
-        if source.strip() and Path(source).exists():
+        if source.strip() and as_on_disk(Path(source)).exists():
             return "file"
     except (OSError, ValueError):  # a long text, or one with a NUL, cannot be a file name
         return "text"

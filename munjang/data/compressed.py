@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import tempfile
+import unicodedata
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,17 @@ def refuse_bomb(size: int, packed: int, path: object) -> None:
                 ratio=MAX_RATIO,
             )
         )
+
+
+def as_on_disk(path: Path) -> Path:
+    """The path as the disk spells it: macOS decomposes Hangul in the names of files, and Linux keeps them so."""
+    if str(path).isascii() or path.exists():
+        return path
+    folder = as_on_disk(path.parent)
+    name = unicodedata.normalize("NFC", path.name)
+    if not folder.is_dir():
+        return path
+    return next((item for item in folder.iterdir() if unicodedata.normalize("NFC", item.name) == name), path)
 
 
 def open_bytes(path: Path) -> BinaryIO:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 from xml.etree import ElementTree
@@ -24,23 +25,31 @@ FREE_BYTES, MAX_RATIO = 32_000_000, 50  # what a part may hold, or how many time
 SHEET_RATIO = 100  # the same for a sheet, whose cells are more alike
 LISTS_BYTES = 2_000_000  # what the lists of sheets may hold; their trees in memory are fifty times as large
 READ_BYTES = 1 << 20
+LONGEST_CELL = 300_000  # bytes of a cell, which is not cut between two reads
 ROW = re.compile(rb"<(?:\w+:)?row\b")
 ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\s[^<>]*?\br=[\"'](\d{1,9})[\"']")
 CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?\br=[\"']([A-Za-z]*)(\d{1,9})[\"'][^<>]*+(?<!/)>(?!</)")  # one that is filled
 NAMELESS = re.compile(rb"<(?:\w+:)?c(?=[\s>/])(?![^<>]*\br=)")  # its place is that after the cell before
 ENDLESS = re.compile(rb"<(?:\w+:)?(?:c|row)\s[^<>]{300}")  # searching such tags would take too long
+EMPTY_FORMULA = re.compile(
+    rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^<>]*/>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
 ERROR_CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?\bt=[\"']e[\"']")
 RELATION = re.compile(r"\{.*relationships\}id")
 WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 
 
 class Extent(NamedTuple):
-    """What a sheet holds: its last row and column, from 1, its cells, and how many of them are errors such as #N/A."""
+    """What a sheet holds: its last row and column, from 1, and its cells.
+
+    errors, formulas: how many of them are errors such as #N/A, or formulas without a stored value.
+    """
 
     rows: int
     columns: int
     cells: int
     errors: int
+    formulas: int = 0
 
 
 def check_workbook(source: str | IO[bytes], path: object) -> dict[str, str]:
@@ -103,14 +112,16 @@ def part_bytes(
 
 def sheet_extent(source: str | IO[bytes], part: str, path: object, name: str) -> Extent:
     """Where the cells of a sheet lie. DataError: beyond the limits of Excel, or too many to be held."""
-    rows = columns = cells = errors = in_row = 0
+    rows = columns = cells = errors = formulas = in_row = 0
     letters: set[bytes] = set()
     rest = b""
     with zipfile.ZipFile(source) as archive:
         item = archive.getinfo(part)
-        for chunk in part_bytes(archive, item, path, limit=max(FREE_BYTES, SHEET_RATIO * item.compress_size)):
-            head, mark, tail = (rest + chunk).rpartition(b"<")
-            rest = mark + tail
+        chunks = part_bytes(archive, item, path, limit=max(FREE_BYTES, SHEET_RATIO * item.compress_size))
+        for chunk in chain(chunks, [b""]):
+            block = rest + chunk
+            cut = last_cell(block) if chunk else len(block)
+            head, rest = block[:cut], block[cut:]
             if len(rest) > 10 * READ_BYTES or ENDLESS.search(head):
                 raise DataError(_("{path}: sheet '{name}' is damaged. Save it again from Excel.", path=path, name=name))
             bare = len(NAMELESS.findall(head))
@@ -122,9 +133,16 @@ def sheet_extent(source: str | IO[bytes], part: str, path: object, name: str) ->
             numbered = max(map(int, ROW_NUMBER.findall(head)), default=0)
             rows = max(rows, numbered if bare else 0, max(map(int, {row for __, row in found}), default=0))
             cells, errors = cells + len(found) + bare, errors + len(ERROR_CELL.findall(head))
+            formulas += len(EMPTY_FORMULA.findall(head))
             extent = Extent(rows, max([columns, *map(column_number, letters)]), cells, errors)
             refuse_extent(extent._replace(rows=max(rows, numbered)), path, name)
-    return Extent(rows, max([columns, *map(column_number, letters)]), cells, errors)
+    return Extent(rows, max([columns, *map(column_number, letters)]), cells, errors, formulas)
+
+
+def last_cell(block: bytes) -> int:
+    """Where the last cell in a block begins, which may go on behind it; without one, its last tag."""
+    cell = max(block.rfind(mark, max(0, len(block) - LONGEST_CELL)) for mark in (b"<c ", b":c "))
+    return max(0, block.rfind(b"<", 0, cell + 1 if cell >= 0 else None))
 
 
 def column_number(letters: bytes) -> int:

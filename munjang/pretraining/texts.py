@@ -11,8 +11,9 @@ from typing import Any
 
 from munjang.data.compressed import open_bytes, reading, unpacked_file
 from munjang.data.duplicates import letters_key, text_hash
+from munjang.data.readers.kinds.signatures import file_kind
 from munjang.data.readers.lines import CHUNK_BYTES, Encoding
-from munjang.data.readers.open import file_kind, open_table
+from munjang.data.readers.open import open_table
 from munjang.data.readers.parquet import parquet_file, parquet_table
 from munjang.data.readers.table import Bad
 from munjang.data.readers.text import open_bare

@@ -397,7 +397,7 @@ def joined_files(rng, path):
 
 def without_quotes(rng, path):
     """By hand: commas and line breaks in cells as they are."""
-    made = rows(rng, without=rng.choice(['"\n\\', '",\\']), empty=False)
+    made = rows(rng, without=rng.choice(['"\n', '",']), empty=False)
     more = rng.choice([[], ["메모"]])
     made = [[*row, *more] for row in made]
     columns = [*COLUMNS, "비고"][: len(made[0])]

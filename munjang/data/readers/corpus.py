@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from munjang.config.arguments import check_path, checked
 from munjang.config.settings import ReadOptions
 from munjang.data.memory import gc_paused
 from munjang.data.readers.columns import (
+    UNKNOWN,
     Columns,
     LabelsUnclear,
     cells_text,
@@ -23,8 +25,10 @@ from munjang.data.readers.columns import (
     guess_label,
     guess_text,
     normal_name,
+    text_rank,
 )
 from munjang.data.readers.labels import LabelRules, Refused, choose_label_set, refused, untidy_note
+from munjang.data.readers.lines import ungarbled
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import Row, Table, cell_text, describe_rejected
 from munjang.data.splits import SPLIT_NAMES
@@ -37,6 +41,9 @@ from munjang.translation import _, ngettext
 log = logging.getLogger("munjang")
 
 SAMPLED_ROWS = 1_000  # rows to look at for guessing the text column
+LOST, WORD = re.compile(r"[?\ufffd]"), re.compile(r"\w")
+LOST_WORDS = re.compile(r"(?<![?\ufffd])[?\ufffd]{2,}+\s++[?\ufffd]{2}")
+SHOWN_TEXT = 20  # characters of a text in a message
 LABEL_SAMPLE = 100_000  # and for guessing the label column: files are often sorted by label
 
 
@@ -222,7 +229,47 @@ def find_text(table: Table, options: ReadOptions, sample: Sequence[Row], *, ask:
     Several if the options name several. DataError: more than one could be it; if not `ask`, the longest is taken.
     """
     if options.text is not None:
-        return find_columns(options.text, table.columns, table.file, "text")
+        text = find_columns(options.text, table.columns, table.file, "text")
+    else:
+        text = guessed_text(table, options, sample, ask)
+        if all(text_rank(table.columns[index]) >= UNKNOWN for index in indices(text)):  # the right one may be damaged
+            for index, column in enumerate(table.columns):
+                refuse_damaged(table.file, [cell_text(row.cells[index]) for row in sample], column)
+    refuse_damaged(table.file, [cells_text(row.cells, text) for row in sample], column_names(table.columns, text))
+    return text
+
+
+def refuse_damaged(file: str, texts: Sequence[str], column: str) -> None:
+    """A DataError if most texts were read or saved in a wrong encoding before they came into the file."""
+    filled = [text for text in texts if text.strip()]
+    marks = [text for text in filled if LOST.search(text) and not WORD.search(text)]
+    if 2 * len(marks) > len(filled) and any(map(LOST_WORDS.search, marks)):
+        raise DataError(
+            _(
+                "{file}: the texts in column {column} are question marks, such as '{text}': they were saved in an "
+                "encoding without Hangul. Save them again as UTF-8.",
+                file=file,
+                column=column,
+                text=marks[0][:SHOWN_TEXT],
+            )
+        )
+    garbled = [(text, meant) for text in filled if (meant := ungarbled(text)) != text]
+    if 2 * len(garbled) > len(filled):
+        text, meant = garbled[0]
+        raise DataError(
+            _(
+                "{file}: the texts in column {column} were read in a wrong encoding before they were saved: '{text}' "
+                "is '{meant}'. Save them again as UTF-8 from where they come.",
+                file=file,
+                column=column,
+                text=text[:SHOWN_TEXT],
+                meant=meant[:SHOWN_TEXT],
+            )
+        )
+
+
+def guessed_text(table: Table, options: ReadOptions, sample: Sequence[Row], ask: bool) -> Columns:
+    """The text column by its name or its texts, as in `find_text`."""
     label = find_columns(options.label, table.columns, table.file, "label") if options.label else ()
     guess = guess_text(table.columns, [row.cells for row in sample], but=indices(label))
     best = max(guess.best, key=guess.lengths.__getitem__)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
+from typing import Any
 
 from munjang.data.readers.columns import KNOWN_NAMES, normal_name
 from munjang.data.readers.lines import MAX_LINE
@@ -17,12 +18,15 @@ from munjang.translation import N_, _, ngettext
 BareLine = tuple[int, str, str]
 """A Line, or a plain tuple of its values."""
 QUOTE, APOSTROPHE, ESCAPE, NULL = '"', "'", "\\", "\\N"
+COPY_SIGNS = {ESCAPE: ESCAPE, "n": "\n", "r": "\r", "t": "\t"}
 UNUSED = "\x1f"  # csv.reader needs a delimiter and a quote, also where a file has none
 DELIMITERS = {
     "\t": N_("tab delimiter"),
     ",": N_("comma delimiter"),
     ";": N_("semicolon delimiter"),
     "|": N_("bar delimiter"),
+    " ": N_("space delimiter"),
+    "\x01": N_("\\x01 delimiter"),
     None: N_("no delimiter"),
 }
 LOOK_AHEAD = 1_000  # lines that one record may span before its quote counts as stray
@@ -62,6 +66,31 @@ class Dialect:
         """The fields of a line in which quotes and backslashes are ordinary characters."""
         return [text] if self.delimiter is None else text.split(self.delimiter)
 
+    def quoted_cells(self, text: str) -> list[str] | None:
+        """The fields of a line with quotes within quoted fields that are not doubled: `"a "b" c",d`; else None.
+
+        A quote ends its field where a delimiter follows. In `"a" and "b"` the outer quotes are part of the text.
+        """
+        if not self.quoted or self.escaped or not self.delimiter:
+            return None
+        end, mark = re.escape(self.delimiter), re.escape(self.quote)
+        pattern = re.compile(rf"{mark}(.*?){mark}(?:{end}|$)|([^{end}{mark}]*)(?:{end}|$)", re.DOTALL)
+        fields, position = list[str](), 0
+        while position <= len(text):
+            found = pattern.match(text, position)
+            if not found or (found[1] is not None and not self.is_within(found[1])):
+                return None
+            fields.append(found[2] if found[1] is None else found[1].replace(self.quote * 2, self.quote))
+            if found.end() == len(text):
+                return fields + [""] * text.endswith(self.delimiter)
+            position = found.end()
+        return None
+
+    def is_within(self, cell: str) -> bool:
+        """Whether quotes in the middle of a quoted field come in pairs, and the first of them opens one."""
+        first = re.search(rf"(\S?){re.escape(self.quote)}(?=(\s|$)?)", cell)
+        return cell.count(self.quote) % 2 == 0 and (first is None or not first[1] or first[2] is None)
+
     def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
         """The csv module's reader for this dialect, strict. A field may be as long as a line may be."""
         csv.field_size_limit(max(MAX_LINE, csv.field_size_limit()))
@@ -77,6 +106,8 @@ class Dialect:
         """
         end = re.escape(self.delimiter or UNUSED)
         text = re.sub(rf"(?:(?<={end})|^)\\N(?={end}|\r?\n?$)", "", text)
+        if self.delimiter == "\t" and not self.quoted:  # as COPY of PostgreSQL
+            text = re.sub(r"\\([\\nrt])", lambda found: ESCAPE + COPY_SIGNS[found[1]], text)
         return re.sub(rf'(\\["\\\r\n]|\\{end})|\\|\r(?!\n$)', lambda found: found[1] or ESCAPE + found[0], text)
 
     def plain_rows(self, texts: Sequence[str], width: int) -> list[list[str]] | None:
@@ -92,6 +123,7 @@ class Dialect:
 
 
 FOOTER_ROWS = 3
+DESCRIPTION_ROWS = 3  # below the header in which to look for those of Qualtrics
 QUOTED_TSV = Dialect("\t", True)
 
 
@@ -201,6 +233,25 @@ def one_by_one(spanning: Spanning, last: int) -> Iterator[Row | Bad]:
 def empty_lines(count: int) -> str:
     """The reason why empty lines are no records."""
     return ngettext("empty line", "{count:,} empty lines", count)
+
+
+def without_descriptions(items: Iterable[Row | Bad], mark: str) -> Iterator[Row | Bad]:
+    """The items, but the rows of Qualtrics below the header that describe the columns are Bad. mark: between cells."""
+    head = list(islice(source := iter(items), DESCRIPTION_ROWS))
+    last = max((i for i, item in enumerate(head) if isinstance(item, Row) and describes(item.cells)), default=-1)
+    for number, item in enumerate(head):
+        if number <= last and isinstance(item, Row):
+            raw = mark.join(map(cell_text, item.cells))
+            yield Bad(item.line, _("a description of the columns"), raw, item.file)
+        else:
+            yield item
+    yield from source
+
+
+def describes(cells: Sequence[Any]) -> bool:
+    """Whether cells are what Qualtrics writes of its columns: {"ImportId":"QID1"}."""
+    filled = [text for cell in cells if (text := cell_text(cell).strip())]
+    return bool(filled) and all(text.startswith('{"ImportId":') for text in filled)
 
 
 def checked_header(item: Row | Bad, names: Sequence[str], starts: frozenset[str], mark: str) -> Row | Bad:
@@ -341,6 +392,9 @@ class Spanning:
     def single(self, line: BareLine, text: str, fields: list[str] | None) -> Row | Bad:
         """The record on one line: as the csv module read it, or split at the delimiters where only that fits."""
         if fields is None or (self.shape and not self.shape.least <= len(fields) <= self.shape.width):
+            cells = self.dialect.quoted_cells(text)
+            if cells and (not self.shape or len(cells) == self.shape.width):
+                return sized(line[0], cells, text, self.shape, self.file)
             plain = self.dialect.split(text)
             if fields is None or len(plain) == self.shape.width:
                 self.slips.append(line[0])

@@ -25,10 +25,13 @@ UNANIMOUS = 0.98
 PIECES_SHARE = 0.3  # of the rows after short ones do not fit: about half do not where records are cut in two
 MISSING_WEIGHT = 0.7  # found by trial: with 1 a wrong reading with more cells wins, with 0.4 one with fewer good rows
 HALF_QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*$')
+SPACED_CELL = re.compile(r"""("(?:[^"\\]|\\.|"")*+"|-?\d[\d.e+-]*|NA|TRUE|FALSE)(?: |$)""")  # as R writes
 SPACED_QUOTE, UNCLOSED = re.compile(r' +"'), re.compile(r"'[^']*$")
 DIGITS = frozenset("0123456789")
 NUMERIC = DIGITS | frozenset(" .,:/+-%")  # also of dates and times
 NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")
+NUMBER_NAMES = ("no", "no.", "번호", "순번", "연번", "index", "idx")
+LONE_ESCAPE = re.compile(r"\\[\w ]")
 NAME = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
 
 
@@ -102,7 +105,12 @@ def find_layout(
     user; header True means the first record, False none.
     """
     found: list[Layout] = []
-    for mark in (delimiter,) if delimiter else "\t,;|" if kind != "csv" else ",;\t|":
+    spaced = [] if delimiter else [spaced_cells(line.text.rstrip("\r")) for line in lines[:2]]
+    if len(spaced) == 2 and all(spaced):
+        of_r = best_layout(lines, cut, " ", True if header is None and spaced[0] < spaced[1] else header)
+        if of_r and of_r.shape.width > 1 and {len(row.cells) for row in of_r.rows} == {of_r.shape.width}:
+            return of_r
+    for mark in (delimiter,) if delimiter else "\t,;|\x01" if kind != "csv" else ",;\t|\x01":
         if delimiter or any(mark in line.text for line in lines):
             found += filter(None, [best_layout(lines, cut, mark, header)])
         if found and found[-1].rank == 1 and found[-1].is_table and kind != "txt" and not found[-1].lone_name:
@@ -117,6 +125,17 @@ def find_layout(
         return None
     named = [layout for layout in found if layout.is_named and layout.shape.width > 1]
     return max(named, key=lambda layout: layout.rank) if named else best_layout(lines, cut, None, header)
+
+
+def spaced_cells(text: str) -> int:
+    """How many cells between spaces a line of R has, whose texts are in quotes; 0 if it is no such line."""
+    count = position = 0
+    while text[:1] == QUOTE and position < len(text):
+        cell = SPACED_CELL.match(text, position)
+        if not cell:
+            return 0
+        count, position = count + 1, cell.end()
+    return count
 
 
 def one_column(table: Layout, lines: Sequence[Line], cut: bool) -> Layout | None:
@@ -146,7 +165,7 @@ def best_layout(lines: Sequence[Line], cut: bool, delimiter: str | None, header:
     best: Layout | None = None
     for dialect in dialects(lines, delimiter):
         layout = layout_with(lines, cut, dialect, header)
-        if layout and (best is None or layout.rank > best.rank):
+        if layout and (best is None or layout.rank > best.rank) and not escapes_some(lines, layout):
             best = layout
         if best and best.rank == 1:  # none can be better
             break
@@ -156,6 +175,17 @@ def best_layout(lines: Sequence[Line], cut: bool, delimiter: str | None, header:
             other = layout_with(lines, cut, dialect, header)
             best = other if other and other.rank >= best.rank else best
     return best
+
+
+def escapes_some(lines: Sequence[Line], layout: Layout) -> bool:
+    """Whether an unquoted layout has escapes, but other delimiters or backslashes in its texts without one.
+
+    A program escapes all of them; by hand, a text just ends with a backslash. Between tabs rows may be cut otherwise.
+    """
+    if layout.dialect.quoted or not layout.dialect.escaped or layout.dialect.delimiter == "\t":
+        return False
+    too_long = any(filled(row.cells) > layout.shape.width for row in layout.rows)
+    return too_long or any(LONE_ESCAPE.search(line.text.replace(ESCAPE * 2, "")) for line in lines)
 
 
 def dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:
@@ -174,11 +204,12 @@ def dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:
     if delimiter == "\t" and not quoted_throughout(texts, delimiter):
         chosen.reverse()
     escaped = [Dialect(delimiter, chosen[0].quoted and has_quotes, True)]
-    escaped.append(replace(escaped[0], quoted=not escaped[0].quoted))
+    if has_quotes:
+        escaped.append(replace(escaped[0], quoted=not escaped[0].quoted))
     if any(NULL in plain.split(text) for text in escapes):
         return [*escaped, *chosen]
     if only_escaped(texts, delimiter):
-        return [escaped[0], *chosen, escaped[1]]
+        return [escaped[0], *chosen, *escaped[1:]]
     if any(ESCAPE + QUOTE in text for text in escapes):
         chosen.insert(chosen.index(quoted) + 1, Dialect(delimiter, True, True))
     return chosen + escaped * bool(escapes) + singles
@@ -212,19 +243,19 @@ def layout_with(lines: Sequence[Line], cut: bool, dialect: Dialect, header: bool
         first = find_header([row.cells for row in rows[:SAMPLE_ROWS]])
     names, above = (None, 0) if first is None else (rows[first].cells, first)
     body, start = rows[0 if first is None else first + 1 :], rows[above].line
-    shape = shape_of(names, body, rows)
+    shape = shape_of(names, body, rows, dialect.delimiter)
     shape = replace(shape, values=few_values(lines, start, dialect, shape.width))
     score = agreement([line for line in lines if line.number >= start], dialect, shape, above)
     return Layout(dialect, shape, names, rows[:above], body, start, score)
 
 
-def shape_of(names: tuple[str, ...] | None, body: Sequence[Row], rows: Sequence[Row]) -> Shape:
+def shape_of(names: tuple[str, ...] | None, body: Sequence[Row], rows: Sequence[Row], delimiter: str | None) -> Shape:
     """The number of columns, and how few fields a row may have. body: the rows after the header."""
     if names is None:
         width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
         return Shape(width, width)
     width, counts = len(names), Counter(filled(row.cells) for row in body)
-    if counts[width + 1] > len(body) / 2 and has_index(names, body):
+    if counts[width + 1] > len(body) / 2 and (delimiter == " " or has_index(names, body)):
         return Shape(width + 1, width + 1)
     full = len(body) - sum(count for size, count in counts.items() if size < width)
     usual = [
@@ -235,7 +266,7 @@ def shape_of(names: tuple[str, ...] | None, body: Sequence[Row], rows: Sequence[
         and count >= USUAL_SHARE * len(body)
     ]
     least = min(usual, default=width)
-    return Shape(width, width if least < width and are_pieces(body, width) else least)
+    return Shape(width, width if least < width and are_pieces(body, names, least) else least)
 
 
 def few_values(lines: Sequence[Line], start: int, dialect: Dialect, width: int) -> tuple[frozenset[str] | None, ...]:
@@ -257,14 +288,17 @@ def has_index(names: Sequence[str], body: Sequence[Row]) -> bool:
     return not is_id and len(first) == len(body) == len(set(first)) and all(map(is_number, first))
 
 
-def are_pieces(body: Sequence[Row], width: int) -> bool:
+def are_pieces(body: Sequence[Row], names: Sequence[str], least: int) -> bool:
     """Whether the rows with too few cells are the pieces of records that an unquoted line break has cut in two.
 
     The row after a piece then begins in the middle of a record, so its cells are of other kinds than their columns.
-    Where the columns have no kind, pieces are known by coming in pairs with as many cells as a record.
+    Where the columns have no kind, pieces are known by coming in pairs with as many cells as a record, or by some with
+    fewer cells than the `least` that many have.
     """
     sizes = [len(row.cells) for row in body]
-    for usual in {max(sizes), width}:
+    if lacks_numbers(body, names):
+        return True
+    for usual in {max(sizes), len(names)}:
         short = [size < usual for size in sizes]
         whole = [row for row, *cut in zip(body, short, [False, *short], strict=False) if not any(cut)]
         after = [row for row, cut in zip(body[1:], short, strict=False) if cut]
@@ -276,8 +310,22 @@ def are_pieces(body: Sequence[Row], width: int) -> bool:
         decided = [vote for row in after if (vote := fits_columns(row.cells, kinds)) is not None]
         if decided and decided.count(False) > PIECES_SHARE * len(decided):
             return True
-        if not decided and in_pairs(sizes, usual):
+        if not decided and (in_pairs(sizes, usual) or any(size < least for size in sizes[:-1])):
             return True
+    return False
+
+
+def lacks_numbers(body: Sequence[Row], names: Sequence[str]) -> bool:
+    """Whether rows after too short ones have words in the column of the numbers of rows, where other rows have numbers.
+
+    That is known by its name, also where there are too few rows to tell.
+    """
+    for column, name in enumerate(names):
+        if normal_name(name) in NUMBER_NAMES:
+            are = [len(row.cells) > column and cell_kind(row.cells[column]) == "number" for row in body]
+            after = [numbered for row, numbered in zip(body, are[1:], strict=False) if len(row.cells) < len(names)]
+            if after.count(False) > PIECES_SHARE * len(after) and any(are):
+                return True
     return False
 
 

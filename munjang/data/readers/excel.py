@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 from munjang.config.settings import ReadOptions
 from munjang.data.compressed import unpacked_file
 from munjang.data.readers.columns import KNOWN_NAMES
-from munjang.data.readers.csv import checked_header
+from munjang.data.readers.csv import checked_header, without_descriptions
 from munjang.data.readers.dialect import SAMPLE_ROWS, are_names, come_again, filled, find_header, has_known_name
 from munjang.data.readers.table import (
     Bad,
@@ -144,7 +144,12 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
     head = list(islice(numbered_rows(sheet), max(SAMPLE_ROWS, options.header_row or 0)))
     if not any(filled(cells) for __, cells in head):
         raise DataError(
-            _("{path}: sheet '{name}' is empty. Sheets: {sheets}.", path=path, name=name, sheets=", ".join(book.names))
+            _(
+                "{path}: sheet '{name}' is empty. Sheets: {sheets}. Say which with {option:sheet=NAME}.",
+                path=path,
+                name=name,
+                sheets=", ".join(book.names),
+            )
         )
     merged = merged_cells(sheet)
     first, last = header_lines(head, merged, options.header_row)
@@ -162,7 +167,8 @@ def open_sheet(path: Path, options: ReadOptions) -> Table:
     header = [cell_text(names[column]).strip() for column in columns] if first else []
     read = sheet_reader(str(path), sheet, merged, last, columns, header)
     all_names = distinct(names)
-    table = Table(str(path), tuple(all_names[column] for column in columns), read)
+    described = (lambda: without_descriptions(read(), "\t")) if first else read
+    table = Table(str(path), tuple(all_names[column] for column in columns), described)
     table.sheets = Sheets(name, book.names.index(name), lambda: book.others(name))
     table.notes = notes_on(path, book, name, (first, last), head, table.columns, extent, options.header_row is None)
     return table
@@ -318,6 +324,15 @@ def notes_on(
                 "{path}: {count:,} cell with an error such as #N/A is read as empty",
                 "{path}: {count:,} cells with errors such as #N/A are read as empty",
                 extent.errors,
+                path=path,
+            )
+        )
+    if extent.formulas:
+        notes.append(
+            ngettext(
+                "{path}: {count:,} cell with a formula without a stored value is read as empty; save the file in Excel",
+                "{path}: {count:,} cells with formulas without stored values are read as empty; save the file in Excel",
+                extent.formulas,
                 path=path,
             )
         )

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,16 +15,16 @@ from munjang.config.settings import ReadOptions
 from munjang.data.compressed import open_bytes, reading
 from munjang.data.readers.columns import KNOWN_NAMES, normal_name
 from munjang.data.readers.dialect import SAMPLE_ROWS, find_header
+from munjang.data.readers.kinds.nested import SAMPLED, Item, by_labels, flat, holds_objects, lists_of_rows, opened_lists
 from munjang.data.readers.lines import CHUNK_BYTES, MAX_LINE, AsUtf8, Encoding, wide
 from munjang.data.readers.table import Bad, Row, Table, cell_text, checked_row, distinct, printable, short_list
 from munjang.data.readers.text import encoding_of, open_bare, open_lines
 from munjang.errors import DataError
 from munjang.translation import _
 
-Item = tuple[int, Any]
-"""A line number and the value that starts on that line."""
 SPLIT_KEYS = ("columns", "index", "data", "index_names", "column_names")  # of pandas
 JSON_KINDS = {dict: "object", list: "list", str: "text", bool: "boolean", type(None): "null"}
+BULK_ACTIONS = ("index", "create", "update", "delete")  # of Elasticsearch
 MAX_DOCUMENT = 100_000_000  # characters of a file that is one object
 FREE_CELLS, SPARSE = 1_000_000, 20  # of the table of all keys; or more, where one in so many is filled
 
@@ -33,7 +34,8 @@ def open_json(path: Path, options: ReadOptions) -> Table:
 
     One object a line, a list of objects, or one object that holds the rows: under a key such as "data", or as pandas
     writes a table (by columns, index, split, table, values). An object inside a row gives a column for each of its
-    values, `comment.text`. The file is read once for its encoding and once for its keys. A missing key gives None.
+    values, `comment.text`, and a list of objects with the texts a row for each. The file is read once for its encoding
+    and once for its keys. A missing key gives None.
     """
     encoding = encoding_of(path, options)
     first, more = first_lines(path, encoding)
@@ -41,7 +43,11 @@ def open_json(path: Path, options: ReadOptions) -> Table:
         return rows_table(
             path, lambda: list_items(path, encoding), _("{encoding}, a JSON list", encoding=encoding.name)
         )
-    if is_lines(path) or (more and is_json(first)):
+    value = value_on(first)
+    if is_lines(path) or (more and value is not None):
+        if is_action(value):
+            note = _("{encoding}, JSON lines with actions of Elasticsearch, which are left out", encoding=encoding.name)
+            return rows_table(path, lambda: documents(line_items(path, encoding)), note)
         note = _("{encoding}, one JSON object per line", encoding=encoding.name)
         return rows_table(path, lambda: line_items(path, encoding), note)
     document = whole_document(path, encoding)
@@ -69,6 +75,9 @@ def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str
     lists: list[list[Any]] = []
     bad: Bad | None = None
     objects = values = 0
+    first = (item[1] for item in islice(items(), SAMPLED) if not isinstance(item, Bad))
+    inner = lists_of_rows([flat(value)[0] for value in first if isinstance(value, dict)], path)
+    items = opened_lists(items, inner) if inner else items
     for item in items():
         if isinstance(item, Bad):
             bad = bad or item
@@ -110,6 +119,8 @@ def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str
 
     columns = distinct(names)
     notes = [f"{path}: {shape}", _("{path}: columns {names}", path=path, names=short_list(columns))]
+    if inner:
+        notes.append(_("{path}: each object in the list {key} is a row", path=path, key=printable(inner[-1])))
     return Table(file, columns, read, notes)
 
 
@@ -175,28 +186,6 @@ def as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True)[:1000]
 
 
-def flat(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """An object without objects in it: {"comment": {"text": "…"}} becomes {"comment.text": "…"}.
-
-    Also a name that two of its values have, or "".
-    """
-    if dict not in map(type, values.values()):
-        return values, ""
-    found: dict[str, Any] = {}
-    waiting, clash = [("", values)], ""
-    while waiting:
-        path, inner = waiting.pop()
-        for key, value in inner.items():
-            name = f"{path}{key}"
-            if isinstance(value, dict):
-                waiting.append((f"{name}.", value))
-            elif name in found:
-                clash = name
-            else:
-                found[name] = value
-    return found, clash
-
-
 class Values:
     """Parses JSON values. repeated: a key that an object in the last value has twice; only its last value is there."""
 
@@ -241,13 +230,36 @@ def is_lines(path: Path) -> bool:
     return bool({".jsonl", ".ndjson"} & {suffix.lower() for suffix in path.suffixes})
 
 
-def is_json(text: str) -> bool:
-    """Whether a text is a JSON value."""
+def value_on(text: str) -> Any:
+    """The JSON value that a line is, with or without a comma after it; None if it is none."""
     try:
-        json.loads(text)
+        return line_value(Values(), text)
     except (ValueError, RecursionError):
+        return None
+
+
+def line_value(values: Values, text: str) -> Any:
+    """The value on a line, also where a comma stands after it. ValueError, RecursionError: there is none."""
+    try:
+        return values.one(text)
+    except ValueError:
+        bare = text.rstrip()
+        if not bare.endswith(("},", "],")):
+            raise
+        return values.one(bare[:-1])
+
+
+def is_action(value: Any) -> bool:
+    """Whether an object says what Elasticsearch shall do with the next line: {"index": {"_id": "1"}}."""
+    if not isinstance(value, dict) or len(value) != 1:
         return False
-    return True
+    ((name, details),) = value.items()
+    return name in BULK_ACTIONS and isinstance(details, dict) and all(key.startswith("_") for key in details)
+
+
+def documents(items: Iterable[Item | Bad]) -> Iterator[Item | Bad]:
+    """The items without the lines that only say what to do with the next one."""
+    return (item for item in items if isinstance(item, Bad) or not is_action(item[1]))
 
 
 def whole_document(path: Path, encoding: Encoding) -> dict[str, Any]:
@@ -302,6 +314,8 @@ def rows_of(document: dict[str, Any], path: Path) -> Found | None:
     has_text = known({key: value for key, value in document.items() if isinstance(value, str)})
     if tables:
         return one_list(document, tables, has_text, path)
+    if labelled := None if are_row_keys(document) else by_labels(document, path):
+        return Found(_("by labels"), labelled)
     if lists and (found := by_lists(document, lists, has_text, path)):
         return found
     are_objects = [isinstance(value, dict) for value in document.values()]
@@ -453,10 +467,6 @@ def deeper(document: dict[str, Any], path: Path) -> Found | None:
     return None
 
 
-def holds_objects(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
-
-
 def are_row_keys(keys: Iterable[str]) -> bool:
     """Whether the keys are the numbers of rows."""
     return all(key.removeprefix("-").isdecimal() for key in keys)
@@ -477,7 +487,7 @@ def line_items(path: Path, encoding: Encoding) -> Iterator[Item | Bad]:
             yield Bad(number, _("empty line"), text, file)
         else:
             try:
-                value = values.one(text)
+                value = line_value(values, text)
             except (ValueError, RecursionError) as error:
                 yield Bad(number, _("not JSON: {reason}", reason=error), text, file)
             else:

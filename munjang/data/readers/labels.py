@@ -25,6 +25,8 @@ from munjang.translation import N_, _, ngettext
 Splits = dict[str, list[Example]]
 
 ADJACENT_QUOTES = re.compile(r"(['\"])\s+(?=['\"])")  # NumPy writes lists without commas: ['a' 'b']
+MISSING = ("nan", "NaN", "NAN", "<NA>", "NaT", "None", "NULL", "#N/A")
+"""What programs write for a missing label. The word `none` in small letters is the name of a class in many corpora."""
 LISTED = 12  # labels that a proposed --map names
 
 
@@ -145,6 +147,8 @@ class LabelRules:
         if not value:
             reason = _("no label")
             raise Refused("label", reason, listed=reason)
+        if value in MISSING and value not in (self.fixed or ()) and not (self.mapping and self.mapping.label(value)):
+            raise Refused("label", _("no label, but '{value}'", value=value), listed=f"'{value}'")
         return self.mapped(value)
 
     def mapped_names(self, values: Sequence[str]) -> tuple[str, ...]:

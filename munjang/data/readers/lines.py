@@ -6,6 +6,7 @@ import codecs
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain, count, repeat, starmap
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -20,6 +21,7 @@ CHUNK_BYTES = 1 << 19  # less than MAX_LINE, so that only the first line of a ch
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 ACCENTED = re.compile(r"(?m)^[^A-Za-z\xb7\u0250-\U0010ffff\n]*[\xa1-\xb6\xb8-\u024f][^A-Za-z\xb7\u0250-\U0010ffff\n]*$")
 """A line with such letters or signs as Hangul in cp949 gives in utf-8, without plain letters and the middle dot."""
+SYLLABLE = re.compile("[가-힣]")
 SUPERSETS = {"euc_kr": "cp949", "utf-8-sig": "utf-8"}  # files called euc-kr often have syllables that only cp949 has
 
 
@@ -232,6 +234,30 @@ def reads_as(data: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def ungarbled(text: str) -> str:
+    """Hangul that was read in a wrong encoding, perhaps twice, as it was; any other text as it is.
+
+    Such as utf-8 or cp949 that was read as latin-1 or as Japanese.
+    """
+    if text.isascii() or SYLLABLE.search(text):
+        return text
+    for wrong in (western, partial(str.encode, encoding="cp932")):
+        for right in ("utf-8", "euc_kr"):  # cp949 would take much Japanese for rare Hangul
+            try:
+                meant = wrong(text.replace("\ufffd", "?")).decode(right, "replace" if "\ufffd" in text else "strict")
+            except UnicodeError:
+                continue
+            meant = ungarbled(meant) if right == "utf-8" else meant
+            if 2 * len(SYLLABLE.findall(meant)) > sum(char > "\x7f" for char in meant):
+                return meant
+    return text
+
+
+def western(text: str) -> bytes:
+    """A text in latin-1, or where that has no such character, in cp1252, as browsers mix them. UnicodeError."""
+    return b"".join(char.encode("latin-1" if char < "\u0100" else "cp1252") for char in text)
 
 
 def find_encoding(path: Path) -> Encoding:

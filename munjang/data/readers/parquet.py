@@ -185,6 +185,8 @@ def values(column: pyarrow.Array) -> list[Any]:
             return column.to_pylist()
         except ValueError as error:
             raise missing_extra(_("lists of times to the nanosecond"), "pandas") from error
+    if pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind):
+        return list(map(bytes_as_text, column.to_pylist()))
     try:
         if getattr(kind, "unit", None) != "ns":
             return column.to_pylist()
@@ -195,6 +197,16 @@ def values(column: pyarrow.Array) -> list[Any]:
         return column.cast(coarse).to_pylist()
     except (pyarrow.ArrowInvalid, OverflowError, ValueError):
         return [value_of(item) for item in column]
+
+
+def bytes_as_text(cell: bytes | None) -> str | bytes | None:
+    """A text that was stored as bytes, as Spark and Impala may do; other bytes as they are."""
+    if cell is None or b"\0" in cell:
+        return cell
+    try:
+        return cell.decode("utf-8")
+    except UnicodeDecodeError:
+        return cell
 
 
 def value_of(item: pyarrow.Scalar) -> Any:

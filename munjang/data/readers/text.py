@@ -6,19 +6,24 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain, dropwhile, islice, starmap
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from munjang.config.settings import ReadOptions
-from munjang.data.readers.csv import ESCAPE, QUOTE, BareLine, records
+from munjang.data.readers.csv import ESCAPE, QUOTE, BareLine, records, without_descriptions
 from munjang.data.readers.dialect import (
     NAMED,
     Layout,
+    are_names,
     find_layout,
+    has_known_name,
     requoted,
     sample_lines,
 )
+from munjang.data.readers.kinds.marked import marked_table
+from munjang.data.readers.kinds.signatures import refuse_no_table
 from munjang.data.readers.lines import (
     CHUNK_BYTES,
     Encoding,
@@ -36,6 +41,9 @@ from munjang.data.readers.lines import (
 from munjang.data.readers.table import Bad, Row, Table, above_note, distinct, header_note, short_list
 from munjang.errors import ConfigError, DataError
 from munjang.translation import _, ngettext
+
+BEGINNING = 50  # lines in which to look for what is no table
+OTHER_MARKS = ("^", "~", "::", "，", "¦", "||")  # between cells, but as likely within texts
 
 
 def encoding_of(path: Path, options: ReadOptions) -> Encoding:
@@ -80,11 +88,18 @@ def open_delimited(path: Path, kind: str, options: ReadOptions) -> Table:
     A .txt (or unknown) file that is not surely a table is a file of lines: one column, `text`, no header.
     """
     found = sampled(path, encoding_of(path, options), kind, options)
+    if kind == "txt" and options.delimiter is None and options.header_row is None:
+        refuse_no_table(path, "\n".join(line.text for line in found.sample[:BEGINNING]))
+        lines = partial(open_bare, path, found.encoding)
+        if marked := marked_table(path, found.encoding.name, found.sample, lines):
+            return marked
     if any("\r" in line.text.rstrip("\r") for line in found.sample):  # it ends a line, or stands in a cell
         other = sampled(path, found.encoding._replace(newline=b""), kind, options)
         found = max([found, other], key=agreeing)
         refuse_returns(path, found.sample, found.layout)
     layout = found.layout
+    if options.delimiter is None and (layout is None or layout.shape.width == 1):
+        refuse_other_mark(path, found.sample)
     if layout is None:
         return lines_table(path, found.encoding)
     if layout.score < NAMED:
@@ -169,6 +184,24 @@ def refuse_damaged_header(path: Path, sample: Sequence[Line], header: bool | Non
         )
 
 
+def refuse_other_mark(path: Path, sample: Sequence[Line]) -> None:
+    """A DataError if all lines have the same number of a mark, under names of columns, that is not looked for."""
+    texts = [line.text.rstrip("\r") for line in sample if line.text.strip()]
+    for mark in OTHER_MARKS:
+        counts = {text.count(mark) for text in texts}
+        names = texts[0].split(mark)
+        if len(counts) == 1 < len(names) and len(texts) > 1 and has_known_name(names) and are_names(names):
+            if len(mark) == 1:
+                remedy = _(
+                    "Say {option:delimiter={mark}}, or {option:delimiter=tab} if each line is one text.", mark=mark
+                )
+            else:
+                remedy = _("Replace it by tabs, or say {option:delimiter=tab} if each line is one text.")
+            raise DataError(
+                _("{path}: '{mark}' seems to stand between the cells. {remedy}", path=path, mark=mark, remedy=remedy)
+            )
+
+
 def later_sample(path: Path, lines: Iterable[BareLine], sample: Sequence[Line], layout: Layout) -> list[Line]:
     """Lines after the sample, from the first with a kind of quote that the sample does not have."""
     seen = any(QUOTE in line.text for line in sample)
@@ -244,6 +277,7 @@ def delimited_table(path: Path, encoding: Encoding, layout: Layout, skip: int, h
         items = records(lines, layout.dialect, layout.shape, file, header=layout.header or ())
         if layout.header is not None:  # it may have fewer cells than the rows
             next(items, None)
+            return without_descriptions(items, layout.dialect.delimiter or "")
         return items
 
     notes = [

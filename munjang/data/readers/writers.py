@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from munjang.data.readers.open import suffix_of
+from munjang.data.readers.kinds.signatures import suffix_of
 from munjang.data.readers.table import Sheets, cell_text
 from munjang.errors import DataError
 from munjang.files import whole_file

@@ -286,3 +286,62 @@ def test_a_sum_below_the_table_is_set_aside_where_last_cells_may_be_missing(tmp_
     assert "below the table, after an empty line" in table.rejected[-1].reason
     path.write_text("\n".join([*lines[:10], "", *lines[10:]]), encoding="utf-8")  # an empty line in the middle
     assert len(list(open_table(path).rows())) == 20
+
+
+def test_three_rows_cut_by_line_breaks_are_not_taken_for_rows_without_last_cells(opened):
+    content = "번호,본문,감정\n1,NA,부정\n2,재밌어요 줄\n바꿈,중립\n3,첫\n둘 줄\n바꿈,부정\n"
+    with pytest.raises(
+        DataError, match=r"most records have more or fewer cells\. The first is line 3: too few fields, 2"
+    ):
+        opened(content)
+    table = opened("번호,본문,감정\n1,첫\n둘,긍정\n2,뷁,중립\n3,첫\n둘,중립\n")
+    assert cells(table) == [["2", "뷁", "중립"]] and len(table.rejected) == 4
+
+
+def test_a_backslash_at_the_end_of_a_text_is_no_escape_where_other_commas_have_none(opened):
+    rows = [[row[0], row[1] + ", 네" * (i % 5 == 0), row[2]] for i, row in enumerate(ROWS)]
+    rows[7][1], rows[10][1] = "C:\\dir\\new", "색이, 사진과 달라요 끝\\"
+    table = opened(joined([NAMES, *rows]))
+    assert cells(table) == [row for row in rows if "," not in row[1]]
+    assert {row.reason for row in table.rejected} == {"too many fields, 4 for 3"} and len(table.rejected) == 4
+
+
+def test_quotes_that_are_not_doubled_lose_the_outer_ones(opened):
+    lines = ['1,"그는 "최고"라고, 했다",긍정', '2,"좋아요",부정', '3,"정말 "별로" 예요",부정', '4,"나" 와 "너",긍정']
+    table = opened("번호,본문,감정\n" + "\n".join(lines) + "\n")
+    assert [row[1] for row in cells(table)] == ['그는 "최고"라고, 했다', "좋아요", '정말 "별로" 예요', '"나" 와 "너"']
+    assert table.rejected == []
+    every = opened('"본문","감정"\n"그는 "최고"라고, 했다","긍정"\n"좋아요","부정"\n')
+    assert cells(every) == [['그는 "최고"라고, 했다', "긍정"], ["좋아요", "부정"]]
+
+
+def test_escapes_of_postgresql_are_what_they_stand_for(opened):
+    content = "id\ttext\tlabel\n1\t첫 줄\\n둘째\t긍정\n2\t\\N\t부정\n3\t탭\\t안 C:\\\\new\t긍정\n"
+    assert cells(opened(content, "a.tsv")) == [
+        ["1", "첫 줄\n둘째", "긍정"], ["2", "", "부정"], ["3", "탭\t안 C:\\new", "긍정"],
+    ]  # fmt: skip
+
+
+def test_the_rows_in_which_qualtrics_describes_the_columns_are_set_aside(tmp_path, opened):
+    rows = [["StartDate", "Q1", "Q2"], ["Start Date", "이 영화는, 어땠나요?", "점수"],
+            [f'{{"ImportId":"{name}"}}' for name in ("startDate", "QID1", "QID2")],
+            ["2024-01-01", "좋았어요 정말", "5"], ["2024-01-02", "별로였어요", "1"]]  # fmt: skip
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    for table in (opened(written(rows)), open_table(tmp_path / "a.xlsx")):
+        assert (list(table.columns), cells(table)) == (rows[0], rows[3:])
+        assert aside(table) == [(2, "a description of the columns"), (3, "a description of the columns")]
+
+
+def test_a_file_of_80_000_columns_is_read(opened):
+    names = ["본문", "감정", *(f"c{i}" for i in range(79_998))]
+    rows = [[f"{i}번 좋아요", LABELS[i % 2], *["7"] * 79_998] for i in range(4)]
+    tracemalloc.start()
+    table = opened(joined([names, *rows]))
+    corpus = mj.read_corpus(table.file)
+    assert tracemalloc.get_traced_memory()[1] < 300e6
+    tracemalloc.stop()
+    assert len(table.columns) == 80_000
+    assert [(example.text, example.label) for example in corpus.train] == [(row[0], row[1]) for row in rows]

@@ -399,3 +399,21 @@ def test_an_error_is_one_line_whatever_it_quotes(tmp_path):
     path.write_text('text,label\n가,"긍\n정"\n나,"부\r\n정"\n', encoding="utf-8")
     with pytest.raises(DataError, match="'긍 정' \\(1\\), '부 정' \\(1\\)"):
         read_corpus(path)
+
+
+def test_what_programs_write_for_a_missing_label_is_none(tmp_path):
+    labels = ["긍정", "부정", "none", "nan", "None", "NaN", "<NA>"]
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "본문,감정\n" + "".join(f"{i}번 글,{label}\n" for i, label in enumerate(labels * 2)), encoding="utf-8"
+    )
+    corpus = read_corpus(path)
+    assert corpus.labels.names == ("none", "긍정", "부정") and len(corpus.train) == 6
+    assert any(
+        "dropped without a label: 'nan' (2), 'None' (2), 'NaN' (2), '<NA>' (2), 8 rows" in note
+        for note in corpus.card.notes
+    )
+    named = read_corpus(path, options=ReadOptions(labels=("긍정", "부정", "None")))
+    assert sum(example.label == "None" for example in named.train) == 2
+    mapped = read_corpus(path, options=ReadOptions(map="None,nan=없음;긍정=긍정"))
+    assert sum(example.label == "없음" for example in mapped.train) == 4

@@ -217,3 +217,18 @@ def test_an_option_for_another_kind_of_file_is_said(tmp_path):
     (tmp_path / "a.csv").write_text("본문,감정\n좋아요,긍정\n", encoding="utf-8")
     assert any("delimiter=… is not for" in note for note in open_table(path, ReadOptions(delimiter=";")).notes)
     assert any("sheet=… is not for" in note for note in open_table(tmp_path / "a.csv", ReadOptions(sheet="2")).notes)
+
+
+def test_formulas_without_stored_values_are_counted_and_an_empty_sheet_names_the_others(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["본문", "감정", "식"], ["좋아요", "긍정", "=1+1"], ["별로", "부정", "=A1"], ["음", "부정", 3]):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    table = open_table(tmp_path / "a.xlsx")
+    assert [row.cells[2] for row in table.rows()] == [None, None, 3]
+    assert any("2 cells with formulas without stored values are read as empty; save" in note for note in table.notes)
+    book.create_sheet("빈 시트", 0)
+    book.active = 0
+    book.save(tmp_path / "b.xlsx")
+    with pytest.raises(DataError, match=r"sheet '빈 시트' is empty\. Sheets: 빈 시트, Sheet\. Say which with sheet="):
+        open_table(tmp_path / "b.xlsx")

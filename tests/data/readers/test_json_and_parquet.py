@@ -228,3 +228,106 @@ def test_what_stands_behind_a_list_is_not_lost_in_silence(tmp_path, more):
         list(open_table(path).rows())
     path.write_text('[{"text": "좋아요", "label": "a"}] \n\n', encoding="utf-8")
     assert [list(row.cells) for row in open_table(path).rows()] == [["좋아요", "a"]]
+
+
+UTTERANCES = [{"id": "u1", "form": "오늘 날씨가 참 좋네요"}, {"id": "u2", "form": "네 그렇네요"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "rows"),
+    [
+        (
+            {"id": "A", "document": [
+                {"id": "A.1", "metadata": {"title": "일상 대화 말뭉치 첫째 파일", "speaker": [{"age": "20대"}]},
+                 "utterance": UTTERANCES},
+                {"id": "A.2", "metadata": {"title": "일상 대화 말뭉치 둘째 파일", "speaker": []}, "utterance": []},
+            ]},
+            "utterance",
+            [("A.1", "오늘 날씨가 참 좋네요"), ("A.1", "네 그렇네요"), ("A.2", "")],
+        ),
+        (
+            [{"id": "1", "messages": [{"role": "user", "content": "언제 오나요"}, {"role": "ai", "content": "내일요"}]},
+             {"id": "2", "messages": [{"role": "user", "content": "고마워요"}]}],
+            "messages",
+            [("1", "언제 오나요"), ("1", "내일요"), ("2", "고마워요")],
+        ),
+        (
+            {"data": [{"title": "제목", "paragraphs": [
+                {"context": "긴 문단이 여기에 있습니다.", "qas": [{"question": "왜?", "answers": [{"text": "문단"}]}]},
+                {"context": "다른 문단이 이어집니다.", "qas": []}]}]},
+            "paragraphs",
+            [("제목", "긴 문단이 여기에 있습니다."), ("제목", "다른 문단이 이어집니다.")],
+        ),
+        (
+            [{"id": "1", "parts": [{"no": 1, "utterance": UTTERANCES}, {"no": 2, "utterance": UTTERANCES[:1]}]}],
+            "parts.utterance",
+            [("1", "오늘 날씨가 참 좋네요"), ("1", "네 그렇네요"), ("1", "오늘 날씨가 참 좋네요")],
+        ),
+    ],
+)  # fmt: skip
+def test_a_list_of_objects_with_the_texts_gives_the_rows(tmp_path, value, name, rows):
+    table = open_table(saved(tmp_path / "a.json", value))
+    text = next(i for i, column in enumerate(table.columns) if column.endswith((".form", ".content", ".context")))
+    assert [(row.cells[0], cell_text(row.cells[text])) for row in table.rows()] == rows
+    assert f"{tmp_path / 'a.json'}: each object in the list {name} is a row" in table.notes
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "홍길동은 학생이다", "entities": [{"text": "홍길동의 아주 긴 이름과 설명", "label": "PS"}]},
+        {"sent": "홍길동은 학생이다", "tokens": [{"form": "홍길동", "pos": "NNP"}]},
+        {"sent": "홍길동은 학생이다", "entities": [{"text": "홍길동", "label": "PS"}]},
+    ],
+)
+def test_a_row_with_a_text_of_its_own_stays_one(tmp_path, row):
+    lines = [json.dumps({**row, "id": i}, ensure_ascii=False) for i in range(3)]
+    assert len(read(saved(tmp_path / "a.jsonl", "\n".join(lines)))[1]) == 3
+
+
+def test_two_lists_with_texts_are_refused_and_a_name_that_comes_twice_sets_its_row_aside(tmp_path):
+    both = {"id": 1, "utterance": UTTERANCES, "comments": [{"text": "좋은 대화였어요"}]}
+    with pytest.raises(DataError, match=r"its rows hold several lists with texts: utterance, comments\. Save the one"):
+        open_table(saved(tmp_path / "a.json", [both]))
+    rows = [{"id": i, "utterance": UTTERANCES} for i in range(2)]
+    table = open_table(saved(tmp_path / "b.json", [{**rows[0], "utterance.id": "z"}, rows[1]]))
+    assert len(list(table.rows())) == 2 and len(table.rejected) == 2
+    assert "two values for utterance.id" in table.rejected[0].reason
+
+
+def test_texts_under_their_labels_are_a_table(tmp_path):
+    value = {"긍정": ["좋아요", "최고예요", "또 살게요"], "부정": ["별로예요", "다시는 안 사요"]}
+    expected = [(text, label) for label, texts in value.items() for text in texts]
+    assert read(saved(tmp_path / "a.json", value)) == (("text", "label"), expected)
+    with pytest.raises(
+        DataError, match=r"it is not clear whether 긍정, 부정 are their labels or columns\. Save it as a list"
+    ):
+        open_table(saved(tmp_path / "c.json", {label: texts[:2] for label, texts in value.items()}))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_lines_with_commas_and_actions_of_elasticsearch_are_read(tmp_path, name):
+    lines = [json.dumps(record, ensure_ascii=False) for record in RECORDS]
+    assert read(saved(tmp_path / name, ",\n".join(lines) + "\n"))[1] == ROWS
+    actions = ['{"index": {"_index": "a", "_id": "1"}}', '{"create": {}}', '{"index":{"_id":"3"}}']
+    bulk = "".join(f"{action}\n{line}\n" for action, line in zip(actions, lines, strict=True))
+    table = open_table(saved(tmp_path / name, bulk))
+    assert [tuple(row.cells) for row in table.rows()] == ROWS and not table.rejected
+    assert "actions of Elasticsearch, which are left out" in table.notes[0]
+    table = open_table(saved(tmp_path / name, "\n".join([*lines, '{"index": {"_id": 1}}'])))
+    assert len(list(table.rows())) == 4  # an object of a user's own
+
+
+def test_texts_that_are_stored_as_bytes_are_texts(tmp_path):
+    cells = {
+        "본문": pa.array(["정말 좋아요".encode(), None], pa.binary()),
+        "그림": pa.array([b"\x89P\xff", b"\0"], pa.binary()),
+    }
+    pq.write_table(pa.table({"종류": ["구매", "판매"], **cells}), tmp_path / "a.parquet")
+    table = open_table(tmp_path / "a.parquet")
+    rows = [row.cells for row in table.rows()]
+    assert rows == [("구매", "정말 좋아요", b"\x89P\xff"), ("판매", None, b"\0")]
+    with open_writer(tmp_path / "b.parquet", table.columns, types=table.types) as writer:
+        for row in rows:
+            writer.write(row)
+    assert pq.read_table(tmp_path / "b.parquet").equals(pq.read_table(tmp_path / "a.parquet"))
