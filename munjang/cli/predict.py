@@ -84,8 +84,11 @@ def predict_verb(
         typer.Option("--scores", help=_("all: the score of every label (default with --out); best: only the best.")),
     ] = None,
     threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", help=_("With several labels per text: the lowest score of a label that is given.")),
+        str | None,
+        typer.Option(
+            "--threshold",
+            help=_("With several labels per text: the lowest score of a label that is given; f1: the best of each."),
+        ),
     ] = None,
     min_score: Annotated[
         float | None, typer.Option("--min-score", help=_("Predict 보류 if the best score is below this."))
@@ -134,7 +137,8 @@ def predict_verb(
     names = split_names(keep or "")
     everything = scores == "all" or (scores is None and bool(out))
     targets = None if min_precision is None else parse_targets(min_precision)
-    answering = Answering(everything, threshold, min_score, names, by, targets)
+    least = None if threshold is None else read_threshold(threshold)
+    answering = Answering(everything, least, min_score, names, by, targets)
     options = read_options(text, None, None, None, None, encoding, sheet, header_row, delimiter)
     ray_flags = {"--workers": workers, "--address": address, "--part-rows": part_rows, "--resume": resume or None}
     if check_engine(engine, ray_flags, more) == "ray":
@@ -156,6 +160,14 @@ def predict_verb(
     asked = Asked(source, kind, out, form, as_json, options, overwrite, answering, label_flags)
     predictor = load(model, precision=precision)
     for_record({Prediction: predict_labels, Parse: predict_trees}, predictor.decoder.record)(predictor, asked)
+
+
+def read_threshold(text: str) -> float | str:
+    """A number, or the text as it is."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True)

@@ -233,6 +233,8 @@ def show_run(run: TrainedRun) -> None:
         typer.echo(str(run.comparison))
     if run.mixture:
         typer.echo("\n" + str(run.mixture))
+    for line in run.advice:
+        typer.echo("\n" + line)
     typer.echo()
     typer.echo(_("Model:  {folder}", folder=folder))
     if run.page:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CONFIDENCE = "confidence.safetensors"
 """The file in a model folder."""
 MOST_ROWS, MOST_VALUES = 20_000, 500_000  # texts, and probabilities, that are kept for one classifier
+CANDIDATES = tuple(round(0.1 + 0.02 * step, 2) for step in range(41))  # thresholds
+RARE = 30  # texts with a label
 EVEN = 0.5  # probability from which on a label is likelier than not
 MinPrecision = float | Mapping[str, float]
 """The share of the given labels that shall be right: of all together, or label -> of that label."""
@@ -73,6 +75,16 @@ class HeldOut:
         if key not in self.chosen:
             self.chosen[key] = choose_threshold(*self.decisions(label), target)
         return self.chosen[key]
+
+    def f1_thresholds(self, labels: LabelSet) -> dict[str, float]:
+        """Label -> its threshold with the highest F1 of those in CANDIDATES; a rare label has that of all together."""
+        has, counts = self.references > 0, self.references.sum(axis=0)
+        given = self.confidence[None] >= np.array(CANDIDATES, np.float32)[:, None, None]  # (C, n, L)
+        hits, sizes = (given & has).sum(axis=1), given.sum(axis=1) + counts  # (C, L)
+        of_all = int(np.argmax(hits.sum(axis=1) / np.maximum(1, sizes.sum(axis=1))))
+        best = np.argmax(hits / np.maximum(1, sizes), axis=0)
+        chosen = np.where(counts >= RARE, best, of_all)
+        return {name: CANDIDATES[index] for name, index in zip(labels.names, chosen, strict=True)}
 
     def confusion(self, labels: int) -> np.ndarray:
         """(L, L) int64, by reference and prediction; for several labels (L, 4): tp, fp, fn and tn of each."""
@@ -266,19 +278,25 @@ def promised(held: HeldOut | None, labels: LabelSet, min_precision: MinPrecision
     targets = {labels.resolve(name): target for name, target in wanted.items()}
     for target in targets.values():
         between("min_precision", target, 0, 1)
-    if held is None:
-        raise ConfigError(
-            _(
-                "{model} keeps no record of its validation sentences, so it can promise no precision. Give it one from "
-                "a file with labels: munjang evaluate {model} FILE {option:calibrate=True}.",
-                model=model,
-            )
-        )
+    held = kept_record(held, model)
     if isinstance(min_precision, Mapping):
         least = {name: threshold(held, labels, target, name) for name, target in targets.items()}
     else:
         least = dict.fromkeys(labels.names, threshold(held, labels, min_precision))
     return Doubt(least=least, targets=targets)
+
+
+def kept_record(held: HeldOut | None, model: str) -> HeldOut:
+    """What is kept of validation. ConfigError: nothing, and how to give it to the model."""
+    if held is None:
+        raise ConfigError(
+            _(
+                "{model} keeps no record of its validation sentences, so it knows no thresholds. Give it one from a "
+                "file with labels: munjang evaluate {model} FILE {option:calibrate=True}.",
+                model=model,
+            )
+        )
+    return held
 
 
 def threshold(held: HeldOut, labels: LabelSet, target: float, name: str | None = None) -> float:

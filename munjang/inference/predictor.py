@@ -15,9 +15,9 @@ import numpy as np
 
 from munjang.config.arguments import checked
 from munjang.config.checks import probability
-from munjang.errors import BundleError, DataError, shortened
+from munjang.errors import BundleError, ConfigError, DataError, shortened
 from munjang.inference.backends import TOKENS, Runner, load_runner
-from munjang.inference.confidence import NO_DOUBT, HeldOut, MinPrecision, promised
+from munjang.inference.confidence import NO_DOUBT, HeldOut, MinPrecision, kept_record, promised
 from munjang.inference.confidence import load as load_held_out
 from munjang.inference.heads import (
     find_model,
@@ -30,13 +30,15 @@ from munjang.inference.heads import (
 )
 from munjang.models.folder import Manifest, check_model_target, model_entries, save_bundle
 from munjang.records import EMPTY, REPR_LENGTH, TRUNCATED, LabelSet, Parse, Prediction, Results
-from munjang.tasks.base import Decoder, Task
+from munjang.tasks.base import Decoder, Task, Threshold
 from munjang.text.cleaning import clean_text
 from munjang.translation import N_, _
 
 if TYPE_CHECKING:
     from munjang.metrics.report import Report
 
+BEST_F1 = "f1"
+"""In place of a threshold: of each label the one that is best on validation."""
 SORT_WINDOW = 16_384  # texts that are sorted by length together
 SAVE_REMEDY = N_("Free some space and save it again.")
 
@@ -56,7 +58,7 @@ class Predictor:
     ) -> None:
         self.manifest, self.runner, self.folder = manifest, runner, folder
         self.decoder: Decoder = decoder or open_task(manifest, folder or _("The model"))
-        self.threshold = manifest.threshold
+        self.threshold: Threshold = manifest.threshold
         self.doubt = NO_DOUBT
 
     def __repr__(self) -> str:
@@ -142,14 +144,23 @@ class Predictor:
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
 
     @checked()
-    def with_threshold(self, threshold: float | None) -> Predictor:
-        """The same model, which gives the labels from another probability on; itself if that is None."""
+    def with_threshold(self, threshold: float | str | None) -> Predictor:
+        """The same model, which gives the labels from another probability on; itself if that is None.
+
+        "f1": from each label's own, the one with the highest F1 on validation. ConfigError: no number from 0 to 1; one
+        label a text; or the folder keeps nothing of its validation.
+        """
         if threshold is None:
             return self
-        probability("threshold", threshold)
         other = copy(self)
-        other.threshold = threshold
+        other.threshold = self.best_thresholds() if threshold == BEST_F1 else usable_threshold(threshold)
         return other
+
+    def best_thresholds(self) -> Mapping[str, float]:
+        """Label -> the threshold with the highest F1 on validation. ConfigError: one label a text, or no record."""
+        if not self.decoder.several:
+            raise ConfigError(_("{model} gives one label to a text, so it has no thresholds.", model=self.name))
+        return kept_record(self.held_out, self.name).f1_thresholds(self.labels)
 
     @checked()
     def with_doubt(
@@ -258,6 +269,16 @@ class Predictor:
             outdated=model_entries(target),
         )
         return target
+
+
+def usable_threshold(threshold: float | str) -> float:
+    """A threshold that is a number. ConfigError: it is none, or not between 0 and 1."""
+    if isinstance(threshold, str):
+        raise ConfigError(
+            _("{option:threshold={threshold}} is neither a number nor {f1}.", threshold=threshold, f1=BEST_F1)
+        )
+    probability("threshold", threshold)
+    return threshold
 
 
 def list_of_texts(texts: Iterable[str]) -> list[str]:

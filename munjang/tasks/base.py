@@ -105,6 +105,9 @@ class TrainingDefaults:
     dropout: float | None = None
 
 
+Threshold = float | Mapping[str, float]
+"""With several labels a text, the least probability at which a label is given: of all labels, or label -> its own."""
+
 CLASSIFIER = Signature({"input_ids": 2, "attention_mask": 2}, {"logits": 2})
 
 TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
@@ -145,7 +148,9 @@ class Decoder(Protocol):
     def decode(self, outputs: Outputs) -> np.ndarray:
         """(B, …): the predictions in a batch's outputs, one row a sentence: probabilities, or trees."""
 
-    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction | Parse:
+    def to_record(
+        self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: Threshold
+    ) -> Prediction | Parse:
         """One row of `decode` as a record. text: as it was given; cleaned: as it was encoded."""
 
 
@@ -240,7 +245,7 @@ class Task(Decoder, TrainingTask, Protocol):
     def outputs(self, network: torch.nn.Module, batch: Batch) -> Outputs:
         """The outputs of a network for a batch, as named arrays."""
 
-    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: float) -> Agreement:
+    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: Threshold) -> Agreement:
         """How far two models agree, from what `decode` gave for the same texts."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,6 +21,7 @@ from munjang.tasks.base import (
     Outputs,
     Signature,
     TextEncoder,
+    Threshold,
     TrainingDefaults,
     encode_texts,
     pad_batch,
@@ -29,7 +30,6 @@ from munjang.tasks.weights import check_loaded
 from munjang.translation import N_, _
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     import tokenizers
@@ -172,22 +172,22 @@ class Classification:
         """The probabilities, (B, L) float32: softmax over the labels."""
         return softmax(self.logits(outputs), float(self.scale))
 
-    def chosen(self, probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    def chosen(self, probabilities: np.ndarray, threshold: Threshold) -> np.ndarray:
         """(n, L) bool: the label of the highest probability. threshold: for several labels a text."""
         return one_hot(probabilities.argmax(axis=1), len(self.labels))
 
-    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Prediction:
+    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: Threshold) -> Prediction:
         """One row of probabilities as a Prediction."""
         if note == EMPTY:
             return Prediction(text, None, {}, note)
         scores = ranked_probabilities(self.labels, row)
         return Prediction(text, self.label(scores, threshold), scores, note)
 
-    def label(self, scores: Mapping[str, float], threshold: float) -> Label:
+    def label(self, scores: Mapping[str, float], threshold: Threshold) -> Label:
         """What is predicted: the likeliest label. scores: highest first. threshold: for several labels a text."""
         return next(iter(scores))
 
-    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: float) -> Agreement:
+    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: Threshold) -> Agreement:
         """The share of texts with the same label (for several labels a text: of its yes and no), and the differences
         of probabilities."""
         same = self.chosen(ours, threshold) == self.chosen(theirs, threshold)
@@ -241,13 +241,13 @@ class MultiLabel(Classification):
         """The logistic function of each logit, (B, L) float32; rows need not sum to 1."""
         return sigmoid(self.logits(outputs) / self.scale)
 
-    def chosen(self, probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    def chosen(self, probabilities: np.ndarray, threshold: Threshold) -> np.ndarray:
         """(n, L) bool: the labels whose probability reaches the threshold."""
-        return probabilities >= threshold
+        return probabilities >= np.array([threshold_of(name, threshold) for name in self.labels])
 
-    def label(self, scores: Mapping[str, float], threshold: float) -> Label:
+    def label(self, scores: Mapping[str, float], threshold: Threshold) -> Label:
         """The labels that reach the threshold, in the order of the label set."""
-        return tuple(name for name in self.labels if scores[name] >= threshold)
+        return tuple(name for name in self.labels if scores[name] >= threshold_of(name, threshold))
 
     def score(self, references: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """micro_f1 and macro_f1 of probabilities (n, L) against labels (n, L), from a probability of 0.5 on."""
@@ -265,6 +265,11 @@ class RawLogits(Classification):
     def decode(self, outputs: Outputs) -> np.ndarray:
         """(B, L) float32."""
         return self.logits(outputs)
+
+
+def threshold_of(label: str, threshold: Threshold) -> float:
+    """The least probability at which a label is given."""
+    return threshold[label] if isinstance(threshold, Mapping) else threshold
 
 
 def is_temperature(value: Any) -> bool:

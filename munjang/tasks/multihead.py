@@ -14,7 +14,7 @@ import numpy as np
 from munjang.config.checks import HEAD_NAME
 from munjang.errors import ConfigError, DataError
 from munjang.records import LabelSet
-from munjang.tasks.base import Agreement, Batch, Encodings, Outputs, Task
+from munjang.tasks.base import Agreement, Batch, Encodings, Outputs, Task, Threshold
 from munjang.tasks.classification import Classification, class_weights
 from munjang.translation import _
 
@@ -81,7 +81,7 @@ class Heads(Classification):
         """Softmax within each head, (B, L) float32; a row sums to the number of heads."""
         return np.concatenate([part.decode(outputs) for part in self.parts.values()], axis=1)
 
-    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: float) -> Agreement:
+    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: Threshold) -> Agreement:
         """The share of texts with the same label for each head, and the differences of probabilities."""
         parts = {
             head: part.agreement(ours[:, part.columns], theirs[:, part.columns], threshold)

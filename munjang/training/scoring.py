@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +24,14 @@ from munjang.models.saved_reports import TEST_REPORT
 from munjang.records import SPLITS, Corpus, Parse, Prediction, short_repr
 from munjang.reports.model_card import model_card
 from munjang.reports.run_report import write_report
+from munjang.tasks import task_for
 from munjang.tasks.classification import RawLogits
+from munjang.training.fine_tune import choose_epochs
 from munjang.training.hybrid import Mixture, mixture_of
 from munjang.training.loops.run_log import read_log
 from munjang.translation import _
 
+FEW_EPOCHS = 4  # times as many would be usual
 REPORT_PAGE = Path("run", "report.html")
 
 
@@ -36,8 +40,8 @@ class TrainedRun:
     """A trained model, and what was said of it.
 
     answers: for the sentences to try. report: on the test split; None without one. baseline_report, comparison: of the
-    linear baseline on the same texts, and of the model with it. mixture: what both together would score. page: the HTML
-    report; why_no_page: which packages it lacks.
+    linear baseline on the same texts, and of the model with it. mixture: what both together would score. usual_epochs:
+    of a network on so many sentences. page: the HTML report; why_no_page: which packages it lacks.
     """
 
     model: Predictor
@@ -46,6 +50,7 @@ class TrainedRun:
     baseline_report: Report | None = None
     comparison: Comparison | None = None
     mixture: Mixture | None = None
+    usual_epochs: float | None = None
     page: Path | None = None
     why_no_page: str = ""
 
@@ -55,6 +60,20 @@ class TrainedRun:
     def promises(self) -> list[str]:
         """What the model can promise by its validation sentences, in words; empty for a parser."""
         return promises(self.model.held_out) if self.model.held_out else []
+
+    @property
+    def advice(self) -> list[str]:
+        """What to change in the next training, in words."""
+        usual, given = self.usual_epochs, self.model.manifest.settings.get("epochs")
+        if not usual or not given or given * FEW_EPOCHS > usual:
+            return []
+        return [
+            _(
+                "{given:g} epochs are few for so few sentences: left out, {option:epochs} would be {usual:g}.",
+                given=given,
+                usual=usual,
+            )
+        ]
 
     def moved_to(self, folder: Path) -> TrainedRun:
         """The same run after its folder was moved."""
@@ -76,7 +95,7 @@ def score_run(
     baseline_report = evaluate(baseline, corpus) if baseline and report else None
     comparison = compare(report, baseline_report) if baseline_report else None
     mixture = mixture_with(baseline, model, prepared.corpus) if baseline and model.manifest.format == "native" else None
-    run = TrainedRun(model, answers, report, baseline_report, comparison, mixture)
+    run = TrainedRun(model, answers, report, baseline_report, comparison, mixture, usual_epochs(model, prepared))
     model.report = report
     with disk_errors(model.folder, _(RESUME_REMEDY)):
         write_card(model, prepared, report, baseline_report)
@@ -90,6 +109,15 @@ def score_run(
             return replace(run, page=draw_page(run, prepared))
         except MissingExtra as error:
             return replace(run, why_no_page=str(error))
+
+
+def usual_epochs(model: Predictor, prepared: Prepared) -> float | None:
+    """How many epochs a network would get if the settings did not say; None for a linear model."""
+    settings = model.manifest.settings
+    if model.manifest.format == "linear" or not settings.get("batch_size"):
+        return None
+    steps = math.ceil(len(prepared.corpus.train) / settings["batch_size"])
+    return choose_epochs(task_for(prepared.corpus, parser=settings.get("parser")).training_defaults, steps)
 
 
 def mixture_with(baseline: Predictor, model: Predictor, corpus: Corpus) -> Mixture:

@@ -9,10 +9,12 @@ import numpy as np
 import pandas
 import pytest
 from heads_models import save_heads
+from linear_models import several_labels
+from sklearn.metrics import f1_score
 
 import munjang as mj
 from munjang.errors import BundleError, ConfigError, DataError
-from munjang.inference.confidence import CONFIDENCE, Doubt, HeldOut, check_arrays, promises, save
+from munjang.inference.confidence import CONFIDENCE, Doubt, HeldOut, check_arrays, kept_answers, promises, save
 from munjang.inference.files.predict import Answering, predict_table
 from munjang.models.folder import MANIFEST
 from munjang.records import LabelSet, Prediction
@@ -196,6 +198,24 @@ def test_a_damaged_record_is_refused(trained, tmp_path):
     ):
         with pytest.raises(ValueError, match=name):
             check_arrays(good | {name: wrong}, 2, several=False)
+
+
+def test_each_of_several_labels_can_have_its_best_threshold(tmp_path):
+    rng = np.random.default_rng(4)
+    truth = rng.random((4000, 2)) < (0.5, 0.1)
+    probabilities = np.clip(np.where(truth, (0.7, 0.35), (0.3, 0.1)) + rng.normal(0, 0.1, truth.shape), 0, 1)
+    held = kept_answers(probabilities.astype(np.float32), truth, several=True)
+    found = held.f1_thresholds(LabelSet(("a", "b")))
+    for column, name in enumerate("ab"):
+        scores = {t / 50: f1_score(truth[:, column], held.confidence[:, column] >= t / 50) for t in range(5, 46)}
+        assert (
+            found[name] == pytest.approx(max(scores, key=scores.get)) and abs(found[name] - (0.5, 0.25)[column]) < 0.06
+        )
+    model = mj.load(several_labels(tmp_path)).with_threshold("f1")
+    assert set(model.threshold) == set(model.labels.names)
+    assert model.predict("칭찬 좋아 3").label == ("칭찬",)
+    with pytest.raises(ConfigError, match=r"neither a number nor f1"):
+        model.with_threshold("best")
 
 
 def test_several_labels_are_withheld_one_by_one(tmp_path):

@@ -22,6 +22,7 @@ from munjang.inference.files.write import (
     free_names,
     write_table,
 )
+from munjang.inference.predictor import BEST_F1, usable_threshold
 from munjang.records import WITHHELD, Prediction, label_text, names_of
 from munjang.translation import _
 
@@ -39,7 +40,7 @@ class Answering:
     """
 
     scores: bool = True
-    threshold: float | None = None
+    threshold: float | str | None = None
     min_score: float | None = None
     keep: tuple[str, ...] = ()
     by: str | None = None
@@ -47,9 +48,10 @@ class Answering:
 
     def check(self, decoder: Decoder) -> Answering:
         """The same settings with the labels in `keep` resolved. ConfigError, DataError: they do not fit the model."""
-        for name, value in (("threshold", self.threshold), ("min_score", self.min_score)):
-            if value is not None:
-                probability(name, value)
+        if self.threshold not in (None, BEST_F1):
+            usable_threshold(self.threshold)
+        if self.min_score is not None:
+            probability("min_score", self.min_score)
         if self.threshold is not None and not decoder.several:
             raise ConfigError(
                 _(

@@ -22,6 +22,7 @@ from munjang.tasks.base import (
     Outputs,
     Signature,
     TextEncoder,
+    Threshold,
     TrainingDefaults,
     encode_texts,
     pad_batch,
@@ -179,11 +180,11 @@ class ParsingTask(ABC, Generic[Scores]):
         """(count,) outputs for texts without content: trees without words."""
         return object_array([np.zeros((0, 3))] * count)
 
-    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: float) -> Parse:
+    def to_record(self, text: str, cleaned: str, row: np.ndarray, note: str, threshold: Threshold) -> Parse:
         """The tree of one text. Its words are those of `cleaned`."""
         return to_parse(text, cleaned.split(), row, note, self.labels, self.scheme)
 
-    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: float) -> Agreement:
+    def agreement(self, ours: np.ndarray, theirs: np.ndarray, threshold: Threshold) -> Agreement:
         """The share of words with the same head and relation, and the differences of the probabilities of equal
         heads."""
         first, second = np.concatenate(list(ours)), np.concatenate(list(theirs))  # (words, 3)
