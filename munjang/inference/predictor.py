@@ -25,6 +25,7 @@ from munjang.inference.heads import (
     read_heads,
     too_many_heads,
 )
+from munjang.inference.scope import load_scope
 from munjang.models.folder import Manifest, check_model_target, model_entries, save_bundle
 from munjang.records import EMPTY, REPR_LENGTH, LabelSet, Parse, Prediction, Results
 from munjang.tasks.base import Decoder, Task
@@ -44,6 +45,8 @@ RUNNING: WeakValueDictionary[tuple, Runner] = WeakValueDictionary()
 class Predictor:
     """A loaded model folder, or one head of it. Its manifest says what it needs to know about its input.
 
+    scope: says of cleaned texts how unlike the training texts they are; None for a parser, for many heads as a whole,
+    and for what an earlier munjang trained.
     A folder with many heads has `probabilities` as a whole; those of each head sum to 1. For predictions, open one of
     its heads, or all of them with `munjang.inference.analyzer.Analyzer`.
     """
@@ -54,6 +57,7 @@ class Predictor:
         self.manifest, self.runner, self.folder = manifest, runner, folder
         self.decoder: Decoder = decoder or open_task(manifest, folder or _("The model"))
         self.threshold = manifest.threshold
+        self.scope = load_scope(folder, manifest, self.head or "") if folder else None
 
     def __repr__(self) -> str:
         names = shortened(self.labels.listing, 150)

@@ -105,6 +105,13 @@ BENCHES = {
         "rows plain_s this_s of_plain base_s of_base",
         needs="python_calamine",
     ),
+    "scope": Smallest(
+        "--corpora nsmc --others sample:intent --backbone scratch:tiny --epochs 1 --texts 20 --rounds 1 --calls 2",
+        "scope.json",
+        "train one_ms sentences_s share_of_rate",
+        "probability scope flagged_out flagged_in",
+        needs="onnx",
+    ),
     "serving": Smallest(
         "--shapes tiny --only 'A pipeline,B onnx' --clients 1 --rounds 1 --seconds 0.5 --warm 0",
         "serving.json",
