@@ -31,7 +31,9 @@ BEGINNING = 1_000  # characters; what follows is not looked at
 SCORED_TOGETHER = 20_000  # characters, few enough for the processor's cache: half the time of 500,000
 SCOPE_BYTES = 2_000_000
 SCOPE_FILE = re.compile(r"scope(-.+)?\.safetensors")
-ARRAYS = {"ratios": (np.int8, (1 << BITS,)), "threshold": (np.float32, (1,))}
+StoredArrays = dict[str, tuple[np.dtype, tuple[int, ...]]]
+"""Name -> type and shape of an array."""
+ARRAYS: StoredArrays = {"ratios": (np.dtype(np.int8), (1 << BITS,)), "threshold": (np.dtype(np.float32), (1,))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,33 +124,25 @@ def load_scope(folder: Path, manifest: Manifest, head: str) -> Scope | None:
 
 @lru_cache(maxsize=64)
 def read_scope(path: Path, sha256: str) -> Scope:
-    """A scope from a file, once for each content. BundleError: it is not what `save_scopes` wrote."""
+    """A scope from a file, read again only if its hash changes. BundleError: it is not what `save_scopes` wrote."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         arrays = load(read_regular(path, SCOPE_BYTES))
-        for name, (kind, shape) in ARRAYS.items():
-            if arrays[name].dtype != kind or arrays[name].shape != shape:
-                raise ValueError(
-                    _(
-                        "it has {name} as {type} {shape}, expected {kind} {expected}",
-                        name=name,
-                        type=arrays[name].dtype,
-                        shape=arrays[name].shape,
-                        kind=np.dtype(kind),
-                        expected=shape,
-                    )
-                )
+        found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+        if found != ARRAYS:
+            raise ValueError(_("it holds {found}, expected {expected}", found=listed(found), expected=listed(ARRAYS)))
         threshold = float(arrays["threshold"][0])
         if not -2 * STRONGEST <= threshold <= 2 * STRONGEST:  # false for NaN
             raise ValueError(_("{name} is {value!r}", name="threshold", value=threshold))
-    except KeyError as error:
-        raise BundleError(
-            _("{path} is damaged: it lacks {name}. Train the model again.", path=path, name=error)
-        ) from error
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:  # KeyError: of a type that NumPy lacks
         raise BundleError(
             _("{path} is damaged: {reason}. Train the model again.", path=path, reason=first_line(error))
         ) from error
     return Scope(arrays["ratios"], threshold)
+
+
+def listed(arrays: StoredArrays) -> str:
+    """`ratios int8 (131072,), threshold float32 (1,)`."""
+    return ", ".join(f"{name} {kind} {shape}" for name, (kind, shape) in sorted(arrays.items()))

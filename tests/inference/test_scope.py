@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from parsers import train_tiny
 from safetensors.numpy import load_file, save_file
 
 import munjang as mj
@@ -24,7 +25,7 @@ from munjang.inference.scope import (
     Scope,
     fit_scope,
 )
-from munjang.models.folder import MANIFEST
+from munjang.models.folder import MANIFEST, read_manifest
 from munjang.records import Corpus
 
 OLD_MODELS = Path(__file__).parents[1] / "old_models"
@@ -124,6 +125,13 @@ def test_models_of_before_have_no_scope(name):
     assert mj.load(OLD_MODELS / name).scope is None
 
 
+def test_a_parser_is_trained_without_a_scope(tmp_path):
+    pytest.importorskip("torch")
+    train_tiny(tmp_path / "m", epochs=1)
+    assert "model.safetensors" in (files := read_manifest(tmp_path / "m").files)
+    assert "scope.safetensors" not in files
+
+
 def test_each_packaged_head_has_a_scope_and_a_parser_has_none():
     whole = Analyzer()
     assert whole.whole.scope is None and mj.load("mini/parser").scope is None
@@ -140,12 +148,18 @@ def test_each_packaged_head_has_a_scope_and_a_parser_has_none():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ratios": np.zeros(9, np.int8)}, r"it has ratios as int8 \(9,\), expected int8 \(131072,\)"),
-        ({"ratios": np.zeros(1 << BITS, np.float32)}, r"it has ratios as float32 .*, expected int8"),
-        ({"threshold": np.zeros((), np.float32)}, r"it has threshold as float32 \(\), expected float32 \(1,\)"),
+        (
+            {"ratios": np.zeros(9, np.int8)},
+            r"it holds ratios int8 \(9,\), threshold float32 \(1,\), expected ratios int8 \(131072,\), ",
+        ),
+        ({"ratios": np.zeros(1 << BITS, np.float32)}, r"it holds ratios float32 \(131072,\), threshold"),
+        (
+            {"threshold": np.zeros((), np.float32)},
+            r"it holds ratios int8 \(131072,\), threshold float32 \(\), expected",
+        ),
         ({"threshold": np.array([np.nan], np.float32)}, "threshold is nan"),
         ({"threshold": np.array([np.inf], np.float32)}, "threshold is inf"),
-        ({"threshold": None}, "it lacks 'threshold'"),
+        ({"threshold": None}, r"it holds ratios int8 \(131072,\), expected"),
         (b"no tensors", "scope.safetensors is damaged: "),
         (b"\0" * (SCOPE_BYTES + 1), "scope.safetensors is damaged: .*2,000,000"),
     ],
