@@ -200,9 +200,11 @@ def timed(model: Predictor, tests: Mapping[str, Sequence[Example]], rounds: int,
 
 
 def scored(model: Predictor, texts: Sequence[str]) -> None:
-    """Predictions and scores of some texts."""
-    model.predict_many(texts)
-    model.scope.score([clean_text(text, model.steps) for text in texts])
+    """Predictions as `predict_many` makes them, and the scores of the texts that it has cleaned."""
+    records = []
+    for parts in model.run(texts):
+        records += [model.decode(*part) for part in zip(*parts, strict=True)]
+        model.scope.score(parts[1])
 
 
 if __name__ == "__main__":
