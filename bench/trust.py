@@ -34,7 +34,7 @@ from munjang.records import Corpus
 from munjang.tables import format_table
 from munjang.tasks.classification import Classification, RawLogits
 from munjang.training.linear import targets
-from munjang.training.run import train_prepared
+from munjang.training.run import train_prepared, versions
 
 CORPORA = {"nsmc": 3, "kor_hate": 3, "kor_sarcasm": 3, "kor_sae": 3, "kor_3i4k": 3, "ynat": 3, "langid": 3, "kmhas": 8}
 """Corpus -> epochs."""
@@ -91,7 +91,7 @@ def measured(model: Predictor, corpus: Corpus) -> dict[str, Any]:
         "calibration_error": {name: error_with_interval(values, references, single=single)
                               for name, values in probabilities.items()},
         "promises": [promise(held, test, target) for target in PROMISED],
-        "machine": f"{processor()}, {'with' if 'amx_bf16' in flags() else 'no'} AMX",
+        "machine": f"{processor()}, {'with' if 'amx_bf16' in flags() else 'no'} AMX", "versions": versions(),
     }  # fmt: skip
 
 

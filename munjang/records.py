@@ -353,8 +353,8 @@ class Corpus:
 
 WITHHELD = "보류"
 """The label of a prediction that is not sure enough: undecided, for a person to check."""
-BELOW, TRUNCATED = "below", "truncated"
-REASONS = {EMPTY: "empty", BELOW: "below threshold", TRUNCATED: "cut"}
+OUTSIDE, BELOW, TRUNCATED = "out of scope", "below", "truncated"
+REASONS = {EMPTY: "empty", OUTSIDE: "out of scope", BELOW: "below threshold", TRUNCATED: "cut"}
 """What the note of a prediction says -> the reason to doubt it; the first that fits."""
 
 

@@ -75,7 +75,7 @@ def evaluate_labels(
         clean=clean_score(model, references, probabilities, corpus, split, seed),
         reliability=equal_count_bins(*confidences(probabilities, references.table, predicted, single=single)),
         coverage=coverage_curve(*given_labels(probabilities, references.table, predicted)),
-        accepted=accepted_labels(model, references.table, probabilities, predicted),
+        accepted=accepted_labels(model, texts, references.table, probabilities, predicted),
         top_errors=top_errors(references, probabilities, predicted, model),
         references=references.table.argmax(axis=1) if single else references.table,
         predicted=predicted.argmax(axis=1) if single else predicted,
@@ -103,16 +103,17 @@ def scores_with_intervals(
 
 
 def accepted_labels(
-    model: Predictor, references: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray
+    model: Predictor, texts: Sequence[str], references: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray
 ) -> Accepted | None:
-    """What is left if the model withholds what is below its thresholds; None for a model without any.
+    """What is left if the model withholds what is below its thresholds or out of scope; None for a model without any.
 
     references, predicted: (n, L) bool; probabilities: (n, L).
     """
     if not model.doubt.least:
         return None
-    names = model.labels.names
-    given = predicted & (probabilities >= [model.doubt.least.get(name, 0.0) for name in names])
+    names, least = model.labels.names, model.doubt.least
+    doubted = model.outside(texts)[:, None] & [name in least for name in names]
+    given = predicted & (probabilities >= [least.get(name, 0.0) for name in names]) & ~doubted
     counts = np.stack([predicted.sum(axis=0), given.sum(axis=0), (given & references).sum(axis=0)], axis=1)
     labels, shown, right = map(int, counts.sum(axis=0))
     by_label = dict(zip(names, counts.tolist(), strict=True))

@@ -28,6 +28,7 @@ from munjang.inference.backends.hybrid import save as save_ngrams
 from munjang.inference.backends.onnx import OnnxRunner, check_runtime, open_session, save
 from munjang.inference.confidence import CONFIDENCE
 from munjang.inference.predictor import Predictor, load
+from munjang.inference.scope import copy_scopes
 from munjang.models.folder import MANIFEST, check_model_target, model_entries, save_bundle
 from munjang.models.saved_reports import TEST_REPORT
 from munjang.models.shared_embeddings import delta_details, own_rows, save_shared_embeddings
@@ -139,6 +140,7 @@ def write_export(
             save_ngrams(beside, source.runner.parts)
         if (folder / CONFIDENCE).is_file():
             copyfile(folder / CONFIDENCE, beside / CONFIDENCE)
+        copy_scopes(folder, beside, source.manifest)
         if report:
             (beside / TEST_REPORT).parent.mkdir()
             write_json(beside / TEST_REPORT, report.to_dict())

@@ -21,6 +21,7 @@ from munjang.inference.heads import (
     read_heads,
 )
 from munjang.inference.predictor import Predictor, load
+from munjang.inference.scope import unlike
 from munjang.records import REPR_LENGTH, Parse, Prediction, Results, short_repr
 from munjang.translation import _
 
@@ -111,16 +112,19 @@ class Analyzer:
             return [Analysis(parse.text, {}, parse.note, parse) for parse in parses]
         analyses: list[Analysis] = Results()
         for parts in self.whole.run(texts, progress=progress):
-            for text, cleaned, row, is_cut, is_empty in zip(*parts, strict=True):
+            outside = {head.name: unlike(self.single[head.name].scope, parts[1]) for head in self.heads}
+            for index, (text, cleaned, row, is_cut, is_empty) in enumerate(zip(*parts, strict=True)):
                 answers = {
                     head.name: cast(
                         Prediction,
-                        self.single[head.name].decode(text, cleaned, row[head.columns], is_cut, is_empty),
+                        self.single[head.name].decode(
+                            text, cleaned, row[head.columns], is_cut, is_empty, outside[head.name][index]
+                        ),
                     )
                     for head in self.heads
                 }
                 parse = parses[len(analyses)] if parses else None
-                analyses.append(Analysis(text, answers, next(iter(answers.values())).note, parse))
+                analyses.append(Analysis(text, answers, self.whole.note(is_cut, is_empty), parse))
         return analyses
 
 

@@ -21,7 +21,7 @@ from munjang.metrics.calibration import fit_label_temperatures, fit_temperature
 from munjang.metrics.scores import confusion_matrix
 from munjang.metrics.selective import PROMISED, Acceptance, choose_threshold, rows_needed
 from munjang.models.weights import check_header
-from munjang.records import BELOW, WITHHELD, LabelSet, Prediction, names_of, quote_name
+from munjang.records import BELOW, OUTSIDE, WITHHELD, LabelSet, Prediction, names_of, quote_name
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ RARE = 30  # texts with a label
 EVEN = 0.5  # probability from which on a label is likelier than not
 MinPrecision = float | Mapping[str, float]
 """The share of the given labels that shall be right: of all together, or label -> of that label."""
-ARRAYS = {"confidence": "float32", "predicted": "int32", "references": "int32"}
+RECORD = {"confidence": "float32", "predicted": "int32", "references": "int32"}
 """The arrays of the file, for each head under HEAD/NAME -> their type."""
 
 
@@ -139,7 +139,7 @@ def save(folder: Path, parts: Mapping[str, HeldOut], *, others: Path | None = No
     arrays = known | {
         key(head, name): np.ascontiguousarray(getattr(part, name), kind)
         for head, part in parts.items()
-        for name, kind in ARRAYS.items()
+        for name, kind in RECORD.items()
     }
     save_file(arrays, folder / CONFIDENCE)
 
@@ -171,7 +171,7 @@ def load(folder: Path, labels: LabelSet, *, several: bool, head: str = "") -> He
         with safe_open(path, framework="numpy") as file:
             if key(head, "confidence") not in set(file.keys()):
                 return None
-            arrays = {name: file.get_tensor(key(head, name)) for name in ARRAYS}
+            arrays = {name: file.get_tensor(key(head, name)) for name in RECORD}
         check_arrays(arrays, len(labels), several=several)
     except (OSError, ValueError, SafetensorError) as error:
         raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error)) from error
@@ -183,7 +183,7 @@ def check_arrays(arrays: Mapping[str, np.ndarray], labels: int, *, several: bool
     confidence = arrays["confidence"]
     shape = (len(confidence), labels) if several else (len(confidence),)
     highest = 1 if several else labels - 1
-    for name, kind in ARRAYS.items():
+    for name, kind in RECORD.items():
         array = arrays[name]
         if array.shape != shape or array.dtype != kind:
             raise ValueError(
@@ -215,15 +215,20 @@ class Doubt:
         """The prediction without labels that are not sure enough; WITHHELD if none is left."""
         if prediction.label is None:
             return prediction
-        suggested = names_of(prediction.label)
-        sure = tuple(name for name in suggested if prediction.scores[name] >= self.least.get(name, 0.0))
+        suggested, is_outside = names_of(prediction.label), OUTSIDE in prediction.note
+        sure = tuple(
+            name
+            for name in suggested
+            if name not in self.least or (prediction.scores[name] >= self.least[name] and not is_outside)
+        )
+        reason = ""
         if self.min_score is not None and prediction.score < self.min_score:
             reason, sure = f"{BELOW} the minimum score {self.min_score:g}", ()
-        elif len(sure) < len(suggested):
+        elif len(sure) == len(suggested):
+            return prediction
+        elif not is_outside:
             first = next(name for name in suggested if name not in sure)
             reason = f"{BELOW} {self.least[first]:.4g}, the threshold for a precision of {self.targets[first]:g}"
-        else:
-            return prediction
         note = "; ".join(filter(None, [prediction.note, reason]))
         return replace(prediction, label=sure or WITHHELD, withheld=prediction.label, note=note)
 

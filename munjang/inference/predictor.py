@@ -28,8 +28,9 @@ from munjang.inference.heads import (
     read_heads,
     too_many_heads,
 )
+from munjang.inference.scope import load_scope, unlike
 from munjang.models.folder import Manifest, check_model_target, model_entries, save_bundle
-from munjang.records import EMPTY, REPR_LENGTH, TRUNCATED, LabelSet, Parse, Prediction, Results
+from munjang.records import EMPTY, OUTSIDE, REPR_LENGTH, TRUNCATED, LabelSet, Parse, Prediction, Results
 from munjang.tasks.base import Decoder, Task, Threshold
 from munjang.text.cleaning import clean_text
 from munjang.translation import N_, _
@@ -49,6 +50,8 @@ RUNNING: WeakValueDictionary[tuple, Runner] = WeakValueDictionary()
 class Predictor:
     """A loaded model folder, or one head of it. Its manifest says what it needs to know about its input.
 
+    scope: says of cleaned texts how unlike the training texts they are; None for a parser, for many heads as a whole,
+    and for what an earlier munjang trained.
     A folder with many heads has `probabilities` as a whole; those of each head sum to 1. For predictions, open one of
     its heads, or all of them with `munjang.inference.analyzer.Analyzer`.
     """
@@ -60,6 +63,7 @@ class Predictor:
         self.decoder: Decoder = decoder or open_task(manifest, folder or _("The model"))
         self.threshold: Threshold = manifest.threshold
         self.doubt = NO_DOUBT
+        self.scope = load_scope(folder, manifest, self.head or "") if folder else None
 
     def __repr__(self) -> str:
         names = shortened(self.labels.listing, 150)
@@ -131,7 +135,7 @@ class Predictor:
         model = self if min_precision is None else self.with_doubt(min_precision=min_precision)
         records: list[Prediction | Parse] = Results()
         for parts in model.run(texts, progress=progress):
-            records += [model.decode(*part) for part in zip(*parts, strict=True)]
+            records += [model.decode(*part) for part in zip(*parts, unlike(self.scope, parts[1]), strict=True)]
         return cast("list[Prediction] | list[Parse]", records)
 
     def probabilities(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
@@ -170,8 +174,8 @@ class Predictor:
 
         min_score: the lowest probability of a prediction. min_precision: the share of the given labels that shall be
         right, of all together or by label, such as {"불만": 0.99}; its thresholds come from the validation sentences
-        (`munjang.metrics.selective`). ConfigError: the model is a parser, keeps nothing of its validation, or cannot
-        promise that. DataError: no such label.
+        (`munjang.metrics.selective`), and texts unlike the training texts get no label either. ConfigError: the model
+        is a parser, keeps nothing of its validation, or cannot promise that. DataError: no such label.
         """
         self.check_single()
         self.decoder.check_classifier(self.name)
@@ -217,20 +221,28 @@ class Predictor:
         if bar is not None:
             bar.close()
 
-    def decode(self, text: str, cleaned: str, row: np.ndarray, is_cut: bool, is_empty: bool) -> Prediction | Parse:
+    def outside(self, texts: Sequence[str]) -> np.ndarray:
+        """(n,) bool: which texts are unlike those that the model learnt from; none if it has no scope."""
+        return unlike(self.scope, [self.decoder.preprocess(clean_text(text, self.steps)) for text in texts])
+
+    def decode(
+        self, text: str, cleaned: str, row: np.ndarray, is_cut: bool, is_empty: bool, is_outside: bool = False
+    ) -> Prediction | Parse:
         """One row of the decoded outputs as a record. cleaned: the text as the model read it.
 
         ConfigError: the model has many heads; open one of them.
         """
         self.check_single()
-        record = self.decoder.to_record(text, cleaned, row, self.note(is_cut, is_empty), self.threshold)
+        note = self.note(is_cut, is_empty, is_outside)
+        record = self.decoder.to_record(text, cleaned, row, note, self.threshold)
         return self.doubt.applied(record) if isinstance(record, Prediction) else record
 
-    def note(self, is_cut: bool, is_empty: bool) -> str:
-        """What is special about a text: it is empty, or it was cut to the model's length. "" if nothing is."""
+    def note(self, is_cut: bool, is_empty: bool, is_outside: bool = False) -> str:
+        """What is special about a text: empty, unlike the training texts, cut to the model's length. "" if nothing."""
         if is_empty:
             return EMPTY
-        return f"{TRUNCATED} to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
+        cut = f"{TRUNCATED} to {self.runner.max_length:,} {self.runner.unit}" if is_cut else ""
+        return "; ".join(filter(None, [OUTSIDE if is_outside else "", cut]))
 
     @checked()
     def save(self, folder: str | Path) -> Path:

@@ -182,9 +182,7 @@ class BatchQueue:
         start = 0
         for job, part in turns:
             stop = start + part.stop - part.start
-            job.parts.append(
-                ModelOutputs(*(array[start:stop] for array in (outputs.logits, outputs.truncated, outputs.empty)))
-            )
+            job.parts.append(outputs.part(start, stop))
             start = stop
             if part.stop == len(job.texts):
                 try:
@@ -199,4 +197,5 @@ def joined(parts: Sequence[ModelOutputs]) -> ModelOutputs:
     if len(parts) == 1:
         return parts[0]
     columns = zip(*((part.logits, part.truncated, part.empty) for part in parts), strict=True)
-    return ModelOutputs(*(np.concatenate(column) for column in columns))
+    cleaned = [text for part in parts for text in part.cleaned]
+    return ModelOutputs(*(np.concatenate(column) for column in columns), cleaned)

@@ -14,6 +14,7 @@ from munjang.inference.confidence import NO_DOUBT, Doubt, HeldOut, MinPrecision,
 from munjang.inference.confidence import load as load_held_out
 from munjang.inference.heads import read_heads
 from munjang.inference.predictor import Predictor
+from munjang.inference.scope import Scope, load_scope
 from munjang.records import LabelSet, Parse
 from munjang.tasks.classification import Classification, MultiLabel, RawLogits
 
@@ -49,11 +50,18 @@ class ModelOutputs:
     """What a model gives for n texts.
 
     logits: (n, L) of all heads; for a parser n Parses. truncated, empty: (n,) bool, which texts were cut or empty.
+    cleaned: the texts as the model reads them.
     """
 
     logits: np.ndarray
     truncated: np.ndarray
     empty: np.ndarray
+    cleaned: Sequence[str]
+
+    def part(self, start: int, stop: int) -> ModelOutputs:
+        """The outputs for some of the texts."""
+        arrays = (array[start:stop] for array in (self.logits, self.truncated, self.empty))
+        return ModelOutputs(*arrays, self.cleaned[start:stop])
 
 
 class LoadedModel:
@@ -71,19 +79,19 @@ class LoadedModel:
     def run(self, texts: Sequence[str]) -> ModelOutputs:
         """The outputs for the few texts of a batch: cleaned, tokenised, run in batches by length."""
         (parts,) = self.predictor.run(texts, decoder=self.decoder)
-        __, __, rows, truncated, empty = parts
+        __, cleaned, rows, truncated, empty = parts
         if self.is_parser:
             rows = np.empty(len(texts), dtype=object)
             rows[:] = [self.predictor.decode(*part) for part in zip(*parts, strict=True)]
-        return ModelOutputs(rows, truncated, empty)
+        return ModelOutputs(rows, truncated, empty, cleaned)
 
     def cost(self, text: str) -> int:
         """About how much work a text is, in characters; the part that is cut costs little."""
         return min(len(text) + 2, 4 * self.runner.max_length)
 
-    def note(self, outputs: ModelOutputs, index: int) -> str:
+    def note(self, outputs: ModelOutputs, index: int, is_outside: bool = False) -> str:
         """What is special about the answer for a text, as in a Prediction."""
-        return self.predictor.note(outputs.truncated[index], outputs.empty[index])
+        return self.predictor.note(outputs.truncated[index], outputs.empty[index], is_outside)
 
     def facts(self) -> dict[str, Any]:
         """The values of its ModelFacts."""
@@ -128,6 +136,12 @@ class Classifier:
         """What it gave on validation, from its folder. BundleError: the file is damaged."""
         folder = self.model.folder
         return folder and load_held_out(folder, self.labels, several=self.decoder.several, head=self.part)
+
+    @cached_property
+    def scope(self) -> Scope | None:
+        """What it has learnt from, from its folder. BundleError: the file is damaged."""
+        folder = self.model.folder
+        return folder and load_scope(folder, self.model.manifest, self.part)
 
     def doubt(self, min_precision: MinPrecision | None) -> Doubt:
         """When it withholds a label. ConfigError, UnknownName: as of `promised`."""

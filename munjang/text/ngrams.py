@@ -9,6 +9,7 @@ own analyser makes a Python string of each n-gram and was five times slower.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -86,6 +87,23 @@ def ngram_keys(texts: Sequence[str], alphabet: Alphabet) -> tuple[np.ndarray, np
     return np.concatenate(rows), np.concatenate(keys)
 
 
+@cache
+def basic_plane() -> Alphabet:
+    """The characters that 16 bits can number, emoji and rare ideographs excluded: no texts need to be read for it."""
+    return Alphabet(np.array([point for point in range(1, MOST_CHARACTERS + 1) if point not in SURROGATES]))
+
+
+def hashed_ngrams(texts: Sequence[str], bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every n-gram of every text: its row, and the bucket of 2**bits that it falls into, both (ngrams,) int64."""
+    rows, keys = ngram_keys(texts, basic_plane())
+    return rows, hashed_keys(keys, bits)
+
+
+def hashed_keys(keys: np.ndarray, bits: int) -> np.ndarray:
+    """A number of so many bits for each key (Fibonacci hashing)."""
+    return ((keys * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits)).astype(np.int64)
+
+
 def document_frequencies(texts: Sequence[str], alphabet: Alphabet) -> tuple[np.ndarray, np.ndarray]:
     """The distinct keys of `texts`, ascending, and in how many texts each occurs."""
     parts: list[tuple[np.ndarray, np.ndarray]] = []
@@ -146,7 +164,7 @@ class Lookup:
 
     def __init__(self, keys: np.ndarray) -> None:
         bits = max(4, int(len(keys) * 4 - 1).bit_length())  # at most a quarter full: most keys are found at once
-        self.shift = np.uint64(64 - bits)
+        self.bits = bits
         self.mask = np.int64(2**bits - 1)
         self.keys = np.zeros(2**bits, np.uint64)  # 0 is no n-gram
         self.indices = np.full(2**bits, -1, np.int32)
@@ -160,8 +178,8 @@ class Lookup:
             slots[left] = (slots[left] + 1) & self.mask
 
     def slots(self, keys: np.ndarray) -> np.ndarray:
-        """Where the search for each key begins (Fibonacci hashing)."""
-        return ((keys * np.uint64(0x9E3779B97F4A7C15)) >> self.shift).astype(np.int64)
+        """Where the search for each key begins."""
+        return hashed_keys(keys, self.bits)
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """The index of each key in the list, (keys,) int32; -1 if it is not there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,12 +17,10 @@ from munjang.data.multi_corpus import MultiCorpus, prepare_multi_corpus
 from munjang.errors import ConfigError
 from munjang.evaluation.evaluate import note_reading
 from munjang.files import is_first_process
-from munjang.files.outputs import final_place
 from munjang.inference.analyzer import Analyzer
 from munjang.inference.confidence import HeldOut, calibrated, with_held_out
 from munjang.metrics.calibration import expected_calibration_error
 from munjang.metrics.scores import confusion_matrix, main_metrics, one_hot, softmax
-from munjang.models.folder import save_bundle
 from munjang.records import Corpus
 from munjang.reports.model_card import heads_card
 from munjang.tasks import task_for
@@ -33,15 +30,13 @@ from munjang.tasks.multihead import check_head
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.hybrid import mixed_logits, ngrams_beside, with_ngrams
 from munjang.training.loops.batching import MultiCorpusSampler
-from munjang.training.run import begin_run, check_packages, first_process_first, prepare_backbone
+from munjang.training.run import begin_run, check_packages, first_process_first, prepare_backbone, save_model
 from munjang.translation import _
 
 if TYPE_CHECKING:
     from munjang.inference.backends.hybrid import NgramPart
     from munjang.training.fine_tune import FineTuned
     from munjang.training.token_cache import NoCache, TokenCache
-
-log = logging.getLogger("munjang")
 
 
 @checked()
@@ -150,8 +145,8 @@ def train_prepared_heads(
         note_readings(folder, facts, multi_corpus)
         plain = replace(fine_tuned.manifest(corpus), details={"heads": facts})
         manifest, fill = with_ngrams(plain, fine_tuned.save, ngrams)
-        save_bundle(folder, manifest, with_held_out(fill, held), heads_card(manifest, multi_corpus))
-        log.info("Saved %s.", final_place(folder))
+        by_head = {head: part.corpus for head, part in multi_corpus.parts.items()}
+        save_model(folder, manifest, with_held_out(fill, held), by_head, heads_card(manifest, multi_corpus))
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
     return Analyzer(folder)

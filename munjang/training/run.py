@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,8 +22,9 @@ from munjang.files import disk_errors, is_first_process, whole_folder, write_jso
 from munjang.files.outputs import final_place
 from munjang.inference.confidence import calibrated, observed, with_held_out
 from munjang.inference.predictor import Predictor, load
+from munjang.inference.scope import fit_scope, save_scopes
 from munjang.models.folder import MANIFEST, Manifest, read_json_object, save_bundle
-from munjang.records import Corpus, Prediction
+from munjang.records import Corpus, Prediction, Tree
 from munjang.tasks import task_for
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.hybrid import Fill, mixed_logits, ngram_logits, ngrams_beside, with_ngrams
@@ -233,8 +234,7 @@ def train_network(
         manifest, fill = fine_tuned.manifest(corpus), fine_tuned.save
         if fine_tuned.task.record is Prediction:
             manifest, fill = with_measures(fine_tuned, corpus, tokens, ngrams)
-        save_bundle(folder, manifest, fill, card=None)
-        log.info("Saved %s.", final_place(folder))
+        save_model(folder, manifest, fill, {"": corpus})
         shutil.rmtree(folder / "checkpoints")
     first_process_first(config, lambda: None)
 
@@ -289,7 +289,32 @@ def save_linear_model(prepared: Prepared, config: TrainConfig, folder: Path) -> 
         details={**linear.details(parts), **({"task": task.options} if task.options else {})},
     )
     fill = with_held_out(lambda beside: linear.save(beside, parts), {"": held})
-    save_bundle(folder, manifest, fill, card=None)
+    save_model(folder, manifest, fill, {"": corpus})
+
+
+def save_model(
+    folder: Path,
+    manifest: Manifest,
+    fill: Callable[[Path], None],
+    corpora: Mapping[str, Corpus],
+    card: str | None = None,
+) -> None:
+    """Write a trained model, with the scope of each classifier in it.
+
+    fill: writes the files of its format. corpora: head -> what it was trained on; "" if there is one question. card: as
+    in `save_bundle`.
+    """
+    scopes = {
+        head: fit_scope(*([example.text for example in split] for split in (corpus.train, corpus.validation)))
+        for head, corpus in corpora.items()
+        if corpus.label_type is not Tree
+    }
+
+    def fill_both(beside: Path) -> None:
+        fill(beside)
+        save_scopes(beside, scopes)
+
+    save_bundle(folder, manifest, fill_both, card)
     log.info("Saved %s.", final_place(folder))
 
 

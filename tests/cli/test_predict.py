@@ -64,6 +64,7 @@ def test_lines_as_json(predict):
     printed = [json.loads(line) for line in predict("--json", stdin="좋아요\n\n".encode()).stdout.splitlines()]
     assert printed[0] == {
         "line": 1, "text": "좋아요", "label": "긍정", "score": 0.9, "scores": {"긍정": 0.9, "부정": 0.1}, "note": "",
+        "suggested": "긍정", "reason": "",
     }  # fmt: skip
     assert (printed[1]["label"], printed[1]["note"]) == (None, "empty")
 
@@ -78,7 +79,7 @@ def test_a_file_is_written_with_its_columns_found_out_and_said(predict, reviews,
     assert result.exception is None
     assert result.stdout.splitlines()[2].split() == ["가", "2", "0.0%", "50.0%", "50.0%"]
     written = (tmp_path / "b.csv").read_text(encoding="utf-8-sig").splitlines()
-    assert written[1] == "가,좋아요,긍정,0.9,0.1,0.9,"
+    assert written[1] == "가,좋아요,긍정,0.9,0.1,0.9,,긍정,"
     for part in ("cp949, comma delimiter", "texts in column 본문", "3 rows predicted, 1 empty"):
         assert part in caplog.text
 

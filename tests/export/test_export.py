@@ -16,6 +16,8 @@ from munjang.cli import app
 from munjang.errors import BundleError, UnknownName
 from munjang.files import file_facts, write_json
 from munjang.inference.backends.onnx_guard import check_onnx
+from munjang.inference.predictor import copy_files
+from munjang.inference.scope import fit_scope, save_scopes
 from munjang.models.folder import Manifest, save_bundle
 
 pytest.importorskip("onnx")
@@ -78,6 +80,20 @@ def source(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(source, tmp_path_factory):
     return export_model(source, "onnx", tmp_path_factory.mktemp("models") / "exported")
+
+
+@pytest.mark.parametrize("format", ["onnx", "onnx-int8"])
+def test_an_exported_network_scores_texts_as_its_source_does(format, source, tmp_path):
+    scope = fit_scope(sentences(), TEXTS)
+
+    def fill(beside):
+        copy_files(source.folder, beside, list(source.manifest.files))
+        save_scopes(beside, {"": scope})
+
+    save_bundle(tmp_path / "native", source.manifest, fill, None)
+    found = export_model(tmp_path / "native", format, tmp_path / "out", limits=Tolerances(fixed_mean=1, agreement=0))
+    assert np.array_equal(found.scope.score(TEXTS), scope.score(TEXTS))
+    assert found.scope.threshold == scope.threshold
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -105,6 +105,13 @@ BENCHES = {
         "rows plain_s this_s of_plain base_s of_base",
         needs="python_calamine",
     ),
+    "scope": Smallest(
+        "--corpora nsmc --others sample:intent --backbone scratch:tiny --epochs 1 --texts 20 --rounds 1 --calls 2",
+        "scope.json",
+        "train one_ms sentences_s share_of_rate",
+        "probability scope flagged_out flagged_in",
+        needs="onnx",
+    ),
     "serving": Smallest(
         "--shapes tiny --only 'A pipeline,B onnx' --clients 1 --rounds 1 --seconds 0.5 --warm 0",
         "serving.json",
@@ -121,6 +128,9 @@ BENCHES = {
         holds=("account is right", "rows back, in order"),
     ),
     "startup": Smallest("--repeats 1 --backbones scratch:tiny", "startup.json", "reading network all", apart=True),
+    "trust": Smallest(
+        "--models linear --corpora nsmc", "trust.json", "before after best_answered", "temperature threshold"
+    ),
     "train_memory": Smallest("--rows 64", "train-memory.json", "MB"),
     "train_speed": Smallest(
         "--shapes tiny --rounds 1 --steps 1 --variants B,C --precision fp32",

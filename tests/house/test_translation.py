@@ -45,6 +45,7 @@ PROPER_NAMES = {
 VALUES = {
     " the minimum score ",  # notes of predictions, in files and JSON like "empty" and "truncated to …"
     ", the threshold for a precision of ",
+    "out of scope",
     "leak between corpora",  # the name of a step, in removed.csv like "duplicate"
     "), vocabulary from the train texts",  # origins of a network, in munjang.json
     "TF-IDF of character n-grams, linear classifier",

@@ -13,10 +13,10 @@ from munjang.models.backbones import PACKAGED_ENCODER, load_backbone
 from munjang.tasks import make_task
 
 torch = pytest.importorskip("torch")
-MOST_BYTES, MOST_PARAMETERS = 30_000_000, 15_000_000
+MOST_BYTES, MOST_PARAMETERS = 40_000_000, 15_000_000
 
 
-def test_everything_packaged_weighs_at_most_30_mb():
+def test_everything_packaged_weighs_at_most_40_mb():
     sizes = [path.stat().st_size for path in PACKAGED_ENCODER.parent.rglob("*") if path.is_file()]
     assert 5_000_000 < sum(sizes) <= MOST_BYTES
 

@@ -35,6 +35,6 @@ class Words(Predictor):
         super().__init__(Manifest("native", task, labels), WordRunner())
         self.most = 0
 
-    def predict_many(self, texts, *, progress=False):
+    def predict_many(self, texts, **options):
         self.most = max(self.most, len(texts))
-        return super().predict_many(texts)
+        return super().predict_many(texts, **options)

@@ -125,7 +125,7 @@ def test_its_logits_are_those_of_network_and_ngrams_with_the_weights(trained):
     of_network, of_ngrams = expected_logits(trained, texts)
     mix = described(trained)["mix"]
     assert mix["network"] > 0 and mix["ngrams"] > 0
-    mixed = softmax(mix["network"] * of_network + mix["ngrams"] * of_ngrams)
+    mixed = softmax(mix["network"] * of_network + mix["ngrams"] * of_ngrams, trained.decoder.temperature)
     assert trained.probabilities(texts) == pytest.approx(mixed, abs=1e-4)
     assert np.abs(trained.probabilities(texts) - softmax(of_network)).max() > 0.01
 
@@ -186,7 +186,7 @@ def test_words_are_explained_with_both_parts(trained):
     text = "정말 재밌고 좋았어요"
     of_network, of_ngrams = expected_logits(trained, [text, "재밌고 좋았어요"])
     mix = Mix(**described(trained)["mix"])
-    shares = softmax(mix.logits(of_network, of_ngrams))[:, 1]
+    shares = softmax(mix.logits(of_network, of_ngrams), trained.decoder.temperature)[:, 1]
     assert mj.explain(trained, text, label="긍정").words[0].drop == pytest.approx(shares[0] - shares[1], abs=1e-4)
 
 
@@ -226,7 +226,8 @@ def test_several_labels_a_text_are_mixed_by_their_sigmoid(tmp_path):
     model = mj.train(corpus("multi-label"), replace(CONFIG, epochs=3), out=tmp_path / "m", report=False)
     texts = [text for text in TEXTS if text]
     mix = Mix(**described(model)["mix"])
-    assert model.probabilities(texts) == pytest.approx(sigmoid(mix.logits(*expected_logits(model, texts))), abs=1e-4)
+    mixed = mix.logits(*expected_logits(model, texts)) / np.array(model.decoder.temperature)
+    assert model.probabilities(texts) == pytest.approx(sigmoid(mixed), abs=1e-4)
 
 
 def test_each_head_has_its_own_ngrams(tmp_path):

@@ -20,6 +20,7 @@ from munjang.config.settings import ReadOptions
 from munjang.data.multi_corpus import prepare_multi_corpus
 from munjang.errors import ConfigError, DataError
 from munjang.files import file_hash
+from munjang.inference.scope import fit_scope
 from munjang.records import Corpus, Example, LabelSet
 from munjang.tasks.multihead import Heads
 from munjang.training.loops.batching import MultiCorpusSampler, samples_per_source
@@ -48,6 +49,16 @@ def trained(tmp_path_factory):
     torch.set_num_threads(1)
     config = replace(QUICK, epochs=16, learning_rate=3e-3)
     return mj.train_heads(CORPORA, config, out=tmp_path_factory.mktemp("run") / "m")
+
+
+def test_each_head_has_the_scope_of_its_own_texts(trained):
+    parts = prepare_multi_corpus(CORPORA, replace(QUICK, epochs=16, learning_rate=3e-3)).parts
+    for head, part in parts.items():
+        texts = ([row.text for row in split] for split in (part.corpus.train, part.corpus.validation))
+        expected = fit_scope(*texts)
+        assert np.array_equal(trained.single[head].scope.ratios, expected.ratios)
+        assert trained.single[head].scope.threshold == expected.threshold
+    assert trained.whole.scope is None
 
 
 def test_a_head_gets_no_gradient_from_another_heads_sentence():

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, FiniteFloat, model_validator
 
 from munjang.errors import DataError, unknown_name
 from munjang.inference.confidence import Doubt
+from munjang.inference.scope import unlike
 from munjang.serving.api.bodies import HeadNames, HubInputs, ParsedInputs, RequestBody, TeiInputs, example
 from munjang.serving.api.route import documented
 from munjang.serving.loaded import Classifier, ModelOutputs
@@ -97,7 +98,7 @@ class HeadAnswer(BaseModel):
     score: FiniteFloat = Field(description="Of the highest label")
     scores: dict[str, FiniteFloat] = Field(description="Of all labels, highest first")
     suggested: str | list[str] | None = Field(description="The label, also where it is withheld")
-    reason: str = Field(description="Why to doubt it: empty, below threshold or cut")
+    reason: str = Field(description="Why to doubt it: empty, out of scope, below threshold or cut")
 
 
 class AnalysisAnswer(BaseModel):
@@ -209,12 +210,18 @@ def analysis_answers(
     classifiers: Sequence[Classifier], inputs: ParsedInputs, doubts: Sequence[Doubt], outputs: ModelOutputs
 ) -> AnalysisAnswer | list[AnalysisAnswer]:
     """The predictions of the heads, each with its doubt: for a single text, or a list for a list."""
-    scored = [(one, doubt, one.scores(outputs)) for one, doubt in zip(classifiers, doubts, strict=True)]
+    model = classifiers[0].model
+    scored = [
+        (one, doubt, one.scores(outputs), unlike(one.scope, outputs.cleaned))
+        for one, doubt in zip(classifiers, doubts, strict=True)
+    ]
     answers = []
     for index in range(len(outputs.empty)):
-        note = classifiers[0].model.note(outputs, index)
-        by_head = {one.head: head_answer(one, doubt, rows[index], note) for one, doubt, rows in scored}
-        answers.append(AnalysisAnswer(answers=by_head, note=note))
+        by_head = {
+            one.head: head_answer(one, doubt, rows[index], model.note(outputs, index, outside[index]))
+            for one, doubt, rows, outside in scored
+        }
+        answers.append(AnalysisAnswer(answers=by_head, note=model.note(outputs, index)))
     return answers[0] if inputs.single else answers
 
 
