@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from munjang.data.duplicates import texts_hash
 from munjang.evaluation.references import References, files_of, flaws, read_references
+from munjang.evaluation.slices import column_values, slices_of
 from munjang.metrics import scores as metrics
 from munjang.metrics.label_report import CleanScore, LabelReport, WrongAnswer
 from munjang.metrics.report import LabelScore
@@ -30,6 +32,7 @@ def evaluate_labels(
     *,
     split: str,
     label_map: Mapping[str, str] | None,
+    by: str | None,
     without_spaces: bool,
     progress: bool,
     seed: int,
@@ -38,6 +41,8 @@ def evaluate_labels(
     corpus = data if isinstance(data, Corpus) else None
     examples = data.split(split) if isinstance(data, Corpus) else data
     references = read_references(examples, model, corpus.labels if corpus is not None else None, label_map)
+    if by is not None:
+        column_values(references.examples, by)  # refused before the long work
     options = {"progress": True} if progress else {}
     texts = [example.text for example in references.examples]
     probabilities = model.probabilities(texts, **options)
@@ -52,7 +57,7 @@ def evaluate_labels(
         spaceless = {key: scores[key] for key in metrics.main_metrics(kind)}
     bins = calibration(probabilities, references.table, predicted, single=single)
     values, intervals = scores_with_intervals(model, references.table, probabilities, seed)
-    return LabelReport(
+    report = LabelReport(
         model=model.name,
         corpus=corpus.name if corpus is not None else files_of(references.examples),
         split=split,
@@ -77,6 +82,7 @@ def evaluate_labels(
         probability=reference_probability(probabilities, references.table, single=single),
         lines=references.lines,
     )
+    return replace(report, slices=slices_of(report, references, by, seed=seed))
 
 
 def scores_with_intervals(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
+from munjang.metrics.breakdown import Slicing, slice_parts
 from munjang.metrics.report import (
     LabelScore,
     Note,
@@ -85,10 +86,10 @@ class LabelReport:
     labels: names, in the order of the numbers in references and predicted. metrics: name of
     munjang.metrics.scores.METRICS -> value, with an interval; before them metrics of the task's own. confusion: (L, L),
     row = reference; None for multi-label. calibration: bins as munjang.metrics.scores.calibration_bins gives them.
-    without_spaces: the main metrics on the same texts with all white space removed. top_errors: highest confidence
-    first. references, predicted: (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) that the model
-    gave to the reference. lines: (n,) the line of each text in its file (its number in the split, from 1, where the
-    line is not known).
+    without_spaces: the main metrics on the same texts with all white space removed. slices: the scores of parts of the
+    texts. top_errors: highest confidence first. references, predicted: (n,) label numbers, or (n, L) bool for
+    multi-label. probability: (n,) that the model gave to the reference. lines: (n,) the line of each text in its file
+    (its number in the split, from 1, where the line is not known).
     """
 
     model: str
@@ -107,6 +108,7 @@ class LabelReport:
     calibration: Sequence[Mapping[str, Any]]
     without_spaces: Mapping[str, float] | None = None
     clean: CleanScore | None = None
+    slices: tuple[Slicing, ...] = ()
     top_errors: tuple[WrongAnswer, ...] = ()
     references: np.ndarray
     predicted: np.ndarray
@@ -220,6 +222,8 @@ class LabelReport:
             few = len(self.labels) <= MANY
             sections.append(Section(_("Confusions"), [[matrix], [table]] if few else [[matrix, table]]))
         sections.append(Section(_("Calibration"), self.calibration_columns()))
+        if self.slices:
+            sections.append(Section(_("Slices"), [slice_parts(self.slices)]))
         return [*sections, Section(_("Most confident errors"), [self.error_parts()])] if self.top_errors else sections
 
     def label_table(self) -> ReportTable:
@@ -291,6 +295,7 @@ class LabelReport:
             "per_label": tuple(LabelScore(**score) for score in data["per_label"]),
             "confusion": None if data["confusion"] is None else np.array(data["confusion"], np.int64),
             "clean": clean and CleanScore(**{**clean, "intervals": as_intervals(clean["intervals"])}),
+            "slices": tuple(map(Slicing.from_dict, data["slices"])),
             "top_errors": tuple(wrong_answer(item) for item in data["top_errors"]),
             "references": expand_answers(data["references"], len(labels), several=several),
             "predicted": expand_answers(data["predicted"], len(labels), several=several),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from munjang.config.checks import probability
-from munjang.data.readers.columns import Columns, find_column
-from munjang.data.readers.table import Bad, Row, Table, cell_text
+from munjang.data.readers.columns import Columns, find_column, tidy_cell
+from munjang.data.readers.table import Bad, Row, Table
 from munjang.errors import ConfigError
 from munjang.inference.files.write import (
     CHUNKS,
@@ -91,7 +90,7 @@ def group_of(row: Row, column: int | None) -> str | None:
     """The group of a row with --by; None without."""
     if column is None:
         return None
-    return unicodedata.normalize("NFC", cell_text(row.cells[column])).strip() or EMPTY_GROUP
+    return tidy_cell(row.cells[column]) or EMPTY_GROUP
 
 
 def output_columns(columns: Sequence[str], labels: Sequence[str], scores: bool) -> tuple[str, ...]:
