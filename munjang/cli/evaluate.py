@@ -79,6 +79,13 @@ def evaluate_verb(
         bool,
         typer.Option("--spaceless/--no-spaceless", help=_("Score a second time without spaces; takes twice as long.")),
     ] = True,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help=_("Score with typing slips, moved spaces and other noise; takes six times as long."),
+        ),
+    ] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help=_("Draw the confusion matrix."))
     ] = None,
@@ -100,7 +107,8 @@ def evaluate_verb(
     corpus, split = open_split(source, split, options, data_dir, predictor, by)
     label_map = None if is_file(source) else parse_labels(map_values, corpus.labels)
     saved = open_report(Path(against)) if against and against.endswith(".json") else None  # before the long work
-    report = score_split(predictor, corpus, split, label_map, by=by, without_spaces=without_spaces)
+    chosen = {"by": by, "without_spaces": without_spaces, "robustness": robustness}
+    report = score_split(predictor, corpus, split, label_map, **chosen)
     typer.echo(print_report(report, top_errors=top_errors))
     if json_file:
         from munjang.files import write_json

@@ -33,6 +33,7 @@ def evaluate(
     label_map: Mapping[str, str] | None = None,
     by: str | None = None,
     without_spaces: bool = True,
+    robustness: bool = False,
     progress: bool = False,
     seed: int = 13,
 ) -> Report:
@@ -46,7 +47,7 @@ def evaluate(
     a second score without them. label_map: label in the data -> label of the model, where their names differ. by: a
     column that the examples have; the texts of each of its values are scored by themselves, too, as the short and the
     long ones always are. without_spaces: predict the same texts once more with all white space removed (twice the
-    time).
+    time). robustness: predict them once more with each kind of noise in `munjang.text.noise.NOISES` (six times).
 
     A model loaded from a folder notes every reading of a test split in its run/test_reads.jsonl. DataError: no such
     split or column, labels that the model does not have, one label a text against several. ConfigError: a model with
@@ -61,6 +62,7 @@ def evaluate(
         label_map=label_map,
         by=by,
         without_spaces=without_spaces,
+        robustness=robustness,
         progress=progress,
         seed=seed,
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from munjang.data.duplicates import texts_hash
 from munjang.evaluation.references import References, files_of, flaws, read_references
+from munjang.evaluation.robustness import noise_scores, noisy_answers
 from munjang.evaluation.slices import column_values, slices_of
 from munjang.metrics import scores as metrics
 from munjang.metrics.label_report import CleanScore, LabelReport, WrongAnswer
@@ -19,6 +20,7 @@ from munjang.metrics.report import LabelScore
 from munjang.metrics.significance import Interval, bootstrap
 from munjang.records import Corpus, Example
 from munjang.tasks.classification import Classification
+from munjang.text.noise import NOISES
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -34,6 +36,7 @@ def evaluate_labels(
     label_map: Mapping[str, str] | None,
     by: str | None,
     without_spaces: bool,
+    robustness: bool,
     progress: bool,
     seed: int,
 ) -> LabelReport:
@@ -49,11 +52,15 @@ def evaluate_labels(
     decoder = cast(Classification, model.decoder)
     predicted = decoder.chosen(probabilities, model.threshold)
     kind, single = kind_of_problem(model), not decoder.several
+    noises = list(NOISES) if robustness else ["without_spaces"] * without_spaces
+
+    def answer(noisy: list[str]) -> np.ndarray:
+        return decoder.chosen(model.probabilities(noisy, **options), model.threshold)
+
+    noisy = noisy_answers(texts, noises, answer, seed=seed)
     spaceless = None
     if without_spaces:
-        joined = model.probabilities(["".join(text.split()) for text in texts], **options)
-        joined = decoder.chosen(joined, model.threshold)
-        scores = metrics.metric_values(references.table, joined, kind)
+        scores = metrics.metric_values(references.table, noisy["without_spaces"][1], kind)
         spaceless = {key: scores[key] for key in metrics.main_metrics(kind)}
     bins = calibration(probabilities, references.table, predicted, single=single)
     values, intervals = scores_with_intervals(model, references.table, probabilities, seed)
@@ -82,7 +89,11 @@ def evaluate_labels(
         probability=reference_probability(probabilities, references.table, single=single),
         lines=references.lines,
     )
-    return replace(report, slices=slices_of(report, references, by, seed=seed))
+    return replace(
+        report,
+        slices=slices_of(report, references, by, seed=seed),
+        robustness=noise_scores(report, noisy, seed=seed) if robustness else (),
+    )
 
 
 def scores_with_intervals(

@@ -34,6 +34,7 @@ def evaluate_trees(
     *,
     split: str,
     by: str | None,
+    robustness: bool,
     progress: bool,
     seed: int,
     **for_classifiers: object,
@@ -42,10 +43,10 @@ def evaluate_trees(
 
     The words are those of the trees; the parser does not cut raw text itself. Sentences without a tree, and sentences
     that lose words in cleaning, are left out and counted. DataError: a relation that the model does not have, or
-    nothing to score. ConfigError: a column, which sentences with trees do not have.
+    nothing to score. ConfigError: `by` or `robustness`, which are for classifiers.
     """
-    if by is not None:
-        raise ConfigError(_("{option:by} is for classifiers; {model} is a parser.", model=model.name))
+    for option in ["by"] * (by is not None) + ["robustness"] * robustness:
+        raise ConfigError(_("{option:{name}} is for classifiers; {model} is a parser.", name=option, model=model.name))
     examples = data.split(split) if isinstance(data, Corpus) else data
     kept, reference_trees, left_out = usable_trees(examples, model)
     by_words = with_given_words(model)

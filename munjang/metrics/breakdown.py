@@ -1,4 +1,4 @@
-"""Where a score falls: on slices of the texts, each against the rest."""
+"""Where a score falls: on slices of the texts, each against the rest, and on the same texts with noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from munjang.metrics.report import Note, ReportPart, ReportTable, score_text
 from munjang.metrics.significance import LEVEL, Interval, p_text
-from munjang.metrics.tables import bracketed, title
+from munjang.metrics.tables import bracketed, signed_interval, title
+from munjang.text.noise import NOISES
 from munjang.translation import _, ngettext
 
 
@@ -113,3 +114,41 @@ def slice_parts(slicings: tuple[Slicing, ...]) -> list[ReportPart]:
         "difference that a test calls beyond chance is worth a look."
     )
     return [Note(reading), *(part for slicing in slicings for part in slicing.parts())]
+
+
+@dataclass(frozen=True)
+class NoiseScore:
+    """The main score on the same texts with noise.
+
+    noise: a key of `munjang.text.noise.NOISES`. changed: texts that differ from the clean ones. difference: the score
+    minus the clean one; interval: of the difference, 95%, with both on the same resampled texts.
+    """
+
+    noise: str
+    changed: int
+    score: float
+    difference: float
+    interval: Interval
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> NoiseScore:
+        """The score from JSON values. ValueError: no such noise."""
+        if data["noise"] not in NOISES:
+            raise ValueError(_("unknown noise '{noise}'", noise=data["noise"]))
+        return cls(**{**data, "interval": tuple(data["interval"])})
+
+
+def noise_table(metric: str, scores: tuple[NoiseScore, ...]) -> ReportTable:
+    """The score with each kind of noise, and how far it falls."""
+    header = [_("noise"), _("texts changed"), title(metric), _("difference"), _("95% interval")]
+    rows = [
+        [
+            _(NOISES[item.noise].title),
+            item.changed,
+            score_text(item.score),
+            f"{item.difference:+.4f}",
+            signed_interval(item.interval),
+        ]
+        for item in scores
+    ]
+    return ReportTable(header, rows)

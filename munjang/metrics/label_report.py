@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
-from munjang.metrics.breakdown import Slicing, slice_parts
+from munjang.metrics.breakdown import NoiseScore, Slicing, noise_table, slice_parts
 from munjang.metrics.report import (
     LabelScore,
     Note,
@@ -87,9 +87,10 @@ class LabelReport:
     munjang.metrics.scores.METRICS -> value, with an interval; before them metrics of the task's own. confusion: (L, L),
     row = reference; None for multi-label. calibration: bins as munjang.metrics.scores.calibration_bins gives them.
     without_spaces: the main metrics on the same texts with all white space removed. slices: the scores of parts of the
-    texts. top_errors: highest confidence first. references, predicted: (n,) label numbers, or (n, L) bool for
-    multi-label. probability: (n,) that the model gave to the reference. lines: (n,) the line of each text in its file
-    (its number in the split, from 1, where the line is not known).
+    texts. robustness: the main score on the same texts with noise, if asked for. top_errors: highest confidence first.
+    references, predicted: (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) that the model gave to
+    the reference. lines: (n,) the line of each text in its file (its number in the split, from 1, where the line is not
+    known).
     """
 
     model: str
@@ -109,6 +110,7 @@ class LabelReport:
     without_spaces: Mapping[str, float] | None = None
     clean: CleanScore | None = None
     slices: tuple[Slicing, ...] = ()
+    robustness: tuple[NoiseScore, ...] = ()
     top_errors: tuple[WrongAnswer, ...] = ()
     references: np.ndarray
     predicted: np.ndarray
@@ -224,6 +226,8 @@ class LabelReport:
         sections.append(Section(_("Calibration"), self.calibration_columns()))
         if self.slices:
             sections.append(Section(_("Slices"), [slice_parts(self.slices)]))
+        if self.robustness:
+            sections.append(Section(_("Noise"), [[noise_table(self.main[0], self.robustness)]]))
         return [*sections, Section(_("Most confident errors"), [self.error_parts()])] if self.top_errors else sections
 
     def label_table(self) -> ReportTable:
@@ -296,6 +300,7 @@ class LabelReport:
             "confusion": None if data["confusion"] is None else np.array(data["confusion"], np.int64),
             "clean": clean and CleanScore(**{**clean, "intervals": as_intervals(clean["intervals"])}),
             "slices": tuple(map(Slicing.from_dict, data["slices"])),
+            "robustness": tuple(map(NoiseScore.from_dict, data["robustness"])),
             "top_errors": tuple(wrong_answer(item) for item in data["top_errors"]),
             "references": expand_answers(data["references"], len(labels), several=several),
             "predicted": expand_answers(data["predicted"], len(labels), several=several),

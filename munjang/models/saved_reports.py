@@ -35,7 +35,8 @@ def read_report(values: Mapping[str, Any]) -> Report:
 
 def present_keys(data: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON values of a report under today's keys; reports that munjang 0.1.0 saved have others or lack some."""
-    values = {"slices": []} | renamed(data, {"gold": "references", "guessed": "predicted", "worst": "top_errors"})
+    values = renamed(data, {"gold": "references", "guessed": "predicted", "worst": "top_errors"})
+    values = {"slices": [], "robustness": []} | values
     for rows in ("per_label", "per_relation", "top_errors"):
         if rows in values:
             values[rows] = [renamed(row, {"gold": "reference", "guessed": "predicted"}) for row in values[rows]]

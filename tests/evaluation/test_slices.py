@@ -107,7 +107,7 @@ def test_a_column_that_the_texts_lack_is_refused_before_the_work():
 
 def test_a_parser_is_not_scored_by_columns():
     with pytest.raises(ConfigError, match="by=… is for classifiers; table is a parser"):
-        evaluate_trees(TableModel({}), [], split="test", by="제품", progress=False, seed=13)
+        evaluate_trees(TableModel({}), [], split="test", by="제품", robustness=False, progress=False, seed=13)
 
 
 def test_a_reader_keeps_the_columns_that_it_is_asked_for(tmp_path):
