@@ -77,3 +77,34 @@ def with_noise(texts: Sequence[str], name: str, *, seed: int) -> list[str]:
     """The texts with one kind of noise, a key of NOISES; the same for the same seed."""
     rng = np.random.default_rng(seed)
     return [NOISES[name].change(text, rng) for text in texts]
+
+
+def moved_spaces(text: str, rng: np.random.Generator) -> str:
+    """The text without spaces, or with spaces at random, each as often as the other."""
+    return without_spaces(text) if rng.random() < 0.5 else random_spaces(text, rng)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """A change of training texts, and the share of them that it changes in an epoch."""
+
+    change: Change
+    share: float
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "spacing": Augmentation(moved_spaces, 0.3),
+    "typos": Augmentation(slip, 0.3),
+}
+"""Name -> augmentation, in the order in which they are made."""
+
+
+def augmented(texts: Sequence[str], names: Sequence[str], *, seed: int, epoch: int) -> list[str]:
+    """The texts of an epoch with the named changes, each of a random share; the same for the same seed and epoch."""
+    rng = np.random.default_rng([seed, epoch, 2])  # [seed, epoch] gives the order of the texts
+    chosen = [augmentation for name, augmentation in AUGMENTATIONS.items() if name in names]
+    changed = list(texts)
+    for augmentation in chosen:
+        for index in np.flatnonzero(rng.random(len(texts)) < augmentation.share):
+            changed[index] = augmentation.change(changed[index], rng)
+    return changed

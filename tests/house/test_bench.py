@@ -105,6 +105,12 @@ BENCHES = {
         "rows plain_s this_s of_plain base_s of_base",
         needs="python_calamine",
     ),
+    "robustness": Smallest(
+        "--corpora nsmc --rows 32 --epochs 1 --scored 8 --backbone scratch:tiny",
+        "robustness.json",
+        "train train_s n",
+        "scores",
+    ),
     "serving": Smallest(
         "--shapes tiny --only 'A pipeline,B onnx' --clients 1 --rounds 1 --seconds 0.5 --warm 0",
         "serving.json",
@@ -113,6 +119,12 @@ BENCHES = {
     ),
     "settings": Smallest(
         "nsmc backbone=scratch:tiny --rows 32 --epochs 1", "settings.json", "rows train_s near", "macro_f1"
+    ),
+    "shares": Smallest(
+        "--corpora nsmc --rows 200 --draws 2",
+        "shares.json",
+        "size validation",
+        "raw inverse corrected probabilities inside width",
     ),
     "spreadsheet": Smallest(
         "--reviews 300 --backbone linear",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from munjang.text.cleaning import clean_text
-from munjang.text.noise import NOISES, random_spaces, repeated_letters, with_noise
+from munjang.text.noise import AUGMENTATIONS, NOISES, augmented, random_spaces, repeated_letters, with_noise
 
 
 def test_spaces_go_and_come_at_random_and_nothing_else_changes():
@@ -45,3 +45,24 @@ def test_each_noise_gives_the_same_for_the_same_seed():
     assert with_noise(texts, "without_spaces", seed=1) == ["배송이정말빨라요!", "별로예요ㅠㅠ", ""]
     separate = with_noise(texts, "nfd", seed=1)
     assert [clean_text(text, ("nfc",)) for text in separate] == texts and len(separate[0]) > 11
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_each_epoch_changes_other_texts_a_share_of_them_and_always_the_same(name):
+    texts = [f"정말 재미 있는 영화 였고 배우 들의 연기 도 좋았 어요 {number}" for number in range(2000)]
+    first, second = (augmented(texts, [name], seed=13, epoch=epoch) for epoch in (0, 1))
+    assert first == augmented(texts, [name], seed=13, epoch=0) != second != augmented(texts, [name], seed=14, epoch=1)
+    for epoch in (first, second):
+        changed = np.mean([text != clean for text, clean in zip(epoch, texts, strict=True)])
+        assert changed == pytest.approx(AUGMENTATIONS[name].share, abs=0.04)
+
+
+def test_spacing_leaves_the_letters_and_typos_the_spaces():
+    texts = ["너무 재미 있어서 두 번 봤어요"] * 300
+    spaced, mistyped = (augmented(texts, [name], seed=13, epoch=0) for name in ("spacing", "typos"))
+    assert {"".join(text.split()) for text in spaced} == {"너무재미있어서두번봤어요"}
+    assert {text.count(" ") for text in mistyped} == {5} and len(set(mistyped)) > 50
+    changed = [text for text in spaced if text not in texts]
+    assert np.mean([" " not in text for text in changed]) == pytest.approx(0.5, abs=0.15)
+    assert {text.count(" ") for text in changed} > {0, 2, 3}
+    assert augmented(texts, [], seed=13, epoch=0) == texts
