@@ -3,8 +3,8 @@
     python bench/robustness.py --data-dir DIR [--corpora nsmc kor_3i4k] [--rows 60000] [--epochs 3] [--seeds 13]
         [--backbone mini] [--scored 5000] [--shares 0 0.3]
 
-Trains on the first `--rows` train sentences of each corpus with each of the shares of changed texts (0: without
-augmentation), and scores the first `--scored` texts of validation and of test as `munjang evaluate --robustness` does.
+Trains on `--rows` train sentences of each corpus with each of the shares of changed texts (0: without augmentation),
+and scores `--scored` texts of validation and of test, all drawn at random, as `munjang evaluate --robustness` does.
 Shares are chosen on validation. Adds one row for each run to bench/results/robustness.json.
 """
 
@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from machine import machine
 from options import bench_parser
 
@@ -44,13 +46,19 @@ def main() -> None:
         for seed in options.seeds:
             config = mj.TrainConfig(backbone=options.backbone, epochs=options.epochs, seed=seed)
             prepared = prepare_corpus(mj.load_corpus(name, data_dir=options.data_dir), config)
-            corpus = prepared.corpus.with_splits(train=prepared.corpus.train[: options.rows])
+            corpus = prepared.corpus.with_splits(train=drawn(prepared.corpus.train, options.rows))
             for share in options.shares:
                 row = run(Prepared(corpus, corpus, prepared.cleaning_report), config, share, options.scored)
                 rows.append({"corpus": name, "seed": seed, "epochs": options.epochs, **row, **machine()})
                 write_json(path, rows)
                 shown = [[noise, *scores.values()] for noise, scores in row["scores"].items()]
                 print(format_table([f"{name}, {share:g}, {row['metric']}", "validation", "test"], shown), flush=True)
+
+
+def drawn(examples: Sequence[mj.Example], most: int) -> list[mj.Example]:
+    """The same random examples every time: corpora are often sorted by label."""
+    order = np.random.default_rng(1).permutation(len(examples))[:most]
+    return [examples[index] for index in order]
 
 
 def run(prepared: Prepared, config: mj.TrainConfig, share: float, most: int) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def run(prepared: Prepared, config: mj.TrainConfig, share: float, most: int) -> 
         model = train_prepared(prepared, config, Path(folder))
         took = time.monotonic() - began
         for split in ("validation", "test"):
-            examples = prepared.corpus.split(split)[:most]
+            examples = drawn(prepared.corpus.split(split), most)
             report = scored[split] = mj.evaluate(model, examples, split=split, without_spaces=False, robustness=True)
     metric = report.main[0]
     scores = {"clean": {split: round(report.metrics[metric], 4) for split, report in scored.items()}}

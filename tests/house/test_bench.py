@@ -124,7 +124,7 @@ BENCHES = {
         "--corpora nsmc --rows 200 --draws 2",
         "shares.json",
         "size validation",
-        "raw inverse corrected probabilities inside width",
+        "raw counts means corrected inside width",
     ),
     "spreadsheet": Smallest(
         "--reviews 300 --backbone linear",
