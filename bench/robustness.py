@@ -1,7 +1,7 @@
 """What `--augment spacing,typos` does to the score on clean texts and on texts with noise.
 
     python bench/robustness.py --data-dir DIR [--corpora nsmc kor_3i4k] [--rows 60000] [--epochs 3] [--seeds 13]
-        [--backbone mini] [--scored 5000] [--shares 0 0.3]
+        [--backbone mini] [--scored 5000] [--shares 0 0.2]
 
 Trains on `--rows` train sentences of each corpus with each of the shares of changed texts (0: without augmentation),
 and scores `--scored` texts of validation and of test, all drawn at random, as `munjang evaluate --robustness` does.

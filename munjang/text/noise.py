@@ -93,10 +93,10 @@ class Augmentation:
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {
-    "spacing": Augmentation(moved_spaces, 0.3),
-    "typos": Augmentation(slip, 0.3),
+    "spacing": Augmentation(moved_spaces, 0.2),
+    "typos": Augmentation(slip, 0.2),
 }
-"""Name -> augmentation, in the order in which they are made."""
+"""Name -> augmentation, in the order in which they are made; shares chosen on validation (EXPERIMENTS, 2026-12-01)."""
 
 
 def augmented(texts: Sequence[str], names: Sequence[str], *, seed: int, epoch: int) -> list[str]:
