@@ -84,13 +84,15 @@ class Example:
     The `text` of a sentence with a tree is its words between single spaces.
 
     `file` and `line` say where it came from: `line` is the 1-based physical line on which the record starts in a text
-    file, the row number (header = 1) in Excel, or the 1-based row in Parquet.
+    file, the row number (header = 1) in Excel, or the 1-based row in Parquet. `columns` has further cells of its row,
+    those that the reader was asked for: name -> text.
     """
 
     text: str
     label: Label | None = None
     line: int | None = None
     file: str | None = None
+    columns: Mapping[str, str] | None = field(default=None, compare=False)
 
     __repr__ = short_repr
 

@@ -6,7 +6,7 @@ import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -71,6 +71,9 @@ def evaluate_verb(
     against: Annotated[
         str | None, typer.Option("--against", help=_("Another model folder, or the --json FILE of another evaluation."))
     ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help=_("Column of the file: score the texts of each of its values, too."))
+    ] = None,
     top_errors: Annotated[
         int, typer.Option("--top-errors", "--worst", min=0, help=_("How many of the most confident errors to print."))
     ] = 10,
@@ -82,6 +85,13 @@ def evaluate_verb(
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help=_("Fit temperature and thresholds to these texts, and keep them in MODEL.")),
+    ] = False,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help=_("Score with typing slips, moved spaces and other noise; takes six times as long."),
+        ),
     ] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help=_("Draw the confusion matrix."))
@@ -104,13 +114,14 @@ def evaluate_verb(
     if plot and (predictor.decoder.several or not issubclass(predictor.decoder.record, Prediction)):
         raise ConfigError(_("A {task} model has no confusion matrix; leave out --plot.", task=predictor.task))
     options = read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
-    corpus, split = open_split(source, split, options, data_dir, predictor)
+    corpus, split = open_split(source, split, options, data_dir, predictor, by)
     label_map = None if is_file(source) else parse_labels(map_values, corpus.labels)
     saved = open_report(Path(against)) if against and against.endswith(".json") else None  # before the long work
     if calibrate:
         predictor = calibrated_with(predictor, corpus, split, label_map)
         predictor = predictor if targets is None else predictor.with_doubt(min_precision=targets)
-    report = score_split(predictor, corpus, split, label_map, without_spaces=without_spaces)
+    chosen = {"by": by, "without_spaces": without_spaces, "robustness": robustness}
+    report = score_split(predictor, corpus, split, label_map, **chosen)
     typer.echo(print_report(report, top_errors=top_errors))
     if json_file:
         from munjang.files import write_json
@@ -126,17 +137,18 @@ def evaluate_verb(
 
 
 def open_split(
-    source: str, split: str | None, options: ReadOptions, data_dir: str | None, model: Predictor
+    source: str, split: str | None, options: ReadOptions, data_dir: str | None, model: Predictor, by: str | None
 ) -> tuple[Corpus, str]:
-    """The corpus and the split to score; a file without a split column is one test split."""
+    """The corpus and the split to score; a file without a split column is one test split. by: a column to keep."""
     from munjang.data.splits import validation_as_test
 
     if split is not None and split not in SPLITS:
         raise ConfigError(_("--split is '{split}'; it must be one of {splits}.", split=split, splits=", ".join(SPLITS)))
     if not is_file(source):
-        corpus = open_corpus(source, replace(options, map=None), data_dir)  # here --map matches labels
+        corpus = open_corpus(source, replace(options, map=None), data_dir, by=by)  # here --map matches labels
         return (corpus, split) if split else (validation_as_test(corpus), "test")
-    corpus = for_record({Prediction: open_labelled, Parse: open_treebank}, model.decoder.record)(source, options, model)
+    read = for_record({Prediction: open_labelled, Parse: open_treebank}, model.decoder.record)
+    corpus = read(source, options, model, by)
     if split is None and not corpus.test and not corpus.validation:
         if corpus.name == model.manifest.corpus:
             log.warning("%s was trained on %s: these are not scores on unseen texts.", model.name, source)
@@ -144,12 +156,12 @@ def open_split(
     return corpus, split or "test"
 
 
-def open_treebank(source: str, options: ReadOptions, model: Predictor) -> Corpus:
+def open_treebank(source: str, options: ReadOptions, model: Predictor, by: str | None) -> Corpus:
     """The user's file of trees as a corpus."""
-    return open_corpus(source, options, None)
+    return open_corpus(source, options, None, by=by)
 
 
-def open_labelled(source: str, options: ReadOptions, model: Predictor) -> Corpus:
+def open_labelled(source: str, options: ReadOptions, model: Predictor, by: str | None) -> Corpus:
     """The user's file of labelled texts as a corpus.
 
     Without --labels or --map, every label in it must be a label of the model, by name or alias (DataError).
@@ -167,11 +179,11 @@ def open_labelled(source: str, options: ReadOptions, model: Predictor) -> Corpus
     if options.map:
         options = replace(options, map=keep_known(options.map, model.labels))
     if options.labels or options.map:
-        return open_corpus(source, options, None)
+        return open_corpus(source, options, None, by=by)
     known = (*model.labels.names, *model.labels.aliases)
     numbers = [number for number in map(str, range(len(known))) if number not in known]
     # numbers are kept as they are here; only --map says which label they mean
-    corpus = open_corpus(source, replace(options, labels=(*known, *numbers)), None)
+    corpus = open_corpus(source, replace(options, labels=(*known, *numbers)), None, by=by)
     label_counts = count_labels(example for split in SPLITS for example in getattr(corpus, split))
     unknown = [name for name in label_counts if name not in known]
     if unknown and len(unknown) < len(label_counts):
@@ -213,14 +225,12 @@ def calibrated_with(model: Predictor, corpus: Corpus, split: str, label_map: dic
 
 
 def score_split(
-    model: Predictor, corpus: Corpus, split: str, label_map: dict[str, str] | None, *, without_spaces: bool
+    model: Predictor, corpus: Corpus, split: str, label_map: dict[str, str] | None, **options: Any
 ) -> Report:
-    """The report of one model, with a progress bar on a terminal."""
+    """The report of one model, with a progress bar on a terminal. options: of `munjang.evaluate`."""
     from munjang.evaluation.evaluate import evaluate as score_model
 
-    return score_model(
-        model, corpus, split=split, label_map=label_map, without_spaces=without_spaces, progress=sys.stderr.isatty()
-    )
+    return score_model(model, corpus, split=split, label_map=label_map, progress=sys.stderr.isatty(), **options)
 
 
 def open_report(path: Path) -> Report:

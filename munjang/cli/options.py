@@ -73,7 +73,7 @@ CleanTest = Annotated[bool, typer.Option("--clean-test", help=_("Clean the test 
 FILE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ".xls", ".conllu", ".conll", ".gz")
 
 
-FLAGS = {"label_map": "--map", "hosts": "--allow-host", "warmup": "--set warmup"}
+FLAGS = {"columns": "--by", "label_map": "--map", "hosts": "--allow-host", "warmup": "--set warmup"}
 """Settings whose flags have other names."""
 
 
@@ -158,17 +158,20 @@ def open_corpus(
     *,
     validation: str | None = None,
     test: str | None = None,
+    by: str | None = None,
     purpose: Purpose = "train",
 ) -> Corpus:
     """The corpus that SOURCE names: a row of the table, or the user's own file or folder.
 
-    purpose: see `munjang.read_corpus`. ConfigError if a flag about reading a file is given for a corpus of the table.
+    by: a column whose cells the examples keep. purpose: see `munjang.read_corpus`. ConfigError if a flag about reading
+    a file is given for a corpus of the table.
     """
     if is_file(source):
         from munjang.data.readers.corpus import read_corpus
 
-        return read_corpus(source, options=options, validation=validation, test=test, purpose=purpose)
-    return known_corpus(source, {**asdict(options), "validation": validation, "test": test}, data_dir)
+        columns = () if by is None else (by,)
+        return read_corpus(source, options=options, columns=columns, validation=validation, test=test, purpose=purpose)
+    return known_corpus(source, {**asdict(options), "validation": validation, "test": test, "by": by}, data_dir)
 
 
 def known_corpus(source: str, flags: Mapping[str, object], data_dir: str | None) -> Corpus:

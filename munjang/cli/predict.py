@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from munjang.data.readers.columns import Columns
     from munjang.data.readers.table import Bad, Row, Table
     from munjang.inference.files.predict import Answering
+    from munjang.inference.files.shares import GroupScores
     from munjang.inference.files.write import Counts
     from munjang.inference.predictor import Predictor
 
@@ -58,6 +59,8 @@ HELP = _(
     "--resume."
 )
 
+Seen = Callable[[Prediction, Any], None]
+"""What is called with each prediction and the group of its row, with --by."""
 EMPTY_VALUES: dict[str, Any] = {"label": None, "score": 0.0, "scores": {}, "suggested": None, "reason": "set aside"}
 """The JSON values of a row without a prediction."""
 
@@ -235,13 +238,23 @@ def predict_labels(model: Predictor, asked: Asked) -> None:
     if asked.out:
         check_output(Path(asked.out), source, asked.overwrite)
     table, text_column = open_input(asked.source, asked.kind, asked.options)
+    sampled = group_scores(model) if by else None
+    seen = sampled.add if sampled else lambda prediction, group: None
     if asked.out:
-        counts = write_predictions(model, table, text_column, asked.out, answering, asked.overwrite, source)
+        counts = write_predictions(model, table, text_column, asked, answering, source, seen)
     else:
-        one_by_one = asked.kind == "stdin"
-        counts = print_predictions(model, table, text_column, answering, asked.as_json, one_by_one=one_by_one)
+        counts = print_predictions(model, table, text_column, asked, answering, seen)
     if by:
         typer.echo(counts.table(model.labels.names, by))
+    if by and sampled:
+        typer.echo("\n" + sampled.table(counts, by))
+
+
+def group_scores(model: Predictor) -> GroupScores | None:
+    """What corrects the shares of groups; None for a model that keeps nothing of its validation."""
+    from munjang.inference.files.shares import GroupScores
+
+    return GroupScores(model.labels.names, model.held_out) if model.held_out else None
 
 
 def predict_text(model: Predictor, text: str, answering: Answering, as_json: bool) -> None:
@@ -272,7 +285,7 @@ def prediction_json(prediction: Prediction, line: int | None = None) -> str:
 
 
 def print_predictions(
-    model: Predictor, table: Table, text_column: Columns, answering: Answering, as_json: bool, *, one_by_one: bool
+    model: Predictor, table: Table, text_column: Columns, asked: Asked, answering: Answering, seen: Seen
 ) -> Counts:
     """Print a line for every row, in order; with --by, only count."""
     from munjang.data.readers.columns import find_column
@@ -280,10 +293,12 @@ def print_predictions(
     from munjang.inference.files.write import Counts
 
     by = None if answering.by is None else find_column(answering.by, table.columns, table.file, "by")
-    counts = Counts()
+    counts, as_json = Counts(), asked.as_json
 
     def line_of(row: Row, prediction: Prediction) -> str | None:
-        counts.add(prediction, group_of(row, by))
+        group = group_of(row, by)
+        counts.add(prediction, group)
+        seen(prediction, group)
         if by is not None or not kept(prediction, answering):
             return None
         return prediction_json(prediction, row.line) if as_json else prediction_line(prediction, answering)
@@ -293,7 +308,7 @@ def print_predictions(
             return None
         return unusable_json(item, EMPTY_VALUES) if as_json else "(unusable)\t\t" + single_line(item.raw)
 
-    items = predictions(model, table, text_column, answering, chunk_sizes(one_by_one))
+    items = predictions(model, table, text_column, answering, chunk_sizes(asked.kind == "stdin"))
     print_rows(items, table, counts, line_of, bad_line)
     return counts
 
@@ -310,17 +325,20 @@ def write_predictions(
     model: Predictor,
     table: Table,
     text_column: Columns,
-    out: str,
+    asked: Asked,
     answering: Answering,
-    overwrite: bool,
     source: Path | None,
+    seen: Seen,
 ) -> Counts:
     """Write the file with the predictions and log the counts."""
     from munjang.inference.files.predict import predict_table
 
+    out = asked.out or ""
+
     def write(progress: Callable[[Counts], None]) -> Counts:
         return predict_table(
-            model, table, text_column, out, answering=answering, overwrite=overwrite, source=source, progress=progress
-        )
+            model, table, text_column, out, answering=answering, overwrite=asked.overwrite, source=source,
+            progress=progress, seen=seen,
+        )  # fmt: skip
 
     return write_rows(out, write, keeps=bool(answering.keep))

@@ -110,6 +110,10 @@ def train_verb(
             help=_("Train on each batch twice, the second time with embeddings shifted by this much; often 1."),
         ),
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option("--augment", help=_("Train on other spaces and typing slips, too: spacing, typos or both.")),
+    ] = None,
     log_every: Annotated[int | None, typer.Option("--log-every", help=_("Steps."))] = None,
     save_every: Annotated[int | None, typer.Option("--save-every", help=_("Steps; if omitted, every epoch."))] = None,
     keep_checkpoints: Annotated[int | None, typer.Option("--keep-checkpoints")] = None,
@@ -153,7 +157,7 @@ def train_verb(
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "warmup": warmup, "weight_decay": weight_decay, "max_length": max_length, "class_weights": class_weights,
-        "adversarial": adversarial, "log_every": log_every, "save_every": save_every,
+        "adversarial": adversarial, "augment": augment, "log_every": log_every, "save_every": save_every,
         "keep_checkpoints": keep_checkpoints, "patience": patience, "seed": seed, "precision": precision,
         "device": device, "hybrid": hybrid, "parser": parser,
     }  # fmt: skip

@@ -89,3 +89,11 @@ def known_steps(name: str, steps: Iterable[str]) -> None:
         ordered_steps(steps)
     except UnknownName as error:
         raise ConfigError(f"{name}: {error}") from error
+
+
+def known_augmentations(name: str, values: Iterable[str]) -> None:
+    """Refuse names that are not augmentations, and list the known ones."""
+    from munjang.text.noise import AUGMENTATIONS  # imported late: the settings alone do not need them
+
+    for value in values:
+        one_of(name, value, tuple(AUGMENTATIONS))

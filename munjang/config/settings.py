@@ -11,7 +11,16 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, get_args, get_type_hints
 
-from munjang.config.checks import above_zero, between, known_steps, long_enough, not_negative, one_of, usable_seed
+from munjang.config.checks import (
+    above_zero,
+    between,
+    known_augmentations,
+    known_steps,
+    long_enough,
+    not_negative,
+    one_of,
+    usable_seed,
+)
 from munjang.config.converting import convert
 from munjang.errors import ConfigError
 from munjang.translation import _
@@ -116,6 +125,7 @@ class TrainConfig:
     max_length: int | None = None  # tokens; None: the 99.9th percentile of train, capped by the model
     class_weights: str | None = None  # None or "balanced"
     adversarial: float = 0.0  # FGM: length of the perturbation of the word embeddings; 0: off
+    augment: tuple[str, ...] = ()  # of munjang.text.noise.AUGMENTATIONS: spacing, typos; other texts in each epoch
     hybrid: bool = False  # train a linear model of n-grams beside the network, and add its logits
     parser: str | None = None  # treebanks: biaffine, or labeling; None: biaffine
     sampling_power: float = 0.5  # several corpora: each is sampled in proportion to size ** this; 1: every row once
@@ -153,9 +163,14 @@ class TrainConfig:
         between("validation_share", self.validation_share, 0, 0.5)
         between("test_share", self.test_share, 0, 0.5, low_too=True)
         between("sampling_power", self.sampling_power, 0, 2, low_too=True)
+        known_augmentations("augment", self.augment)
         if self.hybrid and self.backbone == "linear":
             raise ConfigError(
                 _("A linear model is n-grams already. Leave {option:hybrid} out, or give another {option:backbone}.")
+            )
+        if self.augment and self.backbone == "linear":
+            raise ConfigError(
+                _("A linear model reads each text once. Leave {option:augment} out, or give another {option:backbone}.")
             )
         usable_seed(self.seed)
 

@@ -11,8 +11,8 @@ import numpy as np
 from munjang.config.arguments import checked
 from munjang.errors import DataError
 from munjang.metrics.report import Report, score_text
-from munjang.metrics.significance import mcnemar, paired_bootstrap
-from munjang.metrics.tables import title
+from munjang.metrics.significance import mcnemar, p_text, paired_bootstrap
+from munjang.metrics.tables import signed_interval, title
 from munjang.records import short_repr
 from munjang.tables import format_table
 from munjang.translation import _
@@ -112,7 +112,7 @@ class Comparison:
                 score_text(item.first),
                 score_text(item.second),
                 f"{item.difference:+.4f}",
-                f"[{item.interval[0]:+.4f}, {item.interval[1]:+.4f}]",
+                signed_interval(item.interval),
             ]
             for name, item in ((name, self.differences[name]) for name in self.shown)
         ]
@@ -176,8 +176,3 @@ def compare(first: Report, second: Report, *, seed: int = 13) -> Comparison:
         unit=first.unit,
         shown=tuple(name for name in first.headlines if name in differences),
     )
-
-
-def p_text(p: float) -> str:
-    """A p-value with two digits that matter."""
-    return "< 0.0001" if p < 0.0001 else f"= {p:.2g}" if p < 0.01 else f"= {p:.2f}"

@@ -31,7 +31,9 @@ def evaluate(
     *,
     split: str = "test",
     label_map: Mapping[str, str] | None = None,
+    by: str | None = None,
     without_spaces: bool = True,
+    robustness: bool = False,
     progress: bool = False,
     seed: int = 13,
 ) -> Report:
@@ -42,17 +44,27 @@ def evaluate(
 
     The split is scored as published: only rows without text, without a label or with a label outside the corpus's set
     are left out, and counted. If it has repeats, texts with two labels or texts that are also in train, the report has
-    a second score without them. label_map: label in the data -> label of the model, where their names differ.
-    without_spaces: predict the same texts once more with all white space removed (twice the time).
+    a second score without them. label_map: label in the data -> label of the model, where their names differ. by: a
+    column that the examples have; the texts of each of its values are scored by themselves, too, as the short and the
+    long ones always are. without_spaces: predict the same texts once more with all white space removed (twice the
+    time). robustness: predict them once more with each kind of noise in `munjang.text.noise.NOISES` (six times).
 
     A model loaded from a folder notes every reading of a test split in its run/test_reads.jsonl. DataError: no such
-    split, labels that the model does not have, one label a text against several. ConfigError: a model with many heads;
-    name one of them.
+    split or column, labels that the model does not have, one label a text against several. ConfigError: a model with
+    many heads; name one of them.
     """
     model.check_single()
     data = data if isinstance(data, Corpus) else examples_of(data)
     report = for_record(EVALUATORS, model.decoder.record)(
-        model, data, split=split, label_map=label_map, without_spaces=without_spaces, progress=progress, seed=seed
+        model,
+        data,
+        split=split,
+        label_map=label_map,
+        by=by,
+        without_spaces=without_spaces,
+        robustness=robustness,
+        progress=progress,
+        seed=seed,
     )
     if split == "test":
         shown = {name: report.metrics[name] for name in report.headlines}

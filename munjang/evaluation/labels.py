@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from munjang.data.duplicates import texts_hash
 from munjang.evaluation.references import References, files_of, flaws, read_references
+from munjang.evaluation.robustness import noise_scores, noisy_answers
+from munjang.evaluation.slices import column_values, slices_of
 from munjang.metrics import scores as metrics
 from munjang.metrics.calibration import equal_count_bins
 from munjang.metrics.label_report import Accepted, CleanScore, LabelReport, WrongAnswer
@@ -19,6 +22,7 @@ from munjang.metrics.selective import coverage_curve
 from munjang.metrics.significance import Interval, bootstrap, wilson_interval
 from munjang.records import Corpus, Example
 from munjang.tasks.classification import Classification
+from munjang.text.noise import NOISES
 
 if TYPE_CHECKING:
     from munjang.inference.predictor import Predictor
@@ -32,7 +36,9 @@ def evaluate_labels(
     *,
     split: str,
     label_map: Mapping[str, str] | None,
+    by: str | None,
     without_spaces: bool,
+    robustness: bool,
     progress: bool,
     seed: int,
 ) -> LabelReport:
@@ -40,21 +46,27 @@ def evaluate_labels(
     corpus = data if isinstance(data, Corpus) else None
     examples = data.split(split) if isinstance(data, Corpus) else data
     references = read_references(examples, model, corpus.labels if corpus is not None else None, label_map)
+    if by is not None:
+        column_values(references.examples, by)  # refused before the long work
     options = {"progress": True} if progress else {}
     texts = [example.text for example in references.examples]
     probabilities = model.probabilities(texts, **options)
     decoder = cast(Classification, model.decoder)
     predicted = decoder.chosen(probabilities, model.threshold)
     kind, single = kind_of_problem(model), not decoder.several
+    noises = list(NOISES) if robustness else ["without_spaces"] * without_spaces
+
+    def answer(noisy: list[str]) -> np.ndarray:
+        return decoder.chosen(model.probabilities(noisy, **options), model.threshold)
+
+    noisy = noisy_answers(texts, noises, answer, seed=seed)
     spaceless = None
     if without_spaces:
-        joined = model.probabilities(["".join(text.split()) for text in texts], **options)
-        joined = decoder.chosen(joined, model.threshold)
-        scores = metrics.metric_values(references.table, joined, kind)
+        scores = metrics.metric_values(references.table, noisy["without_spaces"][1], kind)
         spaceless = {key: scores[key] for key in metrics.main_metrics(kind)}
     bins = metrics.calibration_bins(*confidences(probabilities, references.table, predicted, single=single))
     values, intervals = scores_with_intervals(model, references.table, probabilities, seed)
-    return LabelReport(
+    report = LabelReport(
         model=model.name,
         corpus=corpus.name if corpus is not None else files_of(references.examples),
         split=split,
@@ -81,6 +93,11 @@ def evaluate_labels(
         predicted=predicted.argmax(axis=1) if single else predicted,
         probability=reference_probability(probabilities, references.table, single=single),
         lines=references.lines,
+    )
+    return replace(
+        report,
+        slices=slices_of(report, references, by, seed=seed),
+        robustness=noise_scores(report, noisy, seed=seed) if robustness else (),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from munjang.data.duplicates import texts_hash
-from munjang.errors import DataError
+from munjang.errors import ConfigError, DataError
 from munjang.evaluation.references import files_of
 from munjang.metrics.report import LabelScore
 from munjang.metrics.significance import bootstrap
@@ -33,6 +33,8 @@ def evaluate_trees(
     data: Corpus | Sequence[Example],
     *,
     split: str,
+    by: str | None,
+    robustness: bool,
     progress: bool,
     seed: int,
     **for_classifiers: object,
@@ -41,8 +43,10 @@ def evaluate_trees(
 
     The words are those of the trees; the parser does not cut raw text itself. Sentences without a tree, and sentences
     that lose words in cleaning, are left out and counted. DataError: a relation that the model does not have, or
-    nothing to score.
+    nothing to score. ConfigError: `by` or `robustness`, which are for classifiers.
     """
+    for option in ["by"] * (by is not None) + ["robustness"] * robustness:
+        raise ConfigError(_("{option:{name}} is for classifiers; {model} is a parser.", name=option, model=model.name))
     examples = data.split(split) if isinstance(data, Corpus) else data
     kept, reference_trees, left_out = usable_trees(examples, model)
     by_words = with_given_words(model)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from munjang.errors import DataError
+from munjang.metrics.breakdown import NoiseScore, Slicing, noise_table, slice_parts
 from munjang.metrics.in_words import report_in_words
 from munjang.metrics.report import (
     LabelScore,
@@ -29,7 +30,6 @@ from munjang.translation import N_, _
 
 HEADLINES = ("accuracy", "subset_accuracy", "micro_f1", "macro_f1", "f1", "hamming_loss")
 AVERAGES = {"macro": N_("(macro)"), "micro": N_("(micro)"), "weighted": N_("(weighted)")}
-LATER = {"accepted", "reliability", "coverage"}  # what reports of earlier versions lack
 MANY = 10  # labels above which the commonest confusions stand in a table, and the matrix below the bars
 CONFUSIONS = 10  # rows of that table
 
@@ -122,10 +122,10 @@ class LabelReport:
     reliability: bins as munjang.metrics.calibration.equal_count_bins; coverage: as munjang.metrics.selective
     .coverage_curve; both are empty in reports of earlier versions.
     without_spaces: the main metrics on the same texts with all white space removed. accepted: with labels withheld that
-    are not sure enough; the other scores count every label. top_errors: highest confidence
-    first. references, predicted: (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) that the model
-    gave to the reference. lines: (n,) the line of each text in its file (its number in the split, from 1, where the
-    line is not known).
+    are not sure enough; the other scores count every label. slices: the scores of parts of the texts. robustness: the
+    main score on the same texts with noise, if asked for. top_errors: highest confidence first. references, predicted:
+    (n,) label numbers, or (n, L) bool for multi-label. probability: (n,) that the model gave to the reference. lines:
+    (n,) the line of each text in its file (its number in the split, from 1, where the line is not known).
     """
 
     model: str
@@ -147,6 +147,8 @@ class LabelReport:
     accepted: Accepted | None = None
     reliability: Sequence[Mapping[str, float]] = ()
     coverage: Sequence[Sequence[float]] = ()
+    slices: tuple[Slicing, ...] = ()
+    robustness: tuple[NoiseScore, ...] = ()
     top_errors: tuple[WrongAnswer, ...] = ()
     references: np.ndarray
     predicted: np.ndarray
@@ -265,6 +267,10 @@ class LabelReport:
             few = len(self.labels) <= MANY
             sections.append(Section(_("Confusions"), [[matrix], [table]] if few else [[matrix, table]]))
         sections.append(Section(_("Calibration"), self.calibration_columns()))
+        if self.slices:
+            sections.append(Section(_("Slices"), [slice_parts(self.slices)]))
+        if self.robustness:
+            sections.append(Section(_("Noise"), [[noise_table(self.main[0], self.robustness)]]))
         return [*sections, Section(_("Most confident errors"), [self.error_parts()])] if self.top_errors else sections
 
     def label_table(self) -> ReportTable:
@@ -339,14 +345,15 @@ class LabelReport:
             "per_label": tuple(LabelScore(**score) for score in data["per_label"]),
             "confusion": None if data["confusion"] is None else np.array(data["confusion"], np.int64),
             "clean": clean and CleanScore(**{**clean, "intervals": as_intervals(clean["intervals"])}),
-            "accepted": (found := data.get("accepted")) and Accepted(**{**found, "interval": tuple(found["interval"])}),
+            "accepted": (found := data["accepted"]) and Accepted(**{**found, "interval": tuple(found["interval"])}),
+            "slices": tuple(map(Slicing.from_dict, data["slices"])),
+            "robustness": tuple(map(NoiseScore.from_dict, data["robustness"])),
             "top_errors": tuple(wrong_answer(item) for item in data["top_errors"]),
             "references": expand_answers(data["references"], len(labels), several=several),
             "predicted": expand_answers(data["predicted"], len(labels), several=several),
             "probability": np.array(data["probability"], np.float32),
         }
-        kept = {item.name: data[item.name] for item in fields(cls) if item.name in data or item.name not in LATER}
-        report = cls(**kept | changed)
+        report = cls(**{item.name: data[item.name] for item in fields(cls)} | changed)
         if not len(report.references) == len(report.predicted) == report.n:
             raise ValueError(
                 _(

@@ -1,4 +1,4 @@
-"""How certain a score is: bootstrap intervals, paired differences, McNemar's test."""
+"""How certain a score is: bootstrap intervals, paired differences, McNemar's and Fisher's tests, Holm's correction."""
 
 from __future__ import annotations
 
@@ -97,3 +97,33 @@ def mcnemar(only_first: int, only_second: int) -> float:
         return min(1.0, float(2 * tail / 2**n)) if n else 1.0
     statistic = max(0, abs(only_first - only_second) - 1) ** 2 / n
     return math.erfc(math.sqrt(statistic / 2))
+
+
+def fisher_less(right: int, n: int, other_right: int, others: int) -> float:
+    """One-sided p of Fisher's exact test: are fewer of n texts right than of the others, beyond chance?
+
+    The probability of at most `right` right texts, if n of all texts were drawn without looking (Fisher 1934).
+    """
+    total, hits = n + others, right + other_right
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total + 1)))])  # of the factorials
+
+    def log_choose(whole: int, part: np.ndarray | int) -> np.ndarray:
+        return logs[whole] - logs[part] - logs[whole - part]
+
+    counts = np.arange(max(0, n - (total - hits)), right + 1)
+    tail = np.exp(log_choose(hits, counts) + log_choose(total - hits, n - counts) - log_choose(total, n))
+    return min(1.0, float(tail.sum()))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Each p, corrected for the number of tests: below 0.05, any false alarm has at most that chance (Holm 1979)."""
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(np.asarray(values, float)[order] * np.arange(len(values), 0, -1))
+    found = np.empty(len(values))
+    found[order] = np.minimum(stepped, 1.0)
+    return found.tolist()
+
+
+def p_text(p: float) -> str:
+    """A p-value with two digits that matter."""
+    return "< 0.0001" if p < 0.0001 else f"= {p:.2g}" if p < 0.01 else f"= {p:.2f}"

@@ -75,6 +75,11 @@ def bracketed(pair: tuple[float, float]) -> str:
     return f"[{pair[0]:.4f}, {pair[1]:.4f}]"
 
 
+def signed_interval(pair: tuple[float, float]) -> str:
+    """The interval of a difference, for a terminal."""
+    return f"[{pair[0]:+.4f}, {pair[1]:+.4f}]"
+
+
 def title(metric: str) -> str:
     """A metric's name as it is printed: `macro F1`."""
     return _(TITLES[metric]) if metric in TITLES else metric.replace("_", " ").replace("f1", "F1")

@@ -34,8 +34,9 @@ def read_report(values: Mapping[str, Any]) -> Report:
 
 
 def present_keys(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON values of a report under today's keys; reports that munjang 0.1.0 saved have others."""
+    """The JSON values of a report under today's keys; reports that munjang 0.1.0 saved have others or lack some."""
     values = renamed(data, {"gold": "references", "guessed": "predicted", "worst": "top_errors"})
+    values = {"slices": [], "robustness": [], "accepted": None, "reliability": [], "coverage": []} | values
     for rows in ("per_label", "per_relation", "top_errors"):
         if rows in values:
             values[rows] = [renamed(row, {"gold": "reference", "guessed": "predicted"}) for row in values[rows]]

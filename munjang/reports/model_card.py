@@ -110,7 +110,7 @@ def setting_rows(values: Mapping[str, Any], prefix: str = "") -> list[list[str]]
 def plain_setting(value: Any) -> str:
     """A setting as text: lists with commas, yes or no, none."""
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, value)) or _("none")
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return _("none") if value is None else f"{value:g}" if isinstance(value, float) else str(value)

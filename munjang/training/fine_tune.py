@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ from munjang.files import is_first_process
 from munjang.models.folder import Manifest
 from munjang.records import Corpus, Example
 from munjang.tasks import task_for
-from munjang.tasks.base import shorten_encodings
+from munjang.tasks.base import encode_texts, shorten_encodings
+from munjang.text.noise import augmented
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def fine_tune(
     )  # fmt: skip
     model = backbone.build(task, seed=config.seed, dropout=config.dropout)
     validation = task.encode(corpus.validation, tokenizer, length, encode=tokens.encode)
-    if not (encoded.lengths.all() and validation.lengths.all()):
+    epochs = list(augmented_epochs(corpus.train, encoded, tokenizer, config))
+    if not all(part.lengths.all() for part in (encoded, validation, *epochs)):
         raise ConfigError(
             _(
                 "The tokenizer of {origin} leaves no token of some texts, because it does not add special "
@@ -147,9 +149,11 @@ def fine_tune(
                 origin=backbone.origin,
             )
         )
-    compaction = compact_embeddings(model, encoded.ids, validation.ids) if config.loop == "native" else None
+    parts = [encoded, validation, *epochs]
+    compaction = compact_embeddings(model, *(part.ids for part in parts)) if config.loop == "native" else None
     if compaction:
-        encoded, validation = (replace(part, ids=compaction.ids(part.ids)) for part in (encoded, validation))
+        parts = [replace(part, ids=compaction.ids(part.ids)) for part in parts]
+    encoded, validation, *epochs = parts
     job = Job(
         task=task,
         model=model,
@@ -158,6 +162,7 @@ def fine_tune(
         config=config,
         folder=folder,
         pad_id=int(backbone.tokenizer.pad_token_id),
+        augmented=epochs,
         weights=balanced(config, encoded, task),
         resume=resume,
         progress=progress,
@@ -180,6 +185,19 @@ def fine_tune(
             compaction.expand(model)
         model.to("cpu")
     return FineTuned(model, task, backbone, config, selection)
+
+
+def augmented_epochs(
+    examples: Sequence[Example], encoded: Encodings, tokenizer: tokenizers.Tokenizer, config: TrainConfig
+) -> Iterator[Encodings]:
+    """The train sentences of each epoch with the changes that the settings ask for; nothing if they ask for none.
+
+    All epochs are made before the first, because the small embedding must have the rows for each of their tokens.
+    """
+    texts = [example.text for example in examples]
+    for epoch in range(math.ceil(config.epochs or 0) if config.augment else 0):
+        changed = augmented(texts, config.augment, seed=config.seed, epoch=epoch)
+        yield replace(encode_texts(changed, tokenizer, config.max_length or 0), columns=encoded.columns)
 
 
 def check_length(config: TrainConfig, backbone: LoadedBackbone) -> int:

@@ -154,7 +154,7 @@ def train_prepared(
 
 def train_baseline(prepared: Prepared, config: TrainConfig, folder: Path, *, resume: bool) -> Predictor:
     """Train the linear baseline on a prepared corpus in this process, and give it a card."""
-    config = replace(config, backbone="linear", hybrid=False)
+    config = replace(config, backbone="linear", hybrid=False, augment=())
     task_for(prepared.corpus, parser=config.parser).check_config(config, prepared.corpus.name)
     if not begin_run(prepared, config, folder, resume=resume):
         save_linear_model(prepared, config, folder)
@@ -339,7 +339,8 @@ def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     before = read_json_object(path)
     without_removed(before["config"], where=str(path))
     now = json.loads(json.dumps(settings))
-    started = to_dict(TrainConfig()) | before["config"]  # a setting that an earlier munjang lacked was at its default
+    plain = json.loads(json.dumps(to_dict(TrainConfig())))
+    started = plain | before["config"]  # a setting that an earlier munjang lacked was at its default
     changed = [
         _("{key} was {before}, is {now}", key=key, before=started[key], now=value)
         for key, value in now["config"].items()

@@ -97,6 +97,23 @@ def test_two_models_are_compared_live_and_from_a_report_file(models, tmp_path):
     assert stored.split("\n\n")[-2:] == live.split("\n\n")[-2:]
 
 
+def test_the_values_of_a_column_are_scored_by_themselves(models, tmp_path):
+    source = tmp_path / "products.csv"
+    rows = [(text, "긍정", "의자") for text in GOOD] + [(text, "부정", "이불") for text in BAD]
+    with source.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("본문", "감정", "제품"), *rows, ("정말 별로", "긍정", "")])
+    printed = run(models / "good", source, "--by", "제품", "--json", tmp_path / "report.json")
+    assert re.search(r"제품 +texts +accuracy", printed) and re.search(r"\(empty\) +1 +0\.0000", printed)
+    slices = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["slices"]
+    assert [(item["value"], item["n"], item["score"]) for item in slices[0]["slices"]] == [
+        ("의자", 4, 1.0), ("이불", 4, 1.0), ("", 1, 0.0),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="--by is for a file of your own; sample:sentiment comes with its columns"):
+        run(models / "good", "sample:sentiment", "--by", "제품")
+    with pytest.raises(DataError, match=r"No column '상품' in .*; it has 본문, 감정, 제품\. Say --by COLUMN"):
+        run(models / "good", source, "--by", "상품")
+
+
 def test_english_names_that_the_model_knows_need_no_map(models, tmp_path):
     printed = run(models / "good", write_csv(tmp_path / "reviews.csv", ("negative", "positive")))
     assert "accuracy    1.0000" in printed

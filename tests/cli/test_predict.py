@@ -8,8 +8,11 @@ import pytest
 from typer.testing import CliRunner
 from word_models import Words
 
+import munjang as mj
 from munjang.cli import app
 from munjang.errors import ConfigError, DataError
+from munjang.inference.confidence import CONFIDENCE
+from munjang.metrics.shares import corrected_shares
 
 
 @pytest.fixture
@@ -125,3 +128,23 @@ def test_the_verb_is_imported_without_heavy_packages():
         "print(sorted(heavy & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_shares_by_group_are_corrected_where_the_model_knows_its_errors(tmp_path):
+    from linear_models import reviews
+
+    folder, path = reviews(tmp_path), tmp_path / "a.csv"
+    rows = ["제품,본문", *(f"가,정말 재밌고 좋았어요 {n}" for n in range(30)), *(f"나,별로예요 {n}" for n in range(20))]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    lines = CliRunner().invoke(app, ["predict", str(folder), str(path), "--by", "제품"]).stdout.splitlines()
+    assert [line.split()[:2] for line in lines[2:4]] == [["가", "30"], ["나", "20"]]
+    assert lines[5] == "Corrected for the model's errors on 64 validation sentences:"
+    model = mj.load(folder)
+    of_first = model.probabilities([row.partition(",")[2] for row in rows[1:31]])
+    expected = corrected_shares(of_first.round(7), model.held_out.confusion(2).sum(axis=1))
+    assert lines[8].split("  ")[1:] == [str(share) for share in expected]
+    (folder / CONFIDENCE).unlink()
+    manifest = json.loads((folder / "munjang.json").read_text("utf-8"))
+    del manifest["files"][CONFIDENCE]
+    (folder / "munjang.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert "Corrected" not in CliRunner().invoke(app, ["predict", str(folder), str(path), "--by", "제품"]).stdout

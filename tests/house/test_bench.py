@@ -112,6 +112,12 @@ BENCHES = {
         "probability scope flagged_out flagged_in",
         needs="onnx",
     ),
+    "robustness": Smallest(
+        "--corpora nsmc --rows 32 --epochs 1 --scored 8 --backbone scratch:tiny",
+        "robustness.json",
+        "train train_s n",
+        "scores",
+    ),
     "serving": Smallest(
         "--shapes tiny --only 'A pipeline,B onnx' --clients 1 --rounds 1 --seconds 0.5 --warm 0",
         "serving.json",
@@ -120,6 +126,12 @@ BENCHES = {
     ),
     "settings": Smallest(
         "nsmc backbone=scratch:tiny --rows 32 --epochs 1", "settings.json", "rows train_s near", "macro_f1"
+    ),
+    "shares": Smallest(
+        "--corpora nsmc --rows 200 --draws 2",
+        "shares.json",
+        "size validation",
+        "raw counts means corrected inside width",
     ),
     "spreadsheet": Smallest(
         "--reviews 300 --backbone linear",

@@ -15,6 +15,7 @@ from munjang.data.corpora.table import load_corpus
 from munjang.models.backbones import load_backbone
 from munjang.records import Example, LabelSet
 from munjang.tasks import TASKS, make_task
+from munjang.training.fine_tune import augmented_epochs
 from munjang.training.loops.batching import MultiCorpusSampler
 from munjang.training.loops.job import Job, Selection
 from munjang.training.loops.run_log import read_log
@@ -62,7 +63,8 @@ def make_job(folder: Path, kind: str = "binary", *, sentences: int = 96, resume:
     backbone = load_backbone("scratch:tiny", [row.text for row in rows])
     task = make_task(kind if kind in TASKS else "classification", LabelSet(NAMES[kind]))
     backend = backbone.tokenizer.backend_tokenizer
-    train = task.encode(rows[:sentences], backend, config.max_length or 32)
+    max_length = config.max_length or 32
+    train = task.encode(rows[:sentences], backend, max_length)
     batches = None
     if kind == "heads":
         sources = task.head_numbers[train.columns["labels"]]
@@ -71,10 +73,11 @@ def make_job(folder: Path, kind: str = "binary", *, sentences: int = 96, resume:
         task=task,
         model=backbone.build(task, seed=config.seed, dropout=config.dropout),
         train=train,
-        validation=task.encode(rows[sentences:], backend, config.max_length or 32),
+        validation=task.encode(rows[sentences:], backend, max_length),
         config=config,
         folder=folder,
         pad_id=0,
+        augmented=list(augmented_epochs(rows[:sentences], train, backend, replace(config, max_length=max_length))),
         weights=task.class_weights(train) if config.class_weights else None,
         resume=resume,
         batches=batches,

@@ -38,6 +38,7 @@ CHECKS = {
     "max_length": (8, lambda run, plain: run.job.train.lengths.max() == 8 and run.weights != plain.weights),
     "class_weights": ("balanced", lambda run, plain: run.weights != plain.weights),
     "adversarial": (1.0, lambda run, plain: run.weights != plain.weights),
+    "augment": (("typos",), lambda run, plain: run.weights != plain.weights),
     "log_every": (4, lambda run, plain: [step for step, _ in run.rows("loss")] == [4, 8, 12]),
     "save_every": (5, lambda run, plain: run.checkpoint_steps == [10, 12] and plain.checkpoint_steps == [6, 12]),
     "eval_every": (4, lambda run, plain: [step for step, _ in run.rows("validation_loss")] == [4, 8, 12]),

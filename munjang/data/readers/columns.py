@@ -96,6 +96,11 @@ def cells_text(cells: Sequence[Any], chosen: Columns) -> str:
     return " ".join(text for index in chosen if (text := cell_text(cells[index]).strip()))
 
 
+def tidy_cell(value: Any) -> str:
+    """A cell as a value to group rows by: its text, composed (NFC), without white space around it."""
+    return unicodedata.normalize("NFC", cell_text(value)).strip()
+
+
 def named_column(name: str, columns: Sequence[str]) -> int | None:
     """The index of the column with this name, or with this number from 1."""
     wanted = normal_name(name)

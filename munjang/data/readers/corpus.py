@@ -21,11 +21,13 @@ from munjang.data.readers.columns import (
     LabelsUnclear,
     cells_text,
     column_names,
+    find_column,
     find_columns,
     guess_label,
     guess_text,
     normal_name,
     text_rank,
+    tidy_cell,
 )
 from munjang.data.readers.labels import LabelRules, Refused, choose_label_set, refused, untidy_note
 from munjang.data.readers.lines import ungarbled
@@ -55,12 +57,13 @@ Purpose = Literal["train", "clean", "look"]
 class Parts:
     """What was read so far: examples by split, rows set aside, and notes for the user.
 
-    rules: how labels are read. named: split -> the file with rows for it, usable or not. has_labels: whether a file has
-    a column of labels.
+    rules: how labels are read. columns: those whose cells the examples keep. named: split -> the file with rows for it,
+    usable or not. has_labels: whether a file has a column of labels.
     """
 
     rules: LabelRules
     purpose: Purpose
+    columns: Sequence[str] = ()
     examples: dict[str, list[Example]] = field(default_factory=lambda: {"train": [], "validation": [], "test": []})
     rejected: list[Removed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -78,6 +81,7 @@ def read_corpus(
     delimiter: str | None = None,
     header_row: int | None = None,
     options: ReadOptions | None = None,
+    columns: Sequence[str] = (),
     validation: str | Path | None = None,
     test: str | Path | None = None,
     purpose: Purpose = "train",
@@ -86,8 +90,9 @@ def read_corpus(
 
     text, label: column names; delimiter: between the fields of CSV; header_row: counted from 1, 0 for none. They
     override those of `options`; what is given nowhere is detected and reported. Several text columns are joined by a
-    space; several label columns say each whether a text has this label. A column `split` fills the splits, else all
-    rows are train; `validation` and `test` are further files. If `options` fixes the label set, rows with other labels
+    space; several label columns say each whether a text has this label. columns: further ones whose cells the examples
+    keep, to score by them. A column `split` fills the splits, else all rows are train; `validation` and `test` are
+    further files. If `options` fixes the label set, rows with other labels
     stay, and cleaning removes them; else the set has the labels that occur, and classes with a single example are set
     aside. purpose: "train" needs labels; "clean" takes a file without them, too; with "look" every label that occurs is
     in the set. DataError: no such column, no usable row, or only one label.
@@ -105,8 +110,8 @@ def read_corpus(
     given = {"text": text, "label": label, "delimiter": delimiter, "header_row": header_row}
     options = replace(options, **{name: value for name, value in given.items() if value is not None})
     if is_treebank(path):
-        return read_treebank(path, options, validation=validation, test=test)
-    parts = Parts(LabelRules.from_options(options), purpose)
+        return read_treebank(path, options, columns, validation=validation, test=test)
+    parts = Parts(LabelRules.from_options(options), purpose, columns)
     names = read_into(parts, path, options, None)
     for split, further in (("validation", validation), ("test", test)):
         if further is not None and parts.examples[split]:
@@ -146,11 +151,16 @@ def read_corpus(
 
 
 def read_treebank(
-    path: str | Path, options: ReadOptions, *, validation: str | Path | None, test: str | Path | None
+    path: str | Path,
+    options: ReadOptions,
+    columns: Sequence[str],
+    *,
+    validation: str | Path | None,
+    test: str | Path | None,
 ) -> Corpus:
     """The corpus in CoNLL-U files. Its label set is the whole table of UD or KLUE if its relations belong to one."""
-    given = [name for name in ("text", "label", "labels", "map", "multi_label", "sheet", "header_row", "delimiter")
-             if getattr(options, name) is not None]  # fmt: skip
+    named = ("text", "label", "labels", "map", "multi_label", "sheet", "header_row", "delimiter")
+    given = ["columns"] * bool(columns) + [name for name in named if getattr(options, name) is not None]
     if given:
         raise ConfigError(
             _(
@@ -177,6 +187,7 @@ def read_into(parts: Parts, path: str | Path, options: ReadOptions, split: str |
     text = find_text(table, options, sample_rows(table), ask=parts.purpose != "look")
     label = find_label(table, options, text, parts.purpose)
     split_column = None if split else find_split(table)
+    kept = {name: find_column(name, table.columns, table.file, "columns") for name in parts.columns}
     if label is not None:
         parts.has_labels, parts.rules = True, parts.rules.for_columns(table.columns, label)
     rules, refusals = parts.rules, list[Removed]()
@@ -190,7 +201,8 @@ def read_into(parts: Parts, path: str | Path, options: ReadOptions, split: str |
             target = split_of(row.cells[split_column]) if split_column is not None else split or "train"
             parts.named.setdefault(target, str(path))
             meant = None if label is None else rules.label(row.cells, label)
-            parts.examples[target].append(Example(content, meant, row.line, row.file))
+            cells = {name: tidy_cell(row.cells[index]) for name, index in kept.items()} if kept else None
+            parts.examples[target].append(Example(content, meant, row.line, row.file, cells))
             if isinstance(meant, str):
                 label_cells[cells_text(row.cells, label)] += 1
         except Refused as error:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from munjang.config.checks import probability
-from munjang.data.readers.columns import Columns, find_column
-from munjang.data.readers.table import Bad, Row, Table, cell_text
+from munjang.data.readers.columns import Columns, find_column, tidy_cell
+from munjang.data.readers.table import Bad, Row, Table
 from munjang.errors import ConfigError
 from munjang.inference.files.write import (
     CHUNKS,
@@ -91,7 +90,7 @@ def group_of(row: Row, column: int | None) -> str | None:
     """The group of a row with --by; None without."""
     if column is None:
         return None
-    return unicodedata.normalize("NFC", cell_text(row.cells[column])).strip() or EMPTY_GROUP
+    return tidy_cell(row.cells[column]) or EMPTY_GROUP
 
 
 def output_columns(columns: Sequence[str], labels: Sequence[str], scores: bool) -> tuple[str, ...]:
@@ -121,11 +120,13 @@ def predict_table(
     overwrite: bool = False,
     source: Path | None = None,
     progress: Callable[[Counts], None] = lambda counts: None,
+    seen: Callable[[Prediction, str | None], None] = lambda prediction, group: None,
 ) -> Counts:
     """Write every row of the table with its prediction to `out`, and return the counts.
 
     Rows that cannot be used are listed in OUT.rejected.csv with file, line, reason and text. Both files appear when all
-    rows are done, or not at all. source: the input file, which must not be the output.
+    rows are done, or not at all. source: the input file, which must not be the output. seen: called with each
+    prediction and the group of its row.
     """
     out, answering = Path(out), (answering or Answering()).check(model.decoder)
     check_output(out, source, overwrite)
@@ -134,7 +135,9 @@ def predict_table(
     added = output_columns(table.columns, labels, answering.scores)
 
     def cells(row: Row, prediction: Prediction) -> list[Any] | None:
-        counts.add(prediction, group_of(row, by))
+        group = group_of(row, by)
+        counts.add(prediction, group)
+        seen(prediction, group)
         return output_cells(prediction, labels, answering.scores) if kept(prediction, answering) else None
 
     items = predictions(model, table, text, answering)

@@ -70,12 +70,17 @@ class Counts:
         """The share of each label by group, as a table for the terminal; the largest group first."""
         used = {name for counts in self.groups.values() for name in counts}
         names = [*labels, *(name for name in (WITHHELD, NO_LABEL) if name in used and name not in labels)]
-        special = {name: _(name) for name in (NO_LABEL, EMPTY_GROUP, OTHER_GROUPS)}
+        special = special_names()
         rows = [
             (special.get(group, group), size, *(f"{100 * self.groups[group][name] / size:.1f}%" for name in names))
             for group, size in self.sizes.most_common()
         ]
         return format_table([column, _("rows"), *(special.get(name, name) for name in names)], rows)
+
+
+def special_names() -> dict[str, str]:
+    """The keys of `Counts` that are no label and no value of a column, as a person reads them."""
+    return {name: _(name) for name in (NO_LABEL, EMPTY_GROUP, OTHER_GROUPS)}
 
 
 def answered(

@@ -110,6 +110,8 @@ class ParsingTask(ABC, Generic[Scores]):
             )
         if config.hybrid:
             raise ConfigError(_("{option:hybrid} mixes labels of sentences; a parser has none. Leave it out."))
+        if config.augment:
+            raise ConfigError(_("{option:augment} changes texts; the words of a tree must stay. Leave it out."))
         if config.loop == "trainer":
             raise ConfigError(
                 _(

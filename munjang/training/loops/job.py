@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +37,8 @@ class Job:
     """A training run that is ready to start: network, encoded sentences, settings with every None filled in.
 
     folder: the run's folder; checkpoints go to folder/checkpoints, the log to folder/run/log.jsonl.
-    weights: (L,) class weights or None. progress: whether to draw a progress bar on stderr.
+    augmented: the train sentences of each epoch, if they differ. weights: (L,) class weights or None. progress: whether
+    to draw a progress bar on stderr.
     batches: how sentences are batched; None: by config.batch_size. steps: of the whole run; None: by config.epochs.
     schedule: a key of SCHEDULES. decay_from: from this step on, the rate goes linearly down to 0, whatever the
     schedule. betas: of AdamW. deadline: on the clock of time.monotonic(); None: no time limit.
@@ -49,6 +51,7 @@ class Job:
     config: TrainConfig | PretrainConfig
     folder: Path
     pad_id: int
+    augmented: Sequence[Encodings] = ()
     weights: np.ndarray | None = None
     resume: bool = False
     progress: bool = False
@@ -70,6 +73,10 @@ class Job:
     @cached_property
     def epoch_steps(self) -> int:
         return self.plan.steps(self.lengths)
+
+    def train_of(self, epoch: int) -> Encodings:
+        """The train sentences of an epoch, as many and in the same order in all. epoch: from 0."""
+        return self.augmented[epoch] if self.augmented else self.train
 
     @property
     def total_steps(self) -> int:

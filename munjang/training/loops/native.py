@@ -76,6 +76,7 @@ class NativeLoop:
         )
         self.selection = Selection()
         self.step = 0
+        self.train = job.train
         if job.resume:
             self.restore()
         self.packed = pack(job.model)
@@ -101,10 +102,10 @@ class NativeLoop:
                 epoch, position = divmod(self.step, job.epoch_steps)
                 if epoch != plan_epoch:
                     plan = job.plan.epoch(job.lengths, seed=config.seed, epoch=epoch)
-                    plan_epoch = epoch
+                    plan_epoch, self.train = epoch, job.train_of(epoch)
                 losses.append(self.train_step(plan[position]))
                 sentences += len(plan[position])
-                tokens += int(job.lengths[plan[position]].sum())
+                tokens += int(self.train.lengths[plan[position]].sum())
                 self.step += 1
                 bar.update()
                 if writer and (self.step % config.log_every == 0 or self.step == job.total_steps):
@@ -134,7 +135,7 @@ class NativeLoop:
         is_idle = self.rank >= len(indices)  # the last batch may have fewer sentences than processes: weight 0 then
         share_of_rank = slice(0, 1) if is_idle else slice(self.rank, None, self.world)
         rng = np.random.default_rng([job.config.seed, self.step, 1])  # not [seed, epoch], which gives the order
-        batch, divisor = job.task.step_batch(job.train, indices, job.pad_id, rng, share_of_rank)
+        batch, divisor = job.task.step_batch(self.train, indices, job.pad_id, rng, share_of_rank)
         batch = to_device(batch, self.device)
         torch.manual_seed((job.config.seed * 1_000_003 + self.step) * 1009 + self.rank)
         for group in self.optimizer.param_groups:

@@ -47,16 +47,16 @@ def run_trainer(job: Job) -> Selection:
     checkpoint = newest_whole(job.checkpoints, "checkpoint", SEAL) if job.resume else None
     resume_from, seal = checkpoint or (None, None)
     with catch_interrupt() as interrupts:
-        bridge = Bridge(job, interrupts, seal)
+        bridge, dataset = Bridge(job, interrupts, seal), EncodedDataset(job.train)
         trainer = JobTrainer(
             model=job.model,
             args=training_arguments(job),
-            train_dataset=EncodedDataset(job.train),
+            train_dataset=dataset,
             data_collator=lambda items: collate(job, items),
             compute_loss_func=lambda outputs, labels, num_items_in_batch=None: loss(job, outputs, labels),
             callbacks=[bridge],
         )
-        trainer.job, trainer.order = job, NativeOrder(job)
+        trainer.job, trainer.order = job, NativeOrder(job, dataset)
         for callback in list(trainer.callback_handler.callbacks):
             if type(callback).__name__ in ("PrinterCallback", "TensorBoardCallback"):
                 trainer.remove_callback(callback)
@@ -75,8 +75,8 @@ class NativeOrder(Sampler[int]):
     instead of 0.84 (EXPERIMENTS, 2026-11-22).
     """
 
-    def __init__(self, job: Job) -> None:
-        self.job, self.epoch = job, 0
+    def __init__(self, job: Job, dataset: EncodedDataset) -> None:
+        self.job, self.dataset, self.epoch = job, dataset, 0
 
     def __len__(self) -> int:
         return len(self.job.train)
@@ -87,8 +87,8 @@ class NativeOrder(Sampler[int]):
         return iter(np.concatenate(batches).tolist())
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Trainer before each epoch, also the one in which it resumes."""
-        self.epoch = epoch
+        """Called by Trainer before each epoch, also the one in which it resumes. The dataset gets its sentences."""
+        self.epoch, self.dataset.encodings = epoch, self.job.train_of(epoch)
 
 
 class JobTrainer(Trainer):
