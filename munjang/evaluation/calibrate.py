@@ -16,6 +16,7 @@ from munjang.inference import confidence
 from munjang.inference.confidence import HeldOut, calibrated
 from munjang.inference.heads import HEADS, is_packaged_folder
 from munjang.inference.predictor import Predictor, load
+from munjang.inference.scope import Scope, fit_scope, save_scopes
 from munjang.models.folder import MANIFEST, update_bundle
 from munjang.records import Corpus, Example, examples_of
 from munjang.tasks.classification import Classification, RawLogits
@@ -37,9 +38,9 @@ def calibrate(
     """Fit a model's temperature and thresholds to labelled texts, write them into its folder, and return it anew.
 
     The texts should be new to the model, and like those that it will answer. What the folder knew from its validation
-    sentences is replaced. Its labels stay; its probabilities change. Arguments as of `munjang.evaluate`.
-    DataError: too few texts, or labels that the model does not have. BundleError: a packaged model, a folder without
-    munjang.json, or a full disk. ConfigError: a parser; a model with many heads: name one of them.
+    sentences is replaced; a model without a scope gets one. Its labels stay; its probabilities change. Arguments as of
+    `munjang.evaluate`. DataError: too few texts, or labels that the model does not have. BundleError: a packaged model,
+    a folder without munjang.json, or a full disk. ConfigError: a parser; a model with many heads: name one of them.
     """
     model.check_single()
     model.decoder.check_classifier(model.name)
@@ -60,7 +61,8 @@ def calibrate(
             )
         )
     task, held = calibrated(task, logits[full], references.table[full])
-    write_confidence(folder, task, held, head=model.head)
+    scopes = {} if model.scope else {model.head or "": scope_of([text for run in runs for text in run[1]])}
+    write_confidence(folder, task, held, scopes, head=model.head)
     log.info("%s: calibrated with %d texts; temperature %s.", model.name, len(held), task.temperature)
     return load(folder if model.head is None else folder / model.head)
 
@@ -84,8 +86,15 @@ def writable_folder(model: Predictor) -> Path:
     return folder
 
 
-def write_confidence(folder: Path, task: Classification, held: HeldOut, *, head: str | None) -> None:
-    """Replace the temperature and what is kept of labelled texts, of a whole model or one head."""
+def scope_of(cleaned: Sequence[str]) -> Scope:
+    """The scope of texts like these: what n-grams are in half of them, with the threshold of the others."""
+    return fit_scope(cleaned[::2], cleaned[1::2])
+
+
+def write_confidence(
+    folder: Path, task: Classification, held: HeldOut, scopes: Mapping[str, Scope], *, head: str | None
+) -> None:
+    """Replace the temperature and what is kept of labelled texts, of a whole model or one head, and add scopes."""
 
     def change(values: dict[str, Any]) -> None:
         details = values.setdefault("details", {})
@@ -96,5 +105,6 @@ def write_confidence(folder: Path, task: Classification, held: HeldOut, *, head:
 
     def fill(beside: Path) -> None:
         confidence.save(beside, {head or "": held}, others=folder)
+        save_scopes(beside, scopes)
 
     update_bundle(folder, fill, change)

@@ -154,6 +154,7 @@ def test_a_folder_of_an_earlier_version_says_how_to_give_it_what_it_lacks(tmp_pa
     rows = [mj.Example(f"{word} {i}", labels[i % 2]) for i in range(200) for word in ["좋아요", "별로"][i % 2 :][:1]]
     anew = mj.calibrate(model, rows)
     assert [one.label for one in anew.predict_many(["좋아요", "별로"])] == [one.label for one in before]
+    assert model.scope is None and anew.outside(["좋아요 3", "국회 예산안 통과"]).tolist() == [False, True]
     assert len(anew.held_out) == 200 and json.loads((folder / MANIFEST).read_text("utf-8"))["files"][CONFIDENCE]
     temperature = np.float32(anew.decoder.temperature)
     logits = np.log(model.probabilities(["좋아요 아주"])) / temperature
