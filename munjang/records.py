@@ -92,7 +92,7 @@ class Example:
     label: Label | None = None
     line: int | None = None
     file: str | None = None
-    columns: Mapping[str, str] | None = field(default=None, compare=False)
+    columns: Mapping[str, str] | None = field(default=None, compare=False, repr=False)
 
     __repr__ = short_repr
 

@@ -137,7 +137,7 @@ def evaluate_verb(
 
 
 def open_split(
-    source: str, split: str | None, options: ReadOptions, data_dir: str | None, model: Predictor, by: str | None
+    source: str, split: str | None, options: ReadOptions, data_dir: str | None, model: Predictor, by: str | None = None
 ) -> tuple[Corpus, str]:
     """The corpus and the split to score; a file without a split column is one test split. by: a column to keep."""
     from munjang.data.splits import validation_as_test
