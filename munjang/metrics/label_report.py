@@ -294,8 +294,9 @@ class LabelReport:
 
     def calibration_columns(self) -> list[list[ReportPart]]:
         """Whether the confidence of the model matches its accuracy, and how to read the plot."""
-        values = {"bins": self.reliability or self.calibration, "error": self.calibration_error}
-        error, bins = self.calibration_error, len(self.calibration)
+        bins = self.reliability or self.calibration
+        values = {"bins": bins, "error": self.calibration_error, "spread": self.calibration}
+        error, count = self.calibration_error, len(self.calibration)
         if self.kind in SEVERAL:
             meaning = _("Where the probability of a label is 0.9, nine in ten should be right.")
         else:
@@ -304,7 +305,7 @@ class LabelReport:
             "The closer the line is to the diagonal, the better the scores serve as probabilities, for example to "
             "accept only predictions above some score. The calibration error is the mean distance from the diagonal."
         )
-        line = _("Calibration error: {error:.4f} ({bins} bins).", error=error, bins=bins)
+        line = _("Calibration error: {error:.4f} ({bins} bins).", error=error, bins=count)
         parts: list[ReportPart] = [line, Note(f"{meaning} {reading}")]
         if self.coverage:
             parts.append(ReportPlot("coverage", _("What can be answered"), {"curve": self.coverage}))

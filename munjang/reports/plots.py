@@ -242,14 +242,18 @@ def training_curve(log_rows: Sequence[Mapping[str, float]], *, title: str = "") 
     return figure
 
 
-def reliability(bins: Sequence[Mapping[str, Any]], error: float) -> Figure:
+def reliability(
+    bins: Sequence[Mapping[str, Any]], error: float, spread: Sequence[Mapping[str, Any]] | None = None
+) -> Figure:
     """Accuracy of the predictions at each confidence; beneath it the share of predictions with that confidence.
 
     bins: `confidence` and `accuracy` (means over the bin) and `count`; where bins have equal counts, `accuracy_low` and
-    `accuracy_high`, its interval. error: the expected calibration error.
+    `accuracy_high`, its interval. error: the expected calibration error. spread: bins of equal width, for the shares
+    beneath; None: the same bins.
     """
     filled = [item for item in bins if item["count"]]
-    total = sum(item["count"] for item in filled)
+    spread = [item for item in spread or filled if item["count"]]
+    total = sum(item["count"] for item in spread)
     with style():
         figure, __ = new_figure(4.6, 4.6)
         figure.clear()
@@ -265,7 +269,8 @@ def reliability(bins: Sequence[Mapping[str, Any]], error: float) -> Figure:
         upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel=_("share that is right"))
         upper.grid()
         upper.legend(loc="upper left")
-        lower.bar(confidences, [100 * item["count"] / total for item in filled], width=0.045, color=PALE_BLUE)
+        shares = [100 * item["count"] / total for item in spread]
+        lower.bar([item["confidence"] for item in spread], shares, width=0.045, color=PALE_BLUE)
         lower.set(xlabel=_("confidence of the prediction"), ylabel=_("texts, %"))
         lower.grid(axis="y")
         upper.set_title(drawable(_("Calibration (error {error:.3f})", error=error)))
