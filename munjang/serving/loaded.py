@@ -15,11 +15,13 @@ from munjang.inference.confidence import load as load_held_out
 from munjang.inference.heads import read_heads
 from munjang.inference.predictor import Predictor
 from munjang.inference.scope import Scope, load_scope
+from munjang.metrics.selective import PROMISED
 from munjang.records import LabelSet, Parse
 from munjang.tasks.classification import Classification, MultiLabel, RawLogits
 
 FUNCTIONS = {"softmax": Classification, "sigmoid": MultiLabel}
 """A function that a client may choose -> the task that uses it."""
+PROMISES = Field([], description="Each min_precision of 0.9, 0.95 and 0.99 that it can keep")
 
 
 class HeadFacts(BaseModel):
@@ -29,6 +31,7 @@ class HeadFacts(BaseModel):
     model: str = Field(description="Its name as a model of its own")
     corpus: str
     labels: list[str]
+    promises: list[float] = PROMISES
 
 
 class ModelFacts(BaseModel):
@@ -42,6 +45,7 @@ class ModelFacts(BaseModel):
     head: str = Field("", description="The name of its answer at /analyze")
     corpus: str = Field("", description="The training corpus")
     labels: list[str] = []
+    promises: list[float] = PROMISES
     heads: list[HeadFacts]
 
 
@@ -65,7 +69,10 @@ class ModelOutputs:
 
 
 class LoadedModel:
-    """An opened folder: a parser, or a network with one classifier or more, in the order of its heads."""
+    """An opened folder: a parser, or a network with one classifier or more, in the order of its heads.
+
+    promises: by the name of a classifier. BundleError: what the folder keeps of validation is damaged.
+    """
 
     def __init__(self, name: str, predictor: Predictor) -> None:
         self.name, self.manifest, self.runner = name, predictor.manifest, predictor.runner
@@ -75,6 +82,7 @@ class LoadedModel:
         # Of a head that is served alone, the logits are its own part.
         self.decoder = decoder if self.is_parser else RawLogits(predictor.labels, decoder.columns)
         self.classifiers = classifiers_of(self, predictor)
+        self.promises = {one.name: one.promises() for one in self.classifiers}
 
     def run(self, texts: Sequence[str]) -> ModelOutputs:
         """The outputs for the few texts of a batch: cleaned, tokenised, run in batches by length."""
@@ -101,13 +109,11 @@ class LoadedModel:
             "max_length": self.runner.max_length, "unit": self.runner.unit, "heads": [],
         }  # fmt: skip
         if self.many_heads:
-            heads = [
-                HeadFacts(name=one.head, model=one.name, corpus=one.corpus, labels=list(one.labels))
-                for one in self.classifiers
-            ]
+            heads = [HeadFacts(name=one.head, model=one.name, **one.own_facts()) for one in self.classifiers]
             return {**facts, "heads": heads}
-        head = {} if self.is_parser else {"head": self.classifiers[0].head}
-        return {**facts, **head, "corpus": manifest.corpus, "labels": list(manifest.labels)}
+        if self.is_parser:
+            return {**facts, "corpus": manifest.corpus, "labels": list(manifest.labels)}
+        return {**facts, "head": self.classifiers[0].head, **self.classifiers[0].own_facts()}
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,10 @@ class Classifier:
         folder = self.model.folder
         return folder and load_scope(folder, self.model.manifest, self.part)
 
+    def promises(self) -> list[float]:
+        """The precisions of PROMISED that it can keep."""
+        return [target for target in PROMISED if self.held_out and self.held_out.selection(target)]
+
     def doubt(self, min_precision: MinPrecision | None) -> Doubt:
         """When it withholds a label. ConfigError, UnknownName: as of `promised`."""
         if min_precision is None:
@@ -164,8 +174,11 @@ class Classifier:
 
     def facts(self) -> dict[str, Any]:
         """The values of its ModelFacts, with those of its model."""
-        own = {"name": self.name, "task": self.decoder.name, "corpus": self.corpus, "labels": list(self.labels)}
-        return {**self.model.facts(), **own, "heads": []}
+        return {**self.model.facts(), "name": self.name, "task": self.decoder.name, **self.own_facts(), "heads": []}
+
+    def own_facts(self) -> dict[str, Any]:
+        """What ModelFacts and HeadFacts both say about it."""
+        return {"corpus": self.corpus, "labels": list(self.labels), "promises": self.model.promises[self.name]}
 
 
 def classifiers_of(model: LoadedModel, predictor: Predictor) -> tuple[Classifier, ...]:

@@ -18,6 +18,8 @@ from openpyxl import Workbook, load_workbook
 from served import served
 
 import munjang as mj
+from munjang.data.readers.open import open_table
+from munjang.inference.files.predict import Answering, predict_table
 from munjang.inference.heads import packaged
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -110,6 +112,7 @@ def test_typing_gives_every_tasks_answer_as_bars(page, server):
     page.wait_for_selector(".eojeol")
     expected = server.ask("/models/mini/analyze", {"inputs": TEXT}).body["answers"]
     assert page.locator(".answer").count() == len(expected) == 7
+    assert page.locator("#precision").is_hidden(), "not all of its heads can promise one"
     for head, answer in expected.items():
         best = page.locator(f".answer[data-head={head}] .best")
         assert best.locator(".name").inner_text().startswith(answer["label"])
@@ -213,6 +216,98 @@ def test_a_csv_becomes_a_table_that_is_counted_filtered_sorted_and_taken_away(pa
     assert (sheet[91][1].value, sheet[91][1].data_type) == ("=1+1 재밌어요", "s")
 
 
+UNSURE = ("정말 재밌어요", "너무 지루해요", "", "그냥 그랬어요", "ㅋㅋ")
+UNSURE_CSV = "\n".join(["번호,본문", *(f"{n},{UNSURE[n % 5]}" for n in range(60))]).encode()
+
+
+def test_what_is_not_sure_enough_is_withheld_in_the_table_the_counts_and_the_downloads(page, tmp_path):
+    (tmp_path / "a.csv").write_bytes(UNSURE_CSV)
+    table = open_table(tmp_path / "a.csv")
+    answering = Answering(min_precision=0.99, scores=True)
+    predict_table(mj.load("mini/sentiment"), table, 1, tmp_path / "b.csv", answering=answering)
+    header, *expected = csv.reader(io.StringIO((tmp_path / "b.csv").read_text("utf-8-sig")))
+    held = [row for row in expected if row[2] == "보류"]
+    assert header[-3:] == ["note", "suggested", "reason"] and 0 < len(held) < 48
+
+    page.click("#tab-file")
+    page.set_input_files("#chosen", {"name": "a.csv", "mimeType": "text/csv", "buffer": UNSURE_CSV})
+    page.select_option("#work-model", "mini/hate")
+    assert page.locator("#work-precision").is_hidden(), "it can promise nothing"
+    page.select_option("#work-model", "mini/topic")
+    assert texts(page, "#work-precision option") == ["없음", "90%", "95%"]
+    page.select_option("#work-model", "mini/sentiment")
+    page.select_option("#work-precision", "0.99")
+    assert "100개 중 99개 이상" in page.locator("#work-precision-how").inner_text()
+    page.click("#classify:enabled")
+    until(page, "document.getElementById('progress-text').textContent.includes('분류했습니다')")
+    assert page.locator("#counts-title").inner_text() == "레이블별 수 (mini/sentiment, 최소 정밀도 99%)"
+    assert texts(page, ".count:has-text('보류') .value")[0].startswith(f"{len(held)} ")
+    assert texts(page, "#rows-label option") == ["모든 레이블", "부정", "긍정", "보류", "(없음)"]
+    page.select_option("#rows-label", "=보류")
+    assert texts(page, "#rows-table td.label") == [f"보류 · {row[-2]}?" for row in held[:25]]
+    assert page.locator("#rows-table td.number.pale").count() == 25
+    assert page.locator("#rows-table td.label").first.get_attribute("title").startswith("below 0.9")
+    for kind in ("csv", "xlsx"):
+        data = downloaded(page, kind)[1]
+        found = list(csv.reader(io.StringIO(data.decode("utf-8-sig")))) if kind == "csv" else cells_of(data)
+        assert found[0] == header
+        for row, wanted in zip(found[1:], expected, strict=True):
+            assert [*row[:3], *row[6:]] == [*wanted[:3], *wanted[6:]]
+            assert [float(cell or -1) for cell in row[3:6]] == pytest.approx(
+                [float(cell or -1) for cell in wanted[3:6]], abs=2e-6
+            )
+
+
+def cells_of(data):
+    """The cells of an Excel file as texts."""
+    rows = load_workbook(io.BytesIO(data)).active.iter_rows(values_only=True)
+    return [["" if cell is None else str(cell) for cell in row] for row in rows]
+
+
+def test_a_precision_that_is_refused_is_explained_and_the_answers_stay(opened, server):
+    refused = "Failed to load resource: the server responded with a status of 422 (Unprocessable Entity)"
+    page = ready(opened, server.url, expected=[refused])
+    classify(page, "a.csv", UNSURE_CSV)
+    before = texts(page, "#rows-table td")
+
+    def stricter(route):
+        route.continue_(post_data=json.dumps({**route.request.post_data_json, "min_precision": 0.999999}))
+
+    page.route("**/analyze", stricter)
+    page.select_option("#work-precision", "0.95")
+    page.click("#classify")
+    page.wait_for_selector("#problem:visible")
+    message = page.locator("#problem").inner_text()
+    assert "0.999999 cannot be promised for all labels" in message and "Choose a lower min_precision" in message
+    assert texts(page, "#rows-table td") == before
+    assert page.locator("#counts-title").inner_text() == "레이블별 수 (mini/sentiment)"
+    assert "60행을" in page.locator("#progress-text").inner_text() and page.locator("#go-on").is_hidden()
+    page.unroute("**/analyze")
+    page.click("#classify")
+    page.wait_for_selector("#problem", state="hidden")
+    assert "95%" in page.locator("#counts-title").inner_text()
+
+
+def test_doubt_about_a_sentence_is_seen(opened):
+    with served(["감정=mini/sentiment"]) as alone:
+        page = ready(opened, alone.url, locale="en-GB", reduced_motion="reduce")
+        page.fill("#text", "ㅋㅋ")
+        best = page.locator(".answer .best")
+        best.wait_for()
+        score = alone.ask("/analyze", {"inputs": "ㅋㅋ"}).body["answers"]["sentiment"]["score"]
+        assert score < 0.6 and best.get_attribute("class") == "best unsure"
+        pale = best.locator(".fill").evaluate("e => getComputedStyle(e).backgroundColor")
+        page.fill("#text", "정말 재밌어요")
+        until(page, "document.querySelector('.answer .best').className === 'best'")
+        assert best.locator(".fill").evaluate("e => getComputedStyle(e).backgroundColor") != pale
+        assert page.locator(".answer .label").inner_text() == "긍정 (positive)"
+        page.select_option("#precision", "0.99")
+        until(page, "document.querySelector('.answer .best').className === 'best unsure'")
+        assert page.locator(".answer .label").inner_text() == "보류 (undecided) · 긍정 (positive)?"
+        assert best.locator(".name").inner_text() == "긍정 positive"
+        page.context.close()
+
+
 def test_excel_and_text_files_and_pasted_cells_are_read(page):
     book, stream = Workbook(), io.BytesIO()
     for row in (["순번", "리뷰", "평점"], [1, "정말 재밌어요", 4.5], [2, "너무 지루해요", 1]):
@@ -266,7 +361,7 @@ def test_a_file_goes_in_pieces_that_let_others_in_and_can_be_stopped(page):
     assert "64 / 300행에서 멈췄습니다" in page.locator("#progress-text").inner_text()
     assert max(sizes) == 32 and len(sizes) == 3
     _, table = downloaded(page, "csv")
-    assert table.decode("utf-8-sig").splitlines()[-1].endswith("not classified")
+    assert table.decode("utf-8-sig").splitlines()[-1].endswith("not classified,,")
 
 
 def test_ten_thousand_rows_stay_quick_to_sort_and_filter(page):
@@ -625,6 +720,9 @@ def test_axe_finds_nothing_serious(opened, server, scheme):
     page.click("#tab-file")
     check("file")
     classify(page, "a.csv", ("text,n\n" + "정말 재밌어요,1\n너무 지루해요,2\n" * 30).encode())
+    page.select_option("#work-precision", "0.99")
+    page.click("#classify")
+    page.wait_for_selector("#rows-table .pale")
     page.click(".count >> nth=0")
     page.click("#reading summary")
     check("table")

@@ -333,6 +333,18 @@ def test_the_page_is_open_and_what_it_asks_is_not(folder):
         assert found["texts"] == 256 and found["file_bytes"] == 10_000_000
 
 
+def test_each_classifier_says_which_precisions_it_can_promise(server):
+    models = {model["name"]: model for model in server.ask("/models").body["models"]}
+    said = {head["model"]: head["promises"] for head in models["mini"]["heads"]}
+    said["reviews"] = models["reviews"]["promises"]
+    for name, promises in said.items():
+        assert server.ask(f"/models/{name}").body["promises"] == promises
+        for target in (0.9, 0.95, 0.99):
+            answer = server.ask(f"/models/{name}/analyze", {"inputs": TEXT, "min_precision": target})
+            assert answer.status == (200 if target in promises else 422), (name, target)
+    assert said["mini/sentiment"] == [0.9, 0.95, 0.99] and said["mini/hate"] == [], "else this compares nothing"
+
+
 def test_another_name_for_this_machine_is_refused(server, folder):
     port = urlsplit(server.url).port
     for name in (

@@ -99,6 +99,7 @@ class HeadAnswer(BaseModel):
     scores: dict[str, FiniteFloat] = Field(description="Of all labels, highest first")
     suggested: str | list[str] | None = Field(description="The label, also where it is withheld")
     reason: str = Field(description="Why to doubt it: empty, out of scope, below threshold or cut")
+    note: str = Field(description="The same in more words, such as the threshold")
 
 
 class AnalysisAnswer(BaseModel):
@@ -235,4 +236,5 @@ def head_answer(classifier: Classifier, doubt: Doubt, row: np.ndarray, note: str
         scores=rounded,
         suggested=found.suggested,
         reason=found.reason,
+        note=found.note,
     )

@@ -1,8 +1,10 @@
 // A prediction as bars: a row for each label, the highest score first.
 
+import { withDoubt, withheldOf } from "./answers.js";
 import { make } from "./dom.js";
 import { gloss, percent, say } from "../words/words.js";
 
+const SURE = 0.6; // probability; a predicted label below it is shown pale
 const FEW = 4; // labels shown at first; five labels are shown instead of four and a button
 const nameOf = (label) => (Array.isArray(label) ? label.join(" · ") || say("shares.none") : label);
 
@@ -30,15 +32,16 @@ export class Bars {
     return { fill, name, value, element: make("li", {}, name, make("span", { class: "track" }, fill), value) };
   }
 
-  /** Show scores by label. chosen: the predicted label or labels. */
-  update(scores, chosen) {
-    const picked = [chosen ?? []].flat();
+  /** Show scores by label. chosen: the predicted label or labels; given: those of them that are not withheld. */
+  update(scores, chosen, given = chosen) {
+    const [picked, sure] = [chosen, given].map((labels) => [labels ?? []].flat());
     this.order = [...this.rows.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
     for (const [label, row] of this.rows) {
       const score = scores[label] ?? 0;
       row.fill.style.setProperty("--share", score.toFixed(4));
       row.value.textContent = percent(score);
       row.element.classList.toggle("best", picked.includes(label));
+      row.element.classList.toggle("unsure", picked.includes(label) && (score < SURE || !sure.includes(label)));
       const beside = gloss(this.head, label);
       row.name.replaceChildren(label, ...(beside ? [make("span", { class: "gloss" }, ` ${beside}`)] : []));
     }
@@ -54,6 +57,13 @@ export class Bars {
     this.more.setAttribute("aria-expanded", this.open);
   }
 }
+
+/** An answer as a heading shows it: its label, and in pale what is withheld. */
+export const heading = (head, answer) =>
+  withDoubt(
+    spelled(head, answer.label),
+    withheldOf(answer).map((label) => spelled(head, label)),
+  );
 
 /** A label as a heading shows it, with its meaning if that is known. */
 export function spelled(head, label) {

@@ -6,8 +6,9 @@ import { askJson } from "./api.js";
 export const address = (name, verb) => `models/${name.split("/").map(encodeURIComponent).join("/")}/${verb}`;
 
 /**
- * {networks, views, limits, parser}. A network (a model) is {name, heads: [{head, view, labels}]}. A view (one classifier
- * of a network) is {name, head, labels}. head: the key of its answers. parser: a name, or null. The default comes first.
+ * {networks, views, limits, parser}. A network (a model) is {name, heads: [{head, view, labels, promises}]}. A view (one
+ * classifier of a network) is {name, head, labels, promises}. head: the key of its answers. promises: the precisions that
+ * it can keep. parser: a name, or null. The default comes first.
  */
 export async function loadModels() {
   const [found, limits] = await Promise.all([askJson("models"), askJson("playground/limits")]);
@@ -15,14 +16,19 @@ export async function loadModels() {
   const networks = classifiers.map((model) => ({
     name: model.name,
     heads: model.heads.length
-      ? model.heads.map((head) => ({ head: head.name, view: head.model, labels: head.labels }))
-      : [{ head: model.head, view: model.name, labels: model.labels }],
+      ? model.heads.map((head) => ({
+          head: head.name,
+          view: head.model,
+          labels: head.labels,
+          promises: head.promises,
+        }))
+      : [{ head: model.head, view: model.name, labels: model.labels, promises: model.promises }],
   }));
   const wanted = found.default ?? "";
   const first = (name) => name === wanted || wanted.startsWith(`${name}/`);
   networks.sort((a, b) => first(b.name) - first(a.name));
   const views = networks.flatMap((network) =>
-    network.heads.map((head) => ({ name: head.view, head: head.head, labels: head.labels })),
+    network.heads.map(({ view, ...head }) => ({ name: view, ...head })),
   );
   views.sort((a, b) => (b.name === wanted) - (a.name === wanted));
   const parser = found.models.find(({ task }) => task === "parsing")?.name ?? null;

@@ -22,24 +22,23 @@ function* pieces(texts, done, limits) {
 }
 
 /**
- * Classify all texts from number `done` on, in their order. tell: called after each piece with its answers,
- * {label, score, scores, note}, and the index of the first one. away: called while the server cannot be reached, with the
+ * Classify all texts of `work` from number `done` on, in their order. tell: called after each piece with its answers,
+ * {label, score, scores, suggested, reason, note}, and the index of the first one. away: called while the server cannot be reached, with the
  * reason. Refused; AbortError when `signal` aborts.
  */
-export async function classify(view, texts, done, limits, signal, { tell, away }) {
+export async function classify({ view, precision, texts, done }, limits, signal, { tell, away }) {
   const fit = texts.map((text) => fitting(text, limits));
   for (const [first, last] of pieces(fit, done, limits)) {
-    const json = { inputs: fit.slice(first, last) };
+    const json = { inputs: fit.slice(first, last), min_precision: precision };
     const found = await askJson(address(view.name, "analyze"), { json, signal, tries: PATIENCE, away });
     tell(
-      found.map(({ answers, note }, i) => ({
-        ...Object.values(answers)[0],
-        note: noteOf(note, fit[i + first], texts[i + first]),
-      })),
+      found.map(({ answers }, i) => noted(Object.values(answers)[0], fit[i + first], texts[i + first])),
       first,
     );
   }
 }
 
-const noteOf = (note, sent, text) =>
-  note || (sent.length < text.length ? `truncated to ${sent.length} characters` : "");
+const noted = (answer, sent, text) =>
+  answer.note || sent.length === text.length
+    ? answer
+    : { ...answer, note: `truncated to ${sent.length} characters`, reason: "cut" };

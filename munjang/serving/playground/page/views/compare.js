@@ -1,7 +1,7 @@
 // Two classifiers, one sentence.
 
 import { askJson } from "../parts/api.js";
-import { Bars, spelled } from "../parts/bars.js";
+import { Bars, heading, spelled } from "../parts/bars.js";
 import { byId, calm, fill, make, setWords } from "../parts/dom.js";
 import { address, fitting, viewPairs } from "../parts/models.js";
 import { noProblem, problem } from "../parts/problem.js";
@@ -61,8 +61,8 @@ export function startCompare({ views, limits }) {
     for (const side of sides) {
       const view = viewOf(side);
       const bars = new Bars(view.head, view.labels, { few: 10 });
-      bars.update(side.answer?.scores ?? {}, side.answer?.label);
-      const label = make("p", { class: "big" }, side.answer ? spelled(view.head, side.answer.label) : "–");
+      bars.update(side.answer?.scores ?? {}, side.answer?.suggested, side.answer?.label);
+      const label = make("p", { class: "big" }, ...(side.answer ? heading(view.head, side.answer) : ["–"]));
       side.place.replaceChildren(label, bars.element);
       side.place.parentElement.classList.toggle("idle", !side.answer);
     }

@@ -1,15 +1,8 @@
 // How many rows have each label, as bars that filter the table.
 
+import { labelsOf, WITHHELD } from "../parts/answers.js";
 import { byId, make } from "../parts/dom.js";
 import { gloss, inWords, number, percent, say } from "../words/words.js";
-
-export const NONE = ""; // the label of a row without a label
-
-/** The labels of an answer, one or several, for the table and the counts. */
-export const labelsOf = (answer) => {
-  const labels = [answer?.label ?? []].flat();
-  return labels.length ? labels : [NONE];
-};
 
 /** chosen: called with a label, or null for all labels. */
 export function startCounts(chosen) {
@@ -37,7 +30,7 @@ export function startCounts(chosen) {
         );
         const button = make(
           "button",
-          { type: "button", class: "count", "aria-pressed": String(label === marked) },
+          { type: "button", class: label === WITHHELD ? "count unsure" : "count", "aria-pressed": String(label === marked) },
           name,
           make("span", { class: "track" }, fill),
           value,

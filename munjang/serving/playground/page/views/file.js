@@ -6,6 +6,7 @@ import { startCounts } from "./counts.js";
 import { byId, fill, make, setWords } from "../parts/dom.js";
 import { save } from "./download.js";
 import { viewPairs } from "../parts/models.js";
+import { nameWith, startPrecision } from "../parts/precision.js";
 import { noProblem, problem } from "../parts/problem.js";
 import { startRows } from "./rows.js";
 import { inWords, number, say } from "../words/words.js";
@@ -17,11 +18,15 @@ export function startFile({ views, limits }) {
   const drop = byId("drop");
   let brought = null; // {name, data: what was chosen or pasted}
   let table = null; // what the server read: columns, rows, text, …
-  let work = null; // {view, text, texts, answers, done, first, began, seconds, running, stopped, why, abort}
+  let before = null; // the work that the current one replaces as soon as it has an answer
+  let work = null; // {view, precision, text, texts, answers, done, first, began, seconds, running, stopped, why, abort}
 
   const rows = startRows(() => counts.mark(rows.label()));
   const counts = startCounts((label) => rows.only(label));
+  const precision = startPrecision("work-precision");
+  const chosenView = () => views.find((view) => view.name === byId("work-model").value);
   fill(byId("work-model"), viewPairs(views));
+  precision.offer([chosenView()]);
 
   async function bring(name, data) {
     noProblem();
@@ -70,7 +75,7 @@ export function startFile({ views, limits }) {
 
   function forget() {
     work?.abort.abort();
-    table = work = null;
+    table = work = before = null;
     byId("classify").hidden = false;
     byId("work-notes").replaceChildren();
     for (const id of ["counts", "rows", "progress-row", "stop", "go-on"]) byId(id).hidden = true;
@@ -79,17 +84,23 @@ export function startFile({ views, limits }) {
   function start() {
     work?.abort.abort();
     const text = Number(byId("work-column").value);
-    work = {
-      view: views.find((view) => view.name === byId("work-model").value),
+    before = work?.done ? work : before;
+    lay({
+      view: chosenView(),
+      precision: precision.value(),
       text,
       texts: table.rows.map((row) => (row[text] === null ? "" : String(row[text]))),
       answers: [],
       done: 0,
-    };
+    });
+    go();
+  }
+
+  function lay(own) {
+    work = own;
     rows.show({ ...table, ...work });
     counts.show(work.view, work.answers);
     for (const id of ["counts", "rows", "progress-row"]) byId(id).hidden = false;
-    go();
   }
 
   /** Classify what is not classified yet. */
@@ -101,8 +112,9 @@ export function startFile({ views, limits }) {
     show();
     speak();
     try {
-      await classify(own.view, own.texts, own.done, limits, own.abort.signal, {
+      await classify(own, limits, own.abort.signal, {
         tell(found, first) {
+          before = null;
           const quarter = quarterOf(own);
           for (const [i, answer] of found.entries()) own.answers[first + i] = answer;
           own.done = first + found.length;
@@ -127,7 +139,9 @@ export function startFile({ views, limits }) {
     own.running = false;
     if (work !== own) return; // another file was chosen meanwhile
     own.seconds = (performance.now() - own.began) / 1000;
-    swap(own.stopped ? ["go-on", "classify"] : ["classify"], own.stopped ? ["stop"] : ["stop", "go-on"]);
+    if (!own.done && own.why) problem(new Error(own.why));
+    if (!own.done && before) lay(before); // what was there is better than nothing
+    swap(work.stopped ? ["go-on", "classify"] : ["classify"], work.stopped ? ["stop"] : ["stop", "go-on"]);
     rows.finish();
     progress();
     speak();
@@ -152,7 +166,8 @@ export function startFile({ views, limits }) {
     const [done, all] = [number(work.done), number(table.rows.length)];
     bar.max = table.rows.length;
     bar.value = work.done;
-    byId("counts-title").textContent = say("counts.title", { model: work.view.name });
+    const model = nameWith(work.view.name, work.precision);
+    byId("counts-title").textContent = say("counts.title", { model });
     byId("progress-text").textContent = inProgress({ done, all, model: work.view.name });
   }
 
@@ -214,6 +229,7 @@ export function startFile({ views, limits }) {
   byId("go-on").addEventListener("click", go);
   addEventListener("beforeunload", (event) => work?.running && event.preventDefault()); // its answers are only here
   byId("stop").addEventListener("click", () => work?.abort.abort());
+  byId("work-model").addEventListener("change", () => precision.offer([chosenView()]));
   byId("work-column").addEventListener("change", () => work?.abort.abort());
   byId("another").addEventListener("click", () => {
     forget();

@@ -1,6 +1,6 @@
 // The table of a classified file: sorted, filtered, shown page by page, so that ten thousand rows are as fast as ten.
 
-import { labelsOf } from "./counts.js";
+import { labelsOf, NONE, withDoubt, WITHHELD, withheldOf } from "../parts/answers.js";
 import { byId, calm, fill, make, setWords } from "../parts/dom.js";
 import { inWords, language, number, percent, say } from "../words/words.js";
 
@@ -31,7 +31,8 @@ export function startRows(filtered) {
     ];
   }
 
-  const answerText = (row) => (table.answers[row] ? labelsOf(table.answers[row]).join(" | ") : "");
+  const answerText = (row) =>
+    table.answers[row] ? [...labelsOf(table.answers[row]), ...withheldOf(table.answers[row])].join(" | ") : "";
 
   function arrange() {
     const wanted = search.value.trim().toLowerCase();
@@ -106,10 +107,10 @@ export function startRows(filtered) {
             .map((name) => name || say("rows.none"))
             .join(" · ")
         : "";
-      return make("td", { class: "label", title: answer?.note || "" }, words);
+      return make("td", { class: "label", title: answer?.note || "" }, ...withDoubt(words, withheldOf(answer)));
     }
     if (column.key === "score")
-      return make("td", { class: "number" }, answer && answer.label !== null ? percent(answer.score) : "");
+      return make("td", { class: withheldOf(answer).length ? "number pale" : "number" }, answer && answer.label !== null ? percent(answer.score) : "");
     if (column.key === "line") return make("td", { class: "number quiet" }, number(row + 1));
     return make("td", { class: column.kind ?? "" }, cellText(column.value(row)));
   }
@@ -123,9 +124,15 @@ export function startRows(filtered) {
     filtered();
   }
 
+  /** The labels to filter by; WITHHELD is one as soon as a row has it. */
+  function labelNames() {
+    const withheld = table.answers.some((answer) => answer.label === WITHHELD) ? [WITHHELD] : [];
+    return [...new Set([...table.view.labels, ...withheld, NONE])];
+  }
+
   function labels() {
     if (!table) return;
-    const names = [...table.view.labels, ""].map((name) => [`=${name}`, name || say("rows.none")]);
+    const names = labelNames().map((name) => [`=${name}`, name || say("rows.none")]);
     fill(select, [["*", say("rows.all")], ...names]);
   }
 
@@ -167,6 +174,7 @@ export function startRows(filtered) {
     /** More answers have come: the current page shows them; its order stays until the end. */
     update() {
       const focused = document.activeElement?.dataset?.key;
+      if (labelNames().length + 1 > select.length) labels(); // else a list that is open would close
       draw();
       if (focused) byId("rows-table").querySelector(`[data-key="${focused}"]`)?.focus();
     },

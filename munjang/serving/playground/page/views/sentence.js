@@ -1,9 +1,10 @@
 // The first view: a sentence, and the prediction of every task while it is typed.
 
 import { askJson } from "../parts/api.js";
-import { Bars, spelled } from "../parts/bars.js";
+import { Bars, heading } from "../parts/bars.js";
 import { byId, calm, fill, make } from "../parts/dom.js";
 import { address, fitting } from "../parts/models.js";
+import { startPrecision } from "../parts/precision.js";
 import { noProblem, problem } from "../parts/problem.js";
 import { startShares } from "./shares.js";
 import { inWords, percent, say, taskName } from "../words/words.js";
@@ -23,6 +24,7 @@ export function startSentence({ networks, limits }) {
 
   const network = () => networks.find((one) => one.name === choice.value) ?? networks[0];
   const shares = startShares(limits, (head) => pick(head));
+  const precision = startPrecision("precision", () => answer());
 
   function lay() {
     cards = new Map(network().heads.map(({ head, labels }) => [head, makeCard(head, labels)]));
@@ -30,6 +32,7 @@ export function startSentence({ networks, limits }) {
     byId("answers").classList.toggle("single", cards.size === 1);
     picked = cards.has(picked) ? picked : [...cards.keys()][0];
     shares.heads([...cards.keys()]);
+    precision.offer(network().heads);
   }
 
   function makeCard(head, labels) {
@@ -61,8 +64,8 @@ export function startSentence({ networks, limits }) {
       const blank = !answer || answer.label === null;
       card.element.classList.toggle("idle", blank);
       card.task.textContent = taskName(head);
-      card.label.textContent = blank ? "–" : spelled(head, answer.label);
-      card.bars.update(blank ? {} : answer.scores, blank ? [] : answer.label);
+      card.label.replaceChildren(...(blank ? ["–"] : heading(head, answer)));
+      card.bars.update(blank ? {} : answer.scores, answer?.suggested, answer?.label);
       card.hint.textContent = blank ? "" : say("bars.pick", { score: percent(answer.score) });
     }
     pick(picked);
@@ -84,7 +87,7 @@ export function startSentence({ networks, limits }) {
     byId("spoken").textContent = answer?.label
       ? say("shares.answer", {
           task: taskName(picked),
-          label: spelled(picked, answer.label),
+          label: cards.get(picked).label.textContent,
           score: percent(answer.score),
         })
       : "";
@@ -97,7 +100,11 @@ export function startSentence({ networks, limits }) {
     const text = fitting(input.value, limits);
     try {
       const found = text.trim()
-        ? await askJson(address(network().name, "analyze"), { json: { inputs: text }, signal, tries: 3 })
+        ? await askJson(address(network().name, "analyze"), {
+            json: { inputs: text, min_precision: precision.value() },
+            signal,
+            tries: 3,
+          })
         : null;
       if (signal.aborted) return;
       [answers, failed] = [found, false];

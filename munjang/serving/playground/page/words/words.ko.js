@@ -26,6 +26,11 @@ export const ko = {
   "example.name.2": "불평",
   "example.name.3": "질문",
   "example.name.4": "뉴스",
+  precision: "최소 정밀도",
+  "precision.none": "없음",
+  "precision.model": "{model}, 최소 정밀도 {n}%",
+  "precision.how":
+    "확실하지 않은 답은 ‘보류’로 남깁니다. 검증에 쓴 문장과 비슷한 글이면 나머지 답은 100개 중 {n}개 이상이 맞을 것입니다.",
   "bars.more": "{n}개 더 보기",
   "bars.less": "접기",
   "bars.pick": "{score}. 어절별 몫 보기",
