@@ -305,6 +305,11 @@ def test_doubt_about_a_sentence_is_seen(opened):
         until(page, "document.querySelector('.answer .best').className === 'best unsure'")
         assert page.locator(".answer .label").inner_text() == "보류 (undecided) · 긍정 (positive)?"
         assert best.locator(".name").inner_text() == "긍정 positive"
+        page.select_option("#precision", "")
+        page.fill("#text", "코스피가 사흘 만에 반등해 2,600선을 되찾았다")
+        until(page, "document.querySelector('.answer .doubt').textContent.includes('unlike')")
+        answer = alone.ask("/analyze", {"inputs": page.input_value("#text")}).body["answers"]["sentiment"]
+        assert answer["reason"] == "out of scope"
         page.context.close()
 
 

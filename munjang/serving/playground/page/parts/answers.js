@@ -17,6 +17,9 @@ export const withheldOf = (answer) => {
   return [answer?.suggested ?? []].flat().filter((label) => !given.includes(label));
 };
 
+/** Whether the text is unlike those that the model learnt from. */
+export const isOutside = (answer) => answer?.reason === "out of scope";
+
 /** What is given, and in pale what is withheld: 보류 · 긍정? */
 export const withDoubt = (given, withheld) => [
   given,

@@ -1,6 +1,6 @@
 // A prediction as bars: a row for each label, the highest score first.
 
-import { withDoubt, withheldOf } from "./answers.js";
+import { isOutside, withDoubt, withheldOf } from "./answers.js";
 import { make } from "./dom.js";
 import { gloss, percent, say } from "../words/words.js";
 
@@ -21,7 +21,8 @@ export class Bars {
       this.open = !this.open;
       this.arrange();
     });
-    this.element = make("div", {}, this.list, this.more);
+    this.doubt = make("p", { class: "quiet doubt" });
+    this.element = make("div", {}, this.list, this.more, this.doubt);
     this.order = labels;
   }
 
@@ -32,16 +33,19 @@ export class Bars {
     return { fill, name, value, element: make("li", {}, name, make("span", { class: "track" }, fill), value) };
   }
 
-  /** Show scores by label. chosen: the predicted label or labels; given: those of them that are not withheld. */
-  update(scores, chosen, given = chosen) {
-    const [picked, sure] = [chosen, given].map((labels) => [labels ?? []].flat());
+  /** Show an answer; null: none. */
+  update(answer) {
+    const scores = answer?.scores ?? {};
+    const [picked, given] = [answer?.suggested, answer?.label].map((labels) => [labels ?? []].flat());
+    const sure = (label) => scores[label] >= SURE && given.includes(label) && !isOutside(answer);
+    this.doubt.textContent = isOutside(answer) ? say("bars.outside") : "";
     this.order = [...this.rows.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
     for (const [label, row] of this.rows) {
       const score = scores[label] ?? 0;
       row.fill.style.setProperty("--share", score.toFixed(4));
       row.value.textContent = percent(score);
       row.element.classList.toggle("best", picked.includes(label));
-      row.element.classList.toggle("unsure", picked.includes(label) && (score < SURE || !sure.includes(label)));
+      row.element.classList.toggle("unsure", picked.includes(label) && !sure(label));
       const beside = gloss(this.head, label);
       row.name.replaceChildren(label, ...(beside ? [make("span", { class: "gloss" }, ` ${beside}`)] : []));
     }

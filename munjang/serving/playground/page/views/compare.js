@@ -61,7 +61,7 @@ export function startCompare({ views, limits }) {
     for (const side of sides) {
       const view = viewOf(side);
       const bars = new Bars(view.head, view.labels, { few: 10 });
-      bars.update(side.answer?.scores ?? {}, side.answer?.suggested, side.answer?.label);
+      bars.update(side.answer);
       const label = make("p", { class: "big" }, ...(side.answer ? heading(view.head, side.answer) : ["–"]));
       side.place.replaceChildren(label, bars.element);
       side.place.parentElement.classList.toggle("idle", !side.answer);

@@ -1,6 +1,6 @@
 // The table of a classified file: sorted, filtered, shown page by page, so that ten thousand rows are as fast as ten.
 
-import { labelsOf, NONE, withDoubt, WITHHELD, withheldOf } from "../parts/answers.js";
+import { isOutside, labelsOf, NONE, withDoubt, WITHHELD, withheldOf } from "../parts/answers.js";
 import { byId, calm, fill, make, setWords } from "../parts/dom.js";
 import { inWords, language, number, percent, say } from "../words/words.js";
 
@@ -110,7 +110,7 @@ export function startRows(filtered) {
       return make("td", { class: "label", title: answer?.note || "" }, ...withDoubt(words, withheldOf(answer)));
     }
     if (column.key === "score")
-      return make("td", { class: withheldOf(answer).length ? "number pale" : "number" }, answer && answer.label !== null ? percent(answer.score) : "");
+      return make("td", { class: withheldOf(answer).length || isOutside(answer) ? "number pale" : "number" }, answer && answer.label !== null ? percent(answer.score) : "");
     if (column.key === "line") return make("td", { class: "number quiet" }, number(row + 1));
     return make("td", { class: column.kind ?? "" }, cellText(column.value(row)));
   }

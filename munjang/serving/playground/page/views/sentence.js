@@ -65,7 +65,7 @@ export function startSentence({ networks, limits }) {
       card.element.classList.toggle("idle", blank);
       card.task.textContent = taskName(head);
       card.label.replaceChildren(...(blank ? ["–"] : heading(head, answer)));
-      card.bars.update(blank ? {} : answer.scores, answer?.suggested, answer?.label);
+      card.bars.update(blank ? null : answer);
       card.hint.textContent = blank ? "" : say("bars.pick", { score: percent(answer.score) });
     }
     pick(picked);

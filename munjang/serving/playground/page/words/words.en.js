@@ -33,6 +33,7 @@ export const en = {
     "What is not sure enough becomes 보류 (undecided). Of the other answers, at least {n} of 100 should be right, if the texts are like those of validation.",
   "bars.more": "{n} more",
   "bars.less": "Fewer",
+  "bars.outside": "The text is unlike those that the model learnt from.",
   "bars.pick": "{score}. Show the share of each word",
   "shares.title": "Which words decided",
   "shares.of": "Question",

@@ -33,6 +33,7 @@ export const ko = {
     "확실하지 않은 답은 ‘보류’로 남깁니다. 검증에 쓴 문장과 비슷한 글이면 나머지 답은 100개 중 {n}개 이상이 맞을 것입니다.",
   "bars.more": "{n}개 더 보기",
   "bars.less": "접기",
+  "bars.outside": "모델이 배운 글과 많이 다릅니다.",
   "bars.pick": "{score}. 어절별 몫 보기",
   "shares.title": "어느 어절이 답을 정했나",
   "shares.of": "물음",
