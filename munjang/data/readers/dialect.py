@@ -23,6 +23,7 @@ USUAL_SHARE = 0.1  # of the rows: where so many end early, at the same column, t
 AGREEING, NAMED = 0.6, 0.3  # the share of records that must agree; under a header with a known name, fewer do
 UNANIMOUS = 0.98
 PIECES_SHARE = 0.3  # of the rows after short ones do not fit: about half do not where records are cut in two
+RARE_VALUE = 0.1  # of how often a column's values are on average; a rarer one is none of its few values
 MISSING_WEIGHT = 0.7  # found by trial: with 1 a wrong reading with more cells wins, with 0.4 one with fewer good rows
 HALF_QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*$')
 SPACED_CELL = re.compile(r"""("(?:[^"\\]|\\.|"")*+"|-?\d[\d.e+-]*|NA|TRUE|FALSE)(?: |$)""")  # as R writes
@@ -270,11 +271,19 @@ def shape_of(names: tuple[str, ...] | None, body: Sequence[Row], rows: Sequence[
 
 
 def few_values(lines: Sequence[Line], start: int, dialect: Dialect, width: int) -> tuple[frozenset[str] | None, ...]:
-    """For each column its values, or None where they are many, by the lines from `start` without a quote."""
+    """For each column its values, or None where they are many, by the lines from `start` without a quote.
+
+    Values that are much rarer than the others do not count: they may be from the middle of a text of several lines.
+    """
     texts = [line.text.rstrip("\r") for line in lines if line.number > start and dialect.quote not in line.text]
     columns = list(zip(*(fields for fields in map(dialect.split, texts) if len(fields) == width), strict=True))
-    values = [frozenset(map(str.strip, cells)) for cells in columns]
-    few = [found if len(cells) >= 2 * len(found) else None for cells, found in zip(columns, values, strict=True)]
+    counts = [Counter(map(str.strip, cells)) for cells in columns]
+    few = [
+        frozenset(value for value, count in found.items() if count * len(found) >= RARE_VALUE * len(texts))
+        if len(texts) >= 2 * len(found)
+        else None
+        for found in counts
+    ]
     return tuple(few) if any(few) else ()
 
 

@@ -183,6 +183,13 @@ def test_a_text_of_lines_with_as_many_commas_as_a_row_stays_one(opened):
         assert cells(opened(written([["본문", "감정"], *rows], quoting=csv.QUOTE_ALL))) == rows
 
 
+def test_the_middle_of_a_text_of_lines_is_no_value_of_a_column(opened):
+    rows = [[f"{i % 5 + 1}.0", f"배송이 빨라요 {i}"] for i in range(100)]
+    rows[40][1], rows[70][1] = "줄\n바꿈 첫째;둘째 셋째\n끝", "줄\n바꿈 첫째;둘째"
+    text = written([["점수", "내용"], *rows], delimiter=";")
+    assert text.count('"') == 4 and cells(opened(text)) == rows
+
+
 def test_words_of_a_header_may_be_data(opened):
     rows = [["리뷰", "문의"], ["문의", "리뷰"], ["본문", "라벨"]] * 3
     assert cells(opened(joined([["내용", "유형"], *rows]))) == rows
