@@ -31,6 +31,7 @@ from munjang.training.hybrid import Mixture, mixture_of
 from munjang.training.loops.run_log import read_log
 from munjang.translation import _
 
+SHOWN_NEVER = 5  # labels
 FEW_EPOCHS = 4  # times as many would be usual
 REPORT_PAGE = Path("run", "report.html")
 
@@ -64,16 +65,26 @@ class TrainedRun:
     @property
     def advice(self) -> list[str]:
         """What to change in the next training, in words."""
-        usual, given = self.usual_epochs, self.model.manifest.settings.get("epochs")
-        if not usual or not given or given * FEW_EPOCHS > usual:
-            return []
-        return [
-            _(
-                "{given:g} epochs are few for so few sentences: left out, {option:epochs} would be {usual:g}.",
-                given=given,
-                usual=usual,
+        usual, settings = self.usual_epochs, self.model.manifest.settings
+        given, lines = settings.get("epochs"), []
+        if usual and given and given * FEW_EPOCHS <= usual:
+            lines.append(
+                _(
+                    "{given:g} epochs are few for so few sentences: left out, {option:epochs} would be {usual:g}.",
+                    given=given,
+                    usual=usual,
+                )
             )
-        ]
+        never = [score.name for score in getattr(self.report, "per_label", ()) if score.support and not score.predicted]
+        if never and not settings.get("class_weights"):
+            lines.append(
+                _(
+                    "Never predicted: {labels}. Label more such texts, or make rare labels count more: "
+                    "{option:class_weights=balanced}.",
+                    labels=", ".join(f"'{name}'" for name in never[:SHOWN_NEVER]) + ", …" * (len(never) > SHOWN_NEVER),
+                )
+            )
+        return lines
 
     def moved_to(self, folder: Path) -> TrainedRun:
         """The same run after its folder was moved."""

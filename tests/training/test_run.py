@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +22,7 @@ from munjang.records import Corpus, Example, LabelSet
 from munjang.tasks.classification import Classification
 from munjang.training.fine_tune import choose_epochs
 from munjang.training.loops.interrupts import Interrupted
+from munjang.training.scoring import TrainedRun
 
 QUICK = mj.TrainConfig(backbone="scratch:tiny", epochs=1, batch_size=16)
 CORPUS = Corpus("few", "classification", LabelSet(NAMES["binary"]), examples("binary", 160))
@@ -242,3 +244,17 @@ def test_a_page_of_an_overwrite_names_the_folder_where_the_model_is_in_the_end(t
         mj.train(CORPUS, mj.TrainConfig(backbone="linear"), out=tmp_path / "m", overwrite=True)
     page = (tmp_path / "m" / "run" / "report.html").read_text(encoding="utf-8")
     assert str(tmp_path / "m") in page and ".munjang" not in page
+
+
+def test_what_to_change_next_time_is_said():
+    def advice(epochs, usual, never=0, weights=None):
+        settings = {"epochs": epochs, "class_weights": weights}
+        labels = [SimpleNamespace(name=f"라벨{i}", support=3, predicted=0 if i < never else 3) for i in range(8)]
+        model = SimpleNamespace(manifest=SimpleNamespace(settings=settings))
+        return TrainedRun(model, report=SimpleNamespace(per_label=labels), usual_epochs=usual).advice
+
+    assert advice(3, 3) == [] and advice(5, 17) == [] and advice(None, None) == []
+    assert advice(2, 40) == ["2 epochs are few for so few sentences: left out, epochs=… would be 40."]
+    (line,) = advice(3, 3, never=2)
+    assert line.startswith("Never predicted: '라벨0', '라벨1'. Label more such texts") and "class_weights=" in line
+    assert "'라벨4', …." in advice(3, 3, never=7)[0] and advice(3, 3, never=2, weights="balanced") == []
