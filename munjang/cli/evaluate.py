@@ -219,7 +219,7 @@ def calibrated_with(model: Predictor, corpus: Corpus, split: str, label_map: dic
     from munjang.inference.confidence import promises
 
     model = calibrate(model, corpus, split=split, label_map=label_map, progress=sys.stderr.isatty())
-    typer.echo("\n".join(promises(model.held_out)))
+    typer.echo("\n".join(promises(model.held_out, model.labels.names)))
     typer.echo(_("The scores below are on the same texts, so they say nothing about these thresholds on new ones.\n"))
     return model
 

@@ -60,6 +60,8 @@ def calibrate(
                 fewest=FEWEST_TEXTS,
             )
         )
+    if model.held_out and full.sum() < len(model.held_out):
+        log.warning("%s knew %d sentences; these %d replace them.", model.name, len(model.held_out), int(full.sum()))
     task, held = calibrated(task, logits[full], references.table[full])
     scopes = {} if model.scope else {model.head or "": scope_of([text for run in runs for text in run[1]])}
     write_confidence(folder, task, held, scopes, head=model.head)

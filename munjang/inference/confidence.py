@@ -7,8 +7,7 @@ temperature is a part of its task.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,7 @@ CONFIDENCE = "confidence.safetensors"
 MOST_ROWS, MOST_VALUES = 20_000, 500_000  # texts, and probabilities, that are kept for one classifier
 CANDIDATES = tuple(round(0.1 + 0.02 * step, 2) for step in range(41))  # thresholds
 RARE = 30  # texts with a label
+HARDLY_GIVEN = 0.1  # share of a label's predictions
 EVEN = 0.5  # probability from which on a label is likelier than not
 MinPrecision = float | Mapping[str, float]
 """The share of the given labels that shall be right: of all together, or label -> of that label."""
@@ -75,6 +75,15 @@ class HeldOut:
         if key not in self.chosen:
             self.chosen[key] = choose_threshold(*self.decisions(label), target)
         return self.chosen[key]
+
+    def hardly_given(self, threshold: float, labels: int) -> list[int]:
+        """The labels of which less than HARDLY_GIVEN of the predictions reach a threshold."""
+        given = np.asarray(self.confidence >= threshold)
+        if self.several:
+            kept, of = (given & (self.predicted > 0)).sum(axis=0), self.predicted.sum(axis=0)
+        else:
+            kept, of = (np.bincount(self.predicted[rows], minlength=labels) for rows in (given, slice(None)))
+        return [int(label) for label in np.flatnonzero((of > 0) & (kept < HARDLY_GIVEN * of))]
 
     def f1_thresholds(self, labels: LabelSet) -> dict[str, float]:
         """Label -> its threshold with the highest F1 of those in CANDIDATES; a rare label has that of all together."""
@@ -228,7 +237,8 @@ class Doubt:
             return prediction
         elif not is_outside:
             first = next(name for name in suggested if name not in sure)
-            reason = f"{BELOW} {self.least[first]:.4g}, the threshold for a precision of {self.targets[first]:g}"
+            which = f"{first} " if isinstance(prediction.label, tuple) else ""
+            reason = f"{which}{BELOW} {self.least[first]:.4g}, the threshold for a precision of {self.targets[first]:g}"
         note = "; ".join(filter(None, [prediction.note, reason]))
         return replace(prediction, label=sure or WITHHELD, withheld=prediction.label, note=note)
 
@@ -236,41 +246,55 @@ class Doubt:
 NO_DOUBT = Doubt()
 
 
-def promises(held: HeldOut) -> list[str]:
-    """What the model promises for each of PROMISED, in words."""
-    return [promise(held, target) for target in PROMISED]
+def promises(held: HeldOut, labels: Sequence[str]) -> list[str]:
+    """What the model promises for each of PROMISED, in words. labels: the names, in the order of their numbers."""
+    return [promise(held, labels, target) for target in PROMISED]
 
 
-def promise(held: HeldOut, target: float) -> str:
+def promise(held: HeldOut, labels: Sequence[str], target: float) -> str:
     """What a model does with a minimum precision, or why it cannot keep one."""
     selection, (confidence, right) = held.selection(target), held.decisions()
     hundred = f"{100 * target:g}"
     if not selection:
         needed = rows_needed(confidence, right, target)
         if needed is None:
-            return _("{right} of 100 right: not even its surest answers are.", right=hundred)
+            return _(
+                "{right} of 100 right: cannot be promised; of the {n:,} validation sentences too many are wrong among "
+                "its surest.",
+                right=hundred,
+                n=len(held),
+            )
         return _(
             "{right} of 100 right: cannot be promised from {n:,} validation sentences; about {needed:,} would do.",
             right=hundred,
             n=len(held),
-            needed=math.ceil(needed * len(held) / max(1, len(confidence))),
+            needed=two_digits(needed * len(held) / max(1, len(confidence))),
         )
+    rare = ", ".join(quote_name(labels[label]) for label in held.hardly_given(selection.threshold, len(labels)))
+    left_out = " " + _("Hardly ever given then: {labels}.", labels=rare) if rare else ""
     if held.several:
         found = float(right[confidence >= selection.threshold].sum() / max(1, held.references.sum()))
         return _(
-            "{right} of 100 right: finds {found:.0%} of the labels ({option:min_precision={target:g}}).",
+            "{right} of 100 right: finds {found:.0%} of the labels ({option:min_precision={target:g}}).{left_out}",
             right=hundred,
             found=found,
             target=target,
+            left_out=left_out,
         )
     return _(
         "{right} of 100 right: answers {answered:.0%} of the texts, leaves {rest:.0%} to a person "
-        "({option:min_precision={target:g}}).",
+        "({option:min_precision={target:g}}).{left_out}",
         right=hundred,
         answered=selection.answered,
         rest=1 - selection.answered,
         target=target,
+        left_out=left_out,
     )
+
+
+def two_digits(number: float) -> int:
+    """A number that is an estimate, with two digits that count."""
+    return int(float(f"{number:.2g}"))
 
 
 def promised(held: HeldOut | None, labels: LabelSet, min_precision: MinPrecision, model: str) -> Doubt:
@@ -285,9 +309,9 @@ def promised(held: HeldOut | None, labels: LabelSet, min_precision: MinPrecision
         between("min_precision", target, 0, 1)
     held = kept_record(held, model)
     if isinstance(min_precision, Mapping):
-        least = {name: threshold(held, labels, target, name) for name, target in targets.items()}
+        least = {name: threshold(held, labels, target, model, name) for name, target in targets.items()}
     else:
-        least = dict.fromkeys(labels.names, threshold(held, labels, min_precision))
+        least = dict.fromkeys(labels.names, threshold(held, labels, min_precision, model))
     return Doubt(least=least, targets=targets)
 
 
@@ -304,19 +328,19 @@ def kept_record(held: HeldOut | None, model: str) -> HeldOut:
     return held
 
 
-def threshold(held: HeldOut, labels: LabelSet, target: float, name: str | None = None) -> float:
+def threshold(held: HeldOut, labels: LabelSet, target: float, model: str, name: str | None = None) -> float:
     """The lowest confidence at which a label, or any label, keeps the promise. ConfigError: there is none."""
     label = None if name is None else labels.index(name)
-    selection = held.selection(target, label)
+    selection, decisions = held.selection(target, label), held.decisions(label)
     if selection:
         return selection.threshold
-    decisions, needed = held.decisions(label), rows_needed(*held.decisions(label), target)
+    needed = rows_needed(*decisions, target)
     about = _("all labels") if name is None else quote_name(name)
     if needed is None:
         raise ConfigError(
             _(
-                "A precision of {target:g} cannot be promised for {about}: even its surest predictions for the "
-                "{n:,} validation sentences are wrong more often. Choose a lower {option:min_precision}.",
+                "A precision of {target:g} cannot be promised for {about}: of {n:,} predictions for validation "
+                "sentences too many are wrong among the surest. Choose a lower {option:min_precision}.",
                 target=target,
                 about=about,
                 n=len(decisions[0]),
@@ -324,12 +348,13 @@ def threshold(held: HeldOut, labels: LabelSet, target: float, name: str | None =
         )
     raise ConfigError(
         _(
-            "A precision of {target:g} cannot be promised for {about} from {n:,} validation sentences: it would need "
-            "about {needed:,}. Choose a lower {option:min_precision}, or calibrate with more sentences: "
-            "{option:calibrate=True}.",
+            "A precision of {target:g} cannot be promised for {about} from {n:,} predictions for validation sentences: "
+            "it would need about {needed:,}. Choose a lower {option:min_precision}, or calibrate with more sentences: "
+            "munjang evaluate {model} FILE {option:calibrate=True}.",
             target=target,
             about=about,
             n=len(decisions[0]),
-            needed=needed,
+            needed=two_digits(needed),
+            model=model,
         )
     )

@@ -22,6 +22,7 @@ from munjang.inference.confidence import load as load_held_out
 from munjang.inference.heads import (
     find_model,
     head_manifest,
+    is_packaged_folder,
     model_name,
     open_task,
     pick_head,
@@ -84,6 +85,13 @@ class Predictor:
     @property
     def name(self) -> str:
         return model_name(self.folder, self.head) if self.folder else self.manifest.backbone
+
+    @property
+    def address(self) -> str:
+        """What a command takes for the model: its folder, or FOLDER/HEAD."""
+        if self.folder is None or is_packaged_folder(self.folder):
+            return self.name
+        return str(self.folder / self.head if self.head else self.folder)
 
     @property
     def head(self) -> str | None:
@@ -164,7 +172,7 @@ class Predictor:
         """Label -> the threshold with the highest F1 on validation. ConfigError: one label a text, or no record."""
         if not self.decoder.several:
             raise ConfigError(_("{model} gives one label to a text, so it has no thresholds.", model=self.name))
-        return kept_record(self.held_out, self.name).f1_thresholds(self.labels)
+        return kept_record(self.held_out, self.address).f1_thresholds(self.labels)
 
     @checked()
     def with_doubt(
@@ -181,7 +189,9 @@ class Predictor:
         self.decoder.check_classifier(self.name)
         if min_score is not None:
             probability("min_score", min_score)
-        promise = NO_DOUBT if min_precision is None else promised(self.held_out, self.labels, min_precision, self.name)
+        promise = (
+            NO_DOUBT if min_precision is None else promised(self.held_out, self.labels, min_precision, self.address)
+        )
         other = copy(self)
         other.doubt = replace(promise, min_score=min_score)
         return other

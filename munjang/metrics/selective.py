@@ -4,8 +4,9 @@ A threshold that just reaches the target on the validation sentences misses it o
 So it is tested as in Angelopoulos, Bates, Candès, Jordan and Lei (2021), Learn then Test, arXiv:2110.01052, fixed
 sequence testing: from high to low, each threshold must refuse the hypothesis that the accepted sentences are wrong more
 often than the target allows (exact binomial test); the last one before the first that does not is taken. The walk
-begins where START of the sentences are accepted, because among fewer a single mistake would end it. Then the chance
-that the promise is broken on sentences like those of validation is at most RISK.
+begins where START of the sentences are accepted, because among fewer a single mistake would end it. With few sentences
+a mistake may end it anywhere, so there are several walks, which share the risk. Then the chance that the promise is
+broken on sentences like those of validation is at most RISK.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import numpy as np
 
 RISK = 0.1
 """The chance that a threshold keeps less than it promises, on sentences drawn like those it was chosen on."""
-START = 0.2
+START, FEW_ROWS_STARTS = (0.2,), (0.2, 0.4, 0.6, 0.8)
+MANY_ROWS = 2_000
 WIDER = 1.02  # from one threshold that is tried to the next: so many times as many sentences are accepted
-MOST_ROWS_NEEDED = 1_000_000
+MOST_ROWS_NEEDED = 20_000  # more are no help to anybody
 CURVE_POINTS = 50
 PROMISED = (0.90, 0.95, 0.99)
 """What training says something about."""
@@ -40,9 +42,9 @@ class Acceptance:
     n: int
 
 
-def least_rows(target: float) -> int:
-    """How many accepted sentences, all of them right, it takes to promise a target."""
-    return math.ceil(math.log(RISK) / math.log(target))
+def least_rows(target: float, n: int) -> int:
+    """How many accepted sentences, all of them right, it takes to promise a target; n: of how many."""
+    return math.ceil(math.log(RISK / len(starts_for(n))) / math.log(target))
 
 
 def choose_threshold(confidence: np.ndarray, right: np.ndarray, target: float) -> Acceptance | None:
@@ -50,17 +52,26 @@ def choose_threshold(confidence: np.ndarray, right: np.ndarray, target: float) -
 
     confidence: (n,); right: (n,) bool; of sentences that nothing was trained on.
     """
-    confidence, n, least = np.asarray(confidence, np.float64), len(confidence), least_rows(target)
+    confidence, n = np.asarray(confidence, np.float64), len(confidence)
+    least = least_rows(target, n)
     rights = np.cumsum(np.asarray(right, bool)[np.argsort(-confidence, kind="stable")])
     ends, thresholds = accepted_counts(confidence)
+    starts = starts_for(n)
     found = None
-    for index in tried_positions(ends, max(least, math.ceil(START * n))):
-        count = int(ends[index])
-        hits = int(rights[count - 1])
-        if binomial_tail(count - hits, count, 1 - target) > RISK:
-            break
-        found = Acceptance(target, float(thresholds[index]), count / n, hits / count, n)
+    for start in starts:
+        for index in tried_positions(ends, max(least, math.ceil(start * n))):
+            count = int(ends[index])
+            hits = int(rights[count - 1])
+            if binomial_tail(count - hits, count, 1 - target) > RISK / len(starts):
+                break
+            if found is None or count > found.answered * n:
+                found = Acceptance(target, float(thresholds[index]), count / n, hits / count, n)
     return found
+
+
+def starts_for(n: int) -> tuple[float, ...]:
+    """The shares at which the walks over n sentences begin."""
+    return START if n >= MANY_ROWS else FEW_ROWS_STARTS
 
 
 def rows_needed(confidence: np.ndarray, right: np.ndarray, target: float) -> int | None:
@@ -69,13 +80,15 @@ def rows_needed(confidence: np.ndarray, right: np.ndarray, target: float) -> int
     None: the surest are wrong too often for any number. Arguments as of `choose_threshold`.
     """
     order = np.argsort(-np.asarray(confidence, np.float64), kind="stable")
-    rights, least, needed = np.cumsum(np.asarray(right, bool)[order]), least_rows(target), len(order)
+    rights, needed = np.cumsum(np.asarray(right, bool)[order]), len(order)
     while len(order) and needed < MOST_ROWS_NEEDED:
-        accepted = max(least, math.ceil(START * needed))
-        count = max(1, round(len(order) * min(1.0, accepted / needed)))
-        errors = math.ceil(accepted * (1 - rights[count - 1] / count))
-        if accepted <= needed and binomial_tail(errors, accepted, 1 - target) <= RISK:
-            return needed
+        starts, least = starts_for(needed), least_rows(target, needed)
+        for start in starts:
+            accepted = max(least, math.ceil(start * needed))
+            count = max(1, round(len(order) * min(1.0, accepted / needed)))
+            errors = math.ceil(accepted * (1 - rights[count - 1] / count))
+            if accepted <= needed and binomial_tail(errors, accepted, 1 - target) <= RISK / len(starts):
+                return needed
         needed += max(1, needed // 50)
     return None
 

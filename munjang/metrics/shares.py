@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from munjang.metrics.significance import Interval, percentile_interval
+from munjang.metrics.significance import Interval, percentile_interval, wilson_interval
 
 SHARE_REPLICATES = 400  # of a share's interval
 MOST_ROUNDS = 300
+FEW_OF_EITHER = 5  # texts
 SETTLED = 1e-5  # no share moves by more in the last round
 
 
@@ -28,8 +29,11 @@ class CorrectedShare:
     interval: Interval
 
     def __str__(self) -> str:
-        low, high = self.interval
-        return f"{100 * self.share:.0f}% ± {50 * (high - low):.0f}"
+        low, high = (round(100 * end) for end in self.interval)
+        share = round(100 * self.share)
+        if abs((high - share) - (share - low)) <= 1:
+            return f"{share}% ± {round((high - low) / 2)}"
+        return f"{share}% ({low}–{high})"
 
 
 def corrected_shares(probabilities: np.ndarray, held: np.ndarray, *, seed: int = 13) -> list[CorrectedShare]:
@@ -45,7 +49,16 @@ def corrected_shares(probabilities: np.ndarray, held: np.ndarray, *, seed: int =
     priors = prior_of(generator.multinomial(total, held / total, SHARE_REPLICATES))
     shares = likeliest_shares(rows, weights, priors, start=best)
     pairs = zip(best[0], shares.T, strict=True)
-    return [CorrectedShare(float(share), percentile_interval(values)) for share, values in pairs]
+    return [CorrectedShare(float(share), honest_interval(float(share), values, n)) for share, values in pairs]
+
+
+def honest_interval(share: float, values: np.ndarray, n: int) -> Interval:
+    """The bootstrap's interval of a share of n texts; near 0 and 1, where resamples are alike, at least Wilson's."""
+    low, high = percentile_interval(values)
+    if min(share, 1 - share) * n >= FEW_OF_EITHER:
+        return low, high
+    least, most = wilson_interval(round(share * n), n)
+    return min(low, least), max(high, most)
 
 
 def prior_of(held: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ class TrainedRun:
     @property
     def promises(self) -> list[str]:
         """What the model can promise by its validation sentences, in words; empty for a parser."""
-        return promises(self.model.held_out) if self.model.held_out else []
+        return promises(self.model.held_out, self.model.labels.names) if self.model.held_out else []
 
     @property
     def advice(self) -> list[str]:
@@ -150,7 +150,7 @@ def write_card(
         cleaning_report=prepared.cleaning_report,
         report=report,
         baseline_report=baseline_report,
-        promises=promises(model.held_out) if model.held_out else [],
+        promises=promises(model.held_out, model.labels.names) if model.held_out else [],
     )
     write_text(model.folder / "README.md", card)
 

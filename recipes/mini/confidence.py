@@ -42,7 +42,7 @@ def main() -> None:
         held[head.name] = confidence.observed(head.decoder, logits, references)
         right = (held[head.name].predicted == held[head.name].references).mean()
         print(f"{head.name}: {len(rows):,} texts, accuracy {right:.4f}")
-        print("\n".join(f"  {line}" for line in confidence.promises(held[head.name])))
+        print("\n".join(f"  {line}" for line in confidence.promises(held[head.name], head.labels.names)))
     update_bundle(options.heads, lambda beside: confidence.save(beside, held), lambda values: None)
 
 

@@ -136,18 +136,18 @@ def test_a_promise_that_cannot_be_kept_says_how_many_rows_it_would_take(trained,
         mj.load(trained).with_doubt(min_precision=0.999)
     small = mj.train(corpus_of(validation=15), mj.TrainConfig(backbone="linear"), out=tmp_path / "small", report=False)
     with pytest.raises(
-        ConfigError, match=r"0\.9 cannot be promised for all labels from 15 validation sentences: it wo"
+        ConfigError, match=r"0\.9 cannot be promised for all labels from 15 predictions for validation sentences: it wo"
     ):
         small.with_doubt(min_precision=0.9)
-    lines = promises(small.held_out)
+    lines = promises(small.held_out, LABELS.names)
     assert len(lines) == 3 and "90 of 100 right: cannot be promised from 15 validation sentences" in lines[0]
-    assert "95 of 100 right: answers 8" in promises(mj.load(trained).held_out)[1]
+    assert "95 of 100 right: answers 8" in promises(mj.load(trained).held_out, LABELS.names)[1]
 
 
 def test_a_folder_of_an_earlier_version_says_how_to_give_it_what_it_lacks(tmp_path):
     folder = shutil.copytree(OLD / "linear", tmp_path / "old")
     model = mj.load(folder)
-    with pytest.raises(ConfigError, match=r"old keeps no record .* munjang evaluate old FILE calibrate=True"):
+    with pytest.raises(ConfigError, match=r"old keeps no record .* munjang evaluate \S*/old FILE calibrate=True"):
         model.predict("좋아요", min_precision=0.9)
     before = model.predict_many(["좋아요", "별로"])
     labels = model.labels.names

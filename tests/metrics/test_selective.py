@@ -53,11 +53,19 @@ def test_equal_confidences_are_accepted_together():
 
 
 def test_too_few_sentences_promise_nothing_and_say_how_many_would():
-    assert least_rows(0.95) == 45 and 0.95**45 <= RISK < 0.95**44
-    few = np.full(44, 0.9), np.ones(44, bool)
-    assert choose_threshold(*few, 0.95) is None and rows_needed(*few, 0.95) == 45
-    assert choose_threshold(np.full(45, 0.9), np.ones(45, bool), 0.95).answered == 1.0
+    assert least_rows(0.95, 5_000) == 45 and 0.95**45 <= RISK < 0.95**44
+    assert least_rows(0.95, 100) == 72 and 0.95**72 <= RISK / 4 < 0.95**71
+    few = np.full(71, 0.9), np.ones(71, bool)
+    assert choose_threshold(*few, 0.95) is None and rows_needed(*few, 0.95) == 72
+    assert choose_threshold(np.full(72, 0.9), np.ones(72, bool), 0.95).answered == 1.0
     assert choose_threshold(np.array([]), np.array([], bool), 0.95) is None
+
+
+def test_a_mistake_among_the_surest_of_few_does_not_end_every_walk():
+    confidence, right = np.linspace(1, 0.5, 400), np.ones(400, bool)
+    right[75:80] = False  # 5 of the first 80: the walk from there ends at once
+    found = choose_threshold(confidence, right, 0.95)
+    assert found.answered == 1.0 and found.right == 395 / 400
 
 
 def test_answers_that_are_wrong_too_often_need_no_more_rows_but_another_model():

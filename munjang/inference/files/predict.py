@@ -59,6 +59,13 @@ class Answering:
                 )
             )
         withheld = () if self.min_score is None and self.min_precision is None else (WITHHELD,)
+        if WITHHELD in self.keep and not withheld and WITHHELD not in decoder.labels.names:
+            raise ConfigError(
+                _(
+                    "{option:keep={label}}: no label is withheld without {option:min_precision} or {option:min_score}.",
+                    label=WITHHELD,
+                )
+            )
         return replace(self, keep=tuple(n if n in withheld else decoder.labels.resolve(n) for n in self.keep))
 
     def doubting(self, model: Predictor) -> Predictor:
@@ -83,7 +90,8 @@ def predictions(
 
 def kept(prediction: Prediction, answering: Answering) -> bool:
     """Whether --keep keeps the row."""
-    return not answering.keep or any(name in answering.keep for name in names_of(prediction.label))
+    names = (*names_of(prediction.label), *((WITHHELD,) if prediction.withheld is not None else ()))
+    return not answering.keep or any(name in answering.keep for name in names)
 
 
 def group_of(row: Row, column: int | None) -> str | None:
