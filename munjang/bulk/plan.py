@@ -30,6 +30,7 @@ from munjang.inference.heads import (
     read_heads,
     too_many_heads,
 )
+from munjang.inference.predictor import load
 from munjang.models.folder import Manifest
 from munjang.translation import _
 
@@ -116,6 +117,8 @@ def make_plan(
         for note in table.notes:
             log.info("%s", note)
         shape = table.columns, table.types
+    if answering.min_precision is not None:
+        answering.doubting(load(model))  # refuses what cannot be promised, before workers start
     if answering.by is not None:
         find_column(answering.by, shape[0], used[0].name, "by")
     for file in used[1:]:

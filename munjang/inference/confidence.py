@@ -16,6 +16,7 @@ import numpy as np
 
 from munjang.config.checks import between
 from munjang.errors import BundleError, ConfigError
+from munjang.files import file_facts
 from munjang.metrics.calibration import fit_label_temperatures, fit_temperature
 from munjang.metrics.scores import confusion_matrix
 from munjang.metrics.selective import PROMISED, Acceptance, choose_threshold, rows_needed
@@ -24,6 +25,7 @@ from munjang.records import BELOW, OUTSIDE, WITHHELD, LabelSet, Prediction, name
 from munjang.translation import _
 
 if TYPE_CHECKING:
+    from munjang.models.folder import Manifest
     from munjang.tasks.classification import Classification
 
 CONFIDENCE = "confidence.safetensors"
@@ -31,6 +33,7 @@ CONFIDENCE = "confidence.safetensors"
 MOST_ROWS, MOST_VALUES = 20_000, 500_000  # texts, and probabilities, that are kept for one classifier
 CANDIDATES = tuple(round(0.1 + 0.02 * step, 2) for step in range(41))  # thresholds
 RARE = 30  # texts with a label
+LEAST_TARGET = 0.01
 HARDLY_GIVEN = 0.1  # share of a label's predictions
 EVEN = 0.5  # probability from which on a label is likelier than not
 MinPrecision = float | Mapping[str, float]
@@ -168,11 +171,16 @@ def key(head: str, name: str) -> str:
     return f"{head}/{name}" if head else name
 
 
-def load(folder: Path, labels: LabelSet, *, several: bool, head: str = "") -> HeldOut | None:
-    """What a folder keeps for a classifier; None if it keeps nothing. BundleError: the file is damaged."""
-    path = folder / CONFIDENCE
-    if not path.is_file():
+def load(folder: Path, manifest: Manifest, *, several: bool, head: str = "") -> HeldOut | None:
+    """What a folder keeps for a classifier with this manifest; None if it keeps nothing.
+
+    BundleError: the file is damaged, or has been replaced since the manifest was read.
+    """
+    path, labels = folder / CONFIDENCE, manifest.labels
+    if CONFIDENCE not in manifest.files:
         return None
+    if not path.is_file() or file_facts(path) != manifest.files[CONFIDENCE]:
+        raise BundleError(_("{path} has changed since the model was opened. Open the model again.", path=path))
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -182,7 +190,7 @@ def load(folder: Path, labels: LabelSet, *, several: bool, head: str = "") -> He
                 return None
             arrays = {name: file.get_tensor(key(head, name)) for name in RECORD}
         check_arrays(arrays, len(labels), several=several)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:  # types that NumPy lacks
         raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error)) from error
     return HeldOut(**arrays)
 
@@ -190,6 +198,10 @@ def load(folder: Path, labels: LabelSet, *, several: bool, head: str = "") -> He
 def check_arrays(arrays: Mapping[str, np.ndarray], labels: int, *, several: bool) -> None:
     """A ValueError if the arrays of a classifier are not what `save` writes."""
     confidence = arrays["confidence"]
+    if not confidence.size:
+        raise ValueError(_("{name} is empty", name="confidence"))
+    if not confidence.ndim:
+        raise ValueError(_("{name} is {value!r}", name="confidence", value="()"))
     shape = (len(confidence), labels) if several else (len(confidence),)
     highest = 1 if several else labels - 1
     for name, kind in RECORD.items():
@@ -306,7 +318,7 @@ def promised(held: HeldOut | None, labels: LabelSet, min_precision: MinPrecision
     wanted = min_precision if isinstance(min_precision, Mapping) else dict.fromkeys(labels.names, min_precision)
     targets = {labels.resolve(name): target for name, target in wanted.items()}
     for target in targets.values():
-        between("min_precision", target, 0, 1)
+        between("min_precision", target, LEAST_TARGET, 1, low_too=True)
     held = kept_record(held, model)
     if isinstance(min_precision, Mapping):
         least = {name: threshold(held, labels, target, model, name) for name, target in targets.items()}

@@ -113,7 +113,7 @@ class Predictor:
         """What the model gave on validation, from its folder; None if it keeps nothing. BundleError: it is damaged."""
         if self.folder is None:
             return None
-        return load_held_out(self.folder, self.labels, several=self.decoder.several, head=self.head or "")
+        return load_held_out(self.folder, self.manifest, several=self.decoder.several, head=self.head or "")
 
     def predict(self, text: str, *, min_precision: MinPrecision | None = None) -> Prediction | Parse:
         """The prediction for one text; a parser gives a Parse. DataError: not a text. For a list use `predict_many`.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field
 
+from munjang.errors import ConfigError, DataError
 from munjang.inference.confidence import NO_DOUBT, Doubt, HeldOut, MinPrecision, promised
 from munjang.inference.confidence import load as load_held_out
 from munjang.inference.heads import read_heads
@@ -140,8 +141,8 @@ class Classifier:
     @cached_property
     def held_out(self) -> HeldOut | None:
         """What it gave on validation, from its folder. BundleError: the file is damaged."""
-        folder = self.model.folder
-        return folder and load_held_out(folder, self.labels, several=self.decoder.several, head=self.part)
+        folder, manifest = self.model.folder, replace(self.model.manifest, labels=self.labels)
+        return folder and load_held_out(folder, manifest, several=self.decoder.several, head=self.part)
 
     @cached_property
     def scope(self) -> Scope | None:
@@ -157,7 +158,10 @@ class Classifier:
         """When it withholds a label. ConfigError, UnknownName: as of `promised`."""
         if min_precision is None:
             return NO_DOUBT
-        return promised(self.held_out, self.labels, min_precision, self.name)
+        try:
+            return promised(self.held_out, self.labels, min_precision, self.name)
+        except (ConfigError, DataError) as error:
+            raise type(error)(f"{self.name}: {error}") from error
 
     def scores(self, outputs: ModelOutputs, function: str | None = None) -> np.ndarray:
         """(n, labels) float32: probabilities; for an empty text, those without any evidence.

@@ -70,9 +70,12 @@ class Classification:
         return {}
 
     def __post_init__(self) -> None:
-        temperatures = self.temperature if isinstance(self.temperature, Sequence) else [self.temperature]
-        if len(temperatures) not in ((1, len(self.labels)) if self.several else (1,)) or not all(
-            is_temperature(value) for value in temperatures
+        if self.columns is not None and not isinstance(self.columns, slice):
+            raise DataError(_("The columns of its logits are {value!r}.", value=str(self.columns)[:80]))
+        values: Any = self.temperature
+        by_label = self.several and isinstance(values, list | tuple)
+        if (by_label and len(values) != len(self.labels)) or not all(
+            map(is_temperature, values if by_label else [values])
         ):
             raise DataError(
                 _(

@@ -125,9 +125,9 @@ def test_a_report_counts_what_is_given_and_what_of_it_is_right(trained):
     assert type(report).from_dict(json.loads(json.dumps(report.to_dict()))).accepted == report.accepted
 
 
-@pytest.mark.parametrize("target", [0, 1, 1.5, float("nan")])
+@pytest.mark.parametrize("target", [0, 1e-17, 1, 1.5, float("nan")])
 def test_a_precision_lies_between_0_and_1(trained, target):
-    with pytest.raises(ConfigError, match="min_precision must lie between 0 and 1"):
+    with pytest.raises(ConfigError, match=r"min_precision must be at least 0\.01 and below 1"):
         mj.load(trained).with_doubt(min_precision=target)
 
 
@@ -195,6 +195,8 @@ def test_a_damaged_record_is_refused(trained, tmp_path):
     check_arrays(good, 2, several=False)
     for name, wrong in (
         ("confidence", np.array([0.5, np.nan], np.float32)),
+        ("confidence", np.float32(0.5)),
+        ("confidence", np.zeros(0, np.float32)),
         ("confidence", np.array([0.5, 1.5], np.float32)),
         ("predicted", np.array([0, 2], np.int32)),
         ("references", np.array([0, -1], np.int32)),
@@ -237,3 +239,24 @@ def test_several_labels_are_withheld_one_by_one(tmp_path):
     assert held.confusion(2).tolist() == [[1, 1, 1, 0], [2, 0, 0, 1]]  # tp, fp, fn, tn
     save(tmp_path, {"": held})
     assert (tmp_path / CONFIDENCE).stat().st_size < 1000
+
+
+def test_a_record_that_was_replaced_after_opening_is_not_used(trained, tmp_path):
+    folder = shutil.copytree(trained, tmp_path / "m")
+    before = mj.load(folder)
+    mj.calibrate(mj.load(folder), corpus_of().test)
+    with pytest.raises(BundleError, match="has changed since the model was opened"):
+        before.with_doubt(min_precision=0.9)
+    assert mj.load(folder).with_doubt(min_precision=0.9).doubt.least
+
+
+@pytest.mark.parametrize(
+    "options", [{"temperature": [1.0]}, {"temperature": [1.0, 1.0]}, {"columns": 5}, {"columns": [0]}]
+)
+def test_options_of_a_task_that_are_none_are_refused(trained, tmp_path, options):
+    folder = shutil.copytree(trained, tmp_path / "m")
+    data = json.loads((folder / MANIFEST).read_text("utf-8"))
+    data["details"]["task"] = options
+    (folder / MANIFEST).write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(BundleError, match=next(iter(options))):
+        mj.load(folder)

@@ -157,6 +157,11 @@ def test_a_request_may_ask_for_a_precision(server, folders):
         assert (head["label"], head["suggested"], head["reason"]) == (
             prediction.label, prediction.suggested, prediction.reason,
         )  # fmt: skip
+    for wrong in ("0.9", True, [0.9], {"경제": "0.9"}, {"경제": None}, 0, 1e-17):
+        refused = server.ask("/models/topic/analyze", {"inputs": "가", "min_precision": wrong})
+        assert refused.status == 422 and "min_precision" in refused.body["error"], wrong
+    unknown = server.ask("/models/topic/analyze", {"inputs": "가", "min_precision": {"없음": 0.9}})
+    assert unknown.status == 422 and unknown.body["error"].startswith("topic: Unknown label '없음'")
     plain = server.ask("/models/topic/analyze", {"inputs": texts}).body
     assert [one["answers"]["topic"]["label"] for one in plain] == [one.label for one in topic.predict_many(texts)]
     assert {one["answers"]["topic"]["reason"] for one in plain} == {"", "empty", "out of scope"}

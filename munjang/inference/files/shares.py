@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from munjang.inference.confidence import HeldOut
-from munjang.inference.files.write import Counts, special_names
+from munjang.inference.files.write import MAX_GROUPS, Counts, special_names
 from munjang.metrics.shares import RowSample, corrected_label_shares, corrected_shares
 from munjang.records import Prediction
 from munjang.tables import format_table
 from munjang.translation import _
 
-SAMPLED_GROUPS, SHOWN_GROUPS, SAMPLED_ROWS = 100, 20, 2_000
+SHOWN_GROUPS = 20
+SAMPLED_ROWS, MANY_GROUPS, ROWS_OF_MANY = 2_000, 100, 200  # rows of a group; of groups beyond MANY_GROUPS
 
 
 class GroupScores:
@@ -25,10 +26,12 @@ class GroupScores:
 
     def add(self, prediction: Prediction, group: str) -> None:
         """Take the scores of a prediction into the sample of its group; an empty text has none."""
-        if not prediction.scores or (group not in self.samples and len(self.samples) >= SAMPLED_GROUPS):
+        if not prediction.scores or (group not in self.samples and len(self.samples) >= MAX_GROUPS):
             return
-        sample = self.samples.setdefault(group, RowSample(SAMPLED_ROWS))
-        sample.add(np.array([prediction.scores[name] for name in self.labels]))
+        if group not in self.samples:
+            self.samples[group] = RowSample(SAMPLED_ROWS if len(self.samples) < MANY_GROUPS else ROWS_OF_MANY)
+        sample = self.samples[group]
+        sample.add(np.array([prediction.scores[name] for name in self.labels], np.float32))
 
     def table(self, counts: Counts, column: str) -> str:
         """The corrected shares of the largest groups, with their intervals, as a table for the terminal."""

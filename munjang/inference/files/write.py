@@ -47,7 +47,7 @@ class Counts:
         self.rows += 1
         self.empty += prediction.label is None
         self.truncated += TRUNCATED in prediction.note
-        self.held += prediction.label == WITHHELD
+        self.held += prediction.withheld is not None
         if group is not None:
             if group not in self.groups and len(self.groups) >= MAX_GROUPS:
                 group = OTHER_GROUPS

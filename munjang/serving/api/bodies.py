@@ -21,6 +21,8 @@ EXPECTED = {
     "bool_type": N_("true or false"), "int_type": N_("a whole number of at least 1"),
     "greater_than_equal": N_("a whole number of at least 1"), "model_type": N_("an object"),
     "string_type": N_("a text"), "string_unicode": N_("a text without half surrogate pairs"),
+    "float_type": N_("a number, or an object of numbers by label"),
+    "dict_type": N_("a number, or an object of numbers by label"),
 }  # fmt: skip
 """A kind of error in pydantic -> what was expected."""
 
