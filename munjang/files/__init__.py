@@ -81,6 +81,13 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def fault_in_file(error: BaseException) -> str:
+    """`first_line` of what came of a file of values; where Python itself met a wrong one, its words say nothing."""
+    if isinstance(error, LookupError | TypeError | AttributeError | ZeroDivisionError):
+        return _("a value in it is missing or of a wrong kind")
+    return first_line(error)
+
+
 @contextmanager
 def disk_errors(target: Path, remedy: str) -> Iterator[None]:
     """Within the block a full disk gives one line: a BundleError that names `target` and the remedy.
