@@ -89,7 +89,9 @@ def loading_errors(folder: Path) -> Iterator[None]:
     except BundleError:
         raise
     except Exception as error:  # transformers, safetensors and torch raise errors of many kinds
-        raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=fault_in_file(error))) from error
+        raise BundleError(
+            _("{folder} cannot be loaded: {reason}", folder=folder, reason=fault_in_file(error))
+        ) from error
 
 
 def tensor_shapes(folder: Path) -> WeightShapes:

@@ -240,7 +240,10 @@ TRAPS = [
     (special([9_999]), "the tokenizer has 10000 pieces, but the network"),
     (put(added_tokens=[{"id": 70_000, "content": "가"}]), "no usable tokenizer|has 70001 pieces"),
     (lambda data: data["model"].update(max_input_chars_per_word="x"), "max_input_chars_per_word is 'x'"),
-    (lambda data: data["model"].update(vocab=5), r"no usable tokenizer: a value in it is missing or of a wrong kind\.$"),
+    (
+        lambda data: data["model"].update(vocab=5),
+        r"no usable tokenizer: a value in it is missing or of a wrong kind\.$",
+    ),
     (put(model=[]), "no usable tokenizer"),
     (put(normalizer={"type": "Nothing"}), "no usable tokenizer"),
 ]

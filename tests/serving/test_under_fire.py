@@ -336,7 +336,9 @@ FileProcess(FileWork(hostile, "litter.csv", b"text"), Limits()).run()
 
 def test_the_file_of_a_killed_server_is_deleted_by_its_own_process_which_ends_too(tmp_path):
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    server = subprocess.Popen([sys.executable, "-c", KILLED], env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(tmp_path)})
+    server = subprocess.Popen(
+        [sys.executable, "-c", KILLED], env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(tmp_path)}
+    )
     try:
         wait_until(lambda: len(list(tmp_path.glob(".munjang.*/*"))) == 2)
         (child,) = (int(path.name) for path in tmp_path.glob(".munjang.*/*") if path.suffix == "")

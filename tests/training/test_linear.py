@@ -182,7 +182,9 @@ def test_parts_that_do_not_fit_each_other_are_refused(tmp_path, parts):
             save_and_load(tmp_path, broken)
 
 
-@pytest.mark.parametrize(("more", "message"), [(30, r"vocabulary\.txt has \d+ n-grams"), (9_000, r"vocabulary\.txt: it has")])
+@pytest.mark.parametrize(
+    ("more", "message"), [(30, r"vocabulary\.txt has \d+ n-grams"), (9_000, r"vocabulary\.txt: it has")]
+)
 def test_a_list_of_more_ngrams_than_weights_is_never_split(tmp_path, parts, monkeypatch, more, message):
     linear.save(tmp_path, parts)
     path, split = tmp_path / "vocabulary.txt", []

@@ -179,7 +179,11 @@ def read_parts(
             )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
-            _("{folder} is not a complete linear model: {reason}. Train it again.", folder=folder, reason=fault_in_file(error))
+            _(
+                "{folder} is not a complete linear model: {reason}. Train it again.",
+                folder=folder,
+                reason=fault_in_file(error),
+            )
         ) from error
     return parts
 
