@@ -14,7 +14,6 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from munjang.errors import ConfigError, MunjangError
-from munjang.files import first_line
+from munjang.files import first_line, make_socket_folder
 from munjang.inference.backends.onnx import cores
 from munjang.translation import _
 
@@ -55,13 +54,14 @@ def ray_running(address: str | None, workers: int | None) -> Iterator[WorkerPool
         import ray
 
         before = ray.is_initialized()
-        folder = "" if before else tempfile.mkdtemp(prefix="munjang-ray-", dir=short_folder())
+        folder = None if before or address else make_socket_folder()
         try:
-            if not before and address is None:
+            if folder:
                 pool = WorkerPool(*own_size(workers))
                 start(
                     address="local", num_cpus=pool.workers * pool.threads, num_gpus=0, include_dashboard=False,
-                    _node_ip_address="127.0.0.1", object_store_memory=STORE, _temp_dir=folder,
+                    _node_ip_address="127.0.0.1", object_store_memory=STORE,
+                    _temp_dir=str(folder / "r"),  # Ray lets everyone write into its folder
                 )  # fmt: skip
             elif not before:
                 connect(address or "auto")
@@ -69,6 +69,7 @@ def ray_running(address: str | None, workers: int | None) -> Iterator[WorkerPool
         finally:
             if not before:
                 ray.shutdown()
+            if folder:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -88,12 +89,6 @@ def pool_of(nodes: Sequence[float], workers: int | None) -> WorkerPool:
         log.warning("%d workers on %d processors: some wait until the cluster grows.", count, total)
     widths = range(max(1, total // count), 0, -1)
     return WorkerPool(count, next((width for width in widths if sum(int(node) // width for node in nodes) >= count), 1))
-
-
-def short_folder() -> str | None:
-    """The folder for Ray's sockets: the system's temporary folder, or /tmp if its name is too long for sockets."""
-    folder = tempfile.gettempdir()
-    return folder if len(folder) < 30 or not os.path.isdir("/tmp") else "/tmp"
 
 
 def connect(address: str) -> None:

@@ -19,7 +19,9 @@ from munjang.files import first_line
 from munjang.translation import _
 
 ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
+MEMBER = GZIP + b"\x08"  # how each part of a gzip file begins
 BUFFER_BYTES = 1 << 20
+FREE_PARTS, PART_BYTES = 10_000, 200  # a packed file may have so many parts, or one for so many of its bytes
 FREE_BYTES, MAX_RATIO = 20_000_000, 100  # a packed file may unpack to so many bytes, or to so many times its size
 
 
@@ -56,6 +58,19 @@ def refuse_bomb(size: int, packed: int, path: object) -> None:
         )
 
 
+def refuse_parts(parts: int, packed: int, path: object) -> None:
+    """A DataError if a file of `packed` bytes has so many parts that hardly any holds much; each takes time."""
+    if parts > FREE_PARTS + packed // PART_BYTES:
+        raise DataError(
+            _(
+                "{path} is packed in more than {parts:,} parts, most of them empty or tiny. Unpack it and pack it "
+                "again.",
+                path=path,
+                parts=FREE_PARTS + packed // PART_BYTES,
+            )
+        )
+
+
 def as_on_disk(path: Path) -> Path:
     """The path as the disk spells it: macOS decomposes Hangul in the names of files, and Linux keeps them so."""
     if str(path).isascii() or path.exists():
@@ -78,6 +93,8 @@ def open_bytes(path: Path) -> BinaryIO:
     head = raw.read(4)
     raw.seek(0)
     if head.startswith(GZIP):
+        with reading(path):
+            check_members(raw, path)
         return io.BufferedReader(Bounded(gzip.GzipFile(fileobj=raw), path), BUFFER_BYTES)
     if not head.startswith(ZSTD):
         return raw
@@ -86,7 +103,7 @@ def open_bytes(path: Path) -> BinaryIO:
     except ImportError as error:
         raise missing_extra(_("a .zst file"), "train") from error
     with reading(path):
-        check_frames(raw)
+        check_frames(raw, path)
     stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
     return io.BufferedReader(Bounded(stream, path), BUFFER_BYTES)
 
@@ -125,12 +142,27 @@ def unpacked_file(path: Path) -> IO[bytes] | str:
         return copy
 
 
-def check_frames(raw: Any) -> None:
-    """An EOFError if a zstd file ends within a frame, where its reader would just stop (RFC 8878, 3.1)."""
+def check_members(raw: BinaryIO, path: Path) -> None:
+    """`refuse_parts` for a gzip file, by the marks of its members; one in 16 million other bytes looks like one."""
+    count, end = 0, b""
+    while chunk := raw.read(BUFFER_BYTES):
+        count += (end + chunk).count(MEMBER)
+        end = chunk[-2:]
+    refuse_parts(count, raw.seek(0, os.SEEK_END), path)
+    raw.seek(0)
+
+
+def check_frames(raw: Any, path: Path) -> None:
+    """`refuse_parts` for a zstd file, by its frames and blocks.
+
+    EOFError: it ends within a frame, where its reader would just stop (RFC 8878, 3.1).
+    """
     import zstandard
 
-    size, position = raw.seek(0, os.SEEK_END), 0
+    size, position, parts = raw.seek(0, os.SEEK_END), 0, 0
     while position < size:
+        parts += 1
+        refuse_parts(parts, size, path)
         raw.seek(position)
         head = raw.read(18)  # the longest frame header
         if head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50:  # a skippable frame: its size follows
@@ -144,6 +176,8 @@ def check_frames(raw: Any) -> None:
         except zstandard.ZstdError as error:
             raise EOFError(_("the header of a frame is incomplete")) from error
         while not is_last and position < size:
+            parts += 1
+            refuse_parts(parts, size, path)
             raw.seek(position)
             block = int.from_bytes(raw.read(3), "little")
             is_last, kind, length = bool(block & 1), block >> 1 & 3, block >> 3

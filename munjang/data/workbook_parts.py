@@ -26,11 +26,17 @@ SHEET_RATIO = 100  # the same for a sheet, whose cells are more alike
 LISTS_BYTES = 2_000_000  # what the lists of sheets may hold; their trees in memory are fifty times as large
 READ_BYTES = 1 << 20
 LONGEST_CELL = 300_000  # bytes of a cell, which is not cut between two reads
-ROW = re.compile(rb"<(?:\w+:)?row\b")
-ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\s[^<>]*?\br=[\"'](\d{1,9})[\"']")
-CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?\br=[\"']([A-Za-z]*)(\d{1,9})[\"'][^<>]*+(?<!/)>(?!</)")  # one that is filled
-NAMELESS = re.compile(rb"<(?:\w+:)?c(?=[\s>/])(?![^<>]*\br=)")  # its place is that after the cell before
+PREFIX = rb"<(?:[^\s<>/:]+:)?"
+ATTRIBUTE = rb"\s+[^\s=<>\"']+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*')"
+PLACE = rb"(?:" + ATTRIBUTE + rb")*?\s+r\s*=\s*[\"']"  # what stands before the place of a cell, or the number of a row
+ROW = re.compile(PREFIX + rb"row\b")
+ROW_NUMBER = re.compile(PREFIX + rb"row" + PLACE + rb"(\d+)")
+CELL = re.compile(
+    PREFIX + rb"c" + PLACE + rb"([A-Za-z]*)(\d+)[\"'](?:" + ATTRIBUTE + rb")*+\s*+(?<!/)>(?!</)"
+)  # one that is filled
+NAMELESS = re.compile(PREFIX + rb"c(?=[\s>/])(?!" + PLACE + rb")")  # its place is that after the cell before
 ENDLESS = re.compile(rb"<(?:\w+:)?(?:c|row)\s[^<>]{300}")  # searching such tags would take too long
+TWICE = re.compile(PREFIX + rb"(?:c|row)" + PLACE + rb"[^\"'<]*[\"']" + PLACE)  # readers differ on which place counts
 EMPTY_FORMULA = re.compile(
     rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^<>]*/>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
@@ -122,7 +128,7 @@ def sheet_extent(source: str | IO[bytes], part: str, path: object, name: str) ->
             block = rest + chunk
             cut = last_cell(block) if chunk else len(block)
             head, rest = block[:cut], block[cut:]
-            if len(rest) > 10 * READ_BYTES or ENDLESS.search(head):
+            if len(rest) > 10 * READ_BYTES or ENDLESS.search(head) or TWICE.search(head):
                 raise DataError(_("{path}: sheet '{name}' is damaged. Save it again from Excel.", path=path, name=name))
             bare = len(NAMELESS.findall(head))
             for number, piece in enumerate(ROW.split(head)) if bare or in_row else ():

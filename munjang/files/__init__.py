@@ -26,7 +26,7 @@ except ImportError:  # Windows
     flock = None
 
 DAY_S = 86_400
-TEMPORARY = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})_(?P<pid>\d+)_(?P<start>\d*)_[0-9a-f]{16}", re.DOTALL)
+TEMPORARY = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})_(?P<pid>\d+)_(?P<start>\d*)_[0-9a-f]{4,16}", re.DOTALL)
 """The names that `temporary_name` gives."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -79,6 +79,13 @@ def is_first_process() -> bool:
 def first_line(error: BaseException) -> str:
     """The first line of another library's message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def fault_in_file(error: BaseException) -> str:
+    """`first_line` of what came of a file of values; where Python itself met a wrong one, its words say nothing."""
+    if isinstance(error, LookupError | TypeError | AttributeError | ZeroDivisionError):
+        return _("a value in it is missing or of a wrong kind")
+    return first_line(error)
 
 
 @contextmanager
@@ -158,12 +165,12 @@ def try_lock(descriptor: int) -> bool | None:
     return True
 
 
-def temporary_name(path: Path) -> Path:
+def temporary_name(path: Path, bits: int = 64) -> Path:
     """A hidden name that no one can guess, in the folder of `path`: from there a rename is one step.
 
-    It says which process gave it, for `remove_abandoned`.
+    It says which process gave it, for `remove_abandoned`. bits: of chance.
     """
-    owner = f"{machine()}_{os.getpid()}_{start_of(os.getpid())}_{os.urandom(8).hex()}"
+    owner = f"{machine()}_{os.getpid()}_{start_of(os.getpid())}_{os.urandom(bits // 8).hex()}"
     return path.with_name(f"{temporary_stem(path)}{owner}")
 
 
@@ -193,11 +200,25 @@ def make_temporary_folder() -> Path:
     return folder
 
 
+def make_socket_folder() -> Path:
+    """The same with a name of 40 bytes at most: of the 107 that the name of a socket may have, Ray takes 66."""
+    remove_abandoned(socket_files())
+    folder = temporary_name(socket_files(), bits=16)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
 def temporary_files() -> Path:
     """What the folders of `make_temporary_folder` are named after; `remove_abandoned` deletes those of the dead."""
     import tempfile  # its imports would slow `munjang --help`
 
     return Path(tempfile.gettempdir()) / "munjang"
+
+
+def socket_files() -> Path:
+    """What the folders of `make_socket_folder` are named after: in /tmp, where there is one."""
+    short = Path("/tmp")
+    return (short if os.access(short, os.W_OK) else temporary_files().parent) / "m"
 
 
 @contextmanager

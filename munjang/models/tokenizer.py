@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang.errors import BundleError
-from munjang.files import comes_with_munjang, first_line, read_regular
+from munjang.files import comes_with_munjang, fault_in_file, read_regular
+from munjang.models.folder import is_json_number
 from munjang.tasks.base import tokenizer_errors
 from munjang.translation import _
 
@@ -46,7 +47,7 @@ def open_tokenizer(path: Path, rows: int | None = None) -> tokenizers.Tokenizer:
         raise BundleError(_("{path} is missing; save the model with its fast tokenizer.", path=path)) from error
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise BundleError(
-            _("{path} is no usable tokenizer: {reason}.", path=path, reason=first_line(error).removesuffix("."))
+            _("{path} is no usable tokenizer: {reason}.", path=path, reason=fault_in_file(error).removesuffix("."))
         ) from error
     with panics_unseen("Precompiled" in content), tokenizer_errors(path):
         tokenizer = Tokenizer.from_str(content)
@@ -76,7 +77,10 @@ def check_tokenizer(data: dict[str, Any]) -> int:
     if (growth := growth_of(data.get("normalizer"))) > MOST_GROWTH:
         raise ValueError(_("its normalizer makes up to {growth:,} characters of one", growth=growth))
     model = data["model"]
-    if model.get("max_input_chars_per_word", 100) > LONGEST_WORD:
+    longest = model.get("max_input_chars_per_word", 100)
+    if not is_json_number(longest, int):
+        raise ValueError(_("{name} is {value!r}", name="max_input_chars_per_word", value=str(longest)[:80]))
+    if longest > LONGEST_WORD:
         raise ValueError(_("it takes words of more than {most:,} characters apart", most=LONGEST_WORD))
     if model.get("dropout"):
         raise ValueError(_("it splits words by chance"))

@@ -14,7 +14,7 @@ from typing import Any
 
 from munjang.encoder.families import Family, family_of
 from munjang.errors import BundleError
-from munjang.files import first_line, open_regular
+from munjang.files import fault_in_file, first_line, open_regular
 from munjang.models.folder import MOST_LABELS, is_json_number, is_plain_name, read_json_object
 from munjang.translation import _
 
@@ -89,7 +89,9 @@ def loading_errors(folder: Path) -> Iterator[None]:
     except BundleError:
         raise
     except Exception as error:  # transformers, safetensors and torch raise errors of many kinds
-        raise BundleError(_("{folder} cannot be loaded: {reason}", folder=folder, reason=first_line(error))) from error
+        raise BundleError(
+            _("{folder} cannot be loaded: {reason}", folder=folder, reason=fault_in_file(error))
+        ) from error
 
 
 def tensor_shapes(folder: Path) -> WeightShapes:
@@ -118,13 +120,13 @@ def tensor_shapes(folder: Path) -> WeightShapes:
 
 
 def check_plain(config: Mapping[str, Any], path: Path) -> None:
-    """Refuse a config that asks for code, or for weights of another kind, which transformers would fetch.
+    """Refuse a config that asks for code, for outputs without names, or for weights of another kind, to be fetched.
 
     BundleError.
     """
     for key, value in items_in(config):
         attention = key.endswith("attn_implementation") and value not in (None, *ATTENTION)
-        if attention or (key == "quantization_config" and value):
+        if attention or (key == "quantization_config" and value) or (key == "return_dict" and value is not True):
             raise BundleError(
                 _(
                     "{path} has {name} as {value!r:.80}; munjang opens plain weights and its own attention only. Save "
@@ -158,14 +160,14 @@ def check_header(path: Path) -> None:
 def check_sizes_in(config: Mapping[str, Any], path: Path, tensors: int) -> None:
     """Refuse a config whose numbers are beyond any network. BundleError. tensors: how many the weights are."""
     for key, value in numbers_in(config):
-        most = HIGHEST
+        most, least = HIGHEST, 1 if "heads" in key else -HIGHEST
         if "layer" in key or "group" in key:
             most = tensors
         elif key == "num_labels":
             most = MOST_LABELS
         elif key.endswith(("_id", "_ids", "theta")):
             most = 1 << 40
-        if not -most <= value <= most:  # false for NaN
+        if not least <= value <= most:  # false for NaN
             raise BundleError(
                 _("{path} is damaged: {reason}.", path=path, reason=_("{name} is {value!r}", name=key, value=value))
             )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import math
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from munjang.errors import DataError
-from munjang.files import temporary_folder
+from munjang.files import make_socket_folder, temporary_folder
 from munjang.serving.failures import failure
 from munjang.serving.settings import Limits
 from munjang.translation import _, language, set_language
@@ -57,6 +60,7 @@ class FileProcesses:
         self.executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="munjang-files")
         if hasattr(CONTEXT, "set_forkserver_preload"):
             CONTEXT.set_forkserver_preload(PRELOADED)
+            name_socket_folder()
 
     async def answer(self, work: FileWork) -> Response:
         """The response to a file. DataError: its process died, most likely of its limits."""
@@ -69,6 +73,14 @@ class FileProcesses:
     def close(self) -> None:
         """Wait for the threads; by then, no one waits for any work."""
         self.executor.shutdown(cancel_futures=True)
+
+
+@cache
+def name_socket_folder() -> None:
+    """Let the socket, through which children are asked for, lie where the next server finds it after a kill."""
+    folder = str(make_socket_folder())
+    multiprocessing.current_process()._config["tempdir"] = folder  # type: ignore[attr-defined]  # there is no public way
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 class FileProcess:
@@ -123,6 +135,7 @@ def work_alone(
     """In the process: do the work within the limits, and send the response."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are the server's, which still waits for this response
+    threading.Thread(target=end_with_server, args=[path.parent], daemon=True).start()
     set_language(language)
     limit_process(limits)
     try:
@@ -134,6 +147,16 @@ def work_alone(
         response = failure(error, {})
     inlet.send_bytes(json.dumps([response.status_code, dict(response.headers)]).encode())
     inlet.send_bytes(response.body)
+
+
+def end_with_server(folder: Path) -> None:
+    """In a thread: when the server has died, delete the folder with its file and end this process."""
+    server = multiprocessing.parent_process()
+    assert server is not None
+    server.join()
+    while folder.exists():  # the work may still be writing into it
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
 
 
 def json_response(value: BaseModel) -> Response:

@@ -28,6 +28,7 @@ from munjang.cli.options import flag_form
 from munjang.config.settings import ReadOptions
 from munjang.data.readers.open import open_table
 from munjang.errors import BundleError, ConfigError, DataError, MissingExtra, MunjangError
+from munjang.files import socket_files
 from munjang.inference.files.predict import Answering, predict_table
 from munjang.inference.files.write import Counts
 from munjang.translation import python_form
@@ -160,8 +161,11 @@ def test_a_killed_run_leaves_no_whole_folder_and_goes_on(tmp_path, model, texts)
     until = time.monotonic() + LIMIT_S
     while not any(out.glob("part-*.parquet")) and time.monotonic() < until:
         time.sleep(0.001)
+    (sockets,) = socket_files().parent.glob(f".m.*_{process.pid}_*")
+    assert sockets.stat().st_mode & 0o777 == 0o700  # Ray's own folder in it is open to all
     process.kill()
     process.communicate()
+    assert sockets.exists()
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*.parquet")}
     assert before and len(before) < 50 and not (out / "_manifest.json").exists()
     assert all(pq.read_metadata(out / name).num_rows in (99, 100) for name in before)  # none of them a half
@@ -169,6 +173,7 @@ def test_a_killed_run_leaves_no_whole_folder_and_goes_on(tmp_path, model, texts)
     assert refused.returncode == 2 and "Say --resume to go on" in refused.stderr
     done = subprocess.run([*words, "--resume"], capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr
+    assert not sockets.exists()
     same(pq.read_table(out), locally(model, source, tmp_path / "local.parquet"))
     receipts = {name for name, seen in before.items() if (out / name).stat().st_mtime_ns == seen}
     assert len(receipts) >= len(before) - 2  # all but what was between its part and its receipt was left alone

@@ -43,3 +43,24 @@ def test_a_bomb_is_refused_by_its_ratio(tmp_path, kind, monkeypatch):
     (tmp_path / f"a.csv.{kind}").write_bytes(gzip.compress(data) if kind == "gz" else zstandard.compress(data))
     with pytest.raises(DataError, match=r"unpacks to more than 100 times its size.*Unpack it yourself"):
         open_table(tmp_path / f"a.csv.{kind}")
+
+
+def test_a_file_of_empty_parts_is_refused_before_each_is_opened(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    skipped, block = b"\x50\x2a\x4d\x18\0\0\0\0", b"\0\0\0"
+    frame = zstandard.ZstdCompressor(write_content_size=False).compress(b"")
+    whole = zstandard.compress(TEXT.encode())
+    files = {
+        "members.csv.gz": gzip.compress(TEXT.encode()) + gzip.compress(b"") * 20_000,
+        "frames.csv.zst": whole + skipped * 20_000,
+        "blocks.csv.zst": whole + frame[:-3] + block * 20_000 + b"\1\0\0",
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(DataError, match=rf"{name} is packed in more than 1\d,\d\d\d parts.*pack it again\.$"):
+            open_table(tmp_path / name)
+    joined = gzip.compress("본문,감정\n".encode()) + b"".join(
+        gzip.compress(f"{i},긍정\n".encode()) for i in range(9_000)
+    )
+    (tmp_path / "logs.csv.gz").write_bytes(joined)  # as appended one by one
+    assert sum(1 for _ in open_table(tmp_path / "logs.csv.gz").rows()) == 9_000

@@ -125,6 +125,9 @@ def test_weights_of_a_parser_are_compared_too(copy_of, name, fault):
         ({"num_labels": 10**8, "id2label": None}, r"num_labels is 100000000|id2label"),
         ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan"),
         ({"transformers_weights": "other.safetensors"}, "names other files"),
+        ({"num_attention_heads": 0}, r"config\.json is damaged: num_attention_heads is 0\.$"),
+        ({"return_dict": False}, r"config\.json has return_dict as False; .* Save the model without it\.$"),
+        ({"hidden_act": "none"}, r"cannot be loaded: a value in it is missing or of a wrong kind$"),
         ({"pad_token_id": 100_000}, "pad_token_id|padding_idx|Padding_idx"),
     ],
 )
@@ -236,6 +239,11 @@ TRAPS = [
     (vocabulary(덧댄=10**6), "the tokenizer has 1000001 pieces, but the network"),
     (special([9_999]), "the tokenizer has 10000 pieces, but the network"),
     (put(added_tokens=[{"id": 70_000, "content": "가"}]), "no usable tokenizer|has 70001 pieces"),
+    (lambda data: data["model"].update(max_input_chars_per_word="x"), "max_input_chars_per_word is 'x'"),
+    (
+        lambda data: data["model"].update(vocab=5),
+        r"no usable tokenizer: a value in it is missing or of a wrong kind\.$",
+    ),
     (put(model=[]), "no usable tokenizer"),
     (put(normalizer={"type": "Nothing"}), "no usable tokenizer"),
 ]

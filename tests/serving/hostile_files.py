@@ -15,6 +15,9 @@ def hostile(path: Path, *rest: Any) -> Any:
     if path.name == "loop.csv":
         while True:
             pass
+    if path.name == "litter.csv":
+        while True:
+            path.with_name(str(os.getpid())).write_bytes(b"")
     if path.name == "memory.csv":
         return [bytearray(50_000_000) for _ in range(200)]
     if path.name == "crash.csv":

@@ -5,6 +5,8 @@ import io
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -23,6 +25,7 @@ from linear_models import reviews
 from openpyxl import Workbook
 from served import served
 
+from munjang.files import remove_abandoned, socket_files
 from munjang.serving import connections, processes
 from munjang.serving.playground import routes
 from munjang.serving.settings import Limits
@@ -320,3 +323,32 @@ def test_a_server_stops_in_time_and_leaves_no_file(under_attack, folder, tmp_pat
     for thread in threads:
         thread.join()
     assert statuses == [504] * 4 and list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+from hostile_files import hostile
+from munjang.serving.processes import FileProcess, FileProcesses, FileWork
+from munjang.serving.settings import Limits
+FileProcesses(Limits())
+FileProcess(FileWork(hostile, "litter.csv", b"text"), Limits()).run()
+"""
+
+
+def test_the_file_of_a_killed_server_is_deleted_by_its_own_process_which_ends_too(tmp_path):
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    server = subprocess.Popen(
+        [sys.executable, "-c", KILLED], env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(tmp_path)}
+    )
+    try:
+        wait_until(lambda: len(list(tmp_path.glob(".munjang.*/*"))) == 2)
+        (child,) = (int(path.name) for path in tmp_path.glob(".munjang.*/*") if path.suffix == "")
+        (sockets,) = socket_files().parent.glob(f".m.*_{server.pid}_*")
+        assert [path.name.partition("-")[0] for path in sockets.iterdir()] == ["listener"]
+        assert sockets.stat().st_mode & 0o777 == 0o700
+    finally:
+        server.kill()
+        server.wait()
+    wait_until(lambda: not Path(f"/proc/{child}").exists())
+    assert list(tmp_path.iterdir()) == []
+    remove_abandoned(socket_files())  # as the next server does
+    assert not sockets.exists()

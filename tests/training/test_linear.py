@@ -182,6 +182,20 @@ def test_parts_that_do_not_fit_each_other_are_refused(tmp_path, parts):
             save_and_load(tmp_path, broken)
 
 
+@pytest.mark.parametrize(
+    ("more", "message"), [(30, r"vocabulary\.txt has \d+ n-grams"), (9_000, r"vocabulary\.txt: it has")]
+)
+def test_a_list_of_more_ngrams_than_weights_is_never_split(tmp_path, parts, monkeypatch, more, message):
+    linear.save(tmp_path, parts)
+    path, split = tmp_path / "vocabulary.txt", []
+    path.write_text(path.read_text() + "\n" * more)
+    details = {**linear.details(parts), "features": len(parts.ngrams) + more}
+    monkeypatch.setattr(linear, "check_parts", lambda *_: split.append(True))
+    with pytest.raises(BundleError, match=message):
+        linear.load(tmp_path, SimpleNamespace(details=details, labels=LabelSet(parts.labels)), task=None)
+    assert not split
+
+
 def test_prediction_needs_neither_scikit_learn_nor_torch(tmp_path, parts):
     linear.save(tmp_path, parts)
     details = linear.details(parts)

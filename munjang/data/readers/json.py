@@ -25,7 +25,9 @@ from munjang.translation import _
 SPLIT_KEYS = ("columns", "index", "data", "index_names", "column_names")  # of pandas
 JSON_KINDS = {dict: "object", list: "list", str: "text", bool: "boolean", type(None): "null"}
 BULK_ACTIONS = ("index", "create", "update", "delete")  # of Elasticsearch
-MAX_DOCUMENT = 100_000_000  # characters of a file that is one object
+MEMORY = {"{": 200, "[": 80, ",": 100, ":": 60}  # a mark -> about as many bytes of what it begins in Python
+MOST_MEMORY = 1_000_000_000  # bytes of the values in a file that is one object
+ASKED_AT = 1_000_000  # values after which half of them must have something in them, and again
 FREE_CELLS, SPARSE = 1_000_000, 20  # of the table of all keys; or more, where one in so many is filled
 
 
@@ -74,11 +76,14 @@ def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str
     keys: dict[str, None] = {}
     lists: list[list[Any]] = []
     bad: Bad | None = None
-    objects = values = 0
+    objects = values = filled = 0
     first = (item[1] for item in islice(items(), SAMPLED) if not isinstance(item, Bad))
     inner = lists_of_rows([flat(value)[0] for value in first if isinstance(value, dict)], path)
     items = opened_lists(items, inner) if inner else items
-    for item in items():
+    for count, item in enumerate(items(), 1):
+        filled += isinstance(item, Bad) or (isinstance(item[1], dict | list) and bool(item[1]))
+        if count % ASKED_AT == 0:
+            refuse_empty(filled, count, file)
         if isinstance(item, Bad):
             bad = bad or item
         elif isinstance(item[1], dict):
@@ -122,6 +127,20 @@ def rows_table(path: Path, items: Callable[[], Iterator[Item | Bad]], shape: str
     if inner:
         notes.append(_("{path}: each object in the list {key} is a row", path=path, key=printable(inner[-1])))
     return Table(file, columns, read, notes)
+
+
+def refuse_empty(filled: int, count: int, file: str) -> None:
+    """A DataError if most values of a file are no rows: a small file has millions of them."""
+    if 2 * filled < count:
+        raise DataError(
+            _(
+                "{file}: of its first {count:,} JSON values only {filled:,} are objects with something in them; that "
+                "is no table.",
+                file=file,
+                count=count,
+                filled=filled,
+            )
+        )
 
 
 def no_object(path: Path) -> str:
@@ -264,17 +283,17 @@ def documents(items: Iterable[Item | Bad]) -> Iterator[Item | Bad]:
 
 def whole_document(path: Path, encoding: Encoding) -> dict[str, Any]:
     """The object that a file is. DataError: it is none, or it is too large to be held in memory."""
-    parts, size = [], 0
+    parts, memory = [], 0
     for part in decoded_chunks(path, encoding):
         parts.append(part)
-        size += len(part)
-        if size > MAX_DOCUMENT:
+        memory += sum(size * part.count(mark) for mark, size in MEMORY.items()) + 4 * len(part)
+        if memory > MOST_MEMORY:
             raise DataError(
                 _(
-                    "{path} is one JSON object of more than {size:,} characters. Save it as JSON Lines, one object per "
-                    "line.",
+                    "{path} is one JSON object that would take more than {size:,} bytes of memory. Save it as JSON "
+                    "Lines, one object per line.",
                     path=path,
-                    size=MAX_DOCUMENT,
+                    size=MOST_MEMORY,
                 )
             )
     values = Values()

@@ -18,6 +18,7 @@ from munjang.translation import _
 MAX_LINE = 1_000_000  # bytes; of a longer line only the first KEPT_BYTES are kept, so that memory stays bounded
 KEPT_BYTES = 1_000
 CHUNK_BYTES = 1 << 19  # less than MAX_LINE, so that only the first line of a chunk can be longer
+FREE_LINES, LEAST_LINE = 1_000_000, 4  # so many lines may be empty; more if a line has so many bytes on average
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 ACCENTED = re.compile(r"(?m)^[^A-Za-z\xb7\u0250-\U0010ffff\n]*[\xa1-\xb6\xb8-\u024f][^A-Za-z\xb7\u0250-\U0010ffff\n]*$")
 """A line with such letters or signs as Hangul in cp949 gives in utf-8, without plain letters and the middle dot."""
@@ -45,10 +46,33 @@ class Encoding(NamedTuple):
     mixed: bool = False
 
 
+class Counted:
+    """The bytes of a text file. DataError: it has many lines with hardly anything in them, each of which takes time."""
+
+    def __init__(self, stream: BinaryIO, path: Path) -> None:
+        self.stream, self.path, self.lines, self.size = stream, path, 0, 0
+
+    def read1(self, size: int) -> bytes:
+        """The next bytes; b"" only at the end."""
+        chunk = self.stream.read1(size)
+        self.lines, self.size = self.lines + max(chunk.count(b"\n"), chunk.count(b"\r")), self.size + len(chunk)
+        if self.lines > FREE_LINES and self.size < LEAST_LINE * self.lines:
+            raise DataError(
+                _(
+                    "{path} has {lines:,} lines in its first {size:,} bytes; hardly anything is in them, so it is no "
+                    "file of texts. Delete the lines without text.",
+                    path=self.path,
+                    lines=self.lines,
+                    size=self.size,
+                )
+            )
+        return chunk
+
+
 class AsUtf8:
     """A utf-16 or utf-32 stream recoded to utf-8; invalid bytes stay invalid, so that their line can be marked."""
 
-    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+    def __init__(self, stream: BinaryIO | Counted, encoding: str) -> None:
         self.stream, self.encoding = stream, encoding
         self.decoder = codecs.getincrementaldecoder(encoding)(errors="surrogatepass")
 
@@ -75,7 +99,7 @@ class AsUtf8:
 class AnyNewline:
     """A stream in which every carriage return, alone or before a line feed, has become a line feed."""
 
-    def __init__(self, stream: BinaryIO | AsUtf8) -> None:
+    def __init__(self, stream: BinaryIO | Counted | AsUtf8) -> None:
         self.stream, self.held = stream, b""
 
     def read1(self, size: int) -> bytes:
@@ -108,7 +132,7 @@ def check_encoding(name: str) -> str:
     return SUPERSETS.get(known, known)
 
 
-def line_blocks(stream: BinaryIO, newline: bytes = b"\n") -> Iterator[tuple[int, bytes, int]]:
+def line_blocks(stream: BinaryIO | Counted, newline: bytes = b"\n") -> Iterator[tuple[int, bytes, int]]:
     """Whole lines, many at a time: (number of the first, the lines without the last end, size of a line that was cut).
 
     The size is 0 for ordinary lines. A line over MAX_LINE comes alone: its first KEPT_BYTES bytes, and its full size.
@@ -149,7 +173,7 @@ def bare_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Itera
     return chain.from_iterable(line_groups(stream, Encoding(encoding, newline)))
 
 
-def line_groups(stream: BinaryIO, given: Encoding) -> Iterator[Iterable[tuple[int, str, str]]]:
+def line_groups(stream: BinaryIO | Counted, given: Encoding) -> Iterator[Iterable[tuple[int, str, str]]]:
     """The lines of `bare_lines`, many at a time."""
     encoding, newline, mixed = given
     source = AsUtf8(stream, encoding) if wide(encoding) else stream
@@ -275,7 +299,7 @@ def find_encoding(path: Path) -> Encoding:
     if name or is_utf8(path):
         return Encoding(name or "utf-8", newline)
     with reading(path), open_bytes(path) as stream:
-        counts = count_valid(stream, newline)
+        counts = count_valid(Counted(stream, path), newline)
     if counts["neither"] > counts["utf-8"] + counts["cp949"]:
         raise DataError(
             _(
@@ -321,7 +345,7 @@ def newline_of(head: bytes) -> bytes:
     return b"\r" if b"\n" not in head and b"\r" in head else b"\n"
 
 
-def count_valid(stream: BinaryIO, newline: bytes) -> Counter[str]:
+def count_valid(stream: BinaryIO | Counted, newline: bytes) -> Counter[str]:
     """The number of lines beyond ASCII that are valid in utf-8, else in cp949, else in neither."""
     counts: Counter[str] = Counter()
     for __, block, cut in line_blocks(stream, newline):

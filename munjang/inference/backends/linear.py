@@ -6,6 +6,7 @@ Nothing is pickled, and prediction needs NumPy only. Plain transformers cannot o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from munjang.errors import BundleError
-from munjang.files import read_regular
+from munjang.files import fault_in_file, read_regular
 from munjang.models.folder import Manifest, detail_number
 from munjang.models.weights import check_header
 from munjang.records import LabelSet
@@ -154,13 +155,13 @@ def read_parts(
 
     BundleError: a file is missing or cut, or the parts do not fit each other.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, safe_open
 
     try:
-        ngrams = read_regular(folder / files.ngrams).decode().split("\n")
         check_header(folder / files.weights)
-        arrays = load_file(folder / files.weights)
+        with safe_open(folder / files.weights, framework="numpy") as weights:
+            ngrams = read_ngrams(folder / files.ngrams, math.prod(weights.get_slice("idf").get_shape()))
+            arrays = {name: weights.get_tensor(name) for name in weights.keys()}  # noqa: SIM118
     except (OSError, ValueError, SafetensorError) as error:
         raise BundleError(
             _("{folder} is not a complete linear model: {reason}. Train it again.", folder=folder, reason=error)
@@ -178,9 +179,29 @@ def read_parts(
             )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
-            _("{folder} is not a complete linear model: {reason}. Train it again.", folder=folder, reason=error)
+            _(
+                "{folder} is not a complete linear model: {reason}. Train it again.",
+                folder=folder,
+                reason=fault_in_file(error),
+            )
         ) from error
     return parts
+
+
+def read_ngrams(path: Path, count: int) -> list[str]:
+    """The n-grams in a file. ValueError: there are not as many as the weights have; a list of them takes much memory.
+
+    OSError.
+    """
+    try:
+        content = read_regular(path, count * (LONGEST * 4 + 1))  # bytes in utf-8, with the end of the line
+    except ValueError as error:
+        raise ValueError(_("{file}: {reason}", file=path.name, reason=error)) from error
+    if (found := content.count(b"\n") + 1) != count:
+        raise ValueError(
+            _("{file} has {count:,} n-grams, expected {expected:,}", file=path.name, count=found, expected=count)
+        )
+    return content.decode().split("\n")
 
 
 def check_parts(parts: LinearParts, features: int, files: LinearFiles) -> None:

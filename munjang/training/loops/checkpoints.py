@@ -11,6 +11,7 @@ from typing import Any
 
 from munjang.errors import BundleError
 from munjang.files import disk_errors, file_facts, whole_folder, write_json
+from munjang.models.folder import RESUME_REMEDY
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
@@ -21,8 +22,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None], state: dict[str, An
 
     state.json also lists the size and sha256 of every file. If the disk is full, nothing of it stays (BundleError).
     """
-    remedy = _("Earlier checkpoints are intact; free some space and go on with {option:resume=True}.")
-    with disk_errors(folder, remedy), whole_folder(folder) as temporary:
+    with disk_errors(folder, _(RESUME_REMEDY)), whole_folder(folder) as temporary:
         fill(temporary)
         files = {path.name: file_facts(path) for path in sorted(temporary.iterdir())}
         write_json(temporary / "state.json", {**state, "files": files})

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from munjang.data.readers import json as json_reader
 from munjang.data.readers.open import open_table
 from munjang.data.readers.table import cell_text
 from munjang.data.readers.writers import open_writer
@@ -331,3 +332,20 @@ def test_texts_that_are_stored_as_bytes_are_texts(tmp_path):
         for row in rows:
             writer.write(row)
     assert pq.read_table(tmp_path / "b.parquet").equals(pq.read_table(tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", "1", '"가"'])
+def test_a_list_of_empty_values_is_refused_before_it_is_read_to_its_end(tmp_path, monkeypatch, value):
+    monkeypatch.setattr(json_reader, "ASKED_AT", 1_000)
+    path = tmp_path / "a.json"
+    rows = ['{"text": "좋아요"}'] * 100 + [value] * 1_900
+    path.write_text(f"[{','.join(rows)}]broken", encoding="utf-8")  # whoever reads to the end meets something else
+    with pytest.raises(DataError, match="of its first 1,000 JSON values only 100 are objects with something in them"):
+        open_table(path)
+
+
+def test_an_object_that_would_fill_the_memory_is_refused_before_it_is_parsed(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"data": [{"text": "좋아요"}' + ",{}" * 3_400_000 + "broken", encoding="utf-8")
+    with pytest.raises(DataError, match="is one JSON object that would take more than 1,000,000,000 bytes of memory"):
+        open_table(path)

@@ -6,7 +6,9 @@ import io
 import pytest
 
 from munjang.data.compressed import open_bytes
+from munjang.data.readers import lines
 from munjang.data.readers.lines import MAX_LINE, find_encoding, given_encoding, read_lines
+from munjang.data.readers.open import open_table
 from munjang.errors import ConfigError, DataError
 
 KOREAN = "영화가 정말 재미있어요\n배우들의 연기가 훌륭했다\n다시는 보고 싶지 않은 이야기\n"
@@ -165,3 +167,21 @@ def test_a_cut_gzip_file_is_named(tmp_path):
     path.write_bytes(gzip.compress(KOREAN.encode() * 100)[:-20])
     with pytest.raises(DataError, match=r"a\.txt\.gz is a damaged or cut packed file"):
         find_encoding(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("a.txt", "\n"), ("a.csv", "\r\n"), ("b.csv", "a,\n"), ("a.jsonl", "{}\n"), ("b.txt", "\r")]
+)
+def test_many_lines_with_nothing_in_them_are_refused(tmp_path, monkeypatch, name, line):
+    monkeypatch.setattr(lines, "FREE_LINES", 20_000)
+    path = tmp_path / name
+    head = '{"text": "좋아요"}' if name == "a.jsonl" else "text,label\n좋아요,긍정"
+    path.write_bytes((head + line[-1] + line * 30_000).replace("\n", "\r" if line == "\r" else "\n").encode())
+    with pytest.raises(DataError, match=rf"{name} has 30,00\d lines in its first .*Delete the lines without text"):
+        list(open_table(path).rows())
+
+
+def test_many_short_lines_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "FREE_LINES", 20_000)
+    (tmp_path / "a.txt").write_text("네\n" * 30_000, encoding="utf-8")
+    assert sum(1 for _ in open_table(tmp_path / "a.txt").rows()) == 30_000
