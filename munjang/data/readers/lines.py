@@ -46,7 +46,7 @@ class Encoding(NamedTuple):
     mixed: bool = False
 
 
-class Counted:
+class CountedLines:
     """The bytes of a text file. DataError: it has many lines with hardly anything in them, each of which takes time."""
 
     def __init__(self, stream: BinaryIO, path: Path) -> None:
@@ -72,7 +72,7 @@ class Counted:
 class AsUtf8:
     """A utf-16 or utf-32 stream recoded to utf-8; invalid bytes stay invalid, so that their line can be marked."""
 
-    def __init__(self, stream: BinaryIO | Counted, encoding: str) -> None:
+    def __init__(self, stream: BinaryIO | CountedLines, encoding: str) -> None:
         self.stream, self.encoding = stream, encoding
         self.decoder = codecs.getincrementaldecoder(encoding)(errors="surrogatepass")
 
@@ -99,7 +99,7 @@ class AsUtf8:
 class AnyNewline:
     """A stream in which every carriage return, alone or before a line feed, has become a line feed."""
 
-    def __init__(self, stream: BinaryIO | Counted | AsUtf8) -> None:
+    def __init__(self, stream: BinaryIO | CountedLines | AsUtf8) -> None:
         self.stream, self.held = stream, b""
 
     def read1(self, size: int) -> bytes:
@@ -132,7 +132,7 @@ def check_encoding(name: str) -> str:
     return SUPERSETS.get(known, known)
 
 
-def line_blocks(stream: BinaryIO | Counted, newline: bytes = b"\n") -> Iterator[tuple[int, bytes, int]]:
+def line_blocks(stream: BinaryIO | CountedLines, newline: bytes = b"\n") -> Iterator[tuple[int, bytes, int]]:
     """Whole lines, many at a time: (number of the first, the lines without the last end, size of a line that was cut).
 
     The size is 0 for ordinary lines. A line over MAX_LINE comes alone: its first KEPT_BYTES bytes, and its full size.
@@ -173,7 +173,7 @@ def bare_lines(stream: BinaryIO, encoding: str, newline: bytes = b"\n") -> Itera
     return chain.from_iterable(line_groups(stream, Encoding(encoding, newline)))
 
 
-def line_groups(stream: BinaryIO | Counted, given: Encoding) -> Iterator[Iterable[tuple[int, str, str]]]:
+def line_groups(stream: BinaryIO | CountedLines, given: Encoding) -> Iterator[Iterable[tuple[int, str, str]]]:
     """The lines of `bare_lines`, many at a time."""
     encoding, newline, mixed = given
     source = AsUtf8(stream, encoding) if wide(encoding) else stream
@@ -299,7 +299,7 @@ def find_encoding(path: Path) -> Encoding:
     if name or is_utf8(path):
         return Encoding(name or "utf-8", newline)
     with reading(path), open_bytes(path) as stream:
-        counts = count_valid(Counted(stream, path), newline)
+        counts = count_valid(CountedLines(stream, path), newline)
     if counts["neither"] > counts["utf-8"] + counts["cp949"]:
         raise DataError(
             _(
@@ -345,7 +345,7 @@ def newline_of(head: bytes) -> bytes:
     return b"\r" if b"\n" not in head and b"\r" in head else b"\n"
 
 
-def count_valid(stream: BinaryIO | Counted, newline: bytes) -> Counter[str]:
+def count_valid(stream: BinaryIO | CountedLines, newline: bytes) -> Counter[str]:
     """The number of lines beyond ASCII that are valid in utf-8, else in cp949, else in neither."""
     counts: Counter[str] = Counter()
     for __, block, cut in line_blocks(stream, newline):

@@ -26,7 +26,7 @@ from munjang.data.readers.kinds.marked import marked_table
 from munjang.data.readers.kinds.signatures import refuse_no_table
 from munjang.data.readers.lines import (
     CHUNK_BYTES,
-    Counted,
+    CountedLines,
     Encoding,
     Line,
     check_encoding,
@@ -65,7 +65,7 @@ def open_bare(path: Path, encoding: Encoding) -> Iterator[BareLine]:
 def file_groups(path: Path, encoding: Encoding) -> Iterator[Iterable[BareLine]]:
     """The lines of a file, many at a time."""
     with reading(path), open_bytes(path) as stream:
-        yield from line_groups(Counted(stream, path), encoding)
+        yield from line_groups(CountedLines(stream, path), encoding)
 
 
 class Sampled(NamedTuple):
