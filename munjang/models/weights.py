@@ -160,7 +160,7 @@ def check_header(path: Path) -> None:
 def check_sizes_in(config: Mapping[str, Any], path: Path, tensors: int) -> None:
     """Refuse a config whose numbers are beyond any network. BundleError. tensors: how many the weights are."""
     for key, value in numbers_in(config):
-        most, least = HIGHEST, 1 if "heads" in key else -HIGHEST
+        most, least = HIGHEST, 1 if key.endswith("_heads") else -HIGHEST
         if "layer" in key or "group" in key:
             most = tensors
         elif key == "num_labels":

@@ -140,9 +140,7 @@ BENCHES = {
         holds=("account is right", "rows back, in order"),
     ),
     "startup": Smallest("--repeats 1 --backbones scratch:tiny", "startup.json", "reading network all", apart=True),
-    "trust": Smallest(
-        "--models linear --corpora nsmc", "trust.json", "before after best_answered", "temperature threshold"
-    ),
+    "trust": Smallest("--models linear --corpora nsmc", "trust.json", "before after best_answered", "temperature"),
     "train_memory": Smallest("--rows 64", "train-memory.json", "MB"),
     "train_speed": Smallest(
         "--shapes tiny --rounds 1 --steps 1 --variants B,C --precision fp32",
