@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import cast, overload
 
+import numpy as np
+
 from munjang.config.arguments import checked
 from munjang.errors import ConfigError, shortened, unknown_name
 from munjang.inference.heads import (
@@ -111,17 +113,16 @@ class Analyzer:
         if not self.heads:
             return [Analysis(parse.text, {}, parse.note, parse) for parse in parses]
         analyses: list[Analysis] = Results()
+        scopes = [self.single[head.name].scope for head in self.heads]
         for parts in self.whole.run(texts, progress=progress):
-            outside = {head.name: unlike(self.single[head.name].scope, parts[1]) for head in self.heads}
-            for index, (text, cleaned, row, is_cut, is_empty) in enumerate(zip(*parts, strict=True)):
+            outside = np.stack(unlike(scopes, parts[1]), axis=1)
+            for text, cleaned, row, is_cut, is_empty, flags in zip(*parts, outside, strict=True):
                 answers = {
                     head.name: cast(
                         Prediction,
-                        self.single[head.name].decode(
-                            text, cleaned, row[head.columns], is_cut, is_empty, outside[head.name][index]
-                        ),
+                        self.single[head.name].decode(text, cleaned, row[head.columns], is_cut, is_empty, is_outside),
                     )
-                    for head in self.heads
+                    for head, is_outside in zip(self.heads, flags, strict=True)
                 }
                 parse = parses[len(analyses)] if parses else None
                 analyses.append(Analysis(text, answers, self.whole.note(is_cut, is_empty), parse))

@@ -143,7 +143,7 @@ class Predictor:
         model = self if min_precision is None else self.with_doubt(min_precision=min_precision)
         records: list[Prediction | Parse] = Results()
         for parts in model.run(texts, progress=progress):
-            records += [model.decode(*part) for part in zip(*parts, unlike(self.scope, parts[1]), strict=True)]
+            records += [model.decode(*part) for part in zip(*parts, *unlike([self.scope], parts[1]), strict=True)]
         return cast("list[Prediction] | list[Parse]", records)
 
     def probabilities(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
@@ -233,7 +233,7 @@ class Predictor:
 
     def outside(self, texts: Sequence[str]) -> np.ndarray:
         """(n,) bool: which texts are unlike those that the model learnt from; none if it has no scope."""
-        return unlike(self.scope, [self.decoder.preprocess(clean_text(text, self.steps)) for text in texts])
+        return unlike([self.scope], [self.decoder.preprocess(clean_text(text, self.steps)) for text in texts])[0]
 
     def decode(
         self, text: str, cleaned: str, row: np.ndarray, is_cut: bool, is_empty: bool, is_outside: bool = False

@@ -52,19 +52,30 @@ class Scope:
 
         The mean over a text's n-grams of log(share in other texts / share in the training texts), in nats.
         """
-        return np.concatenate([self.part_score(part) for part in parts(texts)] or [np.zeros(0, np.float32)])
-
-    def part_score(self, texts: Sequence[str]) -> np.ndarray:
-        """The scores of texts that are looked at together."""
-        rows, buckets = hashed_ngrams(texts, BITS)
-        sums = np.bincount(rows, self.ratios[buckets], minlength=len(texts))
-        counts = np.bincount(rows, minlength=len(texts))
-        return (-STRONGEST / 127 * sums / np.maximum(counts, 1)).astype(np.float32)
+        return scores_of([self], texts)[0]
 
 
-def unlike(scope: Scope | None, texts: Sequence[str]) -> np.ndarray:
-    """(n,) bool: which cleaned texts are out of scope; none for a classifier without one."""
-    return np.zeros(len(texts), bool) if scope is None else scope.score(texts) > scope.threshold
+def scores_of(scopes: Sequence[Scope], texts: Sequence[str]) -> np.ndarray:
+    """(S, n) float32: the `Scope.score` of each scope; the n-grams of the texts are counted once for all."""
+    return np.concatenate(
+        [np.zeros((len(scopes), 0), np.float32), *(part_scores(scopes, part) for part in parts(texts))], axis=1
+    )
+
+
+def part_scores(scopes: Sequence[Scope], texts: Sequence[str]) -> np.ndarray:
+    """(S, n) float32: the scores of texts that are looked at together."""
+    rows, buckets = hashed_ngrams(texts, BITS)
+    counts = np.maximum(np.bincount(rows, minlength=len(texts)), 1)
+    sums = np.array([np.bincount(rows, scope.ratios[buckets], minlength=len(texts)) for scope in scopes])
+    return (-STRONGEST / 127 * sums / counts).astype(np.float32)
+
+
+def unlike(scopes: Sequence[Scope | None], texts: Sequence[str]) -> list[np.ndarray]:
+    """For each scope, (n,) bool: which cleaned texts are out of it; none for a classifier without one."""
+    known = [scope for scope in scopes if scope is not None]
+    scores = iter(scores_of(known, texts) if known else ())
+    none = np.zeros(len(texts), bool)
+    return [none if scope is None else next(scores) > scope.threshold for scope in scopes]
 
 
 def fit_scope(train: Iterable[str], validation: Iterable[str]) -> Scope:

@@ -212,15 +212,14 @@ def analysis_answers(
 ) -> AnalysisAnswer | list[AnalysisAnswer]:
     """The predictions of the heads, each with its doubt: for a single text, or a list for a list."""
     model = classifiers[0].model
-    scored = [
-        (one, doubt, one.scores(outputs), unlike(one.scope, outputs.cleaned))
-        for one, doubt in zip(classifiers, doubts, strict=True)
-    ]
+    outside = unlike([one.scope for one in classifiers], outputs.cleaned)
+    scores = [one.scores(outputs) for one in classifiers]
+    scored = list(zip(classifiers, doubts, scores, outside, strict=True))
     answers = []
     for index in range(len(outputs.empty)):
         by_head = {
-            one.head: head_answer(one, doubt, rows[index], model.note(outputs, index, outside[index]))
-            for one, doubt, rows, outside in scored
+            one.head: head_answer(one, doubt, rows[index], model.note(outputs, index, flags[index]))
+            for one, doubt, rows, flags in scored
         }
         answers.append(AnalysisAnswer(answers=by_head, note=model.note(outputs, index)))
     return answers[0] if inputs.single else answers
