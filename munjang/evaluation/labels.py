@@ -64,7 +64,8 @@ def evaluate_labels(
     if without_spaces:
         scores = metrics.metric_values(references.table, noisy["without_spaces"][1], kind)
         spaceless = {key: scores[key] for key in metrics.main_metrics(kind)}
-    bins = metrics.calibration_bins(*confidences(probabilities, references.table, predicted, single=single))
+    sure = confidences(probabilities, references.table, predicted, single=single)
+    bins = metrics.calibration_bins(*sure)
     values, intervals = scores_with_intervals(model, references.table, probabilities, seed)
     report = LabelReport(
         model=model.name,
@@ -85,7 +86,7 @@ def evaluate_labels(
         calibration=bins,
         without_spaces=spaceless,
         clean=clean_score(model, references, probabilities, corpus, split, seed),
-        reliability=equal_count_bins(*confidences(probabilities, references.table, predicted, single=single)),
+        reliability=equal_count_bins(*sure),
         coverage=coverage_curve(*given_labels(probabilities, references.table, predicted)),
         accepted=accepted_labels(model, texts, references.table, probabilities, predicted),
         top_errors=top_errors(references, probabilities, predicted, model),
@@ -115,7 +116,8 @@ def scores_with_intervals(
     counts = metrics.confusion_columns(references, predicted)
     intervals = bootstrap(counts, partial(metrics.summed_metrics, kind=kind), seed=seed)
     if counts[:, -2].all():  # every resample is the same
-        intervals = dict.fromkeys(intervals, wilson_interval(len(counts), len(counts)))
+        low, high = wilson_interval(len(counts), len(counts))
+        intervals = {name: (1 - high, 1 - low) if name in metrics.LOSSES else (low, high) for name in intervals}
     return values | metrics.metric_values(references, predicted, kind), intervals
 
 

@@ -168,6 +168,10 @@ METRICS: dict[str, Metric] = {
 }
 
 
+LOSSES = ("hamming_loss",)
+"""The metrics that are 0 where all is right."""
+
+
 def problem_kind(labels: int, *, several: bool) -> str:
     """The kind of problem, one of PROBLEM_KINDS. several: whether a text may have any number of labels."""
     return SEVERAL[0] if several else ONE[labels != 2]

@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
+from scipy.stats import binomtest
 
 from munjang.evaluation.labels import label_scores, scores_with_intervals
 from munjang.metrics.in_words import report_in_words
@@ -55,3 +57,12 @@ def test_several_labels_a_text_are_said_as_found_and_given():
     assert report_in_words(report) == [
         "Of 100 labels that it gives, 80 are right; of 100 that the texts have, it finds 80 (400 texts)."
     ]
+
+
+def test_where_all_is_right_a_loss_is_near_0_and_a_score_near_1():
+    table = np.array([[1, 0, 0], [0, 1, 1]] * 20, bool)
+    model = SimpleNamespace(decoder=MultiLabel(LabelSet(LABELS)), labels=LabelSet(LABELS), threshold=0.5)
+    metrics, intervals = scores_with_intervals(model, table, table.astype(np.float32), 13)
+    wilson = binomtest(40, 40).proportion_ci(method="wilson")
+    assert intervals["micro_f1"] == pytest.approx((wilson.low, 1)) and metrics["hamming_loss"] == 0
+    assert intervals["hamming_loss"] == pytest.approx((0, 1 - wilson.low))
