@@ -13,7 +13,6 @@ import secrets
 import shutil
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from typing import Any
 from munjang.errors import ConfigError, MunjangError
 from munjang.files import first_line, make_socket_folder
 from munjang.inference.backends.onnx import cores
+from munjang.models.silence import silent_stderr
 from munjang.translation import _
 
 log = logging.getLogger("munjang")
@@ -139,21 +139,6 @@ def start(**options: Any) -> None:
     finally:
         if main and handler is not None:
             signal.signal(signal.SIGTERM, handler)
-
-
-@contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Within the block nothing is printed on stderr, not even by C++ libraries, which do not use Python's logging."""
-    sys.stderr.flush()
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
 
 
 @contextmanager

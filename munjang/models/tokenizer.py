@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from munjang.errors import BundleError
 from munjang.files import comes_with_munjang, fault_in_file, read_regular
 from munjang.models.folder import is_json_number
+from munjang.models.silence import silent_stderr
 from munjang.tasks.base import tokenizer_errors
 from munjang.translation import _
 
@@ -49,7 +47,8 @@ def open_tokenizer(path: Path, rows: int | None = None) -> tokenizers.Tokenizer:
         raise BundleError(
             _("{path} is no usable tokenizer: {reason}.", path=path, reason=fault_in_file(error).removesuffix("."))
         ) from error
-    with panics_unseen("Precompiled" in content), tokenizer_errors(path):
+    # A library in Rust describes its own failure on stderr.
+    with silent_stderr() if "Precompiled" in content else nullcontext(), tokenizer_errors(path):
         tokenizer = Tokenizer.from_str(content)
         tokenizer.no_padding()
         tokenizer.encode_batch_fast(list(PROBE))
@@ -122,20 +121,3 @@ def processors_of(processor: dict[str, Any] | None) -> list[dict[str, Any]]:
         return []
     parts = processor["processors"] if processor["type"] == "Sequence" else [processor]
     return [part for part in parts if part["type"] != "Sequence"]
-
-
-@contextmanager
-def panics_unseen(hidden: bool) -> Iterator[None]:
-    """If `hidden`, nothing is written to stderr in the block: a library in Rust describes its own failure there."""
-    if not hidden:
-        yield
-        return
-    sys.stderr.flush()
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
