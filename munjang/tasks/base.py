@@ -64,14 +64,14 @@ class Encodings:
 
 @dataclass(frozen=True)
 class Signature:
-    """What an exported network of a task takes and gives: name -> number of dimensions.
+    """What an exported network of a task takes and gives: name -> a letter for each dimension.
 
-    The last dimension of the last output has one entry for each label. kept: arrays of the batch that `decode` needs
-    beside the outputs. least: precision of an export -> the least agreement with its source.
+    B sentences, T tokens, K pieces of words, W words, N words and the root, L labels. kept: arrays of the batch that
+    `decode` needs beside the outputs. least: precision of an export -> the least agreement with its source.
     """
 
-    inputs: Mapping[str, int]
-    outputs: Mapping[str, int]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
     kept: tuple[str, ...] = ()
     least: Mapping[str, float] = field(default_factory=lambda: {"fp32": 0.0, "int8": 0.97})
 
@@ -108,7 +108,7 @@ class TrainingDefaults:
 Threshold = float | Mapping[str, float]
 """With several labels a text, the least probability at which a label is given: of all labels, or label -> its own."""
 
-CLASSIFIER = Signature({"input_ids": 2, "attention_mask": 2}, {"logits": 2})
+CLASSIFIER = Signature({"input_ids": "BT", "attention_mask": "BT"}, {"logits": "BL"})
 
 TextEncoder = Callable[[Sequence[str], "tokenizers.Tokenizer", int], Encodings]
 """Token ids of texts, as `encode_texts` makes them or a cache has them."""

@@ -1,5 +1,6 @@
 """An ONNX graph of a stranger is refused before the runtime gets it, if it is not one that munjang writes."""
 
+import re
 import shutil
 import tracemalloc
 
@@ -234,3 +235,18 @@ def test_a_graph_that_calculates_without_end_is_refused(monkeypatch):
         name = f"p{number}"
     with pytest.raises(BundleError, match="it calculates too much for its size"):
         check_sizes(graph, 48, "x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "output", "shape"), [("bert-onnx", "logits", "(4, 3)"), ("parser-onnx", "arcs", "(4, ")]
+)
+def test_outputs_of_other_sizes_than_the_graph_declares_are_refused(tmp_path, kind, output, shape):
+    folder = shutil.copytree(KINDS[kind], tmp_path / "model")
+    model = onnx.load(folder / "model.onnx")
+    (node,) = (node for node in model.graph.node if output in node.output)
+    node.output[0] = "half"
+    model.graph.node.append(onnx.helper.make_node("Concat", ["half", "half"], [output], axis=0))
+    onnx.save(model, folder / "model.onnx")
+    forge(folder / "munjang.json")
+    with pytest.raises(BundleError, match=rf"The model is damaged: {output} has the shape {re.escape(shape)}"):
+        mj.load(folder).predict_many(["정말 재밌어요", "별로예요"])

@@ -68,8 +68,27 @@ class OnnxRunner:
             outputs = self.session.run(list(self.signature.outputs), self.inputs(batch))
         except Exception as error:  # the runtime has its own errors for tensors that do not fit each other
             raise BundleError(_("The model cannot be run: {reason}", reason=first_line(error))) from error
-        kept = {name: batch[name] for name in self.signature.kept}
-        return dict(zip(self.signature.outputs, outputs, strict=True)) | kept
+        arrays = dict(zip(self.signature.outputs, outputs, strict=True))
+        self.check_shapes(batch, arrays)
+        return arrays | {name: batch[name] for name in self.signature.kept}
+
+    def check_shapes(self, batch: Batch, outputs: Outputs) -> None:
+        """Refuse outputs of other sizes than the batch asks for: what a graph declares need not be so. BundleError."""
+        sides = {"L": len(self.task.labels)}
+        for name, letters in self.signature.inputs.items():
+            sides |= zip(letters, batch[name].shape, strict=True)
+        sides["W"] = sides.get("N", 1) - 1
+        for name, letters in self.signature.outputs.items():
+            expected = tuple(sides[letter] for letter in letters)
+            if outputs[name].shape != expected:
+                raise BundleError(
+                    _(
+                        "The model is damaged: {output} has the shape {shape}, expected {expected}.",
+                        output=name,
+                        shape=outputs[name].shape,
+                        expected=expected,
+                    )
+                )
 
     def inputs(self, batch: Batch) -> dict[str, np.ndarray]:
         """The arrays of a batch that the graph takes."""
@@ -178,7 +197,7 @@ def check_signature(session: Any, folder: Path, task: Task, shares_words: bool =
             _("{folder}: models of this kind, task {task}, have no exported form.", folder=folder, task=task.name)
         )
     inputs = sorted((item.name, item.type, len(item.shape)) for item in session.get_inputs())
-    expected = [(name, "tensor(int64)", rank) for name, rank in signature.inputs.items()]
+    expected = [(name, "tensor(int64)", len(letters)) for name, letters in signature.inputs.items()]
     expected += [(shared_embeddings.INPUT, "tensor(float)", 3)] if shares_words else []
     if inputs != sorted(expected):
         raise BundleError(
@@ -192,7 +211,7 @@ def check_signature(session: Any, folder: Path, task: Task, shares_words: bool =
         )
     last_shape = session.get_outputs()[-1].shape
     outputs = [(item.name, item.type, len(item.shape)) for item in session.get_outputs()]
-    if outputs != [(name, "tensor(float)", rank) for name, rank in signature.outputs.items()]:
+    if outputs != [(name, "tensor(float)", len(letters)) for name, letters in signature.outputs.items()]:
         raise BundleError(
             _(
                 "{folder}: {graph} gives {outputs}, expected {expected}.",

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from munjang.tasks.parsing.network import ArcScores
 
 SIGNATURE = Signature(
-    {"input_ids": 2, "attention_mask": 2, "positions": 1, "nodes": 2},
-    {"arcs": 3, "relations": 4},
+    {"input_ids": "BT", "attention_mask": "BT", "positions": "K", "nodes": "BN"},
+    {"arcs": "BWN", "relations": "BWNL"},
     ("words",),
     {"fp32": 0.995, "int8": 0.95},  # one in six heads of a parser is wrong anyway: many choices are close
 )
