@@ -222,9 +222,8 @@ def show_run(run: TrainedRun) -> None:
     from shlex import quote
 
     folder = run.model.folder
-    show_answers, sentence = for_record(ANSWERS, run.model.decoder.record)
     if run.answers:
-        show_answers(run.answers)
+        for_record(ANSWERS, run.model.decoder.record)(run.answers)
     if run.report is None:
         typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
     else:
@@ -245,7 +244,7 @@ def show_run(run: TrainedRun) -> None:
         typer.echo(_("Report: {path}", path=run.page))
     elif run.why_no_page:
         typer.echo(_("Report: none. {reason}", reason=run.why_no_page))
-    typer.echo(_('Try:    munjang predict {folder} "{sentence}"', folder=quote(str(folder)), sentence=sentence))
+    typer.echo(_("Try:    munjang predict {folder} {text}", folder=quote(str(folder)), text=quote(run.example)))
 
 
 def show_labels(answers: Sequence[Prediction]) -> None:
@@ -263,8 +262,5 @@ def show_trees(answers: Sequence[Parse]) -> None:
         typer.echo(f"{parse.text}\n{tree_lines(parse.tree)}\n")
 
 
-ANSWERS: dict[type, tuple[Callable[[Any], None], str]] = {
-    Prediction: (show_labels, "영화 개재밌어 ㅋㅋㅋㅋㅋ"),
-    Parse: (show_trees, "나는 구름그림을 벽에 걸었다"),
-}
-"""The class of a model's records -> what prints them, and a sentence to try."""
+ANSWERS: dict[type, Callable[[Any], None]] = {Prediction: show_labels, Parse: show_trees}
+"""The class of a model's records -> what prints them."""

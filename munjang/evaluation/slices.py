@@ -12,7 +12,7 @@ from munjang.errors import DataError
 from munjang.evaluation.references import References
 from munjang.metrics.breakdown import Slice, Slicing
 from munjang.metrics.label_report import LabelReport
-from munjang.metrics.significance import bootstrap, fisher_less, holm
+from munjang.metrics.significance import bootstrap, fisher_less, holm, permutation_less
 from munjang.records import Example
 from munjang.translation import _
 
@@ -23,7 +23,8 @@ CLASSES = 3  # of length, with about as many texts each
 def slices_of(report: LabelReport, references: References, by: str | None, *, seed: int) -> tuple[Slicing, ...]:
     """The scores by the column `by`, if one is named, and by length, unless all texts are equally long.
 
-    Whether a slice is worse than the other texts is tested on how many texts have all labels right.
+    Whether a slice is worse than the other texts is tested by the score that is shown: accuracy by Fisher's exact test,
+    another one by a permutation test.
     """
     slicings = []
     if by is not None:
@@ -81,7 +82,10 @@ def slice_score(
     interval = bootstrap(counts[mask], report.scores, seed=seed)[metric]
     if not others:
         return Slice(value, n, score, interval, None, None)
-    p = fisher_less(int(right[mask].sum()), n, int(right[~mask].sum()), others)
+    if metric == "accuracy":
+        p = fisher_less(int(right[mask].sum()), n, int(right[~mask].sum()), others)
+    else:
+        p = permutation_less(counts, mask, lambda sums: np.asarray(report.scores(sums)[metric]), seed=seed)
     return Slice(value, n, score, interval, score - rest, p)
 
 

@@ -93,7 +93,8 @@ class HeldOut:
         has, counts = self.references > 0, self.references.sum(axis=0)
         given = self.confidence[None] >= np.array(CANDIDATES, np.float32)[:, None, None]  # (C, n, L)
         hits, sizes = (given & has).sum(axis=1), given.sum(axis=1) + counts  # (C, L)
-        of_all = int(np.argmax(hits.sum(axis=1) / np.maximum(1, sizes.sum(axis=1))))
+        together = hits.sum(axis=1) / np.maximum(1, sizes.sum(axis=1))
+        of_all = int(np.argmax(together)) if together.any() else CANDIDATES.index(EVEN)
         best = np.argmax(hits / np.maximum(1, sizes), axis=0)
         chosen = np.where(counts >= RARE, best, of_all)
         return {name: CANDIDATES[index] for name, index in zip(labels.names, chosen, strict=True)}
@@ -316,9 +317,14 @@ def promised(held: HeldOut | None, labels: LabelSet, min_precision: MinPrecision
     DataError: no such label.
     """
     wanted = min_precision if isinstance(min_precision, Mapping) else dict.fromkeys(labels.names, min_precision)
-    targets = {labels.resolve(name): target for name, target in wanted.items()}
-    for target in targets.values():
+    targets: dict[str, float] = {}
+    for name, target in wanted.items():
         between("min_precision", target, LEAST_TARGET, 1, low_too=True)
+        if targets.setdefault(label := labels.resolve(name), target) != target:
+            raise ConfigError(
+                _("{option:min_precision}: the label '{label}' has two numbers, {first:g} and {second:g}.", label=label,
+                  first=targets[label], second=target)
+            )  # fmt: skip
     held = kept_record(held, model)
     if isinstance(min_precision, Mapping):
         least = {name: threshold(held, labels, target, model, name) for name, target in targets.items()}

@@ -19,7 +19,7 @@ class Slice:
 
     value: in the column; "" where it is missing; of a length its bounds in characters, such as "1-17". difference: the
     score minus that of all other texts; None where there are no others. p: the probability that chance alone makes a
-    slice as bad as this one, from `munjang.metrics.significance.fisher_less`, corrected for the number of slices.
+    slice as bad as this one, from a test on the score that is shown, corrected for the number of slices.
     """
 
     value: str
@@ -64,8 +64,8 @@ class Slicing:
         if worst is None:
             return _("No slice is below the rest beyond chance.")
         return _(
-            "{slice}: {points:.1f} points of {metric} below the rest, beyond chance (Fisher's exact test, p {p} after "
-            "correction for {count:,} slices).",
+            "{slice}: {points:.1f} points of {metric} below the rest, beyond chance (p {p} after correction for "
+            "{count:,} slices).",
             slice=self.shown(worst),
             points=-100 * (worst.difference or 0.0),
             metric=title(self.metric),

@@ -95,6 +95,11 @@ class Accepted:
     interval: Interval
     by_label: Mapping[str, Sequence[int]]
 
+    def table(self) -> ReportTable:
+        """The counts of each label that is given at all."""
+        rows = [[name, *counts] for name, counts in self.by_label.items() if counts[0]]
+        return ReportTable([_("label"), _("predicted"), _("given"), _("right")], rows)
+
     def __str__(self) -> str:
         if not self.given:
             return _("Minimum precision {target}: no label is sure enough to be given.", target=self.target)
@@ -267,6 +272,8 @@ class LabelReport:
             few = len(self.labels) <= MANY
             sections.append(Section(_("Confusions"), [[matrix], [table]] if few else [[matrix, table]]))
         sections.append(Section(_("Calibration"), self.calibration_columns()))
+        if self.accepted:
+            sections.append(Section(_("Given and withheld"), [[self.accepted.table()]]))
         if self.slices:
             sections.append(Section(_("Slices"), [slice_parts(self.slices)]))
         if self.robustness:

@@ -15,7 +15,8 @@ import numpy as np
 
 from munjang.metrics.significance import Interval, percentile_interval, wilson_interval
 
-SHARE_REPLICATES = 400  # of a share's interval
+SHARE_REPLICATES, FEWEST_REPLICATES = 400, 100  # of a share's interval
+MOST_DRAWN_SHARES = 20_000  # replicates times labels
 MOST_ROUNDS = 300
 FEW_OF_EITHER = 5  # texts
 SETTLED = 1e-5  # no share moves by more in the last round
@@ -45,8 +46,9 @@ def corrected_shares(probabilities: np.ndarray, held: np.ndarray, *, seed: int =
     generator = np.random.default_rng(seed)
     rows, n, total = np.asarray(probabilities, float), len(probabilities), int(held.sum())
     best = likeliest_shares(rows, np.ones((1, n)), prior_of(held[None]))
-    weights = generator.multinomial(n, np.full(n, 1 / n), SHARE_REPLICATES).astype(float)
-    priors = prior_of(generator.multinomial(total, held / total, SHARE_REPLICATES))
+    replicates = min(SHARE_REPLICATES, max(FEWEST_REPLICATES, MOST_DRAWN_SHARES // len(held)))
+    weights = generator.multinomial(n, np.full(n, 1 / n), replicates).astype(float)
+    priors = prior_of(generator.multinomial(total, held / total, replicates))
     shares = likeliest_shares(rows, weights, priors, start=best)
     pairs = zip(best[0], shares.T, strict=True)
     return [CorrectedShare(float(share), honest_interval(float(share), values, n)) for share, values in pairs]

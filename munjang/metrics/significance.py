@@ -1,4 +1,5 @@
-"""How certain a score is: bootstrap intervals, paired differences, McNemar's and Fisher's tests, Holm's correction."""
+"""How certain a score is: bootstrap intervals, paired differences, McNemar's, Fisher's and permutation tests,
+Holm's correction."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ LEVEL = 0.95
 Z = 1.959963984540054  # the normal distribution's quantile at (1 + LEVEL) / 2
 EXACT_UP_TO = 1_000  # texts on which two models differ; beyond, McNemar's test is a chi-square with continuity
 BLOCK = 250  # replicates drawn at once
+LEAST_AS_LOW = 10  # draws of a permutation test that give a p
 
 Interval = tuple[float, float]
 
@@ -113,6 +115,25 @@ def fisher_less(right: int, n: int, other_right: int, others: int) -> float:
     counts = np.arange(max(0, n - (total - hits)), right + 1)
     tail = np.exp(log_choose(hits, counts) + log_choose(total - hits, n - counts) - log_choose(total, n))
     return min(1.0, float(tail.sum()))
+
+
+def permutation_less(
+    counts: np.ndarray, chosen: np.ndarray, score: Callable[[np.ndarray], np.ndarray], *, seed: int = 13
+) -> float:
+    """One-sided p of a permutation test: is the score of the chosen texts lower than that of as many drawn by chance?
+
+    counts: (n, K), as of `bootstrap`. chosen: (n,) bool. score: of added counts (..., K). Where hardly any draw is as
+    low, the tail of a normal distribution with the mean and the spread of the draws stands for it.
+    """
+    representative, repeats = patterns([counts])
+    rows = counts[representative].astype(np.float64)
+    size, generator = int(chosen.sum()), np.random.default_rng(seed)
+    draws = score(generator.multivariate_hypergeometric(repeats, size, size=REPLICATES, method="marginals") @ rows)
+    own = float(score(counts[chosen].sum(axis=0, dtype=np.float64)))
+    as_low = int((draws <= own).sum())
+    if as_low >= LEAST_AS_LOW or not draws.std():
+        return (as_low + 1) / (REPLICATES + 1)
+    return 0.5 * math.erfc((draws.mean() - own) / draws.std() / math.sqrt(2))
 
 
 def holm(values: Sequence[float]) -> list[float]:

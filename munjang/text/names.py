@@ -221,7 +221,10 @@ def parse_targets(text: str) -> float | dict[str, float]:
                     part=part.strip(),
                 )
             ) from None
-        targets[name] = number
+        if targets.setdefault(name, number) != number:
+            raise ConfigError(
+                _("{option:min_precision={text}}: the label '{name}' has two numbers.", text=text, name=name)
+            )
     return targets
 
 

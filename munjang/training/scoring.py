@@ -26,12 +26,14 @@ from munjang.reports.model_card import model_card
 from munjang.reports.run_report import write_report
 from munjang.tasks import task_for
 from munjang.tasks.classification import RawLogits
+from munjang.text.personal import count_personal
 from munjang.training.fine_tune import choose_epochs
 from munjang.training.hybrid import Mixture, mixture_of
 from munjang.training.loops.run_log import read_log
 from munjang.translation import _
 
 SHOWN_NEVER = 5  # labels
+EXAMPLES, EXAMPLE_LENGTH = 50, 40  # texts that are looked at, characters
 FEW_EPOCHS = 4  # times as many would be usual
 REPORT_PAGE = Path("run", "report.html")
 
@@ -42,7 +44,8 @@ class TrainedRun:
 
     answers: for the sentences to try. report: on the test split; None without one. baseline_report, comparison: of the
     linear baseline on the same texts, and of the model with it. mixture: what both together would score. usual_epochs:
-    of a network on so many sentences. page: the HTML report; why_no_page: which packages it lacks.
+    of a network on so many sentences. example: a text of the corpus, to try the model with. page: the HTML report;
+    why_no_page: which packages it lacks.
     """
 
     model: Predictor
@@ -52,6 +55,7 @@ class TrainedRun:
     comparison: Comparison | None = None
     mixture: Mixture | None = None
     usual_epochs: float | None = None
+    example: str = ""
     page: Path | None = None
     why_no_page: str = ""
 
@@ -106,7 +110,8 @@ def score_run(
     baseline_report = evaluate(baseline, corpus) if baseline and report else None
     comparison = compare(report, baseline_report) if baseline_report else None
     mixture = mixture_with(baseline, model, prepared.corpus) if baseline and model.manifest.format == "native" else None
-    run = TrainedRun(model, answers, report, baseline_report, comparison, mixture, usual_epochs(model, prepared))
+    usual, example = usual_epochs(model, prepared), example_text(corpus)
+    run = TrainedRun(model, answers, report, baseline_report, comparison, mixture, usual, example)
     model.report = report
     with disk_errors(model.folder, _(RESUME_REMEDY)):
         write_card(model, prepared, report, baseline_report)
@@ -120,6 +125,13 @@ def score_run(
             return replace(run, page=draw_page(run, prepared))
         except MissingExtra as error:
             return replace(run, why_no_page=str(error))
+
+
+def example_text(corpus: Corpus) -> str:
+    """A text of the corpus that fits a command line: of the first EXAMPLES texts the longest that is short enough."""
+    texts = [example.text for example in (corpus.test or corpus.validation or corpus.train)[:EXAMPLES]]
+    usable = [text for text in texts if len(text) <= EXAMPLE_LENGTH and text.isprintable() and not count_personal(text)]
+    return max(usable, key=len, default="")
 
 
 def usual_epochs(model: Predictor, prepared: Prepared) -> float | None:

@@ -14,10 +14,20 @@ from sklearn.metrics import f1_score
 
 import munjang as mj
 from munjang.errors import BundleError, ConfigError, DataError
-from munjang.inference.confidence import CONFIDENCE, Doubt, HeldOut, check_arrays, kept_answers, promises, save
+from munjang.inference.confidence import (
+    CONFIDENCE,
+    Doubt,
+    HeldOut,
+    check_arrays,
+    kept_answers,
+    promised,
+    promises,
+    save,
+)
 from munjang.inference.files.predict import Answering, predict_table
 from munjang.models.folder import MANIFEST
 from munjang.records import LabelSet, Prediction
+from munjang.text.names import parse_targets
 
 LABELS = LabelSet(("부정", "긍정"))
 OLD = Path(__file__).parents[1] / "old_models"
@@ -129,6 +139,19 @@ def test_a_report_counts_what_is_given_and_what_of_it_is_right(trained):
 def test_a_precision_lies_between_0_and_1(trained, target):
     with pytest.raises(ConfigError, match=r"min_precision must be at least 0\.01 and below 1"):
         mj.load(trained).with_doubt(min_precision=target)
+
+
+def test_a_label_has_one_precision_under_all_its_names():
+    with pytest.raises(ConfigError, match=r"the label '부정' has two numbers, 0\.9 and 0\.95"):
+        promised(None, LabelSet(("부정", "긍정"), {"negative": "부정"}), {"부정": 0.9, "negative": 0.95}, "m")
+    with pytest.raises(ConfigError, match="the label '부정' has two numbers"):
+        parse_targets("부정=0.9,부정=0.95")
+    assert parse_targets("부정=0.9,부정=0.9") == {"부정": 0.9}
+
+
+def test_the_f1_threshold_of_labels_that_never_occur_is_one_half():
+    held = HeldOut(np.full((40, 2), 0.3, np.float32), np.zeros((40, 2), np.int32), np.zeros((40, 2), np.int32))
+    assert held.f1_thresholds(LabelSet(("a", "b"))) == {"a": 0.5, "b": 0.5}
 
 
 def test_a_promise_that_cannot_be_kept_says_how_many_rows_it_would_take(trained, tmp_path):

@@ -66,9 +66,10 @@ class FileLook:
         if self.columns:
             roles = {"text": _("texts"), "label": _("labels"), "": ""}
             rows = [
-                [item.name, item.filled, item.distinct, f"{item.prose:.1f}", item.first, roles[item.role]]
+                [item.name, item.filled, item.distinct, f"{item.prose:.1f}" if item.prose else "", item.first,
+                 roles[item.role]]
                 for item in self.columns
-            ]
+            ]  # fmt: skip
             header = [_("column"), _("filled"), _("distinct"), _("characters"), _("first value"), _("used as")]
             parts.append(format_table(header, rows, max_width=40))
         if self.personal:
