@@ -61,6 +61,9 @@ BENCHES = {
         "macro_f1",
         needs="onnx",
     ),
+    "joined": Smallest(
+        "--corpora nsmc --epochs 1 --backbone scratch:tiny", "joined.json", "seconds log_loss", "macro_f1"
+    ),
     "loops": Smallest(
         "--corpora nsmc --seeds 13 --backbone scratch:tiny", "loops.json", "train_s n accuracy", "accuracy"
     ),
