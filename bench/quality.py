@@ -1,7 +1,7 @@
 """Trains and scores one backbone and the linear baseline on every corpus, with the standard protocol.
 
     python bench/quality.py --backbone scratch:small --data-dir DIR [--epochs 1] [--seeds 13,14,15] [--corpora nsmc]
-        [--hybrid]
+        [--hybrid] [--keep FOLDER]
 
 Protocol: training on the train split only; the validation split, made from train if the corpus has none, chooses the
 checkpoint; one evaluation on the published test split. Rows (corpus, backbone, seed, settings) go to
@@ -9,7 +9,7 @@ bench/results/quality-BACKBONE.json one by one, the predictions to quality-BACKB
 not run again. Prints a table and writes it beside the JSON as Markdown. The last columns are differences of the mean
 score over the seeds (macro F1; micro F1 for several labels per text) to the linear baseline, to the same backbone
 without adversarial training, and of a hybrid to its network alone, with the 95% interval of a paired bootstrap over the
-test texts.
+test texts. --keep keeps the models, FOLDER/CORPUS-SEED-EPOCHS-ADVERSARIAL.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--adversarial", type=float, default=0.0)
     parser.add_argument("--hybrid", action="store_true", help="n-grams beside the network; it is scored alone too")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the trained models stay")
     parser.add_argument("--no-linear", action="store_true", help="leave the linear baseline out")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -89,7 +90,7 @@ def main() -> None:
             if find(rows, name, config) is None:
                 if config.seed not in prepared:
                     prepared = {config.seed: prepare_corpus(mj.load_corpus(name, data_dir=options.data_dir), config)}
-                row, report, alone = run(name, config, prepared[config.seed])
+                row, report, alone = run(name, config, prepared[config.seed], options.keep)
                 answers |= {key_of(row): report.predicted_table, f"{name} gold": report.reference_table}
                 if alone:
                     answers[f"{key_of(row)} network"] = alone.predicted_table
@@ -120,12 +121,14 @@ def key_of(row: dict[str, Any]) -> str:
 
 
 def run(
-    name: str, config: mj.TrainConfig, prepared: Prepared
+    name: str, config: mj.TrainConfig, prepared: Prepared, keep: Path | None
 ) -> tuple[dict[str, Any], LabelReport, LabelReport | None]:
     """Train, evaluate once on the test split, and measure both times; of a hybrid evaluate the network alone too."""
-    with tempfile.TemporaryDirectory(prefix="quality-") as folder:
+    with tempfile.TemporaryDirectory(prefix="quality-") as temporary:
+        folder = keep / f"{name}-{config.seed}-{config.epochs:g}-{config.adversarial:g}" if keep else Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        model = train_prepared(prepared, config, Path(folder))
+        model = train_prepared(prepared, config, folder)
         trained = time.monotonic()
         report = mj.evaluate(model, prepared.published)
         done = time.monotonic()

@@ -1,8 +1,9 @@
 """What a classifier's probabilities and promises are worth on the published test splits.
 
-    python bench/trust.py --data-dir DIR [--models heads,linear,mini,hybrid] [--corpora nsmc,ynat]
+    python bench/trust.py --data-dir DIR [--models heads,linear,mini,hybrid] [--corpora nsmc,ynat] [--kept FOLDER]
 
-heads: those of the packaged model, in 8 bits; linear, mini, hybrid: trained here, mini as `bench/quality.py` does.
+heads: those of the packaged model, in 8 bits; linear, mini, hybrid: trained here, mini as `bench/quality.py` does, or
+taken from what `bench/quality.py --hybrid --keep FOLDER` kept; mini is then the network of the hybrid alone.
 Their temperature and thresholds come from the validation split. On the test split, read once: log loss and calibration
 error without and with the temperature, the latter with 95% bootstrap intervals; for a minimum precision of 0.90, 0.95
 and 0.99 the share answered and the precision, beside the most that any threshold chosen on test itself would answer at
@@ -26,7 +27,8 @@ import munjang as mj
 from munjang.config.settings import TrainConfig
 from munjang.data.prepare import prepare_corpus
 from munjang.files import write_json
-from munjang.inference.confidence import HeldOut, kept_answers
+from munjang.inference.backends.hybrid import network_runner
+from munjang.inference.confidence import HeldOut, calibrated, kept_answers
 from munjang.inference.predictor import Predictor
 from munjang.metrics.scores import calibration_bins, calibration_error, log_loss
 from munjang.metrics.selective import PROMISED
@@ -48,6 +50,7 @@ def main() -> None:
     parser = bench_parser(__doc__)
     parser.add_argument("--corpora", default=",".join(CORPORA))
     parser.add_argument("--models", default="heads,linear,mini,hybrid")
+    parser.add_argument("--kept", type=Path, metavar="FOLDER", help="models that bench/quality.py --keep has trained")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     path = options.results / "trust.json"
@@ -56,22 +59,38 @@ def main() -> None:
         for name in options.corpora.split(","):
             key = f"{kind} {name}"
             if key not in rows and (kind != "heads" or name in HEADS):
-                rows[key] = made_and_measured(kind, mj.load_corpus(name, data_dir=options.data_dir), name)
+                rows[key] = made_and_measured(kind, mj.load_corpus(name, data_dir=options.data_dir), name, options.kept)
                 write_json(path, rows)
     print(format_table(["model", "log loss", "calibrated", "ECE", "calibrated"], list(map(loss_row, rows.items()))))
     header = ["model", "target", "answered", "right", "best on test", "of the best"]
     print(format_table(header, [row for item in rows.items() for row in promise_rows(*item)]))
 
 
-def made_and_measured(kind: str, corpus: Corpus, name: str) -> dict[str, Any]:
-    """The figures of one model on one corpus; the model is trained unless it is a packaged head."""
+def made_and_measured(kind: str, corpus: Corpus, name: str, kept: Path | None) -> dict[str, Any]:
+    """The figures of one model on one corpus; it is trained unless it is a packaged head or was kept."""
     if kind == "heads":
         return measured(mj.load(f"mini/{HEADS[name]}"), prepare_corpus(corpus, TrainConfig()).published)
     epochs = 1.0 if kind == "linear" else CORPORA[name]
     config = TrainConfig(backbone="linear" if kind == "linear" else "mini", epochs=epochs, hybrid=kind == "hybrid")
     prepared = prepare_corpus(corpus, config)
+    if kept and kind != "linear":
+        folder = min(kept.glob(f"{name}-13-*"))
+        model = mj.load(folder)
+        return measured(model if kind == "hybrid" else network_alone(model, prepared.corpus), prepared.published) | {
+            "model": folder.name
+        }
     with tempfile.TemporaryDirectory() as folder:
         return measured(train_prepared(prepared, config, Path(folder)), prepared.published)
+
+
+def network_alone(model: Predictor, corpus: Corpus) -> Predictor:
+    """The network of a hybrid with a temperature of its own, from validation, as it would have been trained alone."""
+    task = type(model.decoder)(model.labels)
+    network = Predictor(model.manifest, network_runner(model.runner), decoder=task)
+    runs = network.run([row.text for row in corpus.validation], decoder=RawLogits(model.labels))
+    logits = np.concatenate([run[2] for run in runs])
+    network.decoder, network.held_out = calibrated(task, logits, targets(corpus.validation, corpus))
+    return network
 
 
 def measured(model: Predictor, corpus: Corpus) -> dict[str, Any]:
