@@ -5,8 +5,9 @@ So it is tested as in Angelopoulos, Bates, Candès, Jordan and Lei (2021), Learn
 sequence testing: from high to low, each threshold must refuse the hypothesis that the accepted sentences are wrong more
 often than the target allows (exact binomial test); the last one before the first that does not is taken. The walk
 begins where START of the sentences are accepted, because among fewer a single mistake would end it. With few sentences
-a mistake may end it anywhere, so there are several walks, which share the risk. Then the chance that the promise is
-broken on sentences like those of validation is at most RISK.
+a mistake may end it anywhere, so the risk is shared out over several beginnings; a walk that reaches the next one takes
+its share along (the fallback procedure of Wiens 2003). Then the chance that the promise is broken on sentences like
+those of validation is at most RISK.
 """
 
 from __future__ import annotations
@@ -56,16 +57,18 @@ def choose_threshold(confidence: np.ndarray, right: np.ndarray, target: float) -
     least = least_rows(target, n)
     rights = np.cumsum(np.asarray(right, bool)[np.argsort(-confidence, kind="stable")])
     ends, thresholds = accepted_counts(confidence)
-    starts = starts_for(n)
-    found = None
-    for start in starts:
-        for index in tried_positions(ends, max(least, math.ceil(start * n))):
-            count = int(ends[index])
-            hits = int(rights[count - 1])
-            if binomial_tail(count - hits, count, 1 - target) > RISK / len(starts):
-                break
-            if found is None or count > found.answered * n:
-                found = Acceptance(target, float(thresholds[index]), count / n, hits / count, n)
+    starts = [math.ceil(start * n) for start in starts_for(n)]
+    found, risk = None, 0.0
+    for index in tried_positions(ends, max(least, starts[0])):
+        count = int(ends[index])
+        while starts and count >= starts[0]:
+            risk += RISK / len(starts_for(n))
+            del starts[0]
+        hits = int(rights[count - 1])
+        if risk and binomial_tail(count - hits, count, 1 - target) <= risk:
+            found = Acceptance(target, float(thresholds[index]), count / n, hits / count, n)
+        else:
+            risk = 0.0
     return found
 
 

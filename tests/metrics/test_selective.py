@@ -76,3 +76,13 @@ def test_answers_that_are_wrong_too_often_need_no_more_rows_but_another_model():
     assert choose_threshold(*some, 0.95) is None and 300 < needed < 20_000
     more = np.linspace(0.5, 1, 3 * needed), np.arange(3 * needed) % 25 > 0
     assert choose_threshold(*more, 0.95) is not None
+
+
+def test_a_walk_that_goes_well_takes_its_share_of_the_risk_along():
+    """Of 400 accepted sentences 31 are wrong: at a rate of 0.1 that has a chance of 0.08, more than a quarter of RISK."""
+    wrong = [150, 160, 170, 180, 190, *range(205, 300, 9), *range(305, 400, 7), 399]
+    right = np.ones(500, bool)
+    right[[*wrong, *range(400, 500)]] = False
+    assert len(wrong) == 31 and RISK / 4 < binom.cdf(31, 400, 0.1) < RISK
+    found = choose_threshold(np.linspace(1, 0.5, 500), right, 0.9)
+    assert found.answered >= 0.8 and found.right >= 0.9
