@@ -5,6 +5,10 @@
 (`locale/LANGUAGE/LC_MESSAGES/munjang.mo` beside this module); without one the text stays English. JSON keys, CSV
 headers and logs are never translated.
 
+Python starts in the language of MUNJANG_LANG, else in English; the command line also takes `--lang` and the locale.
+
+A Korean text writes 을(를), 이(가), 은(는), 과(와) or (으)로 behind a field, and the field's value decides which it is.
+
 A text names a setting as `{option:resume=True}`, `{option:label=COLUMN}` or `{option:label}`. Who reads it in Python
 sees `resume=True`, `label="COLUMN"`, `label=…`; the command line shows its flags (`options_as`).
 """
@@ -12,12 +16,18 @@ sees `resume=True`, `label="COLUMN"`, `label=…`; the command line shows its fl
 from __future__ import annotations
 
 import gettext
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 CATALOGUES = Path(__file__).parent / "locale"
+LANGUAGES = ("en", "ko")
+LANGUAGE_VARIABLE = "MUNJANG_LANG"
 
 OptionForm = Callable[[Mapping[str, object]], str]
 """Settings and their values, None for a setting without one, as a text."""
@@ -45,6 +55,16 @@ def set_language(language: str) -> None:
     global _catalogue, _language
     _catalogue = gettext.translation("munjang", CATALOGUES, [language], fallback=True)
     _language = language if isinstance(_catalogue, gettext.GNUTranslations) else "en"
+
+
+def chosen_language(words: list[str], environment: Mapping[str, str]) -> str:
+    """The language that a command line asks for: by `--lang ko`, by MUNJANG_LANG, or by the locale; else English."""
+    names = [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
+    names += [after for word, after in pairwise(words) if word == "--lang"]
+    names.append(environment.get(LANGUAGE_VARIABLE, ""))
+    names += [environment.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
+    first = next(filter(None, names), "")
+    return "ko" if re.match(r"ko\b|ko_", first) else "en"
 
 
 def language() -> str:
@@ -76,13 +96,59 @@ class Message(str):
 
 def with_fields(text: str, fields: Mapping[str, object]) -> str:
     """The text with its fields; a Message if it names settings in another form than Python's."""
-    shown = text.format(option=OPTION, **fields)
+    shown = with_values(text, {"option": OPTION, **fields})
     if OPTION_MARK not in text and not any(isinstance(value, Message) for value in fields.values()):
         return shown
     with options_as(python_form):
         message = Message(shown)
-        message.stored = text.format(option=OPTION, **{name: stored(value) for name, value in fields.items()})
+        message.stored = with_values(text, {"option": OPTION, **{name: stored(value) for name, value in fields.items()}})
     return message
+
+
+PARTICLES = {"을(를)": ("을", "를"), "이(가)": ("이", "가"), "은(는)": ("은", "는"), "과(와)": ("과", "와"),
+             "(으)로": ("으로", "로")}  # fmt: skip
+"""As a text has it -> behind a final consonant, behind a vowel."""
+BEHIND_FIELD = re.compile(r"""(['"’”)\]}」』》`]*)(을\(를\)|이\(가\)|은\(는\)|과\(와\)|\(으\)로)""")
+SAID_WITH_FINAL = re.compile(r"([lmn]|[^\Wa-z_]*[LMNR]|(?<![.A-Za-z])[A-Za-z]*[a-z][bckpt]|ng)$")
+DIGITS_WITH_FINAL = "013678"
+
+
+def with_values(text: str, fields: Mapping[str, object]) -> str:
+    """`text.format` of these fields, with the particles behind them."""
+    if not any(particle in text for particle in PARTICLES):
+        return text.format(**fields)
+    parts, value, formatter = [], "", Formatter()
+    for literal, name, form, conversion in formatter.parse(text):
+        if value and (match := BEHIND_FIELD.match(literal)):
+            literal = match[1] + particle(value, match[2]) + literal[match.end() :]
+        parts.append(literal)
+        if name is not None:
+            found = formatter.convert_field(formatter.get_field(name, (), fields)[0], conversion)
+            value = format(found, (form or "").format(**fields))
+            parts.append(value)
+    return "".join(parts)
+
+
+def particle(value: str, kind: str) -> str:
+    """The form of a particle, one of PARTICLES, behind a value."""
+    final = final_sound(value)
+    return PARTICLES[kind][not final or (kind == "(으)로" and final == "ㄹ")]
+
+
+def final_sound(value: str) -> str:
+    """What a value ends with as people say it: "ㄹ", another "consonant", or "" for a vowel."""
+    said = re.sub(r"[^\w%]+$", "", value)
+    last = said[-1:]
+    if "가" <= last <= "힣":
+        final = (ord(last) - ord("가")) % 28
+        return "ㄹ" if final == 8 else "consonant" if final else ""
+    if "ㄱ" <= last <= "ㅎ":
+        return "consonant"
+    if last.isdecimal():
+        return "ㄹ" if last in "178" else "consonant" if last in DIGITS_WITH_FINAL else ""
+    if SAID_WITH_FINAL.search(said):
+        return "ㄹ" if last in "lLR" else "consonant"
+    return ""
 
 
 def stored(value: object) -> Any:
@@ -122,3 +188,6 @@ def options_as(form: OptionForm) -> Iterator[None]:
         yield
     finally:
         _option_form = before
+
+
+set_language(os.environ.get(LANGUAGE_VARIABLE, "en"))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ["MUNJANG_LANG"] = "en"  # whatever the machine speaks; before munjang is imported
+
 PO = """
 msgid ""
 msgstr ""

@@ -23,7 +23,7 @@ from munjang.errors import ConfigError, DataError, MunjangError, require
 from munjang.files.outputs import WORK, sole_writer, work_of_folder
 from munjang.inference.files.predict import Answering
 from munjang.inference.files.write import Counts
-from munjang.translation import _, option_form
+from munjang.translation import _, language, option_form
 
 log = logging.getLogger("munjang")
 
@@ -185,7 +185,7 @@ def carry_out(
             log.info("parts: %d, workers: %d, processors of each: %d", len(missing), pool.workers, pool.threads)
             with (
                 resume_advice(target),
-                closing(results(Worker, (plan, reach(target), option_form()), missing, pool)) as receipts,
+                closing(results(Worker, (plan, reach(target), option_form(), language()), missing, pool)) as receipts,
             ):
                 done |= collected(receipts, done, progress)
     return finish_bulk_run(plan, target, done, pool, start)

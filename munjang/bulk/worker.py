@@ -28,7 +28,7 @@ from munjang.files import first_line, temporary_folder
 from munjang.inference.files.predict import predict_table
 from munjang.inference.files.write import rejected_path
 from munjang.inference.predictor import Predictor, load
-from munjang.translation import OptionForm, _, options_as
+from munjang.translation import OptionForm, _, options_as, set_language
 
 WORK_FOLDER = "_work"
 """Folder of an unfinished run: its receipts, and the files that are being written."""
@@ -47,9 +47,11 @@ class Failure:
 
 
 class Worker:
-    """A Ray actor that makes parts. form: how its messages show settings. threads: the processors that it may use."""
+    """A Ray actor that makes parts. form: how its messages show settings. language: what they are in. threads: the
+    processors that it may use."""
 
-    def __init__(self, plan: Plan, out: str, form: OptionForm, threads: int) -> None:
+    def __init__(self, plan: Plan, out: str, form: OptionForm, language: str, threads: int) -> None:
+        set_language(language)
         self.plan, self.form, self.threads = plan, form, threads
         self.out = find_location(out)
         self.partitions = plan.partitions()

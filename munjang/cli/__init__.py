@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from munjang import __version__
+from munjang.cli.language import Translated, Verb, in_language, said, usage_error, without_language
 from munjang.cli.options import discard_output, flag_form
 from munjang.errors import MESSAGE_LENGTH, MunjangError, shortened
 from munjang.files import first_line
@@ -29,10 +30,15 @@ class Verbs(TyperGroup):
         try:
             with options_as(flag_form):
                 return super().invoke(ctx)
+        except usage_error() as error:
+            raise said(error) from None
         except BrokenPipeError:  # caught here, because typer itself would exit with code 1
             for stream in (sys.stdout, sys.stderr):
                 discard_output(stream)
             raise typer.Exit(0) from None
+
+    def get_help(self, ctx: Any) -> str:
+        return in_language(super().get_help(ctx))
 
 
 app = typer.Typer(
@@ -51,6 +57,7 @@ def root(
     version: bool = typer.Option(False, "--version", help=_("Print the version and stop.")),
     debug: bool = typer.Option(False, "--debug", help=_("Show the traceback of an error.")),
     quiet: bool = typer.Option(False, "--quiet", help=_("Print results only, no messages.")),
+    lang: str = typer.Option("", "--lang", metavar="ko|en", help=_("Language of the messages, also after the verb.")),
 ) -> None:
     """Handle the options that stand before the verb."""
     if version:
@@ -73,11 +80,11 @@ def main() -> None:
     # 2026-11-22). torch's threads read the variable when they start.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(Translated("%(message)s"))
     logging.getLogger("munjang").addHandler(handler)
     debug = "--debug" in sys.argv[1:]
     try:
-        app(standalone_mode=True)
+        app(without_language(sys.argv[1:]), standalone_mode=True)
     except MunjangError as error:
         if debug:
             raise
@@ -101,15 +108,15 @@ def register() -> None:
     """Add every verb to the app with its help, in the order of a user's work."""
     from munjang.cli import analyze, clean, corpora, evaluate, export, predict, pretrain, serve, train
 
-    app.command("corpora", help=corpora.HELP)(corpora.corpora_verb)
-    app.command("clean", help=clean.HELP)(clean.clean_verb)
+    app.command("corpora", help=corpora.HELP, cls=Verb)(corpora.corpora_verb)
+    app.command("clean", help=clean.HELP, cls=Verb)(clean.clean_verb)
     app.command("train", help=train.HELP, cls=train.TrainCommand)(train.train_verb)
-    app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate_verb)
-    app.command("predict", help=predict.HELP)(predict.predict_verb)
-    app.command("analyze", help=analyze.HELP)(analyze.analyze_verb)
-    app.command("export", help=export.HELP)(export.export_verb)
-    app.command("serve", help=serve.HELP)(serve.serve_verb)
-    app.command("pretrain", help=pretrain.HELP)(pretrain.pretrain_verb)
+    app.command("evaluate", help=evaluate.HELP, cls=Verb)(evaluate.evaluate_verb)
+    app.command("predict", help=predict.HELP, cls=Verb)(predict.predict_verb)
+    app.command("analyze", help=analyze.HELP, cls=Verb)(analyze.analyze_verb)
+    app.command("export", help=export.HELP, cls=Verb)(export.export_verb)
+    app.command("serve", help=serve.HELP, cls=Verb)(serve.serve_verb)
+    app.command("pretrain", help=pretrain.HELP, cls=Verb)(pretrain.pretrain_verb)
 
 
 register()

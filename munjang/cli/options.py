@@ -16,12 +16,14 @@ from munjang.errors import ConfigError
 from munjang.files import is_first_process
 from munjang.records import Corpus
 from munjang.text.names import join_names, shell_word, split_names, write_map
-from munjang.translation import _
+from munjang.translation import _, chosen_language, set_language
 
 if TYPE_CHECKING:
     from munjang.data.multi_corpus import MultiCorpus
     from munjang.data.prepare import Prepared
     from munjang.data.readers.corpus import Purpose
+
+set_language(chosen_language(sys.argv[1:], os.environ))  # here, because help is made when the verbs are imported
 
 DataDir = Annotated[
     str | None,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from munjang.cli import options
+from munjang.cli.language import Verb
 from munjang.config.settings import TrainConfig, parse_assignments, read_recipe, update
 from munjang.errors import ConfigError
 from munjang.records import Parse, Prediction, for_record, label_text
@@ -44,7 +44,7 @@ BackboneName = Annotated[
 ]
 
 
-class TrainCommand(TyperCommand):
+class TrainCommand(Verb):
     """`munjang train`, whose help lists the options of GROUPS, group by group."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -82,14 +82,14 @@ def train_linear(corpus: Corpus, config: TrainConfig) -> LinearParts:
     validation = features.matrix([example.text for example in corpus.validation])
     references, validation_references = targets(corpus.train, corpus), targets(corpus.validation, corpus)
     single = not task_for(corpus).several
-    log.info(f"linear: {len(features.keys):,} n-grams of 1 to 4 characters from {len(corpus.train):,} texts")
+    log.info("linear: %d n-grams of 1 to 4 characters from %d texts", len(features.keys), len(corpus.train))
 
     scores, best = {}, None
     for c in GRID:
         weights, bias = fit(train, references, c, config, single=single)
         margins = validation @ weights + bias
         scores[c] = margins_macro_f1(margins, validation_references, single=single)
-        log.info(f"linear: C {c:g}, validation macro F1 {scores[c]:.4f}")
+        log.info("linear: C %g, validation macro F1 %.4f", c, scores[c])
         if best is None or scores[c] > scores[best[0]]:
             best = (c, weights, bias, margins)
         elif max(list(scores.values())[-2:]) < scores[best[0]]:
@@ -97,7 +97,7 @@ def train_linear(corpus: Corpus, config: TrainConfig) -> LinearParts:
     c, weights, bias, margins = best
     scale, loss = temperature(margins, validation_references, single=single)
     seconds = time.monotonic() - start
-    log.info(f"linear: C {c:g} chosen on the validation split, {seconds:.0f} s")
+    log.info("linear: C %g chosen on the validation split, %.0f s", c, seconds)
     settings = {
         "C": c,
         "dev_macro_f1": {f"{c:g}": round(score, 6) for c, score in scores.items()},

@@ -263,7 +263,7 @@ def test_a_part_that_was_cut_after_its_receipt_is_made_again(tmp_path, model, te
     source, out = write_rows(tmp_path / "a.parquet", texts, 300), tmp_path / "out"
     plan = make_plan(model, [source], Answering(), ReadOptions(), "fp32", 100)
     run.start_bulk_run(plan, find_location(out))
-    worker = Worker(plan, str(out), python_form, 1)
+    worker = Worker(plan, str(out), python_form, "en", 1)
     for number in ("0", "2"):
         worker({"number": [number]})
     (out / "part-000002.parquet").write_bytes(b"PAR1")
@@ -303,7 +303,7 @@ def test_a_part_that_kills_its_workers_ends_the_run(tmp_path, model, texts, monk
         (out / ATTEMPTS / f"part-000001.{name}" / "worker.json").write_text("{}")
     with pytest.raises(MunjangError, match=r"rows 101 to 200: 3 workers died while.* \(workers=…\).* with resume=True"):
         make_part(plan, plan.partitions()[1], find_location(out), lambda: mj.load(model))
-    (failure,) = Worker(plan, str(out), flag_form, 1)({"number": ["1"]})["result"]
+    (failure,) = Worker(plan, str(out), flag_form, "en", 1)({"number": ["1"]})["result"]
     assert re.search(r"\(--workers\) .* with --resume\.$", json.loads(failure)["message"])
 
 
@@ -376,7 +376,7 @@ def test_a_model_that_differs_on_a_worker_is_refused(tmp_path, model, texts, mon
         ({"mark": "0"}, "is not the model that the run began with"),
         ({"munjang": "0.0"}, "begun with 0.0"),
     ):
-        worker = Worker(dataclasses.replace(plan, **change), str(tmp_path / "out"), python_form, 1)
+        worker = Worker(dataclasses.replace(plan, **change), str(tmp_path / "out"), python_form, "en", 1)
         failure = json.loads(worker({"number": ["0"]})["result"][0])
         assert why in failure["message"] and failure["kind"] in ("BundleError", "ConfigError")
     assert list((tmp_path / "out" / ATTEMPTS).iterdir()) == []  # a failure is no death

@@ -60,6 +60,7 @@ def test_every_help_text_goes_through_the_translator():
         "from types import SimpleNamespace\n"
         "from munjang import translation\n"
         "translation._catalogue = SimpleNamespace(gettext=str.upper)\n"
+        "translation.set_language = lambda language: None\n"
         "import typer.main\n"
         "from munjang.cli import app\n"
         "group = typer.main.get_command(app)\n"

@@ -79,7 +79,7 @@ def test_answers_that_are_wrong_too_often_need_no_more_rows_but_another_model():
 
 
 def test_a_walk_that_goes_well_takes_its_share_of_the_risk_along():
-    """Of 400 accepted sentences 31 are wrong: at a rate of 0.1 that has a chance of 0.08, more than a quarter of RISK."""
+    """Of 400 accepted sentences 31 are wrong: at a rate of 0.1 that has a chance of 0.08, over a quarter of RISK."""
     wrong = [150, 160, 170, 180, 190, *range(205, 300, 9), *range(305, 400, 7), 399]
     right = np.ones(500, bool)
     right[[*wrong, *range(400, 500)]] = False

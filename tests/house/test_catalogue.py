@@ -1,0 +1,165 @@
+"""The Korean catalogue: whole, with the same fields, compiled; particles; and which language is taken."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+pytest.importorskip("babel")
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+import catalogue
+
+import munjang
+from munjang import translation
+from munjang.cli.language import without_language
+from munjang.errors import ConfigError
+from munjang.translation import _, chosen_language, final_sound, ngettext, options_as, set_language
+
+KOREAN = catalogue.stored()
+MESSAGES = [message for message in KOREAN if message.id]
+NO_HANGUL = {
+    "F1", "UAS", "LAS", "{file}: {reason}", "{folder}: {reason}", "{metric}, {model}", "munjang {version}",
+    "{metric} {score} ({points:+.1f} points)", "munjang: {reason}", "{option}: {reason}",
+}  # fmt: skip
+"""Texts that are names, numbers and fields."""
+
+
+VALUES = re.compile(r"%[.\d]*[sdgf](?![a-z])")
+"""Where a message of the log has its values, which stay in their order."""
+
+
+def fields_of(text: str) -> set[tuple[str, str]]:
+    """The fields of a text with their formats; of one that braces belong to, none."""
+    try:
+        return {(name, form or "") for __, name, form, __ in Formatter().parse(text) if name is not None}
+    except ValueError:
+        return set()
+
+
+def forms(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def test_every_marked_text_is_translated_and_nothing_else_is():
+    assert catalogue.missing(KOREAN) == []
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: str(message.id)[:40])
+def test_a_translation_has_the_same_fields_and_is_korean(message):
+    for korean in forms(message.string):
+        assert fields_of(korean) == fields_of(forms(message.id)[-1])
+        assert VALUES.findall(korean) == VALUES.findall(forms(message.id)[0])
+        assert re.search("[가-힣]", korean) or forms(message.id)[0] in NO_HANGUL
+        assert korean not in forms(message.id) or korean in NO_HANGUL
+
+
+def test_the_program_reads_what_people_write():
+    assert catalogue.PO.read_bytes() == catalogue.po_bytes(KOREAN)
+    assert catalogue.PO.with_suffix(".mo").read_bytes() == catalogue.mo_bytes(KOREAN)
+
+
+@pytest.fixture
+def korean_words(monkeypatch):
+    """Korean, with a catalogue in which each text is its own translation."""
+
+    class Same:
+        gettext = staticmethod(lambda text: text)
+        ngettext = staticmethod(lambda one, many, n: many)
+
+    monkeypatch.setattr(translation, "_catalogue", Same())
+
+
+@pytest.mark.parametrize(
+    ("value", "particles"),
+    [
+        ("감정", "감정을 감정이 감정은 감정과 감정으로"),
+        ("파일", "파일을 파일이 파일은 파일과 파일로"),
+        ("리뷰", "리뷰를 리뷰가 리뷰는 리뷰와 리뷰로"),
+        ("1,200", "1,200을 1,200이 1,200은 1,200과 1,200으로"),
+        (7, "7을 7이 7은 7과 7로"),
+        (2, "2를 2가 2는 2와 2로"),
+        ("reviews.csv", "reviews.csv를 reviews.csv가 reviews.csv는 reviews.csv와 reviews.csv로"),
+        ("a.xlsx", "a.xlsx를 a.xlsx가 a.xlsx는 a.xlsx와 a.xlsx로"),
+        ("model", "model을 model이 model은 model과 model로"),
+        ("token", "token을 token이 token은 token과 token으로"),
+        ("mini", "mini를 mini가 mini는 mini와 mini로"),
+        ("URL", "URL을 URL이 URL은 URL과 URL로"),
+        ("95%", "95%를 95%가 95%는 95%와 95%로"),
+        ("ㅋㅋ", "ㅋㅋ을 ㅋㅋ이 ㅋㅋ은 ㅋㅋ과 ㅋㅋ으로"),
+        ("", "을(를) 이(가) 은(는) 과(와) (으)로"),
+    ],
+)
+def test_the_value_decides_the_particle_behind_it(korean_words, value, particles):
+    assert _("{x}을(를) {x}이(가) {x}은(는) {x}과(와) {x}(으)로", x=value) == particles
+
+
+def test_a_particle_stands_behind_a_closing_quote_too_and_a_value_keeps_its_own(korean_words):
+    assert _("'{label}'을(를) {n:,}번, ({path})이(가)", label="중립", n=2, path="a/감정") == "'중립'을 2번, (a/감정)이"
+    assert _("{text}은(는) 그대로", text="값을(를)") == "값을(를)은 그대로"
+    assert final_sound("값을(를)") == "ㄹ"  # what is said last is 를 in brackets; people read 을
+    assert ngettext("{count}개를", "{count}개을(를) 셈", 3) == "3개을(를) 셈"
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "language"),
+    [
+        ([], {}, "en"),
+        ([], {"LANG": "ko_KR.UTF-8"}, "ko"),
+        ([], {"LANG": "en_US.UTF-8", "LC_ALL": "ko_KR.eucKR"}, "ko"),
+        ([], {"LANG": "ko_KR.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ([], {"LANG": "kok_IN"}, "en"),
+        ([], {"MUNJANG_LANG": "ko", "LC_ALL": "en_US"}, "ko"),
+        (["clean", "a.csv", "--lang", "ko"], {"MUNJANG_LANG": "en"}, "ko"),
+        (["--lang=en", "clean"], {"LANG": "ko_KR"}, "en"),
+    ],
+)
+def test_the_language_comes_from_the_line_then_the_variable_then_the_locale(words, environment, language):
+    assert chosen_language(words, environment) == language
+
+
+def test_lang_may_stand_anywhere_on_the_line():
+    assert without_language(["predict", "--lang", "ko", "m", "글"]) == ["predict", "m", "글"]
+    assert without_language(["--lang=ko", "predict", "m", "--", "--lang"]) == ["predict", "m", "--", "--lang"]
+    with pytest.raises(ConfigError, match="--lang is 'fr'; it must be one of en, ko"):
+        without_language(["clean", "--lang", "fr"])
+
+
+def in_korean(*words: str, cwd: Path) -> str:
+    """What a command says in Korean, on both streams."""
+    done = subprocess.run(
+        [sys.executable, "-m", "munjang", *words], capture_output=True, text=True, cwd=cwd,
+        env={**os.environ, "MUNJANG_LANG": "ko", "PYTHONPATH": str(Path(munjang.__file__).parents[1])},
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+ENGLISH = re.compile(r"(?:\b[A-Za-z]{2,}\b[ ,:]+){3,}[A-Za-z]{2,}")
+"""Four words of Latin letters in a row."""
+
+
+def test_no_english_sentence_is_left_in_what_the_verbs_say(tmp_path):
+    rows = [f"정말 좋아요 {i},긍정\n아주 별로예요 {i},부정\n" for i in range(40)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows) + ",긍정\n정말 좋아요 1,긍정\n", encoding="utf-8")
+    lines = [
+        ["--help"], ["train", "--help"], ["predict", "--help"], ["corpora", "a.csv"],
+        ["clean", "a.csv", "--out", "c"], ["train", "a.csv", "--backbone", "linear", "--out", "m", "--no-report"],
+        ["evaluate", "m", "a.csv"], ["predict", "m", "a.csv", "--out", "p.csv"], ["predict", "m", "좋아요"],
+        ["predict", "m", "a.csv", "--out", "p.csv"], ["train", "none.csv", "--out", "n"], ["clean"], ["clean", "--foo"],
+    ]  # fmt: skip
+    for line in lines:
+        said = in_korean(*line, cwd=tmp_path)
+        assert re.search("[가-힣]{2}", said), line
+        assert not ENGLISH.findall(said), (line, said)
+    assert (tmp_path / "p.csv").read_text("utf-8").startswith("text,label,predicted")
+
+
+def test_messages_about_the_line_name_what_is_wrong(tmp_path):
+    set_language("en")
+    with options_as(translation.python_form):
+        assert "--foo" in in_korean("clean", "--foo", cwd=tmp_path)
+    assert "--out" in in_korean("clean", "a.csv", cwd=tmp_path)
+    assert "--top-errors" in in_korean("evaluate", "m", "a.csv", "--top-errors", "x", cwd=tmp_path)
