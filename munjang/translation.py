@@ -101,7 +101,8 @@ def with_fields(text: str, fields: Mapping[str, object]) -> str:
         return shown
     with options_as(python_form):
         message = Message(shown)
-        message.stored = with_values(text, {"option": OPTION, **{name: stored(value) for name, value in fields.items()}})
+        plain = {name: stored(value) for name, value in fields.items()}
+        message.stored = with_values(text, {"option": OPTION, **plain})
     return message
 
 

@@ -22,7 +22,7 @@ WRONG_VALUES = {
     r"Input should be greater than or equal to (?P<least>\S+)": N_("The number must be at least {least}."),
     r"Input should be less than or equal to (?P<most>\S+)": N_("The number must be at most {most}."),
     r"Input should be (?P<values>'.*')": N_("It must be one of {values}."),
-    r"Option '(?P<option>\S+)' requires an argument\.": N_("{option} needs a value."),
+    r"Option '(?P<flag>\S+)' requires an argument\.": N_("{flag} needs a value."),
     r"No such command '(?P<verb>.*)'\.": N_("There is no verb '{verb}'."),
     r"Missing command\.": N_("A verb is missing."),
     r"Got unexpected extra arguments? \((?P<words>.*)\)": N_("There is too much on the line: {words}."),
@@ -50,11 +50,11 @@ def in_language(text: str) -> str:
     """A help text of typer with its own words in the language in use."""
     for heading in HEADINGS:
         text = re.sub(rf"^{heading}", _(heading), text, flags=re.MULTILINE)
-    text = re.sub(r"\[required\]", lambda __: f"[{_('required')}]", text.replace(HELP_OF_HELP, _(HELP_OF_HELP)))
-    return re.sub(r"\[(default|env var): ", lambda match: f"[{_(NOTES[match[1]])}: ", text)
+    text = text.replace(HELP_OF_HELP, _(HELP_OF_HELP))
+    return re.sub(r"\[(required|default|env var)(?=\]|: )", lambda match: f"[{_(NOTES[match[1]])}", text)
 
 
-NOTES = {"default": N_("default"), "env var": N_("environment variable")}
+NOTES = {"required": N_("required"), "default": N_("default"), "env var": N_("environment variable")}
 
 
 def without_language(words: list[str]) -> list[str]:
@@ -94,8 +94,8 @@ def wrong_argument(error: Any) -> str:
     """What is wrong with a value, and of which option."""
     matches = ((re.match(form, error.message), text) for form, text in WRONG_VALUES.items())
     message = next((_(text, **match.groupdict()) for match, text in matches if match), error.message)
-    option = parameter(error)
-    return _("{option}: {reason}", option=option, reason=message) if option else message
+    flag = parameter(error)
+    return _("{flag}: {reason}", flag=flag, reason=message) if flag else message
 
 
 def parameter(error: Any) -> str:
@@ -108,7 +108,7 @@ def parameter(error: Any) -> str:
 
 reasons: dict[str, Callable[[Any], str]] = {
     "NoSuchOption": lambda error: (
-        _("There is no option {option}.", option=error.option_name)
+        _("There is no option {flag}.", flag=error.option_name)
         + (" " + _("Is it {names}?", names=", ".join(error.possibilities)) if error.possibilities else "")
     ),
     "MissingParameter": lambda error: _("{name} is missing.", name=parameter(error)),

@@ -20,7 +20,7 @@ from munjang.data.readers.lines import CHUNK_BYTES, MAX_LINE, AsUtf8, Encoding, 
 from munjang.data.readers.table import Bad, Row, Table, cell_text, checked_row, distinct, printable, short_list
 from munjang.data.readers.text import encoding_of, open_bare, open_lines
 from munjang.errors import DataError
-from munjang.translation import _
+from munjang.translation import _, ngettext
 
 SPLIT_KEYS = ("columns", "index", "data", "index_names", "column_names")  # of pandas
 JSON_KINDS = {dict: "object", list: "list", str: "text", bool: "boolean", type(None): "null"}
@@ -503,7 +503,7 @@ def line_items(path: Path, encoding: Encoding) -> Iterator[Item | Bad]:
         if problem:
             yield Bad(number, problem, text, file)
         elif not text.strip():
-            yield Bad(number, _("empty line"), text, file)
+            yield Bad(number, ngettext("empty line", "{count:,} empty lines", 1), text, file)
         else:
             try:
                 value = line_value(values, text)
