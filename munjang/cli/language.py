@@ -93,7 +93,7 @@ def said(error: Any) -> Exception:
 def wrong_argument(error: Any) -> str:
     """What is wrong with a value, and of which option."""
     matches = ((re.match(form, error.message), text) for form, text in WRONG_VALUES.items())
-    message = next((_(text, **match.groupdict()) for match, text in matches if match), error.message)
+    message = next((_(text).format(**match.groupdict()) for match, text in matches if match), error.message)
     flag = parameter(error)
     return _("{flag}: {reason}", flag=flag, reason=message) if flag else message
 
