@@ -156,7 +156,7 @@ def facts(page: Path) -> dict[str, object]:
     return {
         "blocks": blocks,
         "headings": re.findall(r"^#+", words, re.MULTILINE),
-        "code": set(re.findall(r"`([^`]+)`", words.replace("\n", " "))),
+        "code": set(re.findall(r"`([^`]+)`", re.sub(r"\s+", " ", words))),
         "numbers": set(NUMBER.findall("\n".join([*blocks, re.sub(r"`[^`]+`", "", words)]))),
         "rows of tables": len(re.findall(r"^\|", words, re.MULTILINE)),
     }
