@@ -16,8 +16,10 @@ from munjang.data.corpora.schema import Original
 from munjang.data.corpora.table import CORPORA
 
 ROOT = Path(__file__).parents[2]
+KOREAN = sorted((ROOT / "docs" / "ko").glob("*.md"))
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
+    *KOREAN,
     *(ROOT / name for name in ("README.md", "README.ko.md", "CONTRIBUTING.md")),
 ]
 PAGES = [page for page in PAGES if page.exists()]
@@ -28,7 +30,11 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 GROUP = typer.main.get_command(app)
 UsageError = typer.BadParameter.__base__  # typer brings a click of its own, or takes the installed one
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+NUMBER = re.compile(r"\d[\d,.]*\d")  # of one digit there are also words
+COMMENT = re.compile(r"(?:^|\s+)#\s.*$", re.MULTILINE)
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+each_korean_page = pytest.mark.parametrize("page", KOREAN, ids=lambda page: page.name)
 
 
 def prose(text: str) -> str:
@@ -116,10 +122,66 @@ def test_every_option_named_in_the_prose_exists(page):
     assert named - known - foreign == set()
 
 
+def links(page: Path) -> list[tuple[Path, str]]:
+    """What a page links to in the repository: the file, and the heading in it or ""."""
+    found = [link for link in LINK.findall(prose(page.read_text("utf-8"))) if not re.match(r"[a-z]+:", link)]
+    parts = [link.partition("#") for link in found]
+    return [((page.parent / file).resolve() if file else page, heading) for file, _, heading in parts]
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as the anchors that GitHub makes of them."""
+    headings = re.findall(r"^#+ (.*)$", prose(page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @each_page
-def test_every_relative_link_leads_to_a_file(page):
-    links = [link for link in LINK.findall(prose(page.read_text("utf-8"))) if not re.match(r"[a-z]+:|#", link)]
-    assert [link for link in links if not (page.parent / link.partition("#")[0]).exists()] == []
+def test_every_relative_link_leads_to_a_file_and_to_a_heading_of_it(page):
+    wrong = [(to.name, heading) for to, heading in links(page) if not to.exists()]
+    assert wrong + [(to.name, heading) for to, heading in links(page) if heading and heading not in anchors(to)] == []
+
+
+@each_page
+def test_bold_text_is_bold_before_a_particle_too(page):
+    """Markdown does not end bold text between a sign and a letter, as in **정확도(accuracy)**는."""
+    text = re.sub(r"`[^`]*`", "`", prose(page.read_text("utf-8")))
+    bold = re.findall(r"\*\*([^*]+)\*\*(\w?)", text)
+    assert [words for words, after in bold if after and not words[-1].isalnum()] == []
+
+
+def facts(page: Path) -> dict[str, object]:
+    """What a page holds in any language: blocks without their comments, depths of headings, code, numbers, tables."""
+    text = re.sub(r"\]\([^)]*\)", "]", page.read_text("utf-8"))
+    words, blocks = prose(text), [COMMENT.sub("", body) for _, body in BLOCK.findall(text)]
+    return {
+        "blocks": blocks,
+        "headings": re.findall(r"^#+", words, re.MULTILINE),
+        "code": set(re.findall(r"`([^`]+)`", re.sub(r"\s+", " ", words))),
+        "numbers": set(NUMBER.findall("\n".join([*blocks, re.sub(r"`[^`]+`", "", words)]))),
+        "tables": [sorted(NUMBER.findall(row)) for row in re.findall(r"^\|.*", words, re.MULTILINE)],
+    }
+
+
+@each_korean_page
+def test_a_korean_page_says_what_the_english_page_says(page):
+    """Whoever changes one changes both: the same commands and outputs in the same order, the same code and numbers."""
+    english = facts(ROOT / "docs" / page.name)
+    for what, found in facts(page).items():
+        assert found == english[what], what
+
+
+@each_korean_page
+def test_the_two_languages_of_a_page_lead_to_each_other(page):
+    assert f"[English](../{page.name})" in page.read_text("utf-8").splitlines()[2]
+    assert f"[한국어](ko/{page.name})" in (ROOT / "docs" / page.name).read_text("utf-8").splitlines()[2]
+
+
+def test_korean_pages_lead_to_korean_pages():
+    names = {page.name for page in KOREAN}
+    for page in (*KOREAN, ROOT / "README.ko.md", ROOT / "docs" / "tutorial.ko.md"):
+        english = {to.name for to, _ in links(page) if to.parent == ROOT / "docs"}
+        assert english & names == ({page.name} if page in KOREAN else set())
+    assert names <= {to.name for to, _ in links(ROOT / "README.ko.md")}
 
 
 @each_page
