@@ -152,7 +152,8 @@ def train_verb(
     """Train a model on one corpus, or one with several heads, and print its scores."""
     from munjang.files import is_first_process
     from munjang.models.backbones import check_backbone_name
-    from munjang.training.run import check_packages, train_into
+    from munjang.training.fit import check_packages
+    from munjang.training.run import train_into
 
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
