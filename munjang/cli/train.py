@@ -34,7 +34,7 @@ GROUPS = {  # title -> the options of the help, by the names of their parameters
     _("Training"): (
         "epochs", "batch_size", "learning_rate", "adversarial", "seed", "recipe", "assignments",
     ),
-    _("Checking"): ("baseline", "sentences"),
+    _("Checking"): ("folds", "baseline", "sentences"),
     _("Output"): ("out", "no_report", "overwrite", "resume"),
 }  # fmt: skip
 
@@ -138,6 +138,10 @@ def train_verb(
     baseline: Annotated[
         bool, typer.Option("--baseline", help=_("Train the linear baseline too, and compare."))
     ] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", help=_("Have every row answered by a model that has not seen it; often 5.")),
+    ] = None,
     sentences: Annotated[
         list[str] | None,
         typer.Option("--try", metavar="TEXT", help=_("Classify this too at the end; may be repeated.")),
@@ -160,7 +164,7 @@ def train_verb(
         "warmup": warmup, "weight_decay": weight_decay, "max_length": max_length, "class_weights": class_weights,
         "adversarial": adversarial, "augment": augment, "log_every": log_every, "save_every": save_every,
         "keep_checkpoints": keep_checkpoints, "patience": patience, "seed": seed, "precision": precision,
-        "device": device, "hybrid": hybrid, "parser": parser,
+        "device": device, "hybrid": hybrid, "parser": parser, "folds": folds,
     }  # fmt: skip
     config = train_settings(recipe, assignments or [], flags)
     config = replace(
@@ -181,7 +185,7 @@ def train_verb(
         from munjang.cli.train_heads import CorpusArguments, refuse_single_corpus_flags, train_several
 
         refuse_single_corpus_flags(
-            {"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser}
+            {"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser, "--folds": folds}
         )
         corpora = CorpusArguments(sources, more or [], read, data_dir)
         train_several(corpora, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
@@ -230,6 +234,8 @@ def show_run(run: TrainedRun) -> None:
         typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
     else:
         typer.echo(str(run.report))
+    if run.folds:
+        typer.echo(f"\n{run.folds}")
     if run.promises:
         typer.echo("\n" + _("What it can promise, by its validation sentences:"))
         typer.echo("\n".join(f"  {line}" for line in run.promises))

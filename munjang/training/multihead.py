@@ -108,6 +108,8 @@ def check_config(config: TrainConfig) -> None:
         raise ConfigError(
             _("A linear model is no encoder for several heads. Give another {option:backbone}, or only one corpus.")
         )
+    if config.folds:
+        raise ConfigError(_("{option:folds} is for one corpus. Leave it out, or train on each corpus by itself."))
     check_packages(config)
 
 
