@@ -30,7 +30,7 @@ GROUPS = {  # title -> the options of the help, by the names of their parameters
         "text", "label", "labels", "map_values", "multi_label", "encoding", "sheet", "header_row", "validation", "test",
         "more", "data_dir", "mask_personal",
     ),
-    _("Model"): ("backbone", "hybrid", "parser"),
+    _("Model"): ("backbone", "hybrid"),
     _("Training"): (
         "epochs", "batch_size", "learning_rate", "adversarial", "seed", "recipe", "assignments",
     ),

@@ -52,9 +52,9 @@ def write_report(
 
     manifest: of the model, whose settings and use are shown. report, baseline_report: of this model and of the linear
     one on the same test texts; comparison: of the two, this model first. mixture: a sentence on both together. folds: a
-    sentence on them. promises: sentences on the precision that the model can promise. stats: of the corpus as read, before cleaning.
-    lengths: split -> characters of each text. log_rows: rows of run/log.jsonl. answers: for a few texts of the reader.
-    model_folder: as in the commands at the end. A MissingExtra where matplotlib is missing.
+    sentence on them. promises: sentences on the precision that the model can promise. stats: of the corpus as read,
+    before cleaning. lengths: split -> characters of each text. log_rows: rows of run/log.jsonl. answers: for a few
+    texts of the reader. model_folder: as in the commands at the end. A MissingExtra where matplotlib is missing.
     """
     if comparison:
         comparison = replace(comparison, first=_("this model"), second=_("the linear baseline"))

@@ -80,8 +80,8 @@ class FoldScores:
         metric = self.report.main[0]
         (low, high), scores = self.report.intervals[metric], [fold[metric] for fold in self.folds]
         return _(
-            "{folds} folds: each of {n:,} texts was answered by a model that had not seen it. {metric}: {score:.3f} "
-            "[{low:.3f}, {high:.3f}]; single folds {lowest:.3f} to {highest:.3f} (mean {mean:.3f}, standard deviation "
+            "{folds} folds: each of {n:,} texts was answered by a model that had not seen it: {metric} {score:.3f} "
+            "[{low:.3f}, {high:.3f}]; folds {lowest:.3f} to {highest:.3f} (mean {mean:.3f}, standard deviation "
             "{spread:.3f}).",
             n=self.report.n,
             folds=len(self.folds),

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from munjang.config.settings import TrainConfig
 from munjang.data.cleaning.report import CleaningReport, StepCount
 from munjang.data.prepare import Prepared
 from munjang.data.splits import folds_of, with_validation
+from munjang.errors import BundleError
 from munjang.files import disk_errors, whole_file
 from munjang.inference.backends.linear import LinearRunner
 from munjang.models.folder import RESUME_REMEDY
@@ -26,7 +28,7 @@ log = logging.getLogger("munjang")
 
 Ask = Callable[[Sequence[str]], np.ndarray]
 """A model: cleaned texts -> probabilities (n, labels)."""
-Answer = Callable[[Ask, Sequence[Example]], Mapping[str, np.ndarray]]
+Keep = Callable[[Ask, Sequence[Example]], Mapping[str, np.ndarray]]
 """What is kept of a model's answers for the rows of its fold: name -> array (n, …)."""
 
 
@@ -53,7 +55,7 @@ def answers_by_fold(
     fold: np.ndarray,
     folder: Path,
     *,
-    answer: Answer = just_probabilities,
+    answer: Keep = just_probabilities,
     progress: bool = False,
 ) -> dict[str, np.ndarray]:
     """For each row of train what `answer` keeps of a model that has not seen it: name -> array (n, …).
@@ -73,7 +75,7 @@ def answers_by_fold(
 
 
 def fold_answers(
-    corpus: Corpus, config: TrainConfig, is_held: np.ndarray, folder: Path, answer: Answer, progress: bool
+    corpus: Corpus, config: TrainConfig, is_held: np.ndarray, folder: Path, answer: Keep, progress: bool
 ) -> dict[str, np.ndarray]:
     """The answers for one fold, (n,) bool of all rows; from the file beside `folder` if they are there."""
     kept = folder.with_suffix(".npz")
@@ -83,8 +85,21 @@ def fold_answers(
         with disk_errors(kept, _(RESUME_REMEDY)), whole_file(kept) as file, file.open("wb") as stream:
             np.savez(stream, **answer(ask, held))
     shutil.rmtree(folder, ignore_errors=True)
-    with np.load(kept, allow_pickle=False) as saved:
-        return dict(saved)
+    return read_answers(kept, int(is_held.sum()))
+
+
+def read_answers(path: Path, rows: int) -> dict[str, np.ndarray]:
+    """The answers of a finished fold. BundleError: the file is damaged, or has another number of rows."""
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            answers = dict(saved)
+        if {len(array) for array in answers.values()} != {rows}:
+            raise ValueError(_("it does not have {rows:,} rows", rows=rows))
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise BundleError(
+            _("{path} cannot be read: {reason}. Delete it, and its fold is trained again.", path=path, reason=error)
+        ) from error
+    return answers
 
 
 def trained(corpus: Corpus, config: TrainConfig, folder: Path, progress: bool) -> Ask:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from munjang.config.arguments import checked
 from munjang.config.checks import one_of
@@ -21,12 +21,7 @@ from munjang.training.fold_scores import FoldScores, answer_folds
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.scoring import TrainedRun, score_run, write_card
 
-if TYPE_CHECKING:
-    pass
-
 log = logging.getLogger("munjang")
-
-Result = TypeVar("Result")
 
 
 @checked("corpus")

@@ -18,6 +18,7 @@ from munjang.files import disk_errors, write_json, write_text
 from munjang.files.outputs import final_place
 from munjang.inference.confidence import promises
 from munjang.inference.predictor import Predictor, load
+from munjang.metrics.label_report import LabelReport
 from munjang.metrics.report import Report
 from munjang.models.folder import RESUME_REMEDY
 from munjang.models.saved_reports import TEST_REPORT
@@ -88,7 +89,7 @@ class TrainedRun:
                     labels=", ".join(f"'{name}'" for name in never[:SHOWN_NEVER]) + ", …" * (len(never) > SHOWN_NEVER),
                 )
             )
-        if self.report and self.report.split == "test" and self.report.n < FEW_TESTED and self.can_fold:
+        if isinstance(self.report, LabelReport) and self.report.n < FEW_TESTED and not self.folds:
             lines.append(
                 _(
                     "The test split has only {n:,} texts. With {option:folds=5} every text is answered by a model that "
@@ -97,11 +98,6 @@ class TrainedRun:
                 )
             )
         return lines
-
-    @property
-    def can_fold(self) -> bool:
-        """Whether folds are possible and were not asked for."""
-        return self.folds is None and issubclass(self.model.decoder.record, Prediction)
 
     def moved_to(self, folder: Path) -> TrainedRun:
         """The same run after its folder was moved."""
