@@ -185,7 +185,7 @@ def train_verb(
         from munjang.cli.train_heads import CorpusArguments, refuse_single_corpus_flags, train_several
 
         refuse_single_corpus_flags(
-            {"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser, "--folds": folds}
+            {"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser}
         )
         corpora = CorpusArguments(sources, more or [], read, data_dir)
         train_several(corpora, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
