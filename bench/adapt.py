@@ -27,7 +27,7 @@ from munjang.data.prepare import prepare_corpus
 from munjang.metrics.significance import percentile_interval, replicate_scores
 from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import parse_source
-from munjang.training.run import train_prepared
+from munjang.training.fit import train_prepared
 
 CORPUS, METRIC, RATE = "kmhas", "micro_f1", 3e-4
 

@@ -32,9 +32,9 @@ from munjang.inference.predictor import Predictor
 from munjang.records import Corpus
 from munjang.tables import format_table
 from munjang.tasks import task_for
+from munjang.training.fit import train_prepared
 from munjang.training.hybrid import pruned, scores_on
 from munjang.training.linear import targets, train_linear
-from munjang.training.run import train_prepared
 
 ONE = "배우들 연기가 정말 좋아서 끝까지 몰입해서 봤어요 최고"  # 30 characters
 BYTES = (None, 4_000_000, 2_000_000, 1_000_000, 500_000)  # of the pruned linear models; None: the whole one

@@ -25,7 +25,7 @@ import munjang as mj
 from munjang.data.prepare import prepare_corpus
 from munjang.files import write_json
 from munjang.tables import format_table, markdown_table
-from munjang.training.run import train_prepared
+from munjang.training.fit import train_prepared
 
 T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # two-sided 95% quantiles of Student's t, by the number of seeds
 

@@ -26,7 +26,7 @@ from munjang.files import write_json
 from munjang.pretraining.run import pretrain
 from munjang.pretraining.texts import parse_source
 from munjang.tables import format_table
-from munjang.training.run import train_prepared
+from munjang.training.fit import train_prepared
 
 TEXTS = ("labelled_train_texts.txt.zst", "soynlp_movie_comments.txt.zst", "beep_unlabeled_comments_5.txt.zst")
 TASKS = {"nsmc": 20_000, "ynat": 16_000}  # corpus -> sentences to learn from

@@ -39,7 +39,7 @@ from munjang.metrics.label_report import LabelReport
 from munjang.metrics.scores import confusion_columns, summed_metrics
 from munjang.metrics.significance import percentile_interval, replicate_scores
 from munjang.tables import format_table, markdown_table
-from munjang.training.run import train_prepared, versions
+from munjang.training.fit import train_prepared, versions
 
 CORPORA = ("nsmc", "kor_hate", "kor_sarcasm", "kor_sae", "kor_3i4k", "ynat", "langid", "kmhas")
 SHOWN = ("accuracy", "macro_f1", "micro_f1")

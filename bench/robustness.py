@@ -27,7 +27,7 @@ from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.files import write_json
 from munjang.tables import format_table
 from munjang.text.noise import AUGMENTATIONS, NOISES
-from munjang.training.run import train_prepared
+from munjang.training.fit import train_prepared
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ from munjang.inference.predictor import Predictor
 from munjang.records import Corpus, Example
 from munjang.tables import format_table
 from munjang.text.cleaning import clean_text
-from munjang.training.run import train_prepared
+from munjang.training.fit import train_prepared
 
 ONE = "배우들 연기가 정말 좋아서 끝까지 몰입해서 봤어요 최고"  # 30 characters
 SEED = 13

@@ -27,7 +27,7 @@ from munjang.data.prepare import Prepared, prepare_corpus
 from munjang.files import write_json
 from munjang.records import Corpus, Example
 from munjang.tables import format_table
-from munjang.training.run import train_prepared
+from munjang.training.fit import train_prepared
 
 MOST, CLUSTERS, FAR = 10_000, 300, 3_000  # texts to score, clusters, texts in held-out clusters
 

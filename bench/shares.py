@@ -27,7 +27,7 @@ from munjang.metrics.scores import confusion_matrix
 from munjang.metrics.shares import corrected_shares
 from munjang.records import Example, LabelSet
 from munjang.tables import format_table
-from munjang.training.run import train_prepared
+from munjang.training.fit import train_prepared
 
 SIZES = (200, 1_000, 5_000)
 

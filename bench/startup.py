@@ -33,7 +33,7 @@ STAGES = {  # where a stage is called -> what it is called here
     ("munjang.data.prepare", "with_test"): "splitting",
     ("munjang.data.prepare", "with_validation"): "splitting",
     ("munjang.training.run", "begin_run"): "fingerprint and settings",
-    ("munjang.training.run", "prepare_backbone"): "tokenizer",
+    ("munjang.training.fit", "prepare_backbone"): "tokenizer",
     ("munjang.tasks.classification", "Classification.encode"): "token ids",
     ("munjang.models.backbones", "LoadedBackbone.build"): "network",
 }

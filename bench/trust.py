@@ -35,8 +35,8 @@ from munjang.metrics.selective import PROMISED
 from munjang.records import Corpus
 from munjang.tables import format_table
 from munjang.tasks.classification import Classification, RawLogits
+from munjang.training.fit import train_prepared, versions
 from munjang.training.linear import targets
-from munjang.training.run import train_prepared, versions
 
 CORPORA = {"nsmc": 3, "kor_hate": 3, "kor_sarcasm": 3, "kor_sae": 3, "kor_3i4k": 3, "ynat": 3, "langid": 3, "kmhas": 8}
 """Corpus -> epochs."""

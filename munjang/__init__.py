@@ -28,6 +28,7 @@ _PUBLIC = {
     "encode": "munjang.training.loops.dataset",
     "train": "munjang.training.run",
     "train_heads": "munjang.training.multihead",
+    "cross_validate": "munjang.training.run",
     "evaluate": "munjang.evaluation.evaluate",
     "calibrate": "munjang.evaluation.calibrate",
     "compare": "munjang.evaluation.comparison",

@@ -30,11 +30,11 @@ GROUPS = {  # title -> the options of the help, by the names of their parameters
         "text", "label", "labels", "map_values", "multi_label", "encoding", "sheet", "header_row", "validation", "test",
         "more", "data_dir", "mask_personal",
     ),
-    _("Model"): ("backbone", "hybrid", "parser"),
+    _("Model"): ("backbone", "hybrid"),
     _("Training"): (
         "epochs", "batch_size", "learning_rate", "adversarial", "seed", "recipe", "assignments",
     ),
-    _("Checking"): ("baseline", "sentences"),
+    _("Checking"): ("folds", "baseline", "sentences"),
     _("Output"): ("out", "no_report", "overwrite", "resume"),
 }  # fmt: skip
 
@@ -138,6 +138,10 @@ def train_verb(
     baseline: Annotated[
         bool, typer.Option("--baseline", help=_("Train the linear baseline too, and compare."))
     ] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", help=_("Have every row answered by a model that has not seen it; often 5.")),
+    ] = None,
     sentences: Annotated[
         list[str] | None,
         typer.Option("--try", metavar="TEXT", help=_("Classify this too at the end; may be repeated.")),
@@ -152,14 +156,15 @@ def train_verb(
     """Train a model on one corpus, or one with several heads, and print its scores."""
     from munjang.files import is_first_process
     from munjang.models.backbones import check_backbone_name
-    from munjang.training.run import check_packages, train_into
+    from munjang.training.fit import check_packages
+    from munjang.training.run import train_into
 
     flags = {
         "backbone": backbone, "loop": loop, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "warmup": warmup, "weight_decay": weight_decay, "max_length": max_length, "class_weights": class_weights,
         "adversarial": adversarial, "augment": augment, "log_every": log_every, "save_every": save_every,
         "keep_checkpoints": keep_checkpoints, "patience": patience, "seed": seed, "precision": precision,
-        "device": device, "hybrid": hybrid, "parser": parser,
+        "device": device, "hybrid": hybrid, "parser": parser, "folds": folds,
     }  # fmt: skip
     config = train_settings(recipe, assignments or [], flags)
     config = replace(
@@ -228,6 +233,8 @@ def show_run(run: TrainedRun) -> None:
         typer.echo(_("There is no test split, so there is no score; see munjang evaluate."))
     else:
         typer.echo(str(run.report))
+    if run.folds:
+        typer.echo(f"\n{run.folds}")
     if run.promises:
         typer.echo("\n" + _("What it can promise, by its validation sentences:"))
         typer.echo("\n".join(f"  {line}" for line in run.promises))

@@ -29,6 +29,7 @@ TEXT_STEPS = ("nfc", "invisible", "html", "spaces")
 """The text steps used unless told otherwise; munjang.text.cleaning.STEPS has them all."""
 
 LOOPS = ("native", "trainer")
+MOST_FOLDS = 20
 
 REMOVED: dict[str, bool] = {"pos": False}
 """Settings of training that earlier versions had -> their default."""
@@ -137,6 +138,7 @@ class TrainConfig:
     keep_best: bool = True  # save the model with the best validation score, not the last one
     validation_share: float = 0.1  # share of train, where the corpus has no validation split
     test_share: float = 0.1  # share of train, where the corpus has no test split; 0: none
+    folds: int = 0  # models that answer the rows of each other's folds before the last is trained; 0: none
     seed: int = 13
     precision: str = "auto"  # auto, fp32, bf16
     device: str = "auto"  # auto, cpu, cuda
@@ -163,6 +165,7 @@ class TrainConfig:
         between("validation_share", self.validation_share, 0, 0.5)
         between("test_share", self.test_share, 0, 0.5, low_too=True)
         between("sampling_power", self.sampling_power, 0, 2, low_too=True)
+        one_of("folds", self.folds, (0, *range(2, MOST_FOLDS + 1)))
         known_augmentations("augment", self.augment)
         if self.hybrid and self.backbone == "linear":
             raise ConfigError(

@@ -59,7 +59,7 @@ def prepare_corpus(corpus: Corpus, config: TrainConfig) -> Prepared:
                     reasons="; ".join(reasons),
                 )
             )
-    if not cleaned.test and config.test_share:
+    if not cleaned.test and config.test_share and not config.folds:
         cleaned = with_test(cleaned, config.test_share, config.seed)
         log.info("No test split: %s sentences of train held out for it.", f"{len(cleaned.test):,}")
     if not cleaned.validation:

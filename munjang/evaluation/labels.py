@@ -41,8 +41,12 @@ def evaluate_labels(
     robustness: bool,
     progress: bool,
     seed: int,
+    answered: np.ndarray | None = None,
 ) -> LabelReport:
-    """Score a classifier, see `munjang.evaluation.evaluate.evaluate`."""
+    """Score a classifier, see `munjang.evaluation.evaluate.evaluate`.
+
+    answered: (n, L) probabilities for all examples, in place of the model's; each example must have a text and a label.
+    """
     corpus = data if isinstance(data, Corpus) else None
     examples = data.split(split) if isinstance(data, Corpus) else data
     references = read_references(examples, model, corpus.labels if corpus is not None else None, label_map)
@@ -50,7 +54,7 @@ def evaluate_labels(
         column_values(references.examples, by)  # refused before the long work
     options = {"progress": True} if progress else {}
     texts = [example.text for example in references.examples]
-    probabilities = model.probabilities(texts, **options)
+    probabilities = model.probabilities(texts, **options) if answered is None else answered
     decoder = cast(Classification, model.decoder)
     predicted = decoder.chosen(probabilities, model.threshold)
     kind, single = kind_of_problem(model), not decoder.several

@@ -100,13 +100,11 @@ class Predictor:
 
     @cached_property
     def report(self) -> Report | None:
-        """The scores on the test split when the model was trained, read from its folder; None without them.
+        """The scores when the model was trained, read from its folder: on the test split, or of the folds of a model
+        without one; None without either. BundleError: the file in the folder is damaged."""
+        from munjang.models.saved_reports import saved_report
 
-        BundleError: run/test.json in the folder is damaged.
-        """
-        from munjang.models.saved_reports import saved_test_report
-
-        return None if self.folder is None or self.head else saved_test_report(self.folder)
+        return None if self.folder is None or self.head else saved_report(self.folder)
 
     @cached_property
     def held_out(self) -> HeldOut | None:

@@ -16,6 +16,9 @@ from munjang.translation import _
 TEST_REPORT = Path("run", "test.json")
 """The report of the test split, in a model's folder."""
 
+FOLDS_REPORT = Path("run", "folds.json")
+"""The scores of the folds, in a model's folder."""
+
 REPORTS: dict[str, type[Report]] = {"parsing": TreeReport}
 """Task -> the class of its reports; tasks that are not listed have a LabelReport."""
 
@@ -48,15 +51,16 @@ def renamed(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]
     return {names.get(key, key): value for key, value in data.items()}
 
 
-def saved_test_report(folder: Path) -> Report | None:
-    """The report of the test split that training left in a model's folder; None without one.
+def saved_report(folder: Path) -> Report | None:
+    """The report that training left in a model's folder: of the test split, else of the folds; None without either.
 
     BundleError: the file is damaged.
     """
-    path = folder / TEST_REPORT
-    if not path.is_file():
+    path = next((path for name in (TEST_REPORT, FOLDS_REPORT) if (path := folder / name).is_file()), None)
+    if path is None:
         return None
     try:
-        return read_report(read_json_object(path))
+        values = read_json_object(path)
+        return read_report(values.get("report", {}) if path == folder / FOLDS_REPORT else values)
     except DataError as error:
         raise BundleError(_("{path} cannot be read: {reason}.", path=path, reason=error)) from error

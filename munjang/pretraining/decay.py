@@ -26,8 +26,8 @@ from munjang.pretraining.run import (
     run_and_save,
 )
 from munjang.pretraining.texts import TextSource, source_files
+from munjang.training.fit import first_process_first
 from munjang.training.folders import run_folder
-from munjang.training.run import first_process_first
 from munjang.translation import _, option_text
 
 log = logging.getLogger("munjang")

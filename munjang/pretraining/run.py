@@ -17,8 +17,8 @@ from munjang.files.outputs import final_place, replaced_together, work_of_folder
 from munjang.models.folder import RESUME_REMEDY
 from munjang.pretraining.card import pretraining_card
 from munjang.pretraining.texts import Texts, TextSource, clean_texts, evaluation_keys, source_files
+from munjang.training.fit import check_settings, first_process_first, versions
 from munjang.training.folders import run_folder
-from munjang.training.run import check_settings, first_process_first, versions
 from munjang.translation import _
 
 if TYPE_CHECKING:

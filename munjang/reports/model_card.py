@@ -46,13 +46,14 @@ def model_card(
     cleaning_report: CleaningReport | None = None,
     report: Report | None = None,
     baseline_report: Report | None = None,
+    folds: str = "",
     promises: Sequence[str] = (),
 ) -> str:
     """The card of a model as Markdown.
 
     manifest: the content of munjang.json. corpus: the training data after cleaning. cleaning_report: of that cleaning.
-    report: of the test split; baseline_report: the linear model's on the same texts. promises: what it can promise, in
-    words.
+    report: of the test split; baseline_report: the linear model's on the same texts. folds, promises: what these say,
+    in words.
     """
     idle = IDLE_IN_LINEAR if manifest.format == "linear" else {"sampling_power"}
     return render(
@@ -66,6 +67,7 @@ def model_card(
         cleaning_report=cleaning_report,
         report=report,
         baseline=baseline_report,
+        folds=folds,
         promises=promises,
         validation=[f"{title(name)} {value:.4g}" for name, value in manifest.validation.items()],
         settings=setting_rows({key: value for key, value in manifest.settings.items() if key not in idle}),

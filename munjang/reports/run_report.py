@@ -39,6 +39,7 @@ def write_report(
     baseline_report: Report | None = None,
     comparison: Comparison | None = None,
     mixture: str = "",
+    folds: str = "",
     promises: Sequence[str] = (),
     stats: Stats | None = None,
     lengths: Mapping[str, Sequence[int]] | None = None,
@@ -50,10 +51,10 @@ def write_report(
     """Write the report and return its path. A section without data is left out.
 
     manifest: of the model, whose settings and use are shown. report, baseline_report: of this model and of the linear
-    one on the same test texts; comparison: of the two, this model first. mixture: a sentence on both together.
-    promises: sentences on the precision that the model can promise. stats: of the corpus as read, before cleaning.
-    lengths: split -> characters of each text. log_rows: rows of run/log.jsonl. answers: for a few texts of the reader.
-    model_folder: as in the commands at the end. A MissingExtra where matplotlib is missing.
+    one on the same test texts; comparison: of the two, this model first. mixture: a sentence on both together. folds: a
+    sentence on them. promises: sentences on the precision that the model can promise. stats: of the corpus as read,
+    before cleaning. lengths: split -> characters of each text. log_rows: rows of run/log.jsonl. answers: for a few
+    texts of the reader. model_folder: as in the commands at the end. A MissingExtra where matplotlib is missing.
     """
     if comparison:
         comparison = replace(comparison, first=_("this model"), second=_("the linear baseline"))
@@ -67,6 +68,7 @@ def write_report(
         baseline=baseline_report,
         comparison=comparison,
         mixture=mixture,
+        folds=folds,
         promises=promises,
         stats=stats,
         lengths=lengths,

@@ -144,8 +144,13 @@ def is_started(folder: Path) -> bool:
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether a run has got as far as its first checkpoint."""
-    return is_model(folder) or (folder / "checkpoints").exists()
+    """Whether a run has got as far as its first checkpoint, or as the first one of a fold."""
+    folds = folder / "run" / "folds"
+    return (
+        is_model(folder)
+        or any(path.exists() for path in (folder / "checkpoints", *folds.glob("*/checkpoints")))
+        or any(folds.rglob("*.npz"))
+    )
 
 
 def is_model(folder: Path) -> bool:

@@ -27,10 +27,10 @@ from munjang.tasks import task_for
 from munjang.tasks.base import TrainingDefaults
 from munjang.tasks.classification import Classification
 from munjang.tasks.multihead import check_head
+from munjang.training.fit import begin_run, check_packages, first_process_first, prepare_backbone, save_model
 from munjang.training.folders import run_folder, temporary_run
 from munjang.training.hybrid import mixed_logits, ngrams_beside, with_ngrams
 from munjang.training.loops.batching import MultiCorpusSampler
-from munjang.training.run import begin_run, check_packages, first_process_first, prepare_backbone, save_model
 from munjang.translation import _
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def check_config(config: TrainConfig) -> None:
         raise ConfigError(
             _("A linear model is no encoder for several heads. Give another {option:backbone}, or only one corpus.")
         )
+    if config.folds:
+        raise ConfigError(_("{option:folds} is for one corpus. Leave it out, or train on each corpus by itself."))
     check_packages(config)
 
 

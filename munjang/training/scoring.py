@@ -18,6 +18,7 @@ from munjang.files import disk_errors, write_json, write_text
 from munjang.files.outputs import final_place
 from munjang.inference.confidence import promises
 from munjang.inference.predictor import Predictor, load
+from munjang.metrics.label_report import LabelReport
 from munjang.metrics.report import Report
 from munjang.models.folder import RESUME_REMEDY
 from munjang.models.saved_reports import TEST_REPORT
@@ -28,12 +29,14 @@ from munjang.tasks import task_for
 from munjang.tasks.classification import RawLogits
 from munjang.text.personal import count_personal
 from munjang.training.fine_tune import choose_epochs
+from munjang.training.fold_scores import FoldAnswers, FoldScores, fold_scores, write_folds
 from munjang.training.hybrid import Mixture, mixture_of
 from munjang.training.loops.run_log import read_log
 from munjang.translation import _
 
 SHOWN_NEVER = 5  # labels
 EXAMPLES, EXAMPLE_LENGTH = 50, 40  # texts that are looked at, characters
+FEW_TESTED = 500  # texts of a test split; the interval of an accuracy of 0.9 is then 5 points wide
 FEW_EPOCHS = 4  # times as many would be usual
 REPORT_PAGE = Path("run", "report.html")
 
@@ -42,10 +45,10 @@ REPORT_PAGE = Path("run", "report.html")
 class TrainedRun:
     """A trained model, and what was said of it.
 
-    answers: for the sentences to try. report: on the test split; None without one. baseline_report, comparison: of the
-    linear baseline on the same texts, and of the model with it. mixture: what both together would score. usual_epochs:
-    of a network on so many sentences. example: a text of the corpus, to try the model with. page: the HTML report;
-    why_no_page: which packages it lacks.
+    answers: for the sentences to try. report: on the test split, else of the folds; None without either.
+    baseline_report, comparison: of the linear baseline on the same texts, and of the model with it. mixture: what both
+    together would score. usual_epochs: of a network on so many sentences. example: a text of the corpus, to try the
+    model with. page: the HTML report; why_no_page: which packages it lacks.
     """
 
     model: Predictor
@@ -56,6 +59,7 @@ class TrainedRun:
     mixture: Mixture | None = None
     usual_epochs: float | None = None
     example: str = ""
+    folds: FoldScores | None = None
     page: Path | None = None
     why_no_page: str = ""
 
@@ -88,6 +92,14 @@ class TrainedRun:
                     labels=", ".join(f"'{name}'" for name in never[:SHOWN_NEVER]) + ", …" * (len(never) > SHOWN_NEVER),
                 )
             )
+        if isinstance(self.report, LabelReport) and self.report.n < FEW_TESTED and not self.folds:
+            lines.append(
+                _(
+                    "The test split has only {n:,} texts. With {option:folds=5} every text is answered by a model that "
+                    "has not seen it, which tells more.",
+                    n=self.report.n,
+                )
+            )
         return lines
 
     def moved_to(self, folder: Path) -> TrainedRun:
@@ -98,24 +110,39 @@ class TrainedRun:
 
 
 def score_run(
-    model: Predictor, prepared: Prepared, *, baseline: Predictor | None, sentences: Sequence[str], has_page: bool
+    model: Predictor,
+    prepared: Prepared,
+    *,
+    baseline: Predictor | None,
+    sentences: Sequence[str],
+    has_page: bool,
+    folds: FoldAnswers | None = None,
+    baseline_folds: FoldAnswers | None = None,
 ) -> TrainedRun:
     """Score a trained model on the test split, and write run/test.json, the card and, if `has_page`, run/report.html.
 
-    baseline: the linear model to compare with.
+    baseline: the linear model to compare with. folds: answers of models that have not seen the texts, whose scores
+    stand in for those of a test split where there is none; baseline_folds: of linear models.
     """
     answers = model.predict_many(sentences)
     corpus = prepared.published
-    report = evaluate(model, corpus) if corpus.test else None
-    baseline_report = evaluate(baseline, corpus) if baseline and report else None
+    scores = fold_scores(model, folds) if folds else None
+    report = evaluate(model, corpus) if corpus.test else scores and scores.report
+    baseline_report = None
+    if baseline and corpus.test:
+        baseline_report = evaluate(baseline, corpus)
+    elif baseline and baseline_folds:
+        baseline_report = fold_scores(baseline, baseline_folds).report
     comparison = compare(report, baseline_report) if baseline_report else None
     mixture = mixture_with(baseline, model, prepared.corpus) if baseline and model.manifest.format == "native" else None
     usual, example = usual_epochs(model, prepared), example_text(corpus)
-    run = TrainedRun(model, answers, report, baseline_report, comparison, mixture, usual, example)
+    run = TrainedRun(model, answers, report, baseline_report, comparison, mixture, usual, example, scores)
     model.report = report
     with disk_errors(model.folder, _(RESUME_REMEDY)):
-        write_card(model, prepared, report, baseline_report)
-        if report:
+        write_card(model, prepared, report, baseline_report, str(scores or ""))
+        if scores and folds:
+            write_folds(scores, folds)
+        if report and corpus.test:
             write_json(model.folder / TEST_REPORT, report.to_dict())
         if mixture:
             write_json(model.folder / "run" / "hybrid.json", mixture.to_dict())
@@ -154,14 +181,16 @@ def write_card(
     prepared: Prepared,
     report: Report | None = None,
     baseline_report: Report | None = None,
+    folds: str = "",
 ) -> None:
-    """Write the README.md of the model's folder."""
+    """Write the README.md of the model's folder. folds: what they found, in words."""
     card = model_card(
         model.manifest,
         corpus=prepared.corpus,
         cleaning_report=prepared.cleaning_report,
         report=report,
         baseline_report=baseline_report,
+        folds=folds,
         promises=promises(model.held_out, model.labels.names) if model.held_out else [],
     )
     write_text(model.folder / "README.md", card)
@@ -178,6 +207,7 @@ def draw_page(run: TrainedRun, prepared: Prepared) -> Path:
         baseline_report=run.baseline_report,
         comparison=run.comparison,
         mixture=str(run.mixture or ""),
+        folds=str(run.folds or ""),
         promises=run.promises,
         stats=describe(source),
         lengths={split: text_lengths(getattr(source, split)) for split in SPLITS if getattr(source, split)},

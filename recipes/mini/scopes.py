@@ -20,7 +20,7 @@ from munjang.data.readers.corpus import ReadOptions
 from munjang.inference.heads import PACKAGED_HEADS
 from munjang.inference.predictor import copy_files
 from munjang.models.folder import MANIFEST, read_manifest
-from munjang.training.run import save_model
+from munjang.training.fit import save_model
 
 DIFFERENCE = 0.01  # share of a head's training texts
 

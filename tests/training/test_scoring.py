@@ -148,10 +148,10 @@ def test_without_matplotlib_the_run_is_saved_and_one_line_says_so(corpus, tmp_pa
 
 
 def test_what_a_run_writes_it_writes_once(tmp_path, monkeypatch):
-    from munjang.training import run, scoring
+    from munjang.training import fit, scoring
 
     calls = []
-    for module, name in ((run, "write_removed"), (scoring, "model_card"), (scoring, "evaluate")):
+    for module, name in ((fit, "write_removed"), (scoring, "model_card"), (scoring, "evaluate")):
         plain = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, p=plain, n=name, **k: (calls.append(n), p(*a, **k))[1])
     command("sample:sentiment", "--backbone", "linear", "--out", tmp_path / "m", "--no-report")

@@ -12,7 +12,7 @@ from munjang.errors import BundleError
 from munjang.metrics.label_report import LabelReport
 from munjang.metrics.report import LabelScore
 from munjang.metrics.scores import METRICS
-from munjang.models.saved_reports import TEST_REPORT, saved_test_report
+from munjang.models.saved_reports import TEST_REPORT, saved_report
 from munjang.serving.loaded import Classifier, ModelFacts
 
 log = logging.getLogger("munjang")
@@ -94,7 +94,7 @@ def is_square(cells: Any, size: int) -> bool:
 def shown_report(folder: Path | None) -> LabelReport | None:
     """A classifier's report that training left in the folder; None without one. A broken report is logged."""
     try:
-        report = None if folder is None else saved_test_report(folder)
+        report = None if folder is None else saved_report(folder)
     except BundleError as error:
         log.warning("%s cannot be shown: %s", TEST_REPORT.name, type(error).__name__)
         return None

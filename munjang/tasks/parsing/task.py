@@ -112,6 +112,8 @@ class ParsingTask(ABC, Generic[Scores]):
             raise ConfigError(_("{option:hybrid} mixes labels of sentences; a parser has none. Leave it out."))
         if config.augment:
             raise ConfigError(_("{option:augment} changes texts; the words of a tree must stay. Leave it out."))
+        if config.folds:
+            raise ConfigError(_("{option:folds} is for labels of sentences; a parser has none. Leave it out."))
         if config.loop == "trainer":
             raise ConfigError(
                 _(
