@@ -30,7 +30,7 @@ from munjang.reviewing.words import words_against
 from munjang.tasks import task_for
 from munjang.training.fine_tune import choose_epochs
 from munjang.training.fit import check_packages
-from munjang.training.folds import Answer, Ask, answers_by_fold
+from munjang.training.folds import Ask, Keep, answers_by_fold
 from munjang.training.linear import targets, temperature
 from munjang.translation import _
 
@@ -124,7 +124,7 @@ def begin(place: Path, corpus: Corpus, config: TrainConfig, folds: int) -> None:
     write_json(kept, settings)
 
 
-def held_answers(corpus: Corpus) -> Answer:
+def held_answers(corpus: Corpus) -> Keep:
     """What is kept of each fold: the probabilities, and the words against each label that the model doubts."""
 
     def answer(ask: Ask, held: Sequence[Example]) -> dict[str, np.ndarray]:
