@@ -182,6 +182,18 @@ class LabelSet:
             return self.aliases[name]
         raise DataError(_("Unknown label '{name}'. The labels here are {labels}.", name=name, labels=self.listing))
 
+    def resolved(self, label: Label | None) -> Label | None:
+        """A label with the names of this set, several in its order; None where one of them is not in the set."""
+        if label is None or not self.names:
+            return label
+        if any(name not in self for name in names_of(label)):
+            return None
+        if isinstance(label, str):
+            return self.resolve(label)
+        if isinstance(label, Tree):
+            return replace(label, relations=tuple(map(self.resolve, label.relations)))
+        return tuple(sorted({self.resolve(name) for name in label}, key=self.names.index))
+
     def index(self, name: str) -> int:
         """The position of a name or alias."""
         return self.names.index(self.resolve(name))

@@ -106,10 +106,11 @@ def os_error_line(error: OSError) -> str:
 
 def register() -> None:
     """Add every verb to the app with its help, in the order of a user's work."""
-    from munjang.cli import analyze, clean, corpora, evaluate, export, predict, pretrain, serve, train
+    from munjang.cli import analyze, clean, corpora, evaluate, export, predict, pretrain, review, serve, train
 
     app.command("corpora", help=corpora.HELP, cls=Verb)(corpora.corpora_verb)
     app.command("clean", help=clean.HELP, cls=Verb)(clean.clean_verb)
+    app.command("review", help=review.HELP, cls=Verb)(review.review_verb)
     app.command("train", help=train.HELP, cls=train.TrainCommand)(train.train_verb)
     app.command("evaluate", help=evaluate.HELP, cls=Verb)(evaluate.evaluate_verb)
     app.command("predict", help=predict.HELP, cls=Verb)(predict.predict_verb)

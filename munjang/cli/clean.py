@@ -37,6 +37,7 @@ def clean_verb(
     conflicts: options.Conflicts = None,
     outliers: options.Outliers = None,
     clean_test: options.CleanTest = False,
+    fixes: options.Fixes = None,
     no_duplicates: Annotated[bool, typer.Option("--no-duplicates", help=_("Keep repeated rows."))] = False,
     no_leaks: Annotated[bool, typer.Option("--no-leaks", help=_("Keep texts of the test split in train."))] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Write into a folder that is not empty."))] = False,
@@ -54,6 +55,7 @@ def clean_verb(
         conflicts=conflicts,
         outliers=outliers,
         clean_test=clean_test,
+        fixes=fixes,
     )
     read = options.read_options(text, label, labels, map_values, multi_label, encoding, sheet, header_row, delimiter)
     with sole_writer(work_of_folder(out)):

@@ -64,7 +64,11 @@ MaskPersonal = Annotated[
     bool, typer.Option("--mask-personal", help=_("Mask phone and resident numbers and e-mail addresses."))
 ]
 Conflicts = Annotated[
-    str | None, typer.Option("--conflicts", help=_("Equal texts with different labels: drop (all) or keep-majority."))
+    str | None,
+    typer.Option("--conflicts", help=_("Equal texts with different labels: drop (all), keep-majority or keep (all).")),
+]
+Fixes = Annotated[
+    str | None, typer.Option("--fixes", metavar="FILE", help=_("A file of munjang review with corrected labels."))
 ]
 Outliers = Annotated[
     float | None,
@@ -136,6 +140,7 @@ def change_cleaning(
     conflicts: str | None,
     outliers: float | None,
     clean_test: bool,
+    fixes: str | None,
 ) -> CleanConfig:
     """The cleaning settings, changed by the shared cleaning flags."""
     extra = [name for name, on in (("fold_repeats", fold_repeats), ("mask_personal", mask_personal)) if on]
@@ -145,6 +150,7 @@ def change_cleaning(
         conflicts=conflicts or config.conflicts,
         outliers=config.outliers if outliers is None else outliers,
         clean_test=clean_test or config.clean_test,
+        fixes=fixes or config.fixes,
     )
 
 

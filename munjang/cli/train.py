@@ -135,6 +135,7 @@ def train_verb(
     conflicts: options.Conflicts = None,
     outliers: options.Outliers = None,
     clean_test: options.CleanTest = False,
+    fixes: options.Fixes = None,
     baseline: Annotated[
         bool, typer.Option("--baseline", help=_("Train the linear baseline too, and compare."))
     ] = False,
@@ -176,6 +177,7 @@ def train_verb(
             conflicts=conflicts,
             outliers=outliers,
             clean_test=clean_test,
+            fixes=fixes,
         ),
     )
     check_backbone_name(config.backbone)
@@ -185,7 +187,13 @@ def train_verb(
         from munjang.cli.train_heads import CorpusArguments, refuse_single_corpus_flags, train_several
 
         refuse_single_corpus_flags(
-            {"--validation": validation, "--test": test, "--baseline": baseline, "--parser": parser}
+            {
+                "--validation": validation,
+                "--test": test,
+                "--baseline": baseline,
+                "--parser": parser,
+                "--fixes": config.clean.fixes,
+            }
         )
         corpora = CorpusArguments(sources, more or [], read, data_dir)
         train_several(corpora, config, out, sentences or [], overwrite=overwrite, resume=resume, cache=not no_cache)
@@ -198,7 +206,7 @@ def train_verb(
         out,
         corpus,
         config,
-        inputs=[source, validation, test, config.backbone],
+        inputs=[source, validation, test, config.backbone, config.clean.fixes],
         overwrite=overwrite,
         resume=resume,
         announce=options.print_cleaning,

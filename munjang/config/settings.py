@@ -96,15 +96,16 @@ class CleanConfig:
 
     steps: tuple[str, ...] = TEXT_STEPS
     duplicates: bool = True  # keep only the first of the rows with equal text and equal label
-    conflicts: str = "drop"  # equal texts with different labels: "drop" all, or "keep-majority"
+    conflicts: str = "drop"  # equal texts with different labels: "drop" all, "keep-majority", or "keep" all
     leaks: bool = True  # remove texts of the test (and validation) split from train
     outliers: float | None = None  # k: drop texts with more than Q3 + k*(Q3-Q1) characters; off by default
     clean_test: bool = False  # clean the test split like train; by default it loses only rows that cannot be scored
+    fixes: str | None = None  # a review file with corrected labels, put in before everything else
 
     def __post_init__(self) -> None:
         check_types(self)
         known_steps("clean.steps", self.steps)
-        one_of("clean.conflicts", self.conflicts, ("drop", "keep-majority"))
+        one_of("clean.conflicts", self.conflicts, ("drop", "keep-majority", "keep"))
         if self.outliers is not None:
             above_zero("clean.outliers", self.outliers)
 

@@ -26,7 +26,7 @@ def one_line(text: str) -> str:
 
 def test_every_verb_of_the_command_line_is_registered():
     assert list(VERBS) == [
-        "corpora", "clean", "train", "evaluate", "predict", "analyze", "export", "serve", "pretrain",
+        "corpora", "clean", "review", "train", "evaluate", "predict", "analyze", "export", "serve", "pretrain",
     ]  # fmt: skip
 
 

@@ -28,8 +28,9 @@ def test_a_flag_for_files_is_refused_for_a_corpus_of_the_table(verb, flag, value
 def test_an_outlier_limit_of_zero_is_refused_and_not_taken_as_none():
     with pytest.raises(ConfigError, match="above 0, found 0"):
         options.change_cleaning(
-            CleanConfig(), fold_repeats=False, mask_personal=False, conflicts=None, outliers=0.0, clean_test=False
-        )
+            CleanConfig(), fold_repeats=False, mask_personal=False, conflicts=None, outliers=0.0, clean_test=False,
+            fixes=None,
+        )  # fmt: skip
 
 
 def test_a_slip_is_answered_in_python_and_on_the_command_line_with_what_can_be_given_there(tmp_path):

@@ -116,6 +116,12 @@ BENCHES = {
         "probability scope flagged_out flagged_in",
         needs="onnx",
     ),
+    "review": Smallest(
+        "--models linear --corpora nsmc --shares 0.1 --seeds 1",
+        "review.json",
+        "rows changed listed review_s",
+        "found right accuracy",
+    ),
     "robustness": Smallest(
         "--corpora nsmc --rows 32 --epochs 1 --scored 8 --backbone scratch:tiny",
         "robustness.json",

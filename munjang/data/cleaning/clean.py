@@ -12,6 +12,7 @@ import numpy as np
 from munjang.config.arguments import checked
 from munjang.config.settings import CleanConfig
 from munjang.data.cleaning.filters import ROW_STEPS, SplitRows, State, applies, count_votes
+from munjang.data.cleaning.fixes import apply_fixes
 from munjang.data.cleaning.report import CleaningReport, SplitCounts, StepCount
 from munjang.data.duplicates import repeated, shared
 from munjang.data.memory import gc_paused
@@ -32,6 +33,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
     """
     check_corpus(corpus)
     config = config or CleanConfig()
+    corpus, fixes = (corpus, None) if config.fixes is None else apply_fixes(corpus, config.fixes)
     steps = ordered_steps(config.steps)
     changed = dict.fromkeys(steps, 0)
     rows = {
@@ -61,6 +63,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
         kept={split: array("q", rows.positions.tobytes()) for split, rows in state.rows.items()},
         outlier_limit=state.outlier_limit,
         notes=tuple(cleaning_remarks(state, corpus.labels)),
+        fixes=fixes,
     )
     return cleaned, cleaning_report
 
@@ -91,24 +94,11 @@ def to_rows(
         texts.append(text)
         for name in names:
             changed[name] += 1
-    known = {label: resolve(label, corpus.labels) for label in {example.label for example in examples}}
+    known = {label: corpus.labels.resolved(label) for label in {example.label for example in examples}}
     labels = [known[example.label] for example in examples]
     if corpus.label_type is Tree:
         labels = [with_words(label, text) for label, text in zip(labels, texts, strict=True)]
     return SplitRows(tuple(examples), f"{corpus.name}/{split}", np.arange(len(texts), dtype=np.int64), texts, labels)
-
-
-def resolve(label: Label | None, labels: LabelSet) -> Label | None:
-    """The label with the names of the set, several in its order; None where one of them is not in the set."""
-    if label is None or not labels.names:
-        return label
-    if any(name not in labels for name in names_of(label)):
-        return None
-    if isinstance(label, str):
-        return labels.resolve(label)
-    if isinstance(label, Tree):
-        return replace(label, relations=tuple(map(labels.resolve, label.relations)))
-    return tuple(sorted({labels.resolve(name) for name in label}, key=labels.names.index))
 
 
 def with_words(label: Label | None, text: str) -> Label | None:

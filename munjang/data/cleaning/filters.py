@@ -235,4 +235,6 @@ def applies(step: str, split: str, config: CleanConfig) -> bool:
         return config.leaks and split != "test"
     if step == "outlier":
         return config.outliers is not None
+    if step == "conflict":
+        return config.conflicts != "keep"
     return step != "duplicate" or config.duplicates

@@ -11,6 +11,8 @@ from munjang.records import Example, Removed, short_repr
 from munjang.tables import format_table
 from munjang.translation import _, ngettext
 
+SHOWN_FIXES = 20  # lines
+
 
 @dataclass(frozen=True)
 class StepCount:
@@ -36,6 +38,53 @@ class SplitCounts:
     shared: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class LabelChange:
+    """A label that a person corrected: file and line of its row, the label before, and the label now."""
+
+    file: str
+    line: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class FixesReport:
+    """What a review file changed; `str()` says it in words.
+
+    kept: rows of the file that changed no label. changes: in the order of the file. problems: why a fix was not used,
+    one line each.
+    """
+
+    path: str
+    kept: int
+    changes: tuple[LabelChange, ...]
+    problems: tuple[str, ...] = ()
+
+    __repr__ = short_repr
+
+    def __str__(self) -> str:
+        count = ngettext(
+            "Fixes of {path}: {count:,} label changed; {kept:,} other rows.",
+            "Fixes of {path}: {count:,} labels changed; {kept:,} other rows.",
+            len(self.changes),
+            path=self.path,
+            kept=self.kept,
+        )
+        rows = [[item.file, item.line, item.old, item.new] for item in self.changes]
+        changes = format_table([_("file"), _("line"), _("was"), _("is now")], rows).splitlines() if rows else []
+        unused = ngettext("{count:,} fix was not used:", "{count:,} fixes were not used:", len(self.problems))
+        problems = [unused, *with_rest(self.problems)] if self.problems else []
+        return "\n".join([count, *with_rest(changes), *problems])
+
+
+def with_rest(lines: Sequence[str]) -> list[str]:
+    """The first lines, and how many more there are."""
+    rest = len(lines) - SHOWN_FIXES
+    more = [_("… and {count:,} more", count=rest)] if rest > 0 else []
+    return [f"  {line}" for line in [*lines[:SHOWN_FIXES], *more]]
+
+
 @dataclass(frozen=True)
 class CleaningReport:
     """What `clean_corpus` did; `str()` is the printed table.
@@ -46,7 +95,7 @@ class CleaningReport:
     removed: every removed row, also those rejected by the reader, in the order of the steps.
     kept: split -> positions (from 0) of the kept examples in the corpus before cleaning.
     outlier_limit: longer texts, in characters, were outliers; None where the step was off.
-    notes: one-line remarks for the user.
+    notes: one-line remarks for the user. fixes: what a review file changed before the first step, if one was given.
     """
 
     corpus: str
@@ -59,6 +108,7 @@ class CleaningReport:
     kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
     outlier_limit: float | None = None
     notes: tuple[str, ...] = ()
+    fixes: FixesReport | None = None
 
     __repr__ = short_repr
 
@@ -86,11 +136,12 @@ class CleaningReport:
             "found": {split: asdict(counts) for split, counts in self.found.items()},
             "outlier_limit": self.outlier_limit,
             "notes": list(self.notes),
+            **({"fixes": asdict(self.fixes)} if self.fixes else {}),
         }
 
     def __str__(self) -> str:
         title = _("Cleaning of {corpus}", corpus=self.corpus)
-        parts = [title, self.step_table(), self.changed_line(), self.found_table(), *self.notes]
+        parts = [title, str(self.fixes or ""), self.step_table(), self.changed_line(), self.found_table(), *self.notes]
         return "\n".join(part for part in parts if part)
 
     def step_table(self) -> str:

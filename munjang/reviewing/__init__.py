@@ -1,0 +1,1 @@
+"""Labels that look wrong, by the probabilities of models that have not seen their rows."""
