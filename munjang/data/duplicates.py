@@ -36,7 +36,7 @@ BETWEEN_DIGITS = re.compile(r"[\W_]+")
 def near_key(text: str) -> str:
     """What texts have in common that differ only in spaces, signs, case and repeated letters; "" without letters.
 
-    "좋아요!" is "좋아요", and ㅋㅋㅋ is ㅋㅋㅋㅋㅋ. Numbers stay what they are: 3.5 is not 35, 2 3 not 23; 1,000 is 1000.
+    "좋아요!" is "좋아요", and ㅋㅋㅋ is ㅋㅋㅋㅋㅋ. Numbers stay: 3.5 is not 35, 2 3 not 23.
     """
     text = BETWEEN_DIGITS.sub(" ", BETWEEN_LETTERS.sub("", nfc(text).casefold()))
     return REPEATED_LETTER.sub(r"\1", text)
