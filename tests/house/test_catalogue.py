@@ -22,10 +22,9 @@ from munjang.translation import _, chosen_language, final_sound, ngettext, optio
 KOREAN = catalogue.stored()
 MESSAGES = [message for message in KOREAN if message.id]
 NO_HANGUL = {
-    "F1", "UAS", "LAS", "{file}: {reason}", "{folder}: {reason}", "{metric}, {model}", "munjang {version}",
-    "{metric} {score} ({points:+.1f} points)", "munjang: {reason}", "{flag}: {reason}", "{path}: {reason}",
-    "one-cycle, linear or constant.", "auto, cpu or cuda.", "auto, fp32 or bf16.", "balanced.",
-    "{encoding}, JSON ({shape})",
+    "F1", "UAS", "LAS", "{metric}, {model}", "munjang {version}", "{metric} {score} ({points:+.1f} points)",
+    "{encoding}, JSON ({shape})", "{endpoint} {repo} at {revision} ({reason})",
+    *(f"{name}: {{reason}}" for name in ("munjang", "{flag}", "{path}", "{file}", "{folder}", "{where}")),
 }  # fmt: skip
 """Texts that are names, numbers and fields."""
 
