@@ -54,7 +54,9 @@ BENCHES = {
         holds=("same_rows",),
     ),
     "explain": Smallest("--sentences 4 --draws 2", "explain.json", "sentences draws", "more_often"),
-    "folds": Smallest("--rows 400 --backbones linear --folds 2", "folds.json", "seconds peak_megabytes rows"),
+    "folds": Smallest(
+        "--rows 400 --backbones linear --folds 2", "folds.json", "seconds cpu_seconds peak_megabytes rows"
+    ),
     "hybrid": Smallest(
         "--backbone scratch:tiny --sentences 8 --rounds 1 --calls 2 --epochs 1",
         "hybrid.json",

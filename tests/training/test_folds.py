@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 import munjang as mj
-from munjang.data.duplicates import near_key
+from munjang.data.duplicates import letters_key
 from munjang.data.splits import folds_of, with_validation
 from munjang.errors import BundleError, ConfigError, DataError
 from munjang.inference.backends.linear import LinearRunner
@@ -125,7 +125,7 @@ def test_near_copies_are_never_on_two_sides(tmp_path):
     )
     fold = {}
     for row in table(scores):
-        assert fold.setdefault(near_key(row["text"]), row["fold"]) == row["fold"]
+        assert fold.setdefault(letters_key(row["text"]), row["fold"]) == row["fold"]
     assert scores.report.n == 190 and len(fold) < 160
 
 

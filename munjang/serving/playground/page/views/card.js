@@ -73,7 +73,7 @@ function scores(card) {
       ];
       return make(
         "div",
-        { class: score.split === "test" ? "score own" : "score" },
+        { class: score.split === "validation" ? "score" : "score own" },
         make("div", { class: "quiet" }, say(`metric.${metric}`)),
         make("div", { class: "figure" }, value.toFixed(3)),
         make("div", { class: "quiet" }, where.filter(Boolean).join(" · ")),

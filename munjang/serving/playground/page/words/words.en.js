@@ -117,6 +117,7 @@ export const en = {
   "card.labels": "Labels",
   "card.scores": "Scores",
   "card.test": "Test split",
+  "card.folds": "All rows, by folds",
   "card.validation": "Validation split",
   "card.sentences": "{n} sentences",
   "card.between": "95% interval {low}–{high}",

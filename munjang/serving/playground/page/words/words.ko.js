@@ -117,6 +117,7 @@ export const ko = {
   "card.labels": "레이블",
   "card.scores": "점수",
   "card.test": "시험 데이터",
+  "card.folds": "모든 행 (교차 검증)",
   "card.validation": "검증 데이터",
   "card.sentences": "{n}문장",
   "card.between": "95% 구간 {low}–{high}",
