@@ -10,7 +10,7 @@ from hashlib import blake2b
 import numpy as np
 
 from munjang.config.arguments import checked
-from munjang.data.duplicates import hashes, repeated, text_key
+from munjang.data.duplicates import hashes, near_key, repeated, text_key
 from munjang.data.memory import gc_paused
 from munjang.errors import ConfigError, DataError
 from munjang.records import Corpus, Example, Label, Tree, check_corpus, count_labels, names_of
@@ -30,14 +30,73 @@ MIN_KEPT = 3
 def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """(rest, held): about `share` of the examples of each class held out; both keep the given order.
 
-    Texts that are equal after NFC and trimming stay on one side, so that no text is in both. A multi-label example
-    counts for the rarest of its names; all trees are one class. Every class keeps an example in the rest, and so do
-    empty texts. The choice depends only on `seed` and the texts, not on their order or on a random generator.
+    Near copies stay on one side, so that no text is in both. A multi-label example counts for the rarest of its
+    names; all trees are one class. Every class keeps an example in the rest, and so do empty texts. The choice depends
+    only on `seed` and the texts, not on their order or on a random generator.
     """
     if not 0 < share < 1:
         raise ConfigError(_("The share to hold out must lie between 0 and 1, found {share}.", share=share))
+    keys, groups = grouped(examples)
+    strata = stratified(examples, groups)
+    held = {index for members in strata.values() for index in draw_texts(members, keys, groups, share, seed)}
+    held -= needed_in_rest(examples, keys, groups, held)
+    held |= {member for index in held & groups.keys() for member in groups[index]}
+    rest = [example for index, example in enumerate(examples) if index not in held]
+    return rest, [examples[index] for index in sorted(held)]
+
+
+@gc_paused()
+def folds_of(examples: Sequence[Example], folds: int, seed: int) -> np.ndarray:
+    """(examples,) int: the fold of each example, from 0; each fold has about the same number of each class.
+
+    Near copies are in one fold, and so are empty texts. As in `hold_out` the folds depend only on `seed` and the texts.
+    ConfigError: fewer than two folds. DataError: fewer texts than folds.
+    """
+    if folds < 2:
+        raise ConfigError(_("The number of folds must be at least 2, found {folds}.", folds=folds))
+    keys, groups = grouped(examples)
+    strata = stratified(examples, groups)
+    if (texts := sum(map(len, strata.values()))) < folds:
+        raise DataError(
+            ngettext(
+                "{count:,} text is too few for {folds} folds: each fold needs one. Give more texts or fewer folds.",
+                "{count:,} different texts are too few for {folds} folds: each fold needs one. "
+                "Give more texts or fewer folds.",
+                texts,
+                folds=folds,
+            )
+        )
+    fold_of = np.zeros(len(examples), dtype=int)
+    total = [0] * folds
+    for name in sorted(strata):
+        rows = [0] * folds
+        for number in hash_order([keys[index] for index in strata[name]], seed):
+            members = groups.get(strata[name][number], [strata[name][number]])
+            fold = min(range(folds), key=lambda fold: (rows[fold], total[fold]))
+            fold_of[members] = fold
+            rows[fold] += len(members)
+            total[fold] += len(members)
+    return fold_of
+
+
+def grouped(examples: Sequence[Example]) -> tuple[list[str], dict[int, list[int]]]:
+    """(keys, groups): what each text is drawn by, and the indices of near copies, by the first of each group.
+
+    The key of a first one is the least of its group, so that no draw depends on the order of the examples.
+    """
     keys = [text_key(example.text) for example in examples]
-    groups = group(keys)
+    near = [near_key(key) or key for key in keys]
+    indices: dict[str, list[int]] = defaultdict(list)
+    for index in repeated(hashes(near, len(near))).tolist():
+        indices[near[index]].append(index)
+    groups = {members[0]: members for members in indices.values() if len(members) > 1}
+    for first, members in groups.items():
+        keys[first] = min(keys[member] for member in members)
+    return keys, groups
+
+
+def stratified(examples: Sequence[Example], groups: Mapping[int, Sequence[int]]) -> dict[str, list[int]]:
+    """The first index of each text, by the class for which the text counts."""
     frequency = count_labels(examples)
     later = {index for members in groups.values() for index in members[1:]}
     strata: dict[str, list[int]] = defaultdict(list)
@@ -46,19 +105,7 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
             strata[stratum([examples[member].label for member in groups[index]], frequency)].append(index)
         elif index not in later:
             strata[rarest(example.label, frequency)].append(index)
-    held = {index for members in strata.values() for index in draw_texts(members, keys, groups, share, seed)}
-    held -= needed_in_rest(examples, keys, groups, held)
-    held |= {member for index in held & groups.keys() for member in groups[index]}
-    rest = [example for index, example in enumerate(examples) if index not in held]
-    return rest, [examples[index] for index in sorted(held)]
-
-
-def group(keys: Sequence[str]) -> dict[int, list[int]]:
-    """The indices of each key that occurs more than once, by the first of them."""
-    indices: dict[str, list[int]] = defaultdict(list)
-    for index in repeated(hashes(keys, len(keys))).tolist():
-        indices[keys[index]].append(index)
-    return {members[0]: members for members in indices.values() if len(members) > 1}
+    return strata
 
 
 def stratum(labels: Sequence[Label | None], frequency: Counter[str]) -> str:
