@@ -1,7 +1,7 @@
 """When two texts are the same, which of many texts may be, and when two lists of texts are.
 
-Cleaning and evaluation compare texts as they are after the text steps. Splits must hold for texts before these too:
-they compare `text_key`. Pre-training leaves out what others are scored on, also if it is written a little differently:
+Cleaning and evaluation compare texts as they are after the text steps. Corpora that are trained together must not share
+texts before these either: they compare `text_key`. Splits keep near copies together (`munjang.data.near_duplicates`). Pre-training leaves out what others are scored on, also if it is written a little differently:
 it compares `letters_key`.
 """
 
@@ -26,20 +26,6 @@ def text_key(text: str) -> str:
 def letters_key(text: str) -> str:
     """The letters and digits of a text, case-folded: without spaces, punctuation and other signs."""
     return NEITHER_LETTER_NOR_DIGIT.sub("", text).casefold()
-
-
-REPEATED_LETTER = re.compile(r"([^\W\d_])\1+")
-BETWEEN_LETTERS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))|(?<!\d)[\W_]+|[\W_]+(?!\d)")
-BETWEEN_DIGITS = re.compile(r"[\W_]+")
-
-
-def near_key(text: str) -> str:
-    """What texts have in common that differ only in spaces, signs, case and repeated letters; "" without letters.
-
-    "좋아요!" is "좋아요", and ㅋㅋㅋ is ㅋㅋㅋㅋㅋ. Numbers stay what they are: 3.5 is not 35, 2 3 not 23; 1,000 is 1000.
-    """
-    text = BETWEEN_DIGITS.sub(" ", BETWEEN_LETTERS.sub("", nfc(text).casefold()))
-    return REPEATED_LETTER.sub(r"\1", text)
 
 
 def text_hash(text: str) -> bytes:
