@@ -372,6 +372,11 @@ class NearCopies:
             near.setdefault(second, []).append(first)
         return {row: sorted(others) for row, others in near.items()}
 
+    def kind(self, row: int, other: int) -> str | None:
+        """How the keys of two near copies differ; None where they are the same."""
+        first, second = sorted((int(self.same[row]), int(self.same[other])))
+        return self.pairs.get((first, second))
+
     def together(self) -> np.ndarray:
         """(n,) for each row the first row that is connected with it by near copies."""
         first = self.same.copy()
