@@ -38,6 +38,9 @@ def clean_verb(
     outliers: options.Outliers = None,
     clean_test: options.CleanTest = False,
     fixes: options.Fixes = None,
+    near_duplicates: Annotated[
+        str | None, typer.Option("--near-duplicates", help=_("Texts that are almost the same: report or drop."))
+    ] = None,
     no_duplicates: Annotated[bool, typer.Option("--no-duplicates", help=_("Keep repeated rows."))] = False,
     no_leaks: Annotated[bool, typer.Option("--no-leaks", help=_("Keep texts of the test split in train."))] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Write into a folder that is not empty."))] = False,
@@ -49,7 +52,12 @@ def clean_verb(
 
     check_clean_folder(out, source, overwrite=overwrite)
     config = options.change_cleaning(
-        CleanConfig(steps=parse_steps(steps), duplicates=not no_duplicates, leaks=not no_leaks),
+        CleanConfig(
+            steps=parse_steps(steps),
+            duplicates=not no_duplicates,
+            leaks=not no_leaks,
+            near_duplicates=near_duplicates,
+        ),
         fold_repeats=fold_repeats,
         mask_personal=mask_personal,
         conflicts=conflicts,

@@ -99,6 +99,7 @@ class CleanConfig:
     conflicts: str = "drop"  # equal texts with different labels: "drop" all, "keep-majority", or "keep" all
     leaks: bool = True  # remove texts of the test (and validation) split from train
     outliers: float | None = None  # k: drop texts with more than Q3 + k*(Q3-Q1) characters; off by default
+    near_duplicates: str | None = None  # near copies: "report" or "drop"; None: they are not looked for
     clean_test: bool = False  # clean the test split like train; by default it loses only rows that cannot be scored
     fixes: str | None = None  # a review file with corrected labels, put in before everything else
 
@@ -106,6 +107,7 @@ class CleanConfig:
         check_types(self)
         known_steps("clean.steps", self.steps)
         one_of("clean.conflicts", self.conflicts, ("drop", "keep-majority", "keep"))
+        one_of("clean.near_duplicates", self.near_duplicates, (None, "report", "drop"))
         if self.outliers is not None:
             above_zero("clean.outliers", self.outliers)
 

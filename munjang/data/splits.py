@@ -10,8 +10,9 @@ from hashlib import blake2b
 import numpy as np
 
 from munjang.config.arguments import checked
-from munjang.data.duplicates import hashes, near_key, repeated, text_key
+from munjang.data.duplicates import text_key
 from munjang.data.memory import gc_paused
+from munjang.data.near_duplicates import near_copies
 from munjang.errors import ConfigError, DataError
 from munjang.records import Corpus, Example, Label, Tree, check_corpus, count_labels, names_of
 from munjang.translation import _, ngettext
@@ -84,15 +85,15 @@ def grouped(examples: Sequence[Example]) -> tuple[list[str], dict[int, list[int]
 
     The key of a first one is the least of its group, so that no draw depends on the order of the examples.
     """
-    keys = [text_key(example.text) for example in examples]
-    near = [near_key(key) or key for key in keys]
-    indices: dict[str, list[int]] = defaultdict(list)
-    for index in repeated(hashes(near, len(near))).tolist():
-        indices[near[index]].append(index)
-    groups = {members[0]: members for members in indices.values() if len(members) > 1}
+    texts = [example.text for example in examples]
+    keys = list(map(text_key, texts))
+    groups: dict[int, list[int]] = defaultdict(list)
+    first = near_copies(texts).together()
+    for index in np.flatnonzero(np.bincount(first, minlength=len(first))[first] > 1).tolist():
+        groups[int(first[index])].append(index)
     for first, members in groups.items():
         keys[first] = min(keys[member] for member in members)
-    return keys, groups
+    return keys, dict(groups)
 
 
 def stratified(examples: Sequence[Example], groups: Mapping[int, Sequence[int]]) -> dict[str, list[int]]:

@@ -211,16 +211,21 @@ def top_errors(
 def clean_score(
     model: Predictor, references: References, probabilities: np.ndarray, corpus: Corpus | None, split: str, seed: int
 ) -> CleanScore | None:
-    """The scores without repeats, texts with two labels and texts that are also in train; None where there are none."""
+    """The scores without repeats, texts with two labels and texts of which train has a copy or a near copy.
+
+    None where there are none.
+    """
     flaw_of = flaws(references, corpus, split)
     counts = Counter(flaw_of)
     keep = np.array([flaw == "" for flaw in flaw_of])
     if keep.all() or not keep.any():
         return None
+    knows_train = corpus is not None and corpus.train and split != "train"
     return CleanScore(
         int(keep.sum()),
         counts["duplicate"],
         counts["conflict"],
-        counts["leak"] if corpus is not None and corpus.train and split != "train" else None,
+        counts["leak"] if knows_train else None,
         *scores_with_intervals(model, references.table[keep], probabilities[keep], seed),
+        near=counts["near"] if knows_train else None,
     )

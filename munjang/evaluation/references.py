@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from munjang.config.settings import TEXT_STEPS
+from munjang.data.near_duplicates import near_copies
 from munjang.errors import DataError
 from munjang.evaluation.label_matching import match_labels, translate
 from munjang.metrics.report import left_out_text
@@ -94,20 +95,25 @@ def read_references(
 
 def flaws(references: References, corpus: Corpus | None, split: str) -> list[str]:
     """For each text "conflict" (it occurs with another label too), "leak" (it is also in train), "duplicate" (it
-    occurred before), or "" where it has no flaw.
+    occurred before), "near" (a near copy is in train), or "" where it has no flaw.
 
     Texts are compared after the usual text steps. For a test split, validation counts as train; without a corpus,
     train is not known.
     """
     seen_in = [] if corpus is None else [corpus.train] * (split != "train") + [corpus.validation] * (split == "test")
-    seen = {clean_text(example.text, TEXT_STEPS) for examples in seen_in for example in examples}
+    seen = dict.fromkeys(clean_text(example.text, TEXT_STEPS) for examples in seen_in for example in examples)
     labels_of: dict[str, set[bytes]] = {}
     for text, row in zip(references.texts, references.table, strict=True):
         labels_of.setdefault(text, set()).add(row.tobytes())
-    return list(find_flaws(references.texts, labels_of, seen))
+    found = list(find_flaws(references.texts, labels_of, seen))
+    scored = range(len(found))
+    near = near_copies([*references.texts, *seen]) if seen else None
+    for row in near.copy_in(scored, range(len(found), len(found) + len(seen))) if near else ():
+        found[row] = found[row] or "near"
+    return found
 
 
-def find_flaws(texts: Sequence[str], labels_of: Mapping[str, set[bytes]], seen: set[str]) -> Iterator[str]:
+def find_flaws(texts: Sequence[str], labels_of: Mapping[str, set[bytes]], seen: Container[str]) -> Iterator[str]:
     """The flaw of each text, as `flaws` gives it; the first of several equal texts is no duplicate."""
     before: set[str] = set()
     for text in texts:

@@ -48,10 +48,11 @@ class WrongAnswer:
 
 @dataclass(frozen=True)
 class CleanScore:
-    """The score without rows that should not count: repeats, texts with two labels, texts that are also in train.
+    """The score without rows that should not count: repeats, texts with two labels, texts of which train has a copy.
 
-    duplicates, conflicts, leaks: rows left out for each reason (the first that holds). leaks is None where the train
-    split is not known.
+    duplicates, conflicts, leaks, near: rows left out for each reason (the first that holds); leaks are texts that are
+    also in train, near those with a near copy there. leaks and near are None where the train split is not known, near
+    also in a report of an earlier version.
     """
 
     n: int
@@ -60,8 +61,19 @@ class CleanScore:
     leaks: int | None
     metrics: Mapping[str, float]
     intervals: Mapping[str, Interval]
+    near: int | None = None
 
     def __str__(self) -> str:
+        if self.near is not None:
+            return _(
+                "Clean: {n:,} texts; left out: {duplicates:,} repeated, {conflicts:,} with two labels, "
+                "{leaks:,} also in train, {near:,} with a near copy in train.",
+                n=self.n,
+                duplicates=self.duplicates,
+                conflicts=self.conflicts,
+                leaks=self.leaks,
+                near=self.near,
+            )
         if self.leaks is None:
             return _(
                 "Clean: {n:,} texts; left out: {duplicates:,} repeated, {conflicts:,} with two labels. "

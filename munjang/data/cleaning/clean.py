@@ -13,7 +13,7 @@ from munjang.config.arguments import checked
 from munjang.config.settings import CleanConfig
 from munjang.data.cleaning.filters import ROW_STEPS, SplitRows, State, applies, count_votes
 from munjang.data.cleaning.fixes import apply_fixes
-from munjang.data.cleaning.report import CleaningReport, SplitCounts, StepCount
+from munjang.data.cleaning.report import CleaningReport, NearCopy, SplitCounts, StepCount
 from munjang.data.duplicates import repeated, shared
 from munjang.data.memory import gc_paused
 from munjang.records import SPLITS, Corpus, Example, Label, LabelSet, Removed, Tree, check_corpus, label_text, names_of
@@ -62,6 +62,7 @@ def clean_corpus(corpus: Corpus, config: CleanConfig | None = None) -> tuple[Cor
         removed=tuple(removed),
         kept={split: array("q", rows.positions.tobytes()) for split, rows in state.rows.items()},
         outlier_limit=state.outlier_limit,
+        near_duplicates=tuple(state.near),
         notes=tuple(cleaning_remarks(state, corpus.labels)),
         fixes=fixes,
     )
@@ -196,6 +197,9 @@ def cleaning_remarks(state: State, labels: LabelSet) -> Iterator[str]:
             yield _(
                 "The test split lost only empty texts and labels outside the set, so that its scores stay comparable."
             )
+    for split in state.rows if state.config.near_duplicates else ():
+        if found := [copy for copy in state.near if copy.split == split]:
+            yield near_remark(split, found)
     if state.outlier_limit is not None:
         yield _(
             "Outliers: more than Q3 + {factor:g} × (Q3 − Q1) = {limit:,g} characters.",
@@ -211,3 +215,19 @@ def cleaning_remarks(state: State, labels: LabelSet) -> Iterator[str]:
                 len(missing),
                 labels=", ".join(missing),
             )
+
+
+def near_remark(split: str, found: Sequence[NearCopy]) -> str:
+    """How many near copies a split has, and of what. found: at least one."""
+    leaks = sum(copy.other_split != split for copy in found)
+    return ngettext(
+        "{count:,} row of {split} is a near copy: {within:,} of an earlier row of it, {leaks:,} of another split; "
+        "{conflicts:,} with another label than the row it is like.",
+        "{count:,} rows of {split} are near copies: {within:,} of an earlier row of it, {leaks:,} of another split; "
+        "{conflicts:,} with another label than the row they are like.",
+        len(found),
+        split=split,
+        within=len(found) - leaks,
+        leaks=leaks,
+        conflicts=sum(not copy.same_label for copy in found),
+    )

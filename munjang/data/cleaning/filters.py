@@ -14,8 +14,9 @@ from functools import cached_property
 import numpy as np
 
 from munjang.config.settings import CleanConfig
-from munjang.data.cleaning.report import location
+from munjang.data.cleaning.report import NearCopy, location
 from munjang.data.duplicates import hashes, repeated, shared
+from munjang.data.near_duplicates import NearCopies, difference, near_copies
 from munjang.records import Example, Label, Tree, label_text
 from munjang.translation import _, ngettext
 
@@ -70,6 +71,17 @@ class State:
     has_labels: bool = True
     outlier_limit: float | None = None
     votes: dict[str, dict[str, Counter[Label]]] = field(default_factory=dict)
+    near: list[NearCopy] = field(default_factory=list)
+
+    @cached_property
+    def search(self) -> tuple[NearCopies, dict[str, range]]:
+        """The near copies among the texts of all splits, scored ones first, and where each split's texts are."""
+        texts: list[str] = []
+        spans = {}
+        for split in reversed(self.rows):
+            spans[split] = range(len(texts), len(texts) + len(self.rows[split]))
+            texts += self.rows[split].texts
+        return near_copies(texts), spans
 
 
 def empty(state: State, split: str) -> Reasons:
@@ -164,6 +176,47 @@ def leak(state: State, split: str) -> Reasons:
 LEAKS_FROM = {"train": ("test", "validation"), "validation": ("test",), "test": ()}
 
 
+def near_duplicate(state: State, split: str) -> Reasons:
+    """Rows that are almost the same as an earlier one with the same label, or as one of a split that is scored.
+
+    With the setting "report" they stay. Near copies with another label stay too, unless they are leaks.
+    """
+    near, spans = state.search
+    mine, reasons = spans[split], {}
+    copies: dict[int, tuple[str, int]] = {}
+    for name in LEAKS_FROM[split] if state.config.leaks else ():
+        found = near.copy_in(mine, spans.get(name, ()))
+        copies = {row: (name, other) for row, other in found.items()} | copies
+    within = near.first_of(row for row in mine if row not in copies)
+    copies |= {row: (split, other) for row, other in within.items()}
+    for row in sorted(copies):
+        copy = to_near_copy(state, (split, row), copies[row])
+        state.near.append(copy)
+        if state.config.near_duplicates == "drop" and (copy.same_label or copy.other_split != split):
+            elsewhere = where((copy.other_file, copy.other_line), (copy.file, copy.line))
+            reasons[row - mine.start] = (
+                _("near copy of {location} ({difference})", location=elsewhere, difference=copy.difference)
+                if copy.other_split == split
+                else _(
+                    "near copy of {split}, {location} ({difference})",
+                    split=copy.other_split,
+                    location=elsewhere,
+                    difference=copy.difference,
+                )
+            )
+    return reasons
+
+
+def to_near_copy(state: State, one: tuple[str, int], other: tuple[str, int]) -> NearCopy:
+    """The record of a near copy. one, other: split and number of each text in the search."""
+    near, spans = state.search
+    sides = [(state.rows[split], row - spans[split].start) for split, row in (one, other)]
+    texts, labels = [rows.texts[i] for rows, i in sides], [rows.labels[i] for rows, i in sides]
+    (file, line), (other_file, other_line) = (rows.location(i) for rows, i in sides)
+    how = difference(*texts, near.kind(one[1], other[1]))
+    return NearCopy(one[0], file, line, other[0], other_file, other_line, how, labels[0] == labels[1])
+
+
 def outlier(state: State, split: str) -> Reasons:
     """Rows with more than Q3 + k * (Q3 - Q1) characters; quartiles of train, or of the first split without train."""
     rows = state.rows[split]
@@ -220,6 +273,7 @@ ROW_STEPS: dict[str, Callable[[State, str], Reasons]] = {
     "duplicate": duplicate,
     "conflict": conflict,
     "leak": leak,
+    "near_duplicate": near_duplicate,
     "outlier": outlier,
 }
 """Name -> step, in the order of execution."""
@@ -233,6 +287,8 @@ def applies(step: str, split: str, config: CleanConfig) -> bool:
         return False
     if step == "leak":
         return config.leaks and split != "test"
+    if step == "near_duplicate":
+        return config.near_duplicates is not None
     if step == "outlier":
         return config.outliers is not None
     if step == "conflict":

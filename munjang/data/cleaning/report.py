@@ -86,6 +86,20 @@ def with_rest(lines: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
+class NearCopy:
+    """A row that is almost the same as another one, which stays. same_label: it has the label of that one, too."""
+
+    split: str
+    file: str
+    line: int
+    other_split: str
+    other_file: str
+    other_line: int
+    difference: str
+    same_label: bool
+
+
+@dataclass(frozen=True)
 class CleaningReport:
     """What `clean_corpus` did; `str()` is the printed table.
 
@@ -95,6 +109,7 @@ class CleaningReport:
     removed: every removed row, also those rejected by the reader, in the order of the steps.
     kept: split -> positions (from 0) of the kept examples in the corpus before cleaning.
     outlier_limit: longer texts, in characters, were outliers; None where the step was off.
+    near_duplicates: the near copies, where they were looked for, also those that were kept.
     notes: one-line remarks for the user. fixes: what a review file changed before the first step, if one was given.
     """
 
@@ -107,6 +122,7 @@ class CleaningReport:
     removed: tuple[Removed, ...] = ()
     kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
     outlier_limit: float | None = None
+    near_duplicates: tuple[NearCopy, ...] = ()
     notes: tuple[str, ...] = ()
     fixes: FixesReport | None = None
 
@@ -135,6 +151,7 @@ class CleaningReport:
             "changed": dict(self.changed),
             "found": {split: asdict(counts) for split, counts in self.found.items()},
             "outlier_limit": self.outlier_limit,
+            "near_duplicates": [asdict(copy) for copy in self.near_duplicates],
             "notes": list(self.notes),
             **({"fixes": asdict(self.fixes)} if self.fixes else {}),
         }
