@@ -238,6 +238,7 @@ def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     now = json.loads(json.dumps(settings))
     plain = json.loads(json.dumps(to_dict(TrainConfig())))
     started = plain | before["config"]  # a setting that an earlier munjang lacked was at its default
+    started["clean"] = plain["clean"] | started["clean"]
     changed = [
         _("{key} was {before}, is {now}", key=key, before=started[key], now=value)
         for key, value in now["config"].items()
