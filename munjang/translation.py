@@ -110,7 +110,7 @@ PARTICLES = {"을(를)": ("을", "를"), "이(가)": ("이", "가"), "은(는)":
              "(으)로": ("으로", "로")}  # fmt: skip
 """As a text has it -> behind a final consonant, behind a vowel."""
 BEHIND_FIELD = re.compile(r"""(['"’”)\]}」』》`]*)(을\(를\)|이\(가\)|은\(는\)|과\(와\)|\(으\)로)""")
-SAID_WITH_FINAL = re.compile(r"([lmn]|[^\Wa-z_]*[LMNR]|(?<![.A-Za-z])[A-Za-z]*[a-z][bckpt]|ng)$")
+SAID_WITH_FINAL = re.compile(r"([lmn]|[^\Wa-z_]*[LMNR]|(?<![.A-Za-z])[A-Za-z]*[aeiou](?:[bcpt]|c?k)|ng)$")
 DIGITS_WITH_FINAL = "013678"
 
 

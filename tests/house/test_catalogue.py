@@ -90,6 +90,8 @@ def korean_words(monkeypatch):
         ("model", "model을 model이 model은 model과 model로"),
         ("token", "token을 token이 token은 token과 token으로"),
         ("mini", "mini를 mini가 mini는 mini와 mini로"),
+        ("sentiment", "sentiment를 sentiment가 sentiment는 sentiment와 sentiment로"),
+        ("net", "net을 net이 net은 net과 net으로"),
         ("URL", "URL을 URL이 URL은 URL과 URL로"),
         ("95%", "95%를 95%가 95%는 95%와 95%로"),
         ("ㅋㅋ", "ㅋㅋ을 ㅋㅋ이 ㅋㅋ은 ㅋㅋ과 ㅋㅋ으로"),
