@@ -120,7 +120,9 @@ def test_noise_gives_a_second_score_and_says_what_it_leaves_out():
     assert report.clean.metrics["accuracy"] == pytest.approx(2 / 4)
     text = str(report)
     assert "as published" in text
-    assert "Clean: 4 texts; left out: 1 repeated, 2 with two labels, 1 also in train, 0 with a near copy in train." in text
+    assert (
+        "Clean: 4 texts; left out: 1 repeated, 2 with two labels, 1 also in train, 0 with a near copy in train." in text
+    )
 
 
 def test_a_clean_split_has_one_score():
