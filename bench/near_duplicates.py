@@ -32,10 +32,22 @@ from munjang.tables import format_table
 from munjang.text import noise
 from munjang.text.keyboard import slip
 
-ENDINGS = {
-    "습니다": "어요", "네요": "다", "합니다": "해요", "했다": "했어요", "었다": "었어요", "음": "네", "임": "입니다", "해요": "한다",
-    "는데": "는데요", "됩니다": "돼요", "봤다": "봤습니다", "있다": "있네요", "없다": "없음", "좋다": "좋아요",
-}  # fmt: skip
+OTHER_ENDINGS = {
+    "습니다": "어요",
+    "네요": "다",
+    "합니다": "해요",
+    "했다": "했어요",
+    "었다": "었어요",
+    "음": "네",
+    "임": "입니다",
+    "해요": "한다",
+    "는데": "는데요",
+    "됩니다": "돼요",
+    "봤다": "봤습니다",
+    "있다": "있네요",
+    "없다": "없음",
+    "좋다": "좋아요",
+}
 LETTERS = "[가-힣]"
 
 
@@ -133,9 +145,9 @@ def at_letter(text: str, rng: np.random.Generator, change: Callable[[str], str])
 
 
 def other_ending(text: str) -> str:
-    """The text with another ending, where it has one that ENDINGS knows."""
+    """The text with another ending, where it has one that OTHER_ENDINGS knows."""
     bare = text.rstrip(" .!~")
-    for ending, other in ENDINGS.items():
+    for ending, other in OTHER_ENDINGS.items():
         if bare.endswith(ending):
             return bare.removesuffix(ending) + other
     return text

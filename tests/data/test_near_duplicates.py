@@ -145,7 +145,7 @@ def test_cleaning_drops_near_copies_and_says_of_what():
     cleaned, report = clean_corpus(NEAR, CleanConfig(near_duplicates="drop"))
     assert [(row.line, row.step, row.reason) for row in report.removed] == [
         (2, "near_duplicate", "near copy of test, line 2 of films/test (spaces and signs)"),
-        (4, "near_duplicate", "near copy of line 3 (one letter: '포장도' and '포잔도')"),
+        (4, "near_duplicate", "near copy of line 3 (one letter: '포잔도' and '포장도')"),
     ]
     assert [example.text for example in cleaned.train] == [LONG, LONG + "!!", "별로"]
     remark = (
@@ -163,7 +163,7 @@ def test_cleaning_reports_near_copies_and_keeps_them_or_does_not_look():
         (2, "test", True), (4, "train", True), (5, "train", False)
     ]  # fmt: skip
     assert clean_corpus(NEAR)[1].to_dict()["near_duplicates"] == []
-    with pytest.raises(ConfigError, match=r"clean.near_duplicates is 'yes'; it must be one of none, report, drop"):
+    with pytest.raises(ConfigError, match=r"clean.near_duplicates is 'yes'; it must be one of None, report, drop"):
         CleanConfig(near_duplicates="yes")
 
 

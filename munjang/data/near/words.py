@@ -14,7 +14,7 @@ from munjang.text.cleaning import nfc
 from munjang.translation import _
 
 SLIP, ENDING_ONLY = "slip", "ending"
-COUNTED = 50_000  # texts in which words are counted; of more texts every second one, and so on
+COUNTED = 200_000  # texts in which words are counted; of more texts every second one, and so on
 WORD = re.compile(r"[^\W_]+")
 
 
@@ -25,6 +25,8 @@ CONTRASTS = """
 """Letters that make another word of each other: 상반기 and 하반기, 있다 and 없다."""
 PREFIXES = "안못불비미무신구재반탈"
 """Letters that make another word when they are put before it: 안 좋다, 신고리, 재개최."""
+TITLES = "장차"
+"""Letters that make a person of an office, or another person: 기상청장, 처 차장."""
 
 
 class Words:
@@ -50,13 +52,15 @@ class Words:
         """Whether both are words of their own."""
         if len(one) != len(other):
             longer, shorter = sorted((one, other), key=len, reverse=True)
-            return at == 0 and longer[0] in PREFIXES and longer[1:] == shorter
+            return longer[at] in TITLES or (at == 0 and longer[0] in PREFIXES and longer[1:] == shorter)
         if one[at + 1 :] == other[at + 1 :] and any(
             {one[at], other[at]} <= set(letters) for letters in CONTRASTS.split()
         ):
             return True
         whole, *parts = zip(parts_of(one, at), parts_of(other, at), strict=True)
-        return self.are_words(*whole, 1, 30) or (not typed and any(self.are_words(*two, 3, 10) for two in parts))
+        if typed:
+            return self.are_words(*whole, 1, 30) or any(self.are_words(*two, 30, 5) for two in parts)
+        return self.are_words(*whole, 1, 1000) or any(self.are_words(*two, 2, 100) for two in parts)
 
     def are_words(self, one: str, other: str, least: int, ratio: int) -> bool:
         """Whether enough other texts have both, and the rarer one often enough not to be a slip for the other."""
