@@ -1,8 +1,8 @@
 """When two texts are the same, which of many texts may be, and when two lists of texts are.
 
 Cleaning and evaluation compare texts as they are after the text steps. Corpora that are trained together must not share
-texts before these either: they compare `text_key`. Splits keep near copies together (`munjang.data.near_duplicates`). Pre-training leaves out what others are scored on, also if it is written a little differently:
-it compares `letters_key`.
+texts before these either: they compare `text_key`. Splits keep near copies together (`munjang.data.near`). Pre-training
+leaves out what others are scored on, also if it is written a little differently: it compares `letters_key`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import numpy as np
 from munjang.config.arguments import checked
 from munjang.data.duplicates import text_key
 from munjang.data.memory import gc_paused
-from munjang.data.near_duplicates import near_copies
+from munjang.data.near.copies import near_copies
 from munjang.errors import ConfigError, DataError
 from munjang.records import Corpus, Example, Label, Tree, check_corpus, count_labels, names_of
 from munjang.translation import _, ngettext

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from munjang.config.settings import TEXT_STEPS
-from munjang.data.near_duplicates import near_copies
+from munjang.data.near.copies import near_copies
 from munjang.errors import DataError
 from munjang.evaluation.label_matching import match_labels, translate
 from munjang.metrics.report import left_out_text

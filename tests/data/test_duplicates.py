@@ -67,7 +67,7 @@ def test_texts_whose_hashes_collide_are_still_told_apart(monkeypatch):
     cleaned, cleaning_report = clean_corpus(corpus)
     held = hold_out(corpus.train, 0.1, 13)
     monkeypatch.setattr("munjang.data.cleaning.filters.hashes", lambda texts, count: hashes(texts, count) % 3)
-    monkeypatch.setattr("munjang.data.near_duplicates.Hashes.of", lambda self, start, stop: self.back[start] % 3)
+    monkeypatch.setattr("munjang.data.near.hashes.Hashes.of", lambda self, start, stop: self.back[start] % 3)
     again, report_again = clean_corpus(corpus)
     assert (again, str(report_again), report_again.removed) == (
         cleaned,

@@ -70,6 +70,7 @@ BENCHES = {
     "loops": Smallest(
         "--corpora nsmc --seeds 13 --backbone scratch:tiny", "loops.json", "train_s n accuracy", "accuracy"
     ),
+    "near_duplicates": Smallest("--texts 200 --planted 20", "near-duplicates.json", "seconds", "found", needs="numpy"),
     "packaged": Smallest(
         "--corpora nsmc --rows 8 --starts 1", "packaged.json", "n process_s text_ms texts_s accuracy", "accuracy"
     ),

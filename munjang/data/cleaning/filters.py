@@ -16,7 +16,8 @@ import numpy as np
 from munjang.config.settings import CleanConfig
 from munjang.data.cleaning.report import NearCopy, location
 from munjang.data.duplicates import hashes, repeated, shared
-from munjang.data.near_duplicates import NearCopies, difference, near_copies
+from munjang.data.near.copies import NearCopies, near_copies
+from munjang.data.near.words import difference
 from munjang.records import Example, Label, Tree, label_text
 from munjang.translation import _, ngettext
 
