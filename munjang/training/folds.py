@@ -68,8 +68,12 @@ def answers_by_fold(
     sizes = np.bincount(fold)
     parts = []
     for number in range(len(sizes)):
-        log.info("Fold %d of %d: %s rows.", number + 1, len(sizes), f"{sizes[number]:,}")
-        parts.append(fold_answers(corpus, config, fold == number, folder / str(number), answer, progress))
+        place = folder / str(number)
+        if answers_file(place).exists():
+            log.info("Fold %d of %d: answered before.", number + 1, len(sizes))
+        else:
+            log.info("Fold %d of %d: %s rows.", number + 1, len(sizes), f"{sizes[number]:,}")
+        parts.append(fold_answers(corpus, config, fold == number, place, answer, progress))
     order = np.argsort(np.concatenate([np.flatnonzero(fold == number) for number in range(len(sizes))]))
     return {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
 
@@ -78,7 +82,7 @@ def fold_answers(
     corpus: Corpus, config: TrainConfig, is_held: np.ndarray, folder: Path, answer: Keep, progress: bool
 ) -> dict[str, np.ndarray]:
     """The answers for one fold, (n,) bool of all rows; from the file beside `folder` if they are there."""
-    kept = folder.with_suffix(".npz")
+    kept = answers_file(folder)
     if not kept.exists():
         rest, held = ([corpus.train[row] for row in np.flatnonzero(mask)] for mask in (~is_held, is_held))
         ask = trained(corpus.with_splits(train=rest, validation=(), test=()), config, folder, progress)
@@ -86,6 +90,11 @@ def fold_answers(
             np.savez(stream, **answer(ask, held))
     shutil.rmtree(folder, ignore_errors=True)
     return read_answers(kept, int(is_held.sum()))
+
+
+def answers_file(folder: Path) -> Path:
+    """Where the answers of the fold that is trained in `folder` are kept."""
+    return folder.with_suffix(".npz")
 
 
 def read_answers(path: Path, rows: int) -> dict[str, np.ndarray]:

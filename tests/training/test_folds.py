@@ -163,7 +163,7 @@ def killed(place, after):
     assert in_child(train).code == -signal.SIGKILL
 
 
-def test_a_killed_run_goes_on_and_trains_no_finished_fold_again(run, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_and_trains_no_finished_fold_again(run, tmp_path, monkeypatch, caplog):
     killed(tmp_path / "m", after=2)
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "m" / "run" / "folds").glob("*.npz")}
     assert set(kept) == {"0.npz", "1.npz"}
@@ -173,8 +173,11 @@ def test_a_killed_run_goes_on_and_trains_no_finished_fold_again(run, tmp_path, m
         mj.train(FILE, replace(LINEAR, folds=4), out=tmp_path / "m", resume=True)
     trained, real = [], folds.trained
     monkeypatch.setattr(folds, "trained", lambda *given: trained.append(given) or real(*given))
-    mj.train(FILE, LINEAR, out=tmp_path / "m", resume=True, report=False)
+    with caplog.at_level("INFO"):
+        mj.train(FILE, LINEAR, out=tmp_path / "m", resume=True, report=False)
     assert len(trained) == 1
+    said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Fold ")]
+    assert [line.endswith(": answered before.") for line in said] == [True, True, False]
     assert table(mj.cross_validate(FILE, LINEAR, folds=3, out=tmp_path / "m", resume=True, report=False)) == table(run)
     assert {name: (tmp_path / "m" / "run" / "folds" / name).stat().st_mtime_ns for name in kept} == kept
 
