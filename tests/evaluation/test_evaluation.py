@@ -107,6 +107,12 @@ def test_one_label_against_several_is_refused():
         evaluate(TableModel(TABLE, task="multi-label"), examples())
 
 
+def test_a_text_with_a_near_copy_in_train_is_left_out_of_the_clean_score():
+    report = evaluate(TableModel(TABLE), make_corpus(examples(), train=[Example("재미 없다!!", "부정")]))
+    assert (report.clean.n, report.clean.leaks, report.clean.near) == (4, 0, 1)
+    assert "0 also in train, 1 with a near copy in train." in str(report)
+
+
 def test_noise_gives_a_second_score_and_says_what_it_leaves_out():
     noisy = [
         *examples(),

@@ -19,7 +19,7 @@ from munjang.data.near.letters import keys_of
 from munjang.data.near.slips import slip_pairs
 from munjang.data.near.words import ENDING_ONLY, SLIP, Words
 
-SHORTEST = 20
+LEAST_LETTERS = 20
 """Letters from which a text has near copies that differ in a letter: in a shorter one a letter is another word."""
 
 
@@ -99,7 +99,7 @@ def near_copies(texts: Sequence[str]) -> NearCopies:
     """The near copies among the texts; texts without letters and digits have none."""
     keys = keys_of(texts)
     same = same_keys(keys)
-    rows = np.flatnonzero((same == np.arange(len(keys))) & (keys.sizes >= SHORTEST))
+    rows = np.flatnonzero((same == np.arange(len(keys))) & (keys.sizes >= LEAST_LETTERS))
     long = keys.chosen(rows)
     pairs = dict.fromkeys(ending_pairs(long), ENDING_ONLY)
     slips = {pair: typed for pair, typed in slip_pairs(long) if pair not in pairs}

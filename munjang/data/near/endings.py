@@ -14,7 +14,7 @@ from munjang.text.keyboard import FIRST, LAST, PAIRS, presses
 
 LONGEST_ENDING = 6  # syllables
 LAST_KEYS = 5 * LONGEST_ENDING
-PREFIX = 8
+PREFIX_STEP = 8
 
 
 def before_ending(keys: Keys) -> np.ndarray:
@@ -22,8 +22,8 @@ def before_ending(keys: Keys) -> np.ndarray:
     hashes, rows = [], []
     for first, block in keys.blocks():
         of, start = Hashes(block.codes).of, block.starts[:-1]
-        for less in (0, PREFIX):
-            size = (block.sizes - LONGEST_ENDING) // PREFIX * PREFIX - less
+        for less in (0, PREFIX_STEP):
+            size = (block.sizes - LONGEST_ENDING) // PREFIX_STEP * PREFIX_STEP - less
             enough = np.flatnonzero(size > 0)
             salt = size[enough].astype(np.uint64) * np.uint64(FACTOR)
             hashes.append(of(start[enough], start[enough] + size[enough]) ^ salt)

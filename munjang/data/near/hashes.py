@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from munjang.data.near.letters import BLOCK, Keys
+from munjang.data.near.letters import LETTERS_AT_ONCE, Keys
 
 COMPARED = 3  # texts of one hash with which each other one of it is compared; more cost time and found nothing new
 
@@ -21,10 +21,10 @@ class Hashes:
     def __init__(self, codes: np.ndarray) -> None:
         values = codes.astype(np.uint64) * np.uint64(0xBF58476D1CE4E5B9) + np.uint64(0x94D049BB133111EB)
         values = (values ^ (values >> np.uint64(31))) * np.uint64(0xD6E8FEB86659FD93)
-        self.back = powers(INVERSE, max(BLOCK, len(codes)) + 1)
+        self.back = powers(INVERSE, max(LETTERS_AT_ONCE, len(codes)) + 1)
         self.sums = np.zeros(len(codes) + 1, np.uint64)
         np.cumsum(
-            (values ^ (values >> np.uint64(29))) * powers(FACTOR, max(BLOCK, len(codes)) + 1)[: len(codes)],
+            (values ^ (values >> np.uint64(29))) * powers(FACTOR, max(LETTERS_AT_ONCE, len(codes)) + 1)[: len(codes)],
             out=self.sums[1:],
         )
 

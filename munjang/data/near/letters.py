@@ -13,7 +13,7 @@ from munjang.text.cleaning import nfc
 from munjang.text.keyboard import FINALS, FIRST, LAST, PAIRS, VOWELS, compose, presses
 from munjang.text.noise import DRAWN_OUT
 
-BLOCK = 1 << 20  # letters that are hashed at once
+LETTERS_AT_ONCE = 1 << 20  # letters that are hashed at once
 LETTER, DIGIT, BREAK = 1, 2, 3
 
 
@@ -46,7 +46,7 @@ class Keys:
         starts = ends(self.sizes[rows])
         return Keys(self.codes[spread(self.starts[:-1][rows], starts)], starts)
 
-    def blocks(self, letters: int = BLOCK) -> Iterator[tuple[int, Keys]]:
+    def blocks(self, letters: int = LETTERS_AT_ONCE) -> Iterator[tuple[int, Keys]]:
         """(first row, keys) of at most so many letters each, or of one text."""
         first = 0
         while first < len(self):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from munjang.data.near.hashes import FACTOR, Hashes, candidates, shared_by_rows
-from munjang.data.near.letters import BLOCK, DIGIT, LETTER, Keys, as_presses, kinds_of_characters
+from munjang.data.near.letters import LETTER, LETTERS_AT_ONCE, Keys, as_presses, kinds_of_characters
 
 
 def halves(keys: Keys, *, typed: bool) -> np.ndarray:
@@ -34,7 +34,7 @@ def one_less(keys: Keys) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     Two keys that differ by one letter, or by two that change places, share a hash. Digits are never left out: another
     number is no slip.
     """
-    parts = 1 + int(keys.starts[-1]) // (4 * BLOCK)
+    parts = 1 + int(keys.starts[-1]) // (4 * LETTERS_AT_ONCE)
     for part in range(parts):
         hashes, rows = [], []
         for first, block in keys.blocks():
@@ -68,10 +68,8 @@ def differ(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def is_slip(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether two keys differ by one letter, or by two that change places; never by a digit."""
+    """Whether two keys differ by one letter, or by two that change places."""
     left, right = differ(first, second)
-    if (kinds_of_characters()[np.concatenate([left, right])] == DIGIT).any():
-        return False
     return max(len(left), len(right)) <= 1 or (len(left) == len(right) == 2 and (left == right[::-1]).all())
 
 

@@ -25,7 +25,7 @@ CONTRASTS = """
 """Letters that make another word of each other: 상반기 and 하반기, 있다 and 없다."""
 PREFIXES = "안못불비미무신구재반탈"
 """Letters that make another word when they are put before it: 안 좋다, 신고리, 재개최."""
-TITLES = "장차"
+PERSONS = "장차"
 """Letters that make a person of an office, or another person: 기상청장, 처 차장."""
 
 
@@ -52,7 +52,7 @@ class Words:
         """Whether both are words of their own."""
         if len(one) != len(other):
             longer, shorter = sorted((one, other), key=len, reverse=True)
-            return longer[at] in TITLES or (at == 0 and longer[0] in PREFIXES and longer[1:] == shorter)
+            return longer[at] in PERSONS or (at == 0 and longer[0] in PREFIXES and longer[1:] == shorter)
         if one[at + 1 :] == other[at + 1 :] and any(
             {one[at], other[at]} <= set(letters) for letters in CONTRASTS.split()
         ):
