@@ -90,8 +90,8 @@ def timed(data_dir: str, count: int) -> dict[str, float]:
     copies = len(near.first_of(range(len(texts))))
     return {
         "texts": len(texts),
-        "seconds": round(seconds, 2),
-        "cpu_s": round(cpu_s, 2),
+        "seconds": round(seconds, 4),
+        "cpu_s": round(cpu_s, 4),
         "megabytes": peak() - before,
         "copies": copies,
         "by_letter": len(near.pairs),
