@@ -94,6 +94,12 @@ def korean_words(monkeypatch):
         ("net", "net을 net이 net은 net과 net으로"),
         ("URL", "URL을 URL이 URL은 URL과 URL로"),
         ("95%", "95%를 95%가 95%는 95%와 95%로"),
+        ("R", "R을 R이 R은 R과 R로"),
+        ("backbone", "backbone을 backbone이 backbone은 backbone과 backbone으로"),
+        ("file", "file을 file이 file은 file과 file로"),
+        ("text", "text를 text가 text는 text와 text로"),
+        ("FORMAT", "FORMAT을 FORMAT이 FORMAT은 FORMAT과 FORMAT으로"),
+        ("NSMC", "NSMC를 NSMC가 NSMC는 NSMC와 NSMC로"),
         ("ㅋㅋ", "ㅋㅋ을 ㅋㅋ이 ㅋㅋ은 ㅋㅋ과 ㅋㅋ으로"),
         ("", "을(를) 이(가) 은(는) 과(와) (으)로"),
     ],
@@ -109,6 +115,19 @@ def test_a_particle_stands_behind_a_closing_quote_too_and_a_value_keeps_its_own(
     assert ngettext("{count}개를", "{count}개을(를) 셈", 3) == "3개을(를) 셈"
 
 
+WITH_FINAL = "topic check map set web group book input column string pipeline checkpoint.zip a.json train".split()
+WITH_L = "model label table url HTML a.jsonl R".split()
+WITHOUT = "task mask test checkpoint bert root float week hub github seed batch epoch csv a.txt a.pt png update x ko".split()
+
+
+@pytest.mark.parametrize(
+    ("words", "final"),
+    [(WITH_FINAL, "consonant"), (WITH_L, "ㄹ"), (WITHOUT, "")],
+)
+def test_latin_words_end_as_koreans_say_them(words, final):
+    assert {word: final_sound(word) for word in words} == dict.fromkeys(words, final)
+
+
 @pytest.mark.parametrize(
     ("words", "environment", "language"),
     [
@@ -120,6 +139,8 @@ def test_a_particle_stands_behind_a_closing_quote_too_and_a_value_keeps_its_own(
         ([], {"MUNJANG_LANG": "ko", "LC_ALL": "en_US"}, "ko"),
         (["clean", "a.csv", "--lang", "ko"], {"MUNJANG_LANG": "en"}, "ko"),
         (["--lang=en", "clean"], {"LANG": "ko_KR"}, "en"),
+        (["--lang", "fr", "clean"], {"LANG": "ko_KR"}, "ko"),  # which says that there is no such language
+        (["predict", "m", "--", "--lang", "ko"], {}, "en"),
     ],
 )
 def test_the_language_comes_from_the_line_then_the_variable_then_the_locale(words, environment, language):
