@@ -16,7 +16,12 @@ import catalogue
 import munjang
 from munjang import translation
 from munjang.cli.language import without_language
+from munjang.cli.rows import shown_note
+from munjang.data.cleaning.filters import ROW_STEPS
+from munjang.data.cleaning.report import STEP_NAMES, shown_step
 from munjang.errors import ConfigError
+from munjang.inference.files.write import Counts
+from munjang.text.cleaning import STEPS
 from munjang.translation import _, chosen_language, final_sound, ngettext, options_as, set_language
 
 KOREAN = catalogue.stored()
@@ -152,6 +157,47 @@ def test_lang_may_stand_anywhere_on_the_line():
     assert without_language(["--lang=ko", "predict", "m", "--", "--lang"]) == ["predict", "m", "--", "--lang"]
     with pytest.raises(ConfigError, match="--lang is 'fr'; it must be one of en, ko"):
         without_language(["clean", "--lang", "fr"])
+
+
+@pytest.fixture
+def korean():
+    set_language("ko")
+    yield
+    set_language("en")
+
+
+@pytest.mark.parametrize(
+    ("note", "shown"),
+    [
+        ("empty", "빈 글"),
+        ("out of scope; truncated to 128 tokens", "배운 것과 다른 글; 앞에서 128토큰까지만 읽음"),
+        ("truncated to 5,000 characters", "앞에서 5,000글자까지만 읽음"),
+        ("below the minimum score 0.9", "최소 점수 0.9보다 낮음"),
+        ("below 0.98, the threshold for a precision of 0.9", "기준값 0.98보다 낮음(정밀도 0.9에 필요한 값)"),
+        ("기쁨 below 0.98, the threshold for a precision of 0.9", "기쁨: 기준값 0.98보다 낮음(정밀도 0.9에 필요한 값)"),
+        ("what no one foresaw", "what no one foresaw"),
+    ],
+)
+def test_a_note_is_shown_in_korean_and_kept_in_english(korean, note, shown):
+    assert shown_note(note) == shown
+    set_language("en")
+    assert shown_note(note) == note
+
+
+def test_steps_of_cleaning_have_korean_names_beside_their_own(korean):
+    assert {*ROW_STEPS, *STEPS, "read"} == {*STEP_NAMES}
+    assert [shown_step(step) for step in ("leak", "read: label")] == ["다른 데이터에도 있음(leak)", "읽기: 레이블(read: label)"]
+    assert all(re.search("[가-힣]", shown_step(step)) for step in STEP_NAMES)
+    set_language("en")
+    assert [shown_step(step) for step in ("leak", "read: label")] == ["leak", "read: label"]
+
+
+def test_counts_of_a_file_are_said_in_korean(korean):
+    counts = Counts(rows=3, written=1, empty=1)
+    assert counts.with_kept(True) == "3행 예측, 빈 글 1개, 남긴 행 1개"
+    assert counts.with_kept(False) == "3행 예측, 빈 글 1개"
+    set_language("en")
+    assert counts.with_kept(True) == "3 rows predicted, 1 empty, 1 kept"
 
 
 def in_korean(*words: str, cwd: Path) -> str:
