@@ -84,7 +84,7 @@ def shown_score(prediction: Prediction) -> str:
     return f"{prediction.score:.4f}" if prediction.scores else ""
 
 
-NOTES = (
+NOTE_TEXTS = (
     N_("empty"),
     N_("out of scope"),
     N_("truncated to {size} tokens"),
@@ -102,9 +102,9 @@ def shown_note(note: str) -> str:
 
 
 def shown_part(part: str) -> str:
-    for text in NOTES:
+    for text in NOTE_TEXTS:
         if match := re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(text)), part):
-            return _(text, **match.groupdict())
+            return _(text).format(**match.groupdict())
     return part
 
 

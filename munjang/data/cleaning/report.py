@@ -13,8 +13,8 @@ from munjang.translation import N_, _, ngettext
 
 SHOWN_FIXES = 20  # lines
 STEP_NAMES = (
-    N_("read"), N_("empty"), N_("label"), N_("duplicate"), N_("conflict"), N_("leak"), N_("outlier"), N_("html"),
-    N_("invisible"), N_("nfc"), N_("spaces"), N_("mask_personal"), N_("fold_repeats"),
+    N_("read"), N_("empty"), N_("label"), N_("duplicate"), N_("conflict"), N_("leak"), N_("near_duplicate"), N_("outlier"),
+    N_("html"), N_("invisible"), N_("nfc"), N_("spaces"), N_("mask_personal"), N_("fold_repeats"),
 )  # fmt: skip
 """Every step of rows or of texts; files and settings keep these names."""
 
@@ -172,7 +172,9 @@ class CleaningReport:
         header = [_("step"), *(name for split in splits for name in (_("{split} removed", split=split), _("left")))]
         rows: list[list[object]] = [[_("in the files"), *(x for rows in self.rows_before.values() for x in ("", rows))]]
         for count in self.steps:
-            rows.append([shown_step(count.step), *(x for split in splits for x in (count.removed[split], count.left[split]))])
+            rows.append(
+                [shown_step(count.step), *(x for split in splits for x in (count.removed[split], count.left[split]))]
+            )
         return format_table(header, rows)
 
     def changed_line(self) -> str:
