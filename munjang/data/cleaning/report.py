@@ -13,8 +13,8 @@ from munjang.translation import N_, _, ngettext
 
 SHOWN_FIXES = 20  # lines
 STEP_NAMES = (
-    N_("read"), N_("empty"), N_("label"), N_("duplicate"), N_("conflict"), N_("leak"), N_("near_duplicate"), N_("outlier"),
-    N_("html"), N_("invisible"), N_("nfc"), N_("spaces"), N_("mask_personal"), N_("fold_repeats"),
+    N_("read"), N_("empty"), N_("label"), N_("duplicate"), N_("conflict"), N_("leak"), N_("near_duplicate"),
+    N_("outlier"), N_("html"), N_("invisible"), N_("nfc"), N_("spaces"), N_("mask_personal"), N_("fold_repeats"),
 )  # fmt: skip
 """Every step of rows or of texts; files and settings keep these names."""
 
