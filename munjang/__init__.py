@@ -40,6 +40,7 @@ _PUBLIC = {
     "Explanation": "munjang.inference.explain",
     "triples": "munjang.data.trees.triples",
     "load": "munjang.inference.predictor",
+    "set_language": "munjang.translation",
     "Predictor": "munjang.inference.predictor",
     "predict_files": "munjang.bulk.run",
 }

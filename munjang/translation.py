@@ -59,8 +59,10 @@ def set_language(language: str) -> None:
 
 def chosen_language(words: list[str], environment: Mapping[str, str]) -> str:
     """The language that a command line asks for: by `--lang ko`, by MUNJANG_LANG, or by the locale; else English."""
+    words = words[: words.index("--")] if "--" in words else words
     names = [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
     names += [after for word, after in pairwise(words) if word == "--lang"]
+    names = [name for name in names if name in LANGUAGES]
     names.append(environment.get(LANGUAGE_VARIABLE, ""))
     names += [environment.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
     first = next(filter(None, names), "")
@@ -110,7 +112,10 @@ PARTICLES = {"을(를)": ("을", "를"), "이(가)": ("이", "가"), "은(는)":
              "(으)로": ("으로", "로")}  # fmt: skip
 """As a text has it -> behind a final consonant, behind a vowel."""
 BEHIND_FIELD = re.compile(r"""(['"’”)\]}」』》`]*)(을\(를\)|이\(가\)|은\(는\)|과\(와\)|\(으\)로)""")
-SAID_WITH_FINAL = re.compile(r"([lmn]|[^\Wa-z_]*[LMNR]|(?<![.A-Za-z])[A-Za-z]*[aeiou](?:[bcpt]|c?k)|ng)$")
+SPELT = re.compile(r"[^AEIOUYaeiouy]+|[A-Z]{1,3}")  # CSV, txt, URL: letter by letter
+SAID_WITH_L = re.compile(r"le?$")  # model, file
+SAID_WITH_FINAL = re.compile(r"([mn]|[aeiou](ng|[mn]e)|(?<![aeiou])[aeiouy](c|c?k|p|t)|[aeio]b|ou[pt]|ook)$")
+"""column, string, backbone, topic, check, map, set, web, group, book; not: text, task, root, hub (허브)"""
 DIGITS_WITH_FINAL = "013678"
 
 
@@ -147,9 +152,14 @@ def final_sound(value: str) -> str:
         return "consonant"
     if last.isdecimal():
         return "ㄹ" if last in "178" else "consonant" if last in DIGITS_WITH_FINAL else ""
-    if SAID_WITH_FINAL.search(said):
-        return "ㄹ" if last in "lLR" else "consonant"
-    return ""
+    return final_sound_of_word(re.search("[A-Za-z]*$", said)[0])  # type: ignore[index]
+
+
+def final_sound_of_word(word: str) -> str:
+    """`final_sound` of a word in Latin letters; a guess, as good as the spelling tells."""
+    if SPELT.fullmatch(word):
+        return "ㄹ" if word[-1] in "LlRr" else "consonant" if word[-1] in "MmNn" else ""
+    return "ㄹ" if SAID_WITH_L.search(word.lower()) else "consonant" if SAID_WITH_FINAL.search(word.lower()) else ""
 
 
 def stored(value: object) -> Any:

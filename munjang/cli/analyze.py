@@ -17,6 +17,7 @@ from munjang.cli.rows import (
     print_rows,
     printable_text,
     shown_label,
+    shown_note,
     shown_score,
     single_line,
     source_kind,
@@ -86,7 +87,7 @@ def analyze_verb(
         analysis = open_analyzer(model, tasks, single=True).analyze(printable_text(source or ""))
         typer.echo(analysis_json(analysis) if as_json else block(analysis, everything))
         if analysis.note:
-            log.info("%s", analysis.note)
+            log.info("%s", shown_note(analysis.note))
         return
     file = Path(source) if kind == "file" else None
     if out:

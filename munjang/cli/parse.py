@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from munjang.cli.rows import shown_note
 from munjang.errors import ConfigError
 from munjang.translation import _
 
@@ -30,7 +31,7 @@ def parse_text(model: Predictor, text: str, form: str) -> None:
     parse = model.predict(text)
     typer.echo("".join(rendered([parse], form)).rstrip("\n"))
     if parse.note:
-        log.info("%s", parse.note)
+        log.info("%s", shown_note(parse.note))
 
 
 def parse_table(model: Predictor, table: Table, text_column: Columns, form: str, out: Path | None) -> None:

@@ -27,6 +27,7 @@ from munjang.cli.rows import (
     print_rows,
     printable_text,
     shown_label,
+    shown_note,
     shown_score,
     single_line,
     source_kind,
@@ -272,7 +273,7 @@ def predict_text(model: Predictor, text: str, answering: Answering, as_json: boo
         for name, score in prediction.scores.items():
             typer.echo(f"  {name}\t{score:.4f}")
     if prediction.note:
-        log.info("%s", prediction.note)
+        log.info("%s", shown_note(prediction.note))
 
 
 def prediction_json(prediction: Prediction, line: int | None = None) -> str:

@@ -70,8 +70,8 @@ def predict_scale(
     if on_terminal:
         typer.echo("\r\x1b[K", nl=False, err=True)
     seconds = time.monotonic() - start
-    kept = f", {counts.written:,} kept" if answering.keep else ""
-    log.info("%s: %s%s in %.0f s, %s rows/s.", out, counts, kept, seconds, f"{counts.rows / seconds:,.0f}")
+    done, speed = counts.with_kept(bool(answering.keep)), f"{counts.rows / seconds:,.0f}"
+    log.info("%s: %s in %.0f s, %s rows/s.", out, done, seconds, speed)
     if answering.by:
         from munjang.bulk.plan import model_facts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ import typer
 
 from munjang.cli.options import FILE_ENDINGS
 from munjang.errors import ConfigError, DataError
-from munjang.translation import _, ngettext
+from munjang.translation import N_, _, ngettext
 
 if TYPE_CHECKING:
     from munjang.config.settings import ReadOptions
@@ -83,6 +84,30 @@ def shown_score(prediction: Prediction) -> str:
     return f"{prediction.score:.4f}" if prediction.scores else ""
 
 
+NOTE_TEXTS = (
+    N_("empty"),
+    N_("out of scope"),
+    N_("truncated to {size} tokens"),
+    N_("truncated to {size} characters"),
+    N_("below the minimum score {least}"),
+    N_("below {least}, the threshold for a precision of {target}"),
+    N_("{label} below {least}, the threshold for a precision of {target}"),
+)
+"""What a note of a prediction may say."""
+
+
+def shown_note(note: str) -> str:
+    """The note of a prediction in the language in use; in files it stays English."""
+    return "; ".join(shown_part(part) for part in note.split("; "))
+
+
+def shown_part(part: str) -> str:
+    for text in NOTE_TEXTS:
+        if match := re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(text)), part):
+            return _(text).format(**match.groupdict())
+    return part
+
+
 def single_line(text: str) -> str:
     """A text without tabs and line breaks."""
     return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
@@ -137,20 +162,14 @@ def write_rows(out: str, write: Callable[[Callable[[Counts], None]], Counts], *,
     counts = write(progress_line() if sys.stderr.isatty() else lambda counts: None)
     if sys.stderr.isatty():
         typer.echo("\r\x1b[K", nl=False, err=True)
-    kept = f", {counts.written:,} kept" if keeps else ""
-    log.info("%s: %s%s.", out, counts, kept)
+    log.info("%s: %s.", out, counts.with_kept(keeps))
     if counts.rejected:
-        log.warning("Set aside as unusable: %s; see %s.", with_noun(counts.rejected, "row"), rejected_path(Path(out)))
+        rows = ngettext("{count:,} row", "{count:,} rows", counts.rejected)
+        log.warning("Set aside as unusable: %s; see %s.", rows, rejected_path(Path(out)))
     if counts.escaped:
-        log.info(
-            "%s: %s changed to be safe in this kind of file (formulas, tabs).", out, with_noun(counts.escaped, "cell")
-        )
+        cells = ngettext("{count:,} cell", "{count:,} cells", counts.escaped)
+        log.info("%s: %s changed to be safe in this kind of file (formulas, tabs).", out, cells)
     return counts
-
-
-def with_noun(number: int, noun: str) -> str:
-    """`1 row`, `2 rows`, for the log."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def progress_line() -> Callable[[Counts], None]:

@@ -16,7 +16,12 @@ import catalogue
 import munjang
 from munjang import translation
 from munjang.cli.language import without_language
+from munjang.cli.rows import shown_note
+from munjang.data.cleaning.filters import ROW_STEPS
+from munjang.data.cleaning.report import STEP_NAMES, shown_step
 from munjang.errors import ConfigError
+from munjang.inference.files.write import Counts
+from munjang.text.cleaning import STEPS
 from munjang.translation import _, chosen_language, final_sound, ngettext, options_as, set_language
 
 KOREAN = catalogue.stored()
@@ -94,6 +99,12 @@ def korean_words(monkeypatch):
         ("net", "net을 net이 net은 net과 net으로"),
         ("URL", "URL을 URL이 URL은 URL과 URL로"),
         ("95%", "95%를 95%가 95%는 95%와 95%로"),
+        ("R", "R을 R이 R은 R과 R로"),
+        ("backbone", "backbone을 backbone이 backbone은 backbone과 backbone으로"),
+        ("file", "file을 file이 file은 file과 file로"),
+        ("text", "text를 text가 text는 text와 text로"),
+        ("FORMAT", "FORMAT을 FORMAT이 FORMAT은 FORMAT과 FORMAT으로"),
+        ("NSMC", "NSMC를 NSMC가 NSMC는 NSMC와 NSMC로"),
         ("ㅋㅋ", "ㅋㅋ을 ㅋㅋ이 ㅋㅋ은 ㅋㅋ과 ㅋㅋ으로"),
         ("", "을(를) 이(가) 은(는) 과(와) (으)로"),
     ],
@@ -110,6 +121,18 @@ def test_a_particle_stands_behind_a_closing_quote_too_and_a_value_keeps_its_own(
 
 
 @pytest.mark.parametrize(
+    ("words", "final"),
+    [
+        ("topic check map set web group book input column string pipeline checkpoint.zip a.json train", "consonant"),
+        ("model label table url HTML a.jsonl R", "ㄹ"),
+        ("task mask test checkpoint bert root float week hub github seed batch epoch csv a.txt a.pt png x ko", ""),
+    ],
+)
+def test_latin_words_end_as_koreans_say_them(words, final):
+    assert {word: final_sound(word) for word in words.split()} == dict.fromkeys(words.split(), final)
+
+
+@pytest.mark.parametrize(
     ("words", "environment", "language"),
     [
         ([], {}, "en"),
@@ -120,6 +143,8 @@ def test_a_particle_stands_behind_a_closing_quote_too_and_a_value_keeps_its_own(
         ([], {"MUNJANG_LANG": "ko", "LC_ALL": "en_US"}, "ko"),
         (["clean", "a.csv", "--lang", "ko"], {"MUNJANG_LANG": "en"}, "ko"),
         (["--lang=en", "clean"], {"LANG": "ko_KR"}, "en"),
+        (["--lang", "fr", "clean"], {"LANG": "ko_KR"}, "ko"),  # which says that there is no such language
+        (["predict", "m", "--", "--lang", "ko"], {}, "en"),
     ],
 )
 def test_the_language_comes_from_the_line_then_the_variable_then_the_locale(words, environment, language):
@@ -131,6 +156,48 @@ def test_lang_may_stand_anywhere_on_the_line():
     assert without_language(["--lang=ko", "predict", "m", "--", "--lang"]) == ["predict", "m", "--", "--lang"]
     with pytest.raises(ConfigError, match="--lang is 'fr'; it must be one of en, ko"):
         without_language(["clean", "--lang", "fr"])
+
+
+@pytest.fixture
+def korean():
+    set_language("ko")
+    yield
+    set_language("en")
+
+
+@pytest.mark.parametrize(
+    ("note", "shown"),
+    [
+        ("empty", "빈 글"),
+        ("out of scope; truncated to 128 tokens", "배운 것과 다른 글; 앞에서 128토큰까지만 읽음"),
+        ("truncated to 5,000 characters", "앞에서 5,000글자까지만 읽음"),
+        ("below the minimum score 0.9", "최소 점수 0.9보다 낮음"),
+        ("below 0.98, the threshold for a precision of 0.9", "기준값 0.98보다 낮음(정밀도 0.9에 필요한 값)"),
+        ("기쁨 below 0.98, the threshold for a precision of 0.9", "기쁨: 기준값 0.98보다 낮음(정밀도 0.9에 필요한 값)"),
+        ("what no one foresaw", "what no one foresaw"),
+    ],
+)
+def test_a_note_is_shown_in_korean_and_kept_in_english(korean, note, shown):
+    assert shown_note(note) == shown
+    set_language("en")
+    assert shown_note(note) == note
+
+
+def test_steps_of_cleaning_have_korean_names_beside_their_own(korean):
+    assert {*ROW_STEPS, *STEPS, "read"} == {*STEP_NAMES}
+    assert shown_step("leak") == "다른 데이터에도 있음(leak)"
+    assert shown_step("read: label") == "읽기: 레이블(read: label)"
+    assert all(re.search("[가-힣]", shown_step(step)) for step in STEP_NAMES)
+    set_language("en")
+    assert [shown_step(step) for step in ("leak", "read: label")] == ["leak", "read: label"]
+
+
+def test_counts_of_a_file_are_said_in_korean(korean):
+    counts = Counts(rows=3, written=1, empty=1)
+    assert counts.with_kept(True) == "3행 예측, 빈 글 1개, 남긴 행 1개"
+    assert counts.with_kept(False) == "3행 예측, 빈 글 1개"
+    set_language("en")
+    assert counts.with_kept(True) == "3 rows predicted, 1 empty, 1 kept"
 
 
 def in_korean(*words: str, cwd: Path) -> str:

@@ -9,9 +9,14 @@ from typing import Any
 from munjang.config.settings import CleanConfig
 from munjang.records import Example, Removed, short_repr
 from munjang.tables import format_table
-from munjang.translation import _, ngettext
+from munjang.translation import N_, _, ngettext
 
 SHOWN_FIXES = 20  # lines
+STEP_NAMES = (
+    N_("read"), N_("empty"), N_("label"), N_("duplicate"), N_("conflict"), N_("leak"), N_("near_duplicate"),
+    N_("outlier"), N_("html"), N_("invisible"), N_("nfc"), N_("spaces"), N_("mask_personal"), N_("fold_repeats"),
+)  # fmt: skip
+"""Every step of rows or of texts; files and settings keep these names."""
 
 
 @dataclass(frozen=True)
@@ -167,14 +172,16 @@ class CleaningReport:
         header = [_("step"), *(name for split in splits for name in (_("{split} removed", split=split), _("left")))]
         rows: list[list[object]] = [[_("in the files"), *(x for rows in self.rows_before.values() for x in ("", rows))]]
         for count in self.steps:
-            rows.append([count.step, *(x for split in splits for x in (count.removed[split], count.left[split]))])
+            rows.append(
+                [shown_step(count.step), *(x for split in splits for x in (count.removed[split], count.left[split]))]
+            )
         return format_table(header, rows)
 
     def changed_line(self) -> str:
         """How many texts each text step changed."""
         if not self.changed:
             return _("Text steps: none.")
-        counts = ", ".join(f"{step} {count:,}" for step, count in self.changed.items())
+        counts = ", ".join(f"{shown_step(step)} {count:,}" for step, count in self.changed.items())
         return ngettext(
             "Text steps changed (of {count:,} text): {changed}.",
             "Text steps changed (of {count:,} texts): {changed}.",
@@ -194,6 +201,12 @@ class CleaningReport:
             for split, counts in self.found.items()
         ]
         return "\n" + format_table(header, rows) if rows else ""
+
+
+def shown_step(step: str) -> str:
+    """A step in the language in use, with its own name in brackets if that is another."""
+    words = [_(part) for part in step.split(": ")]
+    return step if ": ".join(words) == step else f"{': '.join(words)}({step})"
 
 
 def location(example: Example, position: int, fallback: str) -> tuple[str, int]:

@@ -66,6 +66,10 @@ class Counts:
             parts.append(_("{count:,} set aside", count=self.rejected))
         return ", ".join(parts)
 
+    def with_kept(self, keeps: bool) -> str:
+        """The counts in words; with the rows that were written where `keeps` says that others may be left out."""
+        return ", ".join([str(self), *([_("{count:,} kept", count=self.written)] if keeps else [])])
+
     def table(self, labels: Sequence[str], column: str) -> str:
         """The share of each label by group, as a table for the terminal; the largest group first."""
         used = {name for counts in self.groups.values() for name in counts}
