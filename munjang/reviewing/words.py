@@ -11,7 +11,7 @@ from munjang.inference.explain import MAX_WORDS, effects, eojeols, variants
 
 SHOWN_WORDS = 3
 LEAST_SHARE = 0.1  # share of the decision that a word needs to be named
-LETTERS_AT_ONCE = 1_000_000  # characters that a model reads at once
+CHARACTERS_READ = 1_000_000  # characters that a model reads at once
 
 
 class Question(NamedTuple):
@@ -62,7 +62,7 @@ def in_parts(questions: Sequence[Question]) -> Iterator[list[Question]]:
     for question in questions:
         part.append(question)
         characters += len(question.text) * min(len(question.text.split()), MAX_WORDS)
-        if characters > LETTERS_AT_ONCE:
+        if characters > CHARACTERS_READ:
             yield part
             part, characters = [], 0
     if part:
