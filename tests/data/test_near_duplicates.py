@@ -48,6 +48,21 @@ def test_texts_that_differ_in_spaces_signs_case_or_repeats_are_copies(first, sec
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "near"),
+    [
+        ("코로나19 국내 발생 현황(12.7., 0시 기준)", "코로나19 국내 발생 현황 (1.27., 0시 기준)", False),
+        ("평점 3.5 영화", "평점 35 영화", False),
+        ("1,000원 할인", "1000원 할인!", True),
+        ("2 0분 걸림", "20분 걸림", True),
+        ("3류영화.", "3류 영화", True),
+        ("12,5", "125", False),
+    ],
+)
+def test_a_sign_between_digits_makes_another_number_and_the_comma_of_thousands_does_not(first, second, near):
+    assert are_near(first, second) is near
+
+
+@pytest.mark.parametrize(
     ("change", "how"),
     [
         (("포장도", "포잔도"), "one letter: '포장도' and '포잔도'"),
