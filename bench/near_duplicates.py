@@ -110,7 +110,7 @@ def recalls(texts: list[str], planted: int) -> list[dict[str, Any]]:
     letters = keys_of(texts).sizes
     kinds: dict[str, tuple[int, Callable[[str], str]]] = {
         "spaces": (2, lambda text: noise.random_spaces(text, rng)),
-        "signs": (2, lambda text: re.sub(r"[^\w\s]|_", "", text) + "~!"),
+        "signs": (2, lambda text: re.sub(r"(?<!\d)[^\w\s]|[^\w\s](?!\d)|_", "", text) + "~!"),
         "upper case": (2, str.upper),
         "repeated letters": (2, lambda text: noise.repeated_letters(text, rng)),
         "separate jamo": (2, noise.separate_jamo),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,12 +91,11 @@ def block_of_keys(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     joined = "\n".join(texts)
     if joined.count("\n") != len(texts) - 1:
         joined = "\n".join(text.replace("\n", " ") for text in texts)
-    joined = nfc(joined).casefold() + "\n"
+    joined = SIGNS_IN_NUMBER.sub(".", nfc(joined).casefold() + "\n")
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
     kinds = kinds_of_characters()[codes]
-    points = points_in_numbers(codes, kinds == DIGIT) & (kinds == 0)
-    codes, kinds = np.where(points, ord("."), codes), np.where(points, DIGIT, kinds)
-    codes, kinds = codes[kinds > 0].astype(np.uint32), kinds[kinds > 0]
+    kinds = np.where((codes == ord(".")) & between_digits(kinds), DIGIT, kinds)
+    codes, kinds = codes[kinds > 0], kinds[kinds > 0]
     again = np.zeros(len(codes), bool)
     again[1:] = (codes[1:] == codes[:-1]) & (kinds[1:] == LETTER)
     codes, kinds = codes[~again], kinds[~again]
@@ -105,21 +105,14 @@ def block_of_keys(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return codes[kinds != BREAK], np.diff(breaks, prepend=-1) - 1
 
 
-SPACES = np.array(list(map(ord, " \t\r\u00a0\u3000")))
+SIGNS_IN_NUMBER = re.compile(r"(?<=\d)[^\S\n]*(?!,\d{3}(?!\d))[^\w\s]+[^\S\n]*(?=\d)")
+"""What makes another number, as in 3.5 and 12.7; the comma of 1,000 does not."""
 
 
-def points_in_numbers(codes: np.ndarray, digit: np.ndarray) -> np.ndarray:
-    """(n,) bool: what stands between two digits and makes another number, as in 3.5 and 12.7; spaces and the comma of
-    1,000 do not.
-
-    codes: code points, the last one a line break; digit: (n,) bool.
-    """
-    before, after = np.append(False, digit[:-1]), np.append(digit[1:], False)
-    thousands = codes == ord(",")
-    for ahead in (1, 2, 3):
-        thousands &= np.append(digit[ahead:], np.zeros(min(ahead, len(digit)), bool))
-    thousands &= ~np.append(digit[4:], np.zeros(min(4, len(digit)), bool))
-    return before & after & ~digit & ~thousands & ~np.isin(codes, SPACES)
+def between_digits(kinds: np.ndarray) -> np.ndarray:
+    """(n,) bool: which characters stand between two digits."""
+    digit = kinds == DIGIT
+    return np.append(False, digit[:-1]) & np.append(digit[1:], False)
 
 
 def drawn_out(codes: np.ndarray) -> np.ndarray:
