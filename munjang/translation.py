@@ -53,7 +53,9 @@ _language = "en"
 def set_language(language: str) -> None:
     """Give all texts in `language` ("en", "ko") from now on; in English if munjang has no catalogue for it."""
     global _catalogue, _language
-    _catalogue = gettext.translation("munjang", CATALOGUES, [language], fallback=True)
+    _catalogue = gettext.NullTranslations()
+    if language in LANGUAGES:
+        _catalogue = gettext.translation("munjang", CATALOGUES, [language], fallback=True)
     _language = language if isinstance(_catalogue, gettext.GNUTranslations) else "en"
 
 

@@ -64,7 +64,7 @@ def test_the_flags_reach_the_cleaning(reviews, tmp_path):
         "〈전화번호〉로 연락 ㅋㅋ",
         "다시는 안 봐",
     ]
-    assert "1234" not in (out / "kept.csv").read_text("utf-8-sig")
+    assert "010-1234" not in (out / "kept.csv").read_text("utf-8-sig")
 
 
 def test_kept_rows_can_be_trained_on_as_they_are(reviews, tmp_path):

@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 import munjang as mj
+from munjang import translation
 from munjang.config.arguments import checked
 
 LONG, NUL, HALF = "a" * 5000, "a\0b", "a\ud800b"
@@ -106,7 +107,13 @@ def test_a_text_without_content_has_no_label_however_it_is_asked(given):
 def test_every_public_function_checks_its_arguments():
     functions = {name for name in mj.__all__ if inspect.isfunction(getattr(mj, name))}
     unchecked = {name for name in functions if not hasattr(getattr(mj, name), "__wrapped__")}
-    assert unchecked == {"describe"}  # which takes only a corpus
+    assert unchecked == {"describe", "set_language"}  # which take only a corpus, and any text
+
+
+@pytest.mark.parametrize("language", ["fr", "", None, 5])
+def test_what_is_no_language_of_munjang_gives_english(language):
+    mj.set_language(language)
+    assert translation.language() == "en" and translation._("rows") == "rows"
 
 
 def test_numbers_of_numpy_and_other_paths_fit(given, tmp_path):

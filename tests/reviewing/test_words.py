@@ -29,7 +29,7 @@ def test_only_rows_that_the_model_would_label_otherwise_are_asked():
 
 
 def test_long_texts_are_asked_in_parts(monkeypatch):
-    monkeypatch.setattr("munjang.reviewing.words.LETTERS_AT_ONCE", 50)
+    monkeypatch.setattr("munjang.reviewing.words.CHARACTERS_READ", 50)
     texts = ["최악 " + "가나다라 " * 10] * 5
     given = np.array([[True, False]] * 5)
     assert len(list(in_parts(list(in_doubt(texts, given, one_word(texts)))))) == 5
