@@ -31,7 +31,7 @@ from munjang.inference.heads import (
 )
 from munjang.inference.scope import load_scope, unlike
 from munjang.models.folder import Manifest, check_model_target, model_entries, save_bundle
-from munjang.records import EMPTY, OUTSIDE, REPR_LENGTH, TRUNCATED, LabelSet, Parse, Prediction, Results
+from munjang.records import EMPTY, OUTSIDE, REPR_LENGTH, TRUNCATED, WITHHELD, LabelSet, Parse, Prediction, Results
 from munjang.tasks.base import Decoder, Task, Threshold
 from munjang.text.cleaning import clean_text
 from munjang.translation import N_, _
@@ -185,6 +185,15 @@ class Predictor:
         """
         self.check_single()
         self.decoder.check_classifier(self.name)
+        if WITHHELD in self.labels.names:
+            raise ConfigError(
+                _(
+                    "{model} has a label '{label}', which is what a withheld label is called too. Train with another "
+                    "name, such as {option:map={label}=보류함}.",
+                    model=self.name,
+                    label=WITHHELD,
+                )
+            )
         if min_score is not None:
             probability("min_score", min_score)
         promise = (

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,13 @@ def test_a_report_counts_what_is_given_and_what_of_it_is_right(trained):
 def test_a_precision_lies_between_0_and_1(trained, target):
     with pytest.raises(ConfigError, match=r"min_precision must be at least 0\.01 and below 1"):
         mj.load(trained).with_doubt(min_precision=target)
+
+
+def test_a_label_that_is_called_as_withheld_ones_are_is_not_confused_with_them(trained):
+    model = mj.load(trained)
+    model.manifest = replace(model.manifest, labels=LabelSet(("부정", "보류")))
+    with pytest.raises(ConfigError, match="has a label '보류', which is what a withheld label is called too"):
+        model.with_doubt(min_score=0.5)
 
 
 def test_a_label_has_one_precision_under_all_its_names():
