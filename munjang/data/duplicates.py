@@ -28,20 +28,6 @@ def letters_key(text: str) -> str:
     return NEITHER_LETTER_NOR_DIGIT.sub("", text).casefold()
 
 
-REPEATED_LETTER = re.compile(r"([^\W\d_])\1+")
-BETWEEN_LETTERS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))|(?<!\d)[\W_]+|[\W_]+(?!\d)")
-BETWEEN_DIGITS = re.compile(r"[\W_]+")
-
-
-def near_key(text: str) -> str:
-    """What texts have in common that differ only in spaces, signs, case and repeated letters; "" without letters.
-
-    "좋아요!" is "좋아요", and ㅋㅋㅋ is ㅋㅋㅋㅋㅋ. Numbers stay: 3.5 is not 35, 2 3 not 23.
-    """
-    text = BETWEEN_DIGITS.sub(" ", BETWEEN_LETTERS.sub("", nfc(text).casefold()))
-    return REPEATED_LETTER.sub(r"\1", text)
-
-
 def text_hash(text: str) -> bytes:
     """Eight bytes, the same in every process: the blake2b of the text's utf-8. Draws that go by text depend on it."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

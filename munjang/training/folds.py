@@ -14,7 +14,7 @@ import numpy as np
 from munjang.config.settings import TrainConfig
 from munjang.data.cleaning.report import CleaningReport, StepCount
 from munjang.data.prepare import Prepared
-from munjang.data.splits import folds_of, with_validation
+from munjang.data.splits import with_validation
 from munjang.errors import BundleError
 from munjang.files import disk_errors, whole_file
 from munjang.inference.backends.linear import LinearRunner
@@ -30,18 +30,6 @@ Ask = Callable[[Sequence[str]], np.ndarray]
 """A model: cleaned texts -> probabilities (n, labels)."""
 Keep = Callable[[Ask, Sequence[Example]], Mapping[str, np.ndarray]]
 """What is kept of a model's answers for the rows of its fold: name -> array (n, …)."""
-
-
-def held_out_probabilities(
-    corpus: Corpus, config: TrainConfig, *, folds: int, folder: Path, progress: bool = False
-) -> np.ndarray:
-    """(n, labels) float32: for each row of train the probabilities of a model that has not seen it.
-
-    corpus: cleaned; its other splits are not used. The rest: as in `answers_by_fold`. Folds are those of `folds_of`
-    with the seed of the settings. DataError: fewer texts than folds.
-    """
-    fold = folds_of(corpus.train, folds, config.seed)
-    return answers_by_fold(corpus, config, fold, folder, progress=progress)["probabilities"]
 
 
 def just_probabilities(ask: Ask, held: Sequence[Example]) -> dict[str, np.ndarray]:
